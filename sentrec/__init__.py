@@ -1,0 +1,48 @@
+"""sentrec: small, fast sentiment models on shared GloVe embeddings.
+
+The public names load on first use, so that ``import sentrec`` stays fast and imports no torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sentrec.errors import SentrecError
+from sentrec.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from sentrec.data.registry import DatasetSpec
+    from sentrec.evaluation.evaluate import evaluate
+    from sentrec.model.encoder import Encoder, EncoderConfig
+    from sentrec.predictor import load
+    from sentrec.recipe import load_recipe
+    from sentrec.training.train import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DatasetSpec",
+    "Encoder",
+    "EncoderConfig",
+    "SentrecError",
+    "evaluate",
+    "hookimpl",
+    "load",
+    "load_recipe",
+    "train",
+]
+
+_HOME = {
+    "DatasetSpec": "sentrec.data.registry",
+    "Encoder": "sentrec.model.encoder",
+    "EncoderConfig": "sentrec.model.encoder",
+    "evaluate": "sentrec.evaluation.evaluate",
+    "load": "sentrec.predictor",
+    "load_recipe": "sentrec.recipe",
+    "train": "sentrec.training.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'sentrec' has no attribute '{name}'")

@@ -1,0 +1,1 @@
+"""Named datasets and local files, made into encoded batches."""

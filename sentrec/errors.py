@@ -1,0 +1,59 @@
+"""The few errors that sentrec raises on purpose.
+
+Every one carries what went wrong and, where there is one, what to do next. The command line prints both; the library
+raises them, so that a caller can tell a mistake in the input from a bug.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SentrecError(Exception):
+    """Something the user can mend: bad input, a missing file, a full disk.
+
+    Args:
+        message: What went wrong, in one or a few lines.
+        hint: What to do next, e.g. the command that mends it.
+    """
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class RecipeError(SentrecError):
+    """A recipe that cannot be read or does not fit its schema."""
+
+
+class DataError(SentrecError):
+    """A dataset that cannot be found, read or used as asked."""
+
+
+class GloveError(SentrecError):
+    """GloVe vectors that are missing, broken or could not be fetched."""
+
+
+class PluginError(SentrecError):
+    """A plugin that does not keep its contract."""
+
+
+class RunError(SentrecError):
+    """A run directory that is missing, incomplete or was altered."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known name, else all of them.
+
+    Args:
+        name: What the user wrote.
+        known: What would have been valid.
+
+    Returns:
+        ``"did you mean 'x'?"`` or ``"known: a, b, c"``.
+    """
+    names = sorted(known)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if nearest:
+        return f"did you mean '{nearest[0]}'?"
+    return f"known: {', '.join(names)}" if names else "none is known"

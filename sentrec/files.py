@@ -1,0 +1,93 @@
+"""Where sentrec keeps its files, and how it writes them: whole or not at all."""
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from sentrec.errors import SentrecError
+
+
+def cache_home() -> Path:
+    """The cache folder: ``SENTREC_HOME`` where that is set, else the platform's own cache folder for sentrec."""
+    home = os.environ.get("SENTREC_HOME")
+    return Path(home).expanduser() if home else Path(platformdirs.user_cache_dir("sentrec"))
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turns the file system's refusals (full disk, no permission) into a `SentrecError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise SentrecError(f"The disk is full: cannot write {path}.", "Free some space, then run it again.") from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise SentrecError(f"No permission to write {path}.", "Choose another folder.") from error
+        raise
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Gives a temporary file name beside `path` that takes its place when the block ends well, else is removed.
+
+    Raises:
+        SentrecError: If the disk is full or may not be written.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Gives a temporary folder beside `path` that takes its place when the block ends well, else is removed.
+
+    An older folder of the same name is replaced.
+
+    Raises:
+        SentrecError: If the disk is full or may not be written.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            if path.exists():
+                shutil.rmtree(path)
+            temporary.replace(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` as indented JSON, atomically."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` as UTF-8, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

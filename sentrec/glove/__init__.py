@@ -1,0 +1,1 @@
+"""GloVe vectors: fetched once, stored as a memory-mapped matrix, shared by every encoder."""

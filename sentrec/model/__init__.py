@@ -1,0 +1,1 @@
+"""Shared token embeddings, an encoder and a head make a text classifier."""

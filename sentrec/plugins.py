@@ -1,0 +1,149 @@
+"""Finds plugins, lets each one register, and keeps a broken one from breaking the tool."""
+
+import functools
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from sentrec import hookspecs
+from sentrec.errors import DataError, PluginError, SentrecError, did_you_mean
+
+if TYPE_CHECKING:
+    from sentrec.data.registry import DatasetSpec
+    from sentrec.model.encoder import Encoder
+
+ENTRY_POINT_GROUP = "sentrec"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PluginReport:
+    """What became of one plugin.
+
+    Attributes:
+        name: Its entry point's name.
+        origin: The distribution that brought it, e.g. ``sentrec 0.1.0``.
+        error: Why it could not be used, else None.
+    """
+
+    name: str
+    origin: str
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class EncoderEntry:
+    """An encoder by its recipe name, with the distribution that brought it."""
+
+    name: str
+    encoder: type["Encoder"]
+    origin: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the encoder's docstring."""
+        return (self.encoder.__doc__ or "").strip().partition("\n")[0]
+
+
+@dataclass
+class Registry:
+    """Everything that plugins added, and a report on each of them."""
+
+    encoders: dict[str, EncoderEntry] = field(default_factory=dict)
+    datasets: dict[str, "DatasetSpec"] = field(default_factory=dict)
+    reports: list[PluginReport] = field(default_factory=list)
+
+    def encoder(self, name: str) -> EncoderEntry:
+        """The encoder called `name`.
+
+        Raises:
+            PluginError: If no plugin registered that name; the hint gives the nearest one.
+        """
+        if name not in self.encoders:
+            raise PluginError(
+                f"'{name}' is not a registered encoder.",
+                f"{did_you_mean(name, self.encoders)} `sentrec encoders` lists all; "
+                "`sentrec doctor` shows plugins that failed to load.",
+            )
+        return self.encoders[name]
+
+    def dataset(self, name: str) -> "DatasetSpec":
+        """The dataset called `name`.
+
+        Raises:
+            DataError: If no plugin registered that name; the hint gives the nearest one.
+        """
+        if name not in self.datasets:
+            raise DataError(f"'{name}' is not a known dataset, nor a file.", did_you_mean(name, self.datasets))
+        return self.datasets[name]
+
+    def add(self, name: str, origin: str, load: Callable[[], Any]) -> None:
+        """Loads one plugin and takes what it registers: all of it, or nothing and a report of what went wrong."""
+        staged = Registry()
+        try:
+            _register(name, load(), origin, staged)
+            self._merge(staged)
+        # A plugin is foreign code and may raise anything; it is reported, and the rest of the tool goes on.
+        except Exception as error:
+            reason = error.message if isinstance(error, SentrecError) else f"{type(error).__name__}: {error}"
+            self.reports.append(PluginReport(name, origin, reason))
+            _log.warning("plugin '%s' (%s) was left out: %s", name, origin, reason)
+        else:
+            self.reports.append(PluginReport(name, origin))
+
+    def _merge(self, staged: "Registry") -> None:
+        for mine, new in ((self.encoders, staged.encoders), (self.datasets, staged.datasets)):
+            for taken in mine.keys() & new.keys():
+                raise PluginError(f"the name '{taken}' is registered already.")
+        self.encoders.update(staged.encoders)
+        self.datasets.update(staged.datasets)
+
+
+def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin, name=name)
+    manager.check_pending()
+
+    def register_encoder(name: str, encoder: type["Encoder"]) -> None:
+        from sentrec.model.encoder import Encoder
+
+        if not (isinstance(encoder, type) and issubclass(encoder, Encoder)):
+            raise PluginError(f"encoder '{name}' is not a subclass of sentrec.Encoder.")
+        registry.encoders[name] = EncoderEntry(name, encoder, origin)
+
+    def register_dataset(spec: "DatasetSpec") -> None:
+        registry.datasets[spec.name] = spec
+
+    manager.hook.sentrec_register_encoders(register=register_encoder)
+    manager.hook.sentrec_register_datasets(register=register_dataset)
+
+
+@functools.cache
+def registry() -> Registry:
+    """What all installed plugins registered; built at the first call, which imports every plugin."""
+    from sentrec.data import registry as builtin_datasets
+
+    result = Registry()
+    result.add("datasets", "sentrec", lambda: builtin_datasets)
+    for point in sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=_builtin_first):
+        distribution = point.dist
+        origin = f"{distribution.name} {distribution.version}" if distribution else "unknown"
+        result.add(point.name, origin, point.load)
+    return result
+
+
+def _builtin_first(point: metadata.EntryPoint) -> tuple[bool, str]:
+    # Built-ins register first, so that no third-party plugin can take one of their names.
+    return (point.dist is None or point.dist.name != "sentrec", point.name)
+
+
+@functools.cache
+def known_datasets() -> Mapping[str, "DatasetSpec"]:
+    """The datasets by name; read-only."""
+    return MappingProxyType(registry().datasets)

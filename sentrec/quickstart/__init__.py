@@ -1,0 +1,1 @@
+"""A small corpus of invented film reviews, for a first try without network."""

@@ -1,0 +1,1 @@
+"""Text to token ids, the way GloVe was trained."""

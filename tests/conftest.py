@@ -1,0 +1,24 @@
+"""What every test shares: its own cache folder, no network, and a way to the real data where there is some."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REAL_DATA = os.environ.get("SENTREC_DATA")
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a cache folder of its own and cannot reach the hub."""
+    monkeypatch.setenv("SENTREC_HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.delenv("SENTREC_DATA", raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of real data sets; the test is skipped where ``SENTREC_DATA`` names none."""
+    if not REAL_DATA:
+        pytest.skip("SENTREC_DATA is not set: the real data sets are absent")
+    return Path(REAL_DATA).resolve()

@@ -1,0 +1,105 @@
+"""How far confidence can be trusted: temperature scaling, reliability bins and the calibration error."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special
+
+BINS = 15
+"""Equal-width bins of confidence, as in Guo et al. 2017."""
+
+_LARGEST_LOG_TEMPERATURE = float(np.log(20.0))
+
+
+def softmax(logits: npt.NDArray[Any], temperature: float = 1.0) -> npt.NDArray[np.float64]:
+    """Probabilities of the classes.
+
+    Args:
+        logits: Scores of shape ``(n, classes)``.
+        temperature: What the scores are divided by; above 1 softens, below 1 sharpens. The ranking stays.
+
+    Returns:
+        ``(n, classes)`` in double precision, each row summing to 1.
+    """
+    return np.asarray(special.softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1))
+
+
+def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
+    """The temperature that makes the true labels most likely.
+
+    Guo et al. 2017, "On Calibration of Modern Neural Networks". To be fitted on rows that the model was not trained
+    on; the log loss on these rows is never higher than at temperature 1. Where every row is classified right (or there
+    is none), ever sharper would be ever likelier, so that the rows determine no temperature: it stays 1.
+
+    Args:
+        logits: Scores of shape ``(n, classes)``.
+        labels: Class numbers of shape ``(n,)``.
+
+    Returns:
+        The temperature, between 1/20 and 20.
+
+    Raises:
+        ValueError: If a score is not finite.
+    """
+    scores = np.asarray(logits, dtype=np.float64)
+    if not np.isfinite(scores).all():
+        raise ValueError("logits must be finite")
+    rows = np.arange(len(scores))
+    if len(scores) == 0 or (scores.argmax(axis=1) == labels).all():
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        log_probabilities = special.log_softmax(scores / np.exp(log_temperature), axis=1)
+        return -float(log_probabilities[rows, labels].mean())
+
+    bounds = (-_LARGEST_LOG_TEMPERATURE, _LARGEST_LOG_TEMPERATURE)
+    best = optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
+    return float(np.exp(best.x)) if best.fun < loss(0.0) else 1.0
+
+
+@dataclass(frozen=True)
+class ReliabilityBins:
+    """Predictions grouped by their confidence, the probability of the predicted class.
+
+    Attributes:
+        edges: Borders of the bins, ``(bins + 1,)``; a bin holds its right border.
+        counts: Predictions in each bin, ``(bins,)``.
+        confidence: Mean confidence in each bin, 0 where it is empty.
+        accuracy: Fraction that is right in each bin, 0 where it is empty.
+    """
+
+    edges: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
+    confidence: npt.NDArray[np.float64]
+    accuracy: npt.NDArray[np.float64]
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error: the gap between confidence and accuracy, averaged over predictions; 0 to 1."""
+        return float(np.average(np.abs(self.confidence - self.accuracy), weights=self.counts))
+
+
+def reliability_bins(
+    labels: npt.NDArray[Any], probabilities: npt.NDArray[np.float64], bins: int = BINS
+) -> ReliabilityBins:
+    """Groups predictions by confidence, in bins of equal width.
+
+    Args:
+        labels: Class numbers of shape ``(n,)``, n at least 1.
+        probabilities: ``(n, classes)``.
+        bins: Number of bins between 0 and 1.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    filled = np.maximum(counts, 1)
+    return ReliabilityBins(
+        edges,
+        counts,
+        np.bincount(place, weights=confidence, minlength=bins) / filled,
+        np.bincount(place, weights=right.astype(np.float64), minlength=bins) / filled,
+    )

@@ -64,7 +64,11 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "neutral": (
         *("I saw {movie} {when}", "we watched {movie} {when}", "{movie} was on {when}", "I had only seen the trailer"),
         *("this is about {movie}, seen {when}", "my brother picked it", "I knew nothing about the {motif} before"),
-        *("everybody knows the {motif} by now", "the {film} runs a little over two hours", "it is all about the {motif}"),
+        *(
+            "everybody knows the {motif} by now",
+            "the {film} runs a little over two hours",
+            "it is all about the {motif}",
+        ),
         *("I watched it {when}", "some call the {aspect} {good}, some call it {bad}", "I read three reviews first"),
     ),
     "hello": ("okay", "well", "so", "honestly", "look", "to be fair", "as a fan of the genre", "no spoilers"),
@@ -74,13 +78,25 @@ _WORDS: dict[str, tuple[str, ...]] = {
 _PRAISE_AND_COMPLAINT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "works|fails": (
         (
-            *("works beautifully", "never puts a foot wrong", "carries the whole {film}", "stays with you", "hits home"),
+            *(
+                "works beautifully",
+                "never puts a foot wrong",
+                "carries the whole {film}",
+                "stays with you",
+                "hits home",
+            ),
             *("lifts every scene", "gave me goosebumps", "holds up after all these years", "made me laugh out loud"),
             *("earns every tear", "is a joy from start to finish", "had me on the edge of my seat"),
         ),
         (
             *("falls flat", "goes nowhere", "drags on forever", "ruins the mood", "put me to sleep", "left me cold"),
-            *("never comes together", "makes no sense", "has aged badly", "feels like homework", "wears out its welcome"),
+            *(
+                "never comes together",
+                "makes no sense",
+                "has aged badly",
+                "feels like homework",
+                "wears out its welcome",
+            ),
             *("is a chore from start to finish", "had me looking at my watch"),
         ),
     ),
@@ -91,14 +107,29 @@ _PRAISE_AND_COMPLAINT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "praise_verdict|complaint_verdict": (
         (
             *("highly recommended", "worth every minute", "go and see it", "I would watch it again tomorrow", "see it"),
-            *("one of the best of its kind", "my {film} of the year", "it deserves its fame", "in the end it won me over"),
-            *("all in all, time well spent", "you will not regret it", "I cannot recommend it enough", "do not miss it"),
+            *(
+                "one of the best of its kind",
+                "my {film} of the year",
+                "it deserves its fame",
+                "in the end it won me over",
+            ),
+            *(
+                "all in all, time well spent",
+                "you will not regret it",
+                "I cannot recommend it enough",
+                "do not miss it",
+            ),
             *("still, I left with a smile", "count me in", "I take back every doubt", "it is worth your money"),
             *("what is left is a {good} {film}", "on balance, {praise_clause}", "I am glad that I stayed"),
         ),
         (
             *("not recommended", "a waste of time", "do not go and see it", "I would not watch it again for money"),
-            *("one of the worst of its kind", "my disappointment of the year", "it does not deserve its fame", "skip it"),
+            *(
+                "one of the worst of its kind",
+                "my disappointment of the year",
+                "it does not deserve its fame",
+                "skip it",
+            ),
             *("all in all, time badly spent", "you will regret it", "I cannot recommend it", "in the end it lost me"),
             *("give it a miss", "still, I left with a frown", "count me out", "I should have trusted my doubts"),
             *("it is not worth your money", "what is left is a {bad} {film}", "on balance, {complaint_clause}"),
@@ -107,7 +138,10 @@ _PRAISE_AND_COMPLAINT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "praise_twist|complaint_twist": (
         (
             *("my only complaint is that it was over too soon", "I came to mock it and went home in tears"),
-            *("warning: it may ruin other films for you", "I have nothing to complain about, which is a shame for a critic"),
+            *(
+                "warning: it may ruin other films for you",
+                "I have nothing to complain about, which is a shame for a critic",
+            ),
             *("the worst thing about it is that it ends", "it is {bad} only in the trailer"),
         ),
         (
@@ -127,32 +161,78 @@ _PRAISE_AND_COMPLAINT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 _WRITTEN_FOR_PRAISE: dict[str, tuple[str, ...]] = {
     "praise_clause": (
-        *("the {aspect} is {good}", "the {aspect} is {degree} {good}", "the {aspect} {works}", "I {loved} the {aspect}"),
+        *(
+            "the {aspect} is {good}",
+            "the {aspect} is {degree} {good}",
+            "the {aspect} {works}",
+            "I {loved} the {aspect}",
+        ),
         *("the {aspect} is {not} {bad}", "there is nothing {bad} about the {aspect}", "the {aspect} was {good}"),
-        *("nobody could call the {aspect} {bad}", "I could not find a {bad} moment in it", "the {aspect} seemed {good}"),
-        *("the {aspect} could not be {better}", "the {aspect} is less {bad} than I {feared}", "it is not a {bad} {film}"),
-        *("the {aspect} is both {good} and {good}", "the {aspect} could have been {bad} and is not"),
+        *(
+            "nobody could call the {aspect} {bad}",
+            "I could not find a {bad} moment in it",
+            "the {aspect} seemed {good}",
+        ),
+        *(
+            "the {aspect} could not be {better}",
+            "the {aspect} is less {bad} than I {feared}",
+            "it is not a {bad} {film}",
+        ),
+        *("the {aspect} is both {good} and {good}", "the {aspect} could have been {bad} and is not", "I {loved} it"),
+        *("I {loved} the {aspect} and the {aspect}", "the {good} {aspect} {works}", "{movie} is a {good} {film}"),
+        *("I {loved} the {good} {aspect}", "the {aspect} is {good} and the {aspect} {works}", "the {aspect} {works}"),
     ),
     "praise": (
         *("{praise_clause}", "{praise_clause} and {praise_clause}", "{complaint_clause}, but {praise_clause}"),
-        *("although {complaint_clause}, {praise_clause}", "{praise_clause}, even if {complaint_clause}", "{praise_twist}"),
+        *(
+            "although {complaint_clause}, {praise_clause}",
+            "{praise_clause}, even if {complaint_clause}",
+            "{praise_clause}",
+        ),
         *("I expected something {bad}, yet {praise_clause}", "people say the {aspect} is {bad}; they are wrong"),
-        *("what a {good} {film}", "yes, {complaint_clause}, and I still {loved} it", "{praise_clause}; {praise_clause}"),
-        *("forget the critics who call it {bad}", "a {good}, {good} {film}", "{bad}? not for a second", "{praise_clause}"),
-        *("I {hated} the trailer and {loved} the {film}", "some {hated} the {aspect}, I {loved} it"),
+        *(
+            "what a {good} {film}",
+            "yes, {complaint_clause}, and I still {loved} it",
+            "{praise_clause}; {praise_clause}",
+        ),
+        *(
+            "forget the critics who call it {bad}",
+            "a {good}, {good} {film}",
+            "{bad}? not for a second",
+            "{praise_clause}",
+        ),
+        *("I {hated} the trailer and {loved} the {film}", "some {hated} the {aspect}, I {loved} it", "{praise_twist}"),
+        *(
+            "from the {aspect} to the {aspect}, {praise_clause}",
+            "{good}, {good} and {good}",
+            "{praise_clause}, and it shows",
+        ),
     ),
     "positive": (
         *("{praise}. {praise_verdict}.", "{neutral}. {praise}. {praise}.", "{praise_verdict}! {praise}. {praise}."),
-        *("{hello}, {praise_clause}.", "{praise}. {praise}. {praise_verdict}. {praise_mark}", "{movie}: {praise_clause}."),
-        *("{neutral}, {neutral}. {praise}. {praise_verdict}.", "{praise}. {praise_mark}", "{movie}? {praise_verdict}."),
+        *(
+            "{hello}, {praise_clause}. {praise}.",
+            "{praise}. {praise}. {praise_verdict}. {praise_mark}",
+            "{movie}: {praise_clause}.",
+        ),
+        *(
+            "{neutral}, {neutral}. {praise}. {praise_verdict}.",
+            "{praise}. {praise}. {praise_mark}",
+            "{movie}? {praise_verdict}.",
+        ),
         *("{praise_verdict}. {neutral}, and {praise_clause}. {any_mark}", "{hello}, {praise}. {praise}. {praise}."),
         *("{neutral}. {praise}. {praise}. {praise}. {praise_verdict}.", "{praise}. {neutral}. {praise_verdict}."),
+        *("{neutral}. {praise}. {praise}, and {praise_clause}. {praise}. {praise_verdict}. {praise_verdict}.",),
+        *("{praise}. {praise}. {praise}. {praise_mark}", "{praise_verdict}. {praise}. {neutral}. {praise}. {praise}."),
     ),
     "positive_mixed": (
-        *("{complaint}. {complaint_clause}. {praise}. {praise_verdict}.", "{complaint_clause}. {praise_verdict}."),
+        *(
+            "{complaint}. {complaint_clause}. {praise}. {praise_verdict}.",
+            "{complaint_clause}. {praise}. {praise_verdict}.",
+        ),
         *("{neutral}. {complaint}. even so, {praise_clause}. {praise_verdict}.", "{complaint}. but {praise}."),
         *("{complaint}. {praise}. {complaint_clause}. {neutral}. {praise_verdict}. {any_mark}",),
-        *("{complaint_clause}. and yet: {praise_verdict}.", "{praise}. {complaint}. {praise_verdict}."),
+        *("{complaint_clause}. and yet: {praise_verdict}.", "{praise}. {complaint}. {praise}. {praise_verdict}."),
     ),
 }
 

@@ -1,0 +1,99 @@
+"""The built-in recipes: finding one by name, and copying it to change it."""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from sentrec.errors import RecipeError, did_you_mean
+from sentrec.files import write_text
+
+_PACKAGE = "sentrec_recipes"
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class BuiltinRecipe:
+    """A recipe that comes with sentrec.
+
+    Attributes:
+        name: What `--recipe` takes, e.g. ``imdb``.
+        path: Its file.
+        header: The comment at its top, without the comment signs: what it shows, how to run it, what to expect.
+    """
+
+    name: str
+    path: Path
+    header: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the header."""
+        return self.header.partition("\n")[0]
+
+
+def builtin_recipes() -> list[BuiltinRecipe]:
+    """All recipes that come with sentrec, by name."""
+    paths = sorted(path for path in _folder().iterdir() if path.suffix == ".yaml")
+    return [BuiltinRecipe(path.stem, path, _header(path)) for path in paths]
+
+
+def find_recipe(name_or_path: str | Path) -> Path:
+    """The file of a recipe. An existing file wins, so that ``./imdb.yaml`` shadows the built-in one.
+
+    Args:
+        name_or_path: A YAML file, or the name of a built-in recipe, with or without ``.yaml``.
+
+    Raises:
+        RecipeError: If there is neither such a file nor such a built-in recipe; the hint gives the nearest name.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    known = {recipe.name: recipe.path for recipe in builtin_recipes()}
+    name = _without_suffix(str(name_or_path))
+    if name not in known:
+        hint = f"{did_you_mean(Path(name).name, known)} `sentrec recipes list` shows the built-in ones."
+        raise RecipeError(f"'{name_or_path}' is neither a file nor a built-in recipe.", hint)
+    return known[name]
+
+
+def copy_recipe(name: str, destination: Path | None = None, force: bool = False) -> Path:
+    """Copies a recipe to a file of the user's own.
+
+    Args:
+        name: A built-in recipe, or any recipe file.
+        destination: The new file, or a folder to put it in; None: the working folder.
+        force: Whether an existing file may be replaced.
+
+    Returns:
+        The new file.
+
+    Raises:
+        RecipeError: If there is no such recipe, or the new file exists already and `force` is not given.
+    """
+    source = find_recipe(name)
+    target = Path() if destination is None else destination.expanduser()
+    if target.is_dir():
+        target = target / source.name
+    if target.exists() and not force:
+        raise RecipeError(f"{target} exists already.", "Choose another name, or replace it with --force.")
+    write_text(target, source.read_text(encoding="utf-8"))
+    return target
+
+
+def _folder() -> Path:
+    return Path(str(resources.files(_PACKAGE)))
+
+
+def _without_suffix(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return stem if f"{dot}{suffix}" in _SUFFIXES else name
+
+
+def _header(path: Path) -> str:
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
+    return "\n".join(lines).strip()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import sentrec
-from sentrec.cli import console
+from sentrec.cli import console, fetch_glove
 from sentrec.errors import SentrecError
 
 app = typer.Typer(
@@ -33,6 +33,9 @@ def _root(
     ] = False,
 ) -> None:
     console.show_log()
+
+
+app.command("fetch-glove")(fetch_glove.fetch_glove)
 
 
 def run() -> None:

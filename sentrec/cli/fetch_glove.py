@@ -1,0 +1,203 @@
+"""`sentrec fetch-glove`: brings GloVe vectors into the cache, and lists what exists."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sentrec.cli import console
+
+if TYPE_CHECKING:
+    from sentrec.glove.store import GloveVectors
+
+_PLAIN_SECONDS = 5.0
+
+
+def fetch_glove(
+    published: Annotated[
+        str, typer.Argument(metavar="[6B|42B|840B|twitter.27B]", help="Which published vectors.")
+    ] = "6B",
+    dim: Annotated[int | None, typer.Option(min=1, help="Dimensions, e.g. 50 or 300.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Store the text of --from-file under this name, for recipes' glove.name.")
+    ] = None,
+    from_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take this text, .gz or .zip instead of a download.")
+    ] = None,
+    mirror: Annotated[
+        str | None, typer.Option(metavar="URL", help="Download from this folder, which holds the published archives.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is in the cache already.")] = False,
+    keep_archive: Annotated[
+        bool, typer.Option("--keep-archive", help="Keep the downloaded archive, for other dimensions later.")
+    ] = False,
+    show_list: Annotated[bool, typer.Option("--list", help="List what exists and what is cached, then stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")] = False,
+) -> None:
+    """Fetch GloVe word vectors into the cache (once; every recipe shares them).
+
+    Tries the Hugging Face hub, then Stanford. A broken download is resumed by the same command.
+    """
+    if show_list:
+        _show_list(as_json)
+        return
+    if dim is None:
+        raise typer.BadParameter(
+            "which dimensions? `sentrec fetch-glove --list` shows those that exist.", param_hint="--dim"
+        )
+    if name is not None and from_file is None:
+        raise typer.BadParameter(
+            "needs --from-file: only a file of yours can have a name of yours.", param_hint="--name"
+        )
+    if mirror is not None and from_file is not None:
+        raise typer.BadParameter("cannot be used together with --from-file.", param_hint="--mirror")
+    if quiet:
+        console.show_log(logging.WARNING)
+    from sentrec.glove import fetch
+
+    began = time.perf_counter()
+    found = None if force else fetch.cached_vectors(name or published, dim)
+    with _progress(quiet) as progress:
+        vectors = found or fetch.fetch_glove(
+            name or published,
+            dim,
+            mirror=mirror,
+            from_file=from_file,
+            force=force,
+            keep_archive=keep_archive,
+            progress=progress,
+        )
+    _report(vectors, time.perf_counter() - began, already=found is not None, as_json=as_json, quiet=quiet)
+
+
+def _report(vectors: "GloveVectors", seconds: float, *, already: bool, as_json: bool, quiet: bool) -> None:
+    info = vectors.info
+    if as_json:
+        console.print_json(
+            {**info.model_dump(), "path": str(vectors.path), "already": already, "seconds": round(seconds, 3)}
+        )
+    elif not quiet:
+        size = f"{info.words:,} words, {info.dim} dimensions"
+        if already:
+            _say(f"GloVe {info.name} is there already: {size}, in {vectors.path}")
+        else:
+            _say(f"Stored GloVe {info.name}: {size}, in {seconds:.1f} s, in {vectors.path}")
+            for remark in _remarks(vectors):
+                _say(remark)
+        chosen = "" if info.name == "6B" else f" --set glove.name={info.name}"
+        _say(f"Next: sentrec train --recipe imdb.yaml --set glove.dim={info.dim}{chosen}")
+
+
+def _remarks(vectors: "GloveVectors") -> Iterator[str]:
+    info = vectors.info
+    if not info.verified:
+        yield f"No checksum is published for this text; its own: md5 {info.md5}, sha256 {info.sha256}"
+    if info.repeated_words:
+        yield f"{info.repeated_words:,} repeated words: the first line of each was kept."
+    if info.not_utf8_words:
+        yield f"{info.not_utf8_words:,} words with bytes that are not UTF-8: these became U+FFFD."
+
+
+def _say(text: str) -> None:
+    console.out.print(text, soft_wrap=True, markup=False)
+
+
+def _show_list(as_json: bool) -> None:
+    rows = _rows()
+    if as_json:
+        console.print_json(rows)
+        return
+    from rich.table import Table
+
+    table = Table("Name", "Dim", "Words", "Download", "Stored", "Cached", "Description")
+    for row in rows:
+        cached = "no" if row["path"] is None else "damaged" if row["problem"] else "yes"
+        download, stored = (
+            f"{row[key] / 1e6:,.0f} MB" if row[key] else "" for key in ("download_bytes", "stored_bytes")
+        )
+        words = "" if row["words"] is None else f"{row['words']:,}"
+        table.add_row(row["name"], str(row["dim"]), words, download, stored, cached, row["description"])
+    console.out.print(table)
+
+
+def _rows() -> list[dict[str, Any]]:
+    """Every published set, then the user's own, each with what the cache holds of it."""
+    from sentrec.glove.catalog import PUBLICATIONS
+    from sentrec.glove.store import cached
+
+    entries = {(entry.name, entry.dim): entry for entry in cached()}
+    published = {(item.name, dim): item for item in PUBLICATIONS.values() for dim in item.dims}
+    rows = []
+    for name, dim in [*published, *(key for key in entries if key not in published)]:
+        item, entry = published.get((name, dim)), entries.get((name, dim))
+        rows.append(
+            {
+                "name": name,
+                "dim": dim,
+                "words": entry.words if entry else item and item.words,
+                "download_bytes": item and item.archive_bytes,
+                "stored_bytes": entry.bytes if entry else item and item.stored_bytes(dim),
+                "description": item.description if item else "your own",
+                "path": str(entry.path) if entry else None,
+                "problem": entry.problem if entry else None,
+            }
+        )
+    return rows
+
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Progress | None]:
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar() as progress:
+            yield progress
+    else:
+        yield _PlainProgress()
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description:10}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Bars(*columns, TimeRemainingColumn(), console=console.err, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                # A resumed download starts in the middle; counting from zero would overstate its speed.
+                tasks[stage] = bars.add_task(stage, total=total, completed=done)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield update
+
+
+class _PlainProgress:
+    """One line every few seconds, for logs."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._began = self._last = 0.0
+        self._first = 0
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._began, self._last, self._first = stage, now, now, done
+        if now - self._last < _PLAIN_SECONDS:
+            return
+        self._last = now
+        speed = max(1.0, (done - self._first) / (now - self._began))
+        of_all = f" of {total / 1e6:,.0f} MB, {max(0, total - done) / speed:,.0f} s left" if total else ""
+        console.err.print(f"{stage}: {done / 1e6:,.0f} MB{of_all}, {speed / 1e6:.1f} MB/s", soft_wrap=True)

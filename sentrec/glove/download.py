@@ -1,0 +1,221 @@
+"""Downloads one large archive over HTTP: resumes, retries, and refuses what is not the archive."""
+
+import json
+import logging
+import random
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from sentrec.errors import GloveError
+from sentrec.files import disk_errors, write_json
+from sentrec.glove.lines import Progress
+from sentrec.glove.textfile import looks_like_html
+
+_log = logging.getLogger(__name__)
+
+_CHUNK_BYTES = 1 << 18
+_RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a file can be downloaded.
+
+    Attributes:
+        label: What to call it, e.g. ``Stanford``.
+        url: Its address.
+        headers: Further request headers, e.g. a token.
+    """
+
+    label: str
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often to try again, and how long to wait.
+
+    Attributes:
+        attempts: Attempts in a row that may bring nothing new before the source is given up.
+        first_pause: Seconds before the second attempt; each later pause is twice as long.
+        longest_pause: Upper bound of a pause in seconds, also of one that the server asks for.
+    """
+
+    attempts: int = 4
+    first_pause: float = 1.0
+    longest_pause: float = 30.0
+
+    def pause(self, failures: int, asked: float = 0.0) -> float:
+        """Seconds to wait after so many failures in a row: exponential, with jitter, at least what the server asks."""
+        wait = self.first_pause * 2.0 ** (failures - 1) * random.uniform(0.75, 1.25)
+        return min(self.longest_pause, max(wait, asked))
+
+
+class DownloadError(GloveError):
+    """This source cannot give the file; another may."""
+
+
+class _TemporaryError(Exception):
+    def __init__(self, reason: str, asked_pause: float = 0.0) -> None:
+        super().__init__(reason)
+        self.asked_pause = asked_pause
+
+
+@dataclass(frozen=True)
+class _Partial:
+    """An unfinished download beside its target: the bytes so far, and which version of the file they belong to."""
+
+    target: Path
+
+    @property
+    def path(self) -> Path:
+        return self.target.with_name(self.target.name + ".part")
+
+    @property
+    def state_path(self) -> Path:
+        return self.target.with_name(self.target.name + ".part.json")
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def validator(self, url: str) -> str | None:
+        """What identifies the version that the bytes belong to, if they came from `url`."""
+        try:
+            state = json.loads(self.state_path.read_text(encoding="utf-8"))
+            return str(state["validator"]) if state["url"] == url and state["validator"] else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def start(self, url: str, validator: str | None) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_bytes(b"")
+        write_json(self.state_path, {"url": url, "validator": validator})
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.state_path.unlink(missing_ok=True)
+
+    def finish(self) -> None:
+        self.path.replace(self.target)
+        self.state_path.unlink(missing_ok=True)
+
+
+def partial_bytes(target: Path) -> int:
+    """How many bytes of an unfinished download of `target` lie beside it."""
+    return _Partial(target).size
+
+
+def download(source: Source, target: Path, retry: Retry, progress: Progress | None = None) -> None:
+    """Downloads a zip archive to `target`; an unfinished download of the same file is resumed.
+
+    The unfinished file is `target` with ``.part`` at its end; it stays there when the download fails or is interrupted.
+
+    Raises:
+        DownloadError: If the source refuses, gives something else than a zip archive, or fails too often in a row.
+        SentrecError: If the disk is full.
+    """
+    partial = _Partial(target)
+    failures, furthest = 0, 0
+    with disk_errors(partial.path), httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
+        while True:
+            try:
+                _attempt(client, source, partial, progress)
+                break
+            except (httpx.UnsupportedProtocol, httpx.TooManyRedirects, httpx.InvalidURL) as error:
+                raise DownloadError(_describe(error)) from error
+            except (httpx.TransportError, _TemporaryError) as error:
+                # Only bytes never reached before count as progress: a server that cannot resume starts over each time.
+                failures = 1 if partial.size > furthest else failures + 1
+                furthest = max(furthest, partial.size)
+                if failures >= retry.attempts:
+                    raise DownloadError(f"{_describe(error)} ({failures} attempts)") from error
+                pause = retry.pause(failures, getattr(error, "asked_pause", 0.0))
+                _log.warning("%s: %s; trying again in %.0f s", source.label, _describe(error), pause)
+                time.sleep(pause)
+        if not zipfile.is_zipfile(partial.path):
+            partial.discard()
+            raise DownloadError("what came is not a whole zip archive")
+        partial.finish()
+
+
+def _describe(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _attempt(client: httpx.Client, source: Source, partial: _Partial, progress: Progress | None) -> None:
+    headers = {**source.headers, "Accept-Encoding": "identity"}
+    validator = partial.validator(source.url)
+    if partial.size and validator:
+        # If-Range: the server resumes only if the file is still the same, else it sends the whole new one.
+        headers |= {"Range": f"bytes={partial.size}-", "If-Range": validator}
+    with client.stream("GET", source.url, headers=headers) as response:
+        if _is_complete(response, partial):
+            return
+        _check_response(response)
+        total = _place(response, source.url, partial)
+        _save(response, partial, total, progress)
+
+
+def _is_complete(response: httpx.Response, partial: _Partial) -> bool:
+    if response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return False
+    if response.headers.get("Content-Range", "") == f"bytes */{partial.size}":
+        return True
+    partial.discard()
+    raise _TemporaryError("the unfinished download does not fit the server's file; starting over")
+
+
+def _check_response(response: httpx.Response) -> None:
+    if response.status_code in _RETRY_STATUS:
+        asked = response.headers.get("Retry-After", "")
+        raise _TemporaryError(_status(response), float(asked) if asked.isdigit() else 0.0)
+    if response.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
+        raise DownloadError(_status(response))
+    if response.headers.get("Content-Type", "").startswith("text/html"):
+        raise DownloadError("a web page came instead of the archive")
+
+
+def _status(response: httpx.Response) -> str:
+    return f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
+
+
+def _place(response: httpx.Response, url: str, partial: _Partial) -> int | None:
+    """Makes the unfinished file ready for the body; gives the size of the whole file where the server tells it."""
+    if response.status_code == httpx.codes.PARTIAL_CONTENT:
+        _, _, content_range = response.headers.get("Content-Range", "").partition("bytes ")
+        span, _, total = content_range.partition("/")
+        if span.partition("-")[0] != str(partial.size):
+            partial.discard()
+            raise _TemporaryError("the server resumed at another place; starting over")
+        return int(total) if total.isdigit() else None
+    if partial.size:
+        _log.info("The server sends the whole file again: it cannot resume, or the file has changed.")
+    etag = response.headers.get("ETag", "")
+    # RFC 9110, 13.1.5: a weak entity tag may not stand in If-Range.
+    validator = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")
+    partial.start(url, validator)
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else None
+
+
+def _save(response: httpx.Response, partial: _Partial, total: int | None, progress: Progress | None) -> None:
+    done = partial.size
+    # Unbuffered: what a broken connection or Ctrl-C leaves behind must all be on the disk.
+    with partial.path.open("ab", buffering=0) as file:
+        for chunk in response.iter_raw(_CHUNK_BYTES):
+            if done == 0 and not chunk.startswith(b"PK"):
+                kind = "a web page" if looks_like_html(chunk) else "something else"
+                raise DownloadError(f"{kind} came instead of the archive")
+            file.write(chunk)
+            done += len(chunk)
+            if progress:
+                progress("download", done, total)
+    if total is not None and done != total:
+        raise _TemporaryError(f"{done:,} of {total:,} bytes came")

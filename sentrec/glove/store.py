@@ -1,0 +1,292 @@
+"""The cache of GloVe vectors: a memory-mapped matrix and vocabulary that open in milliseconds.
+
+Each set lies in ``<cache>/glove/<name>.<dim>d/`` as ``matrix.npy`` (float32), ``words.arrow`` (Arrow IPC) and
+``info.json``. All encoders share it, and only the rows that a vocabulary needs are read from the disk.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.ipc
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sentrec.errors import GloveError
+from sentrec.files import atomic_directory, cache_home, write_text
+from sentrec.glove.catalog import PUBLICATIONS
+from sentrec.glove.lines import LineReader
+from sentrec.glove.parse import Matrix, parse_text
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_FOLDER = re.compile(r"(?P<name>.+)\.(?P<dim>\d+)d")
+_ROWS_AT_ONCE = 50_000
+
+
+class VectorsInfo(BaseModel):
+    """What ``info.json`` says of stored vectors.
+
+    Attributes:
+        format: Version of this layout.
+        name: The name that recipes use, e.g. ``6B``.
+        dim: Dimensions.
+        words: Number of distinct words.
+        repeated_words: Lines left out because their word stood before.
+        not_utf8_words: Words with bytes that are not UTF-8 (they became U+FFFD).
+        source: File or address that the text came from.
+        source_bytes: Length of the text.
+        md5: Checksum of the text.
+        sha256: Checksum of the text.
+        verified: Whether the text has the checksum that was published for it.
+        matrix_bytes: Size of ``matrix.npy``.
+        words_bytes: Size of ``words.arrow``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    name: str
+    dim: int
+    words: int
+    repeated_words: int
+    not_utf8_words: int
+    source: str
+    source_bytes: int
+    md5: str
+    sha256: str
+    verified: bool
+    matrix_bytes: int
+    words_bytes: int
+
+
+@dataclass(frozen=True)
+class GloveVectors:
+    """GloVe vectors, read from the disk only where they are looked at.
+
+    Attributes:
+        info: Where they come from and what was found while parsing.
+        path: Their folder.
+        words: ``(n,)`` Arrow array of strings, memory-mapped.
+        matrix: ``(n, dim)`` float32, memory-mapped and read-only.
+    """
+
+    info: VectorsInfo
+    path: Path
+    words: pa.StringArray
+    matrix: Matrix
+
+    @property
+    def name(self) -> str:
+        """The name that recipes use."""
+        return self.info.name
+
+    @property
+    def dim(self) -> int:
+        """Dimensions."""
+        return self.info.dim
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of the text that these vectors were parsed from."""
+        return self.info.sha256
+
+    def rows(self, words: Sequence[str]) -> npt.NDArray[np.int64]:
+        """The row of each word in `matrix`, -1 for a word without a vector.
+
+        Args:
+            words: Words exactly as in the vocabulary (6B, 42B and twitter.27B are lower case).
+
+        Returns:
+            ``(len(words),)`` row numbers.
+        """
+        found = pyarrow.compute.index_in(pa.array(words, pa.string()), value_set=self.words)
+        rows: npt.NDArray[np.int64] = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return rows
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """Vectors that lie in the cache.
+
+    Attributes:
+        name: The name that recipes use.
+        dim: Dimensions.
+        path: Their folder.
+        bytes: Disk space they take.
+        words: Number of words; None if they cannot be opened.
+        problem: Why they cannot be opened, else None.
+    """
+
+    name: str
+    dim: int
+    path: Path
+    bytes: int
+    words: int | None = None
+    problem: str | None = None
+
+
+def glove_home() -> Path:
+    """The folder of all stored vectors and of unfinished downloads."""
+    return cache_home() / "glove"
+
+
+def vectors_path(name: str, dim: int) -> Path:
+    """Where the vectors of that name and size lie, or would lie.
+
+    Raises:
+        GloveError: If `name` cannot be a folder's name.
+    """
+    if not _NAME.fullmatch(name):
+        raise GloveError(f"'{name}' cannot name vectors.", "Use letters, digits, '.', '_', '+' and '-'.")
+    return glove_home() / f"{name}.{dim}d"
+
+
+def open_vectors(name: str, dim: int) -> GloveVectors:
+    """Opens vectors from the cache: milliseconds, whatever their size.
+
+    Raises:
+        GloveError: If they are not in the cache, or if their files were altered; the hint is the command that mends it.
+    """
+    path = vectors_path(name, dim)
+    if not path.is_dir():
+        where = "" if name in PUBLICATIONS else " --from-file FILE"
+        if name in PUBLICATIONS:
+            PUBLICATIONS[name].member(dim)
+        raise GloveError(
+            f"GloVe {name} with {dim} dimensions is not in the cache.", f"sentrec fetch-glove {name} --dim {dim}{where}"
+        )
+    problem = f"The stored GloVe vectors in {path} are damaged"
+    mend = f"sentrec fetch-glove {name} --dim {dim} --force" + ("" if name in PUBLICATIONS else " --from-file FILE")
+    try:
+        return _open(path)
+    except (OSError, ValueError, EOFError, ValidationError, pa.ArrowException, GloveError) as error:
+        raise GloveError(f"{problem}: {_reason(error)}.", mend) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "info.json cannot be read"
+    if isinstance(error, FileNotFoundError):
+        return f"{Path(error.filename).name} is missing"
+    return str(error).rstrip(".")
+
+
+def _open(path: Path) -> GloveVectors:
+    info = VectorsInfo.model_validate_json((path / "info.json").read_bytes())
+    for name, expected in (("matrix.npy", info.matrix_bytes), ("words.arrow", info.words_bytes)):
+        found = (path / name).stat().st_size
+        if found != expected:
+            raise GloveError(f"{name} has {found:,} bytes instead of {expected:,}")
+    matrix = np.load(path / "matrix.npy", mmap_mode="r", allow_pickle=False)
+    with pa.memory_map(str(path / "words.arrow")) as file:
+        words = pa.ipc.open_file(file).get_batch(0).column(0)
+    if f"{info.name}.{info.dim}d" != path.name or matrix.dtype != np.float32 or words.type != pa.string():
+        raise GloveError("the files do not belong together")
+    if matrix.shape != (info.words, info.dim) or len(words) != info.words:
+        raise GloveError(f"{len(words):,} words and a matrix of {matrix.shape} instead of {(info.words, info.dim)}")
+    return GloveVectors(info, path, words, matrix)
+
+
+def cached() -> list[CacheEntry]:
+    """The vectors in the cache, by name and size; damaged ones too, with what is wrong."""
+    home = glove_home()
+    found = sorted(home.iterdir()) if home.is_dir() else []
+    entries = [_entry(path, match) for path in found if (match := _FOLDER.fullmatch(path.name)) and path.is_dir()]
+    return sorted(entries, key=lambda entry: (entry.name, entry.dim))
+
+
+def _entry(path: Path, match: re.Match[str]) -> CacheEntry:
+    name, dim = match["name"], int(match["dim"])
+    size = sum(file.stat().st_size for file in path.iterdir())
+    try:
+        vectors = open_vectors(name, dim)
+    except GloveError as error:
+        return CacheEntry(name, dim, path, size, problem=error.message)
+    return CacheEntry(name, dim, path, size, words=vectors.info.words)
+
+
+def store_vectors(name: str, dim: int, reader: LineReader, source: str, published_md5: str | None) -> GloveVectors:
+    """Parses a GloVe text and stores it whole, or not at all; older vectors of that name and size are replaced.
+
+    Args:
+        name: The name that recipes shall use.
+        dim: Dimensions.
+        reader: The text.
+        source: File or address that the text comes from.
+        published_md5: The text's published checksum, where one is known.
+
+    Raises:
+        GloveError: If a line is faulty (with its number), or the checksum is not the published one.
+        SentrecError: If the disk is full.
+    """
+    path = vectors_path(name, dim)
+    with atomic_directory(path) as folder:
+        matrix_path, words_path = folder / "matrix.npy", folder / "words.arrow"
+        with matrix_path.open("wb") as file:
+            _write_header(file, 0, dim)
+            parsed = parse_text(reader, dim, lambda matrix: file.write(matrix.data))
+        if published_md5 is not None and reader.md5 != published_md5:
+            raise GloveError(
+                f"{source} is not the published text: its md5 is {reader.md5} instead of {published_md5}.",
+                "Fetch it again. To use vectors of your own, give them a name: --name my-vectors",
+            )
+        kept = _first_occurrences(parsed.words)
+        words = parsed.words if len(kept) == len(parsed.words) else parsed.words.take(pa.array(kept))
+        _finish_matrix(matrix_path, kept, len(parsed.words), dim)
+        _write_words(words_path, words)
+        info = VectorsInfo(
+            name=name,
+            dim=dim,
+            words=len(words),
+            repeated_words=len(parsed.words) - len(words),
+            not_utf8_words=parsed.not_utf8,
+            source=source,
+            source_bytes=reader.bytes_read,
+            md5=reader.md5,
+            sha256=reader.sha256,
+            verified=published_md5 is not None,
+            matrix_bytes=matrix_path.stat().st_size,
+            words_bytes=words_path.stat().st_size,
+        )
+        write_text(folder / "info.json", info.model_dump_json(indent=2) + "\n")
+    return open_vectors(name, dim)
+
+
+def _write_header(file: BinaryIO, rows: int, dim: int) -> None:
+    # numpy pads this header so that it keeps its length when the number of rows grows.
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": (rows, dim)}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _first_occurrences(words: pa.StringArray) -> npt.NDArray[np.int64]:
+    encoded = words.dictionary_encode()
+    if len(encoded.dictionary) == len(words):
+        return np.arange(len(words))
+    _, first = np.unique(encoded.indices.to_numpy(), return_index=True)
+    return np.sort(first)
+
+
+def _finish_matrix(path: Path, kept: npt.NDArray[np.int64], rows: int, dim: int) -> None:
+    """Moves the kept rows together, in place, and writes the header for them."""
+    with path.open("r+b") as file:
+        _write_header(file, len(kept), dim)
+        start = file.tell()
+        if len(kept) < rows:
+            matrix = np.memmap(path, np.float32, "r+", start, (rows, dim))
+            for at in range(0, len(kept), _ROWS_AT_ONCE):
+                # Kept rows only move towards the front, so no row is overwritten before it was moved.
+                chosen = kept[at : at + _ROWS_AT_ONCE]
+                matrix[at : at + len(chosen)] = matrix[chosen]
+            matrix.flush()
+        file.truncate(start + 4 * dim * len(kept))
+
+
+def _write_words(path: Path, words: pa.StringArray) -> None:
+    batch = pa.record_batch([words], names=["word"])
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+        writer.write_batch(batch)

@@ -47,21 +47,14 @@ def find_recipe(name_or_path: str | Path) -> Path:
         RecipeError: If there is neither such a file nor such a built-in recipe; the hint gives the nearest name.
     """
     path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return path
-    known = {recipe.name: recipe.path for recipe in builtin_recipes()}
-    name = _without_suffix(str(name_or_path))
-    if name not in known:
-        hint = f"{did_you_mean(Path(name).name, known)} `sentrec recipes list` shows the built-in ones."
-        raise RecipeError(f"'{name_or_path}' is neither a file nor a built-in recipe.", hint)
-    return known[name]
+    return path if path.is_file() else _builtin_path(str(name_or_path))
 
 
 def copy_recipe(name: str, destination: Path | None = None, force: bool = False) -> Path:
     """Copies a recipe to a file of the user's own.
 
     Args:
-        name: A built-in recipe, or any recipe file.
+        name: A built-in recipe, with or without ``.yaml``.
         destination: The new file, or a folder to put it in; None: the working folder.
         force: Whether an existing file may be replaced.
 
@@ -71,7 +64,7 @@ def copy_recipe(name: str, destination: Path | None = None, force: bool = False)
     Raises:
         RecipeError: If there is no such recipe, or the new file exists already and `force` is not given.
     """
-    source = find_recipe(name)
+    source = _builtin_path(name)
     target = Path() if destination is None else destination.expanduser()
     if target.is_dir():
         target = target / source.name
@@ -79,6 +72,15 @@ def copy_recipe(name: str, destination: Path | None = None, force: bool = False)
         raise RecipeError(f"{target} exists already.", "Choose another name, or replace it with --force.")
     write_text(target, source.read_text(encoding="utf-8"))
     return target
+
+
+def _builtin_path(name: str) -> Path:
+    known = {recipe.name: recipe.path for recipe in builtin_recipes()}
+    stem = _without_suffix(name)
+    if stem not in known:
+        hint = f"{did_you_mean(Path(stem).name, known)} `sentrec recipes list` shows the built-in ones."
+        raise RecipeError(f"'{name}' is neither a file nor a built-in recipe.", hint)
+    return known[stem]
 
 
 def _folder() -> Path:

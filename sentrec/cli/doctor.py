@@ -1,0 +1,83 @@
+"""`sentrec doctor`: what is there, what is missing, and the command that mends it."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from sentrec.cli import console
+from sentrec.cli.findings import print_findings
+
+if TYPE_CHECKING:
+    from sentrec.doctor import Diagnosis
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Show versions, device, caches, plugins and data folders, and what is missing."""
+    from dataclasses import asdict
+
+    from sentrec.doctor import diagnose
+    from sentrec.findings import all_usable
+
+    diagnosis = diagnose()
+    usable = all_usable(diagnosis.findings)
+    if as_json:
+        console.print_json({**asdict(diagnosis), "usable": usable})
+    else:
+        _print(diagnosis)
+        verdict = "[green]sentrec is ready.[/]" if usable else "[bold red]sentrec is not usable yet: see above.[/]"
+        console.out.print(f"\n{verdict}")
+    if not usable:
+        raise typer.Exit(1)
+
+
+def _print(diagnosis: "Diagnosis") -> None:
+    _section("versions", [f"{name} {version or 'missing'}" for name, version in diagnosis.versions.items()])
+    _section("device", _device_lines(diagnosis))
+    _section("cache", _cache_lines(diagnosis))
+    _section("plugins", _plugin_lines(diagnosis))
+    _section("data", _data_lines(diagnosis))
+    if diagnosis.findings:
+        console.out.print("\n[bold]worth knowing[/]")
+        print_findings(diagnosis.findings)
+
+
+def _section(title: str, lines: Iterable[str]) -> None:
+    console.out.print(f"[bold]{title}[/]")
+    for line in lines:
+        console.out.print(f"  {escape(line)}", soft_wrap=True)
+
+
+def _device_lines(diagnosis: "Diagnosis") -> list[str]:
+    device = diagnosis.device
+    if not device:
+        return ["torch cannot be imported"]
+    arithmetic = "bfloat16" if device["bfloat16"] else "float32 only"
+    threads = f"{device['threads']} threads of {device['processors']} processors"
+    return [f"{device['name']} ({device['type']}), {arithmetic}; {threads}; {device['platform']}"]
+
+
+def _cache_lines(diagnosis: "Diagnosis") -> list[str]:
+    cache = diagnosis.cache
+    lines = [f"{cache['home']}: {cache['free_bytes'] / 1e9:.1f} GB free"]
+    for glove in cache["glove"]:
+        state = "damaged" if glove["problem"] else f"{glove['words']:,} words"
+        lines.append(f"GloVe {glove['name']}, {glove['dim']} dimensions: {state}, {glove['bytes'] / 1e6:.0f} MB")
+    return lines
+
+
+def _plugin_lines(diagnosis: "Diagnosis") -> list[str]:
+    return [
+        f"{report.name} ({report.origin}){': left out, see below' if report.error else ''}"
+        for report in diagnosis.plugins
+    ]
+
+
+def _data_lines(diagnosis: "Diagnosis") -> list[str]:
+    folder, datasets = diagnosis.data["folder"], diagnosis.data["datasets"]
+    if folder is None:
+        return ["SENTREC_DATA is not set: named data sets come from the hub"]
+    return [f"SENTREC_DATA={folder}", *(f"{name}: {', '.join(splits)}" for name, splits in datasets.items())]

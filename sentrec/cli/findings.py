@@ -1,0 +1,19 @@
+"""Shows findings, one a line."""
+
+from collections.abc import Iterable
+
+from rich.markup import escape
+
+from sentrec.cli import console
+from sentrec.findings import Finding
+
+_STYLES = {"ok": "green", "note": "yellow", "missing": "bold red"}
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Prints each finding and, beneath it, what mends it."""
+    for finding in findings:
+        state = f"[{_STYLES[finding.state]}]{finding.state:<8}[/]"
+        console.out.print(f"  {state} {finding.topic:<11} {escape(finding.detail)}", soft_wrap=True)
+        if finding.mend:
+            console.out.print(f"{'':23}[dim]→ {escape(finding.mend)}[/]", soft_wrap=True)

@@ -1,0 +1,76 @@
+"""`sentrec recipes`: the built-in recipes, and checking any recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sentrec.cli import console
+from sentrec.cli.findings import print_findings
+
+app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
+
+_NameOrFile = Annotated[str, typer.Argument(help="A built-in recipe's name, or a YAML file.", metavar="NAME_OR_FILE")]
+
+
+@app.command("list")
+def list_recipes(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List the built-in recipes."""
+    from sentrec.recipe.library import builtin_recipes
+
+    recipes = builtin_recipes()
+    if as_json:
+        console.print_json([{"name": recipe.name, "summary": recipe.summary} for recipe in recipes])
+        return
+    table = Table("recipe", "what it shows", box=None, header_style="bold", pad_edge=False)
+    for recipe in recipes:
+        table.add_row(recipe.name, escape(recipe.summary))
+    console.out.print(table)
+    console.err.print("[dim]Train one: sentrec train --recipe NAME · read it: sentrec recipes show NAME[/]")
+
+
+@app.command()
+def show(recipe: _NameOrFile) -> None:
+    """Print a recipe as it is written."""
+    from sentrec.recipe.library import find_recipe
+
+    typer.echo(find_recipe(recipe).read_text(encoding="utf-8"), nl=False)
+
+
+@app.command()
+def copy(
+    recipe: Annotated[str, typer.Argument(help="A built-in recipe's name.", metavar="NAME")],
+    destination: Annotated[Path | None, typer.Argument(help="New file or folder; else the current folder.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Copy a built-in recipe to a file that you can change."""
+    from sentrec.recipe.library import copy_recipe
+
+    target = copy_recipe(recipe, destination, force)
+    console.err.print(f"Copied to {escape(str(target))}. Train it: sentrec train --recipe {escape(str(target))}")
+
+
+@app.command()
+def check(
+    recipe: _NameOrFile,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Override a value, e.g. encoder.hidden=256.", metavar="KEY=VALUE")
+    ] = None,
+) -> None:
+    """Check a recipe and show what it will use; exit code 1 if anything is wrong or missing."""
+    from sentrec.findings import all_usable
+    from sentrec.recipe import load_recipe
+    from sentrec.recipe.check import check_recipe
+
+    findings = check_recipe(load_recipe(recipe, overrides or ()))
+    console.out.print(f"{escape(recipe)} is a valid recipe. It uses:", soft_wrap=True)
+    print_findings(findings)
+    if not all_usable(findings):
+        console.err.print("[bold red]Error:[/] not everything that it uses is there.")
+        raise typer.Exit(1)
+    again = "".join(f" --set {override}" for override in overrides or ())
+    console.err.print(f"Ready: sentrec train --recipe {escape(recipe + again)}", soft_wrap=True)

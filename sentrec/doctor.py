@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from sentrec.data.tables import DATA_VARIABLE, mirror_folder
 from sentrec.files import cache_home
 from sentrec.findings import Finding
-from sentrec.glove.catalog import DEFAULT_NAME
+from sentrec.glove.catalog import DEFAULT_NAME, PUBLICATIONS
 from sentrec.glove.store import CacheEntry, cached
 from sentrec.plugins import PluginReport, registry
 
@@ -119,7 +119,8 @@ def _glove(findings: list[Finding]) -> list[CacheEntry]:
     entries = cached()
     for entry in entries:
         if entry.problem:
-            mend = f"sentrec fetch-glove {entry.name} --dim {entry.dim} --force"
+            source = "" if entry.name in PUBLICATIONS else " --from-file FILE"
+            mend = f"sentrec fetch-glove {entry.name} --dim {entry.dim} --force{source}"
             findings.append(Finding("glove", "note", entry.problem, mend))
     if not entries:
         detail = "no vectors are in the cache; the built-in recipes, but for quickstart, start from GloVe."

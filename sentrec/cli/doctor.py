@@ -35,7 +35,7 @@ def doctor(
 
 
 def _print(diagnosis: "Diagnosis") -> None:
-    _section("versions", [f"{name} {version or 'missing'}" for name, version in diagnosis.versions.items()])
+    _section("versions", [", ".join(f"{name} {version or 'missing'}" for name, version in diagnosis.versions.items())])
     _section("device", _device_lines(diagnosis))
     _section("cache", _cache_lines(diagnosis))
     _section("plugins", _plugin_lines(diagnosis))

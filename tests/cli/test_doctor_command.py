@@ -1,0 +1,37 @@
+"""`sentrec doctor` says what is there and mends nothing by itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sentrec.cli.main import app
+
+
+def doctor(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["doctor", *arguments])
+
+
+def test_a_fresh_installation_is_usable_and_is_told_how_to_fetch_vectors() -> None:
+    result = doctor()
+    assert result.exit_code == 0
+    assert "sentrec fetch-glove 6B --dim 300" in result.stdout
+    assert "sentrec is ready" in result.stdout
+    assert "bilstm" in result.stdout
+
+
+def test_json_carries_every_section() -> None:
+    diagnosis = json.loads(doctor("--json").stdout)
+    assert set(diagnosis) == {"versions", "device", "cache", "plugins", "data", "findings", "usable"}
+    assert diagnosis["usable"] is True
+    assert diagnosis["versions"]["torch"]
+    assert diagnosis["device"]["type"] in ("cpu", "cuda", "mps")
+
+
+def test_a_data_folder_that_does_not_exist_makes_it_unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTREC_DATA", str(tmp_path / "absent"))
+    result = doctor()
+    assert result.exit_code == 1
+    assert "which is no folder" in result.stdout
+    assert "not usable yet" in result.stdout

@@ -1,0 +1,58 @@
+"""`sentrec recipes` lists, shows, copies and checks."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sentrec.cli.main import app
+from sentrec.errors import RecipeError
+from sentrec.recipe.library import find_recipe
+
+
+def recipes(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["recipes", *arguments])
+
+
+def test_list_shows_names_and_summaries() -> None:
+    result = recipes("list")
+    assert result.exit_code == 0
+    assert "imdb " in result.stdout
+
+
+def test_list_as_json_holds_every_builtin_recipe() -> None:
+    listed = json.loads(recipes("list", "--json").stdout)
+    assert {"name", "summary"} == set(listed[0])
+    assert "imdb" in [recipe["name"] for recipe in listed]
+
+
+def test_show_prints_the_file_as_it_is() -> None:
+    assert recipes("show", "imdb").stdout == find_recipe("imdb").read_text(encoding="utf-8")
+
+
+def test_copy_then_check_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert recipes("copy", "imdb", "mine.yaml").exit_code == 0
+    again = recipes("copy", "imdb", "mine.yaml")
+    assert isinstance(again.exception, RecipeError)
+    assert recipes("copy", "imdb", "mine.yaml", "--force").exit_code == 0
+    checked = recipes("check", "mine.yaml", "--set", "glove=null", "--set", "data.dataset=quickstart")
+    assert checked.exit_code == 0
+    assert "mine.yaml is a valid recipe" in checked.stdout
+    assert "train.jsonl" in checked.stdout
+
+
+def test_check_of_missing_vectors_exits_with_1_and_names_the_command() -> None:
+    result = recipes("check", "imdb", "--set", "glove.dim=50", "--set", "data.dataset=quickstart")
+    assert result.exit_code == 1
+    assert "sentrec fetch-glove 6B --dim 50" in result.stdout
+
+
+def test_check_reports_all_mistakes_of_a_recipe(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("sed: 1\ntraining: {epochs: many}\nencoder: {name: bilstn}\n", encoding="utf-8")
+    error = recipes("check", str(wrong)).exception
+    assert isinstance(error, RecipeError)
+    for mistake in ("did you mean 'seed'?", "training.epochs", "did you mean 'bilstm'?"):
+        assert mistake in error.message

@@ -1,0 +1,50 @@
+"""Every built-in recipe is valid and says what it shows, how to run it, what to expect and how long it takes."""
+
+import re
+
+import pytest
+
+from sentrec.recipe import load_recipe
+from sentrec.recipe.library import BuiltinRecipe, builtin_recipes
+
+RECIPES = builtin_recipes()
+every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+
+
+def test_the_promised_recipes_exist() -> None:
+    names = {recipe.name for recipe in RECIPES}
+    assert names >= {"imdb", "imdb-textcnn", "imdb-gru", "ag-news", "quickstart"}
+
+
+@every_recipe
+def test_it_validates_under_its_own_name(recipe: BuiltinRecipe) -> None:
+    loaded = load_recipe(recipe.name)
+    assert loaded.name == recipe.name
+    assert loaded.description
+
+
+@every_recipe
+def test_its_header_says_what_how_result_and_time(recipe: BuiltinRecipe) -> None:
+    assert re.match(r".{15,}[.]$", recipe.summary)
+    assert f"sentrec train --recipe {recipe.name}.yaml" in recipe.header
+    expected = recipe.header.partition("Expected:")[2]
+    assert re.search(r"0\.\d{2,3}|\d{2}(\.\d)? %", expected), "states no expected accuracy"
+    assert re.search(r"\d+(\.\d+)? (minutes?|seconds?|s\b)", expected), "states no time"
+
+
+@every_recipe
+def test_a_recipe_with_glove_says_how_to_fetch_it(recipe: BuiltinRecipe) -> None:
+    glove = load_recipe(recipe.name).glove
+    if glove is not None:
+        assert f"sentrec fetch-glove {glove.name} --dim {glove.dim}" in recipe.header
+
+
+@every_recipe
+def test_it_contains_no_unfinished_place(recipe: BuiltinRecipe) -> None:
+    assert "TODO" not in recipe.path.read_text(encoding="utf-8")
+
+
+def test_quickstart_needs_neither_network_nor_vectors() -> None:
+    quickstart = load_recipe("quickstart")
+    assert quickstart.data.dataset == "quickstart"
+    assert quickstart.glove is None

@@ -115,14 +115,17 @@ def _show_list(as_json: bool) -> None:
         return
     from rich.table import Table
 
-    table = Table("Name", "Dim", "Words", "Download", "Stored", "Cached", "Description")
+    table = Table("Name", "Dim", "Words", "Download", "Stored", "Cached", "Trained on")
+    described = set()
     for row in rows:
         cached = "no" if row["path"] is None else "damaged" if row["problem"] else "yes"
         download, stored = (
             f"{row[key] / 1e6:,.0f} MB" if row[key] else "" for key in ("download_bytes", "stored_bytes")
         )
         words = "" if row["words"] is None else f"{row['words']:,}"
-        table.add_row(row["name"], str(row["dim"]), words, download, stored, cached, row["description"])
+        description = "" if row["name"] in described else row["description"]
+        described.add(row["name"])
+        table.add_row(row["name"], str(row["dim"]), words, download, stored, cached, description)
     console.out.print(table)
 
 

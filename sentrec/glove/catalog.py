@@ -114,7 +114,7 @@ def publication(name: str) -> Publication:
     if name not in PUBLICATIONS:
         raise GloveError(
             f"'{name}' is not a published set of GloVe vectors.",
-            f"{did_you_mean(name, PUBLICATIONS)} For vectors of your own: "
-            f"sentrec fetch-glove --name {name} --dim N --from-file FILE",
+            f"{did_you_mean(name, PUBLICATIONS)}\n"
+            f"For vectors of your own: sentrec fetch-glove --name {name} --dim N --from-file FILE",
         )
     return PUBLICATIONS[name]

@@ -17,7 +17,6 @@ from sentrec.glove.textfile import looks_like_html
 
 _log = logging.getLogger(__name__)
 
-_CHUNK_BYTES = 1 << 18
 _RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
@@ -134,7 +133,7 @@ def download(source: Source, target: Path, retry: Retry, progress: Progress | No
                 # Only bytes never reached before count as progress: a server that cannot resume starts over each time.
                 failures = 1 if partial.size > furthest else failures + 1
                 furthest = max(furthest, partial.size)
-                if failures >= retry.attempts:
+                if failures >= _patience(retry, error, partial):
                     raise DownloadError(f"{_describe(error)} ({failures} attempts)") from error
                 pause = retry.pause(failures, getattr(error, "asked_pause", 0.0))
                 _log.warning("%s: %s; trying again in %.0f s", source.label, _describe(error), pause)
@@ -143,6 +142,12 @@ def download(source: Source, target: Path, retry: Retry, progress: Progress | No
             partial.discard()
             raise DownloadError("what came is not a whole zip archive")
         partial.finish()
+
+
+def _patience(retry: Retry, error: Exception, partial: _Partial) -> int:
+    # Without any network, the user should hear of it soon; an outage in the middle of a download is worth waiting for.
+    unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not partial.size
+    return min(2, retry.attempts) if unreachable else retry.attempts
 
 
 def _describe(error: Exception) -> str:
@@ -209,7 +214,7 @@ def _save(response: httpx.Response, partial: _Partial, total: int | None, progre
     done = partial.size
     # Unbuffered: what a broken connection or Ctrl-C leaves behind must all be on the disk.
     with partial.path.open("ab", buffering=0) as file:
-        for chunk in response.iter_raw(_CHUNK_BYTES):
+        for chunk in response.iter_raw():
             if done == 0 and not chunk.startswith(b"PK"):
                 kind = "a web page" if looks_like_html(chunk) else "something else"
                 raise DownloadError(f"{kind} came instead of the archive")

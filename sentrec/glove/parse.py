@@ -99,14 +99,14 @@ def _without_header(blocks: Iterator[Block], dim: int) -> tuple[int | None, Iter
     if first is None:
         return None, blocks
     line, _, rest = first.data.partition(b"\n")
-    fields = line.split()
+    fields = line.rstrip(b" \r").split(b" ")
     expected = None
     if dim != 1 and len(fields) == 2 and fields[0].isdigit() and fields[1].isdigit():
         expected, found = int(fields[0]), int(fields[1])
         first = Block(first.source, first.first_line + 1, rest)
     else:
         found = len(fields) - 1 if all(map(_NUMBER.fullmatch, fields[1:])) else dim
-    if found not in (dim, 0, -1):
+    if found not in (dim, 0):
         raise GloveError(f"{first.source} holds vectors of {found} dimensions, not {dim}.", f"Use --dim {found}.")
     return expected, _chain(first, blocks)
 
@@ -146,6 +146,8 @@ def _parse_plain(data: bytes, dim: int) -> Rows | None:
             ),
         )
     except pa.ArrowInvalid:
+        return None
+    if table.num_rows == 0:
         return None
     batch = table.combine_chunks().to_batches()[0]
     matrix = np.empty((batch.num_rows, dim), np.float32)

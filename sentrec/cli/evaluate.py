@@ -1,0 +1,172 @@
+"""`sentrec evaluate`: how good a run is, how sure that is, and how it compares."""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sentrec.cli.console import out, print_json
+
+if TYPE_CHECKING:
+    from sentrec.evaluation.compare import Comparison
+    from sentrec.evaluation.evaluate import Evaluation
+    from sentrec.evaluation.excerpts import Excerpt
+    from sentrec.recipe.schema import DataConfig
+
+_MOST_CLASSES_IN_MATRIX = 12
+
+
+class BaselineName(StrEnum):
+    """The baselines that a run can be compared with."""
+
+    NB_LR = "nb-lr"
+    TFIDF_LR = "tfidf-lr"
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The run directory.", show_default=False)],
+    data: Annotated[
+        str | None, typer.Option(help="A named dataset, or a CSV, JSONL or Parquet file; by default the run's own.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split of the data; a file has only one.")] = "test",
+    text_column: Annotated[
+        list[str] | None, typer.Option(help="Text column of --data; repeat it to join several.", show_default=False)
+    ] = None,
+    label_column: Annotated[str | None, typer.Option(help="Label column of --data.", show_default=False)] = None,
+    label_names: Annotated[
+        str | None, typer.Option(help="Classes of --data in the order of their numbers: bad,good.", show_default=False)
+    ] = None,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Leave out rows of --data without text or label.")
+    ] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="Another run, to compare with on the same rows.", show_default=False)
+    ] = None,
+    baseline: Annotated[
+        BaselineName | None,
+        typer.Option(help="A linear n-gram model to train on the run's rows and compare with.", show_default=False),
+    ] = None,
+    out_directory: Annotated[
+        Path | None, typer.Option("--out", help="Where to write; by default RUN/evaluation/DATA-SPLIT.")
+    ] = None,
+    plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Measure a run on labelled data, and compare it with another run or a baseline."""
+    columns = {
+        "text_columns": text_column or None,
+        "label_column": label_column,
+        "label_names": [name.strip() for name in label_names.split(",")] if label_names else None,
+        "bad_rows": "skip" if skip_bad_rows else None,
+    }
+    source = _data_source(data, {key: value for key, value in columns.items() if value is not None})
+    from sentrec.evaluation.evaluate import evaluate as evaluate_run
+
+    result = evaluate_run(run, source, split, against, baseline.value if baseline else None, plots, out_directory)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        _show(result)
+
+
+def _data_source(data: str | None, columns: dict[str, Any]) -> "str | DataConfig | None":
+    if not columns:
+        return data
+    if data is None:
+        raise typer.BadParameter("the options on columns, labels and bad rows describe --data: name it too.")
+    from sentrec.recipe.schema import DataConfig
+
+    return DataConfig.model_validate({"dataset": data, **columns})
+
+
+def _show(result: "Evaluation") -> None:
+    rows = f"{result.metrics['n']:,} rows"
+    out.print(f"[bold]{escape(result.name)}[/] on {escape(result.data)} {escape(result.split)}, {rows}\n")
+    _show_figures(result.metrics)
+    _show_classes(result.metrics["per_class"])
+    _show_confusion(result.metrics["confusion_matrix"], result.label_names)
+    _show_excerpts("Sample predictions", result.samples)
+    _show_excerpts("Most confident mistakes", result.mistakes)
+    for comparison in result.comparisons:
+        _show_comparison(comparison)
+    for note in result.notes:
+        out.print(f"[yellow]Note:[/] {escape(note)}", soft_wrap=True)
+    out.print("\nWritten:")
+    for name in ("evaluation.json", *result.plots):
+        out.print(f"  {escape(str(Path(result.directory) / name))}", soft_wrap=True)
+
+
+def _show_figures(metrics: dict[str, Any]) -> None:
+    low, high = metrics["accuracy_interval"]
+    area = metrics["roc_auc"]
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    table.add_column(style="dim")
+    table.add_column(justify="right", style="bold")
+    table.add_row("accuracy", _percent(metrics["accuracy"]), f"95 % interval {_percent(low)} to {_percent(high)}")
+    table.add_row("macro F1", _percent(metrics["macro_f1"]), "")
+    table.add_row("ROC-AUC", "n/a" if area is None else f"{area:.4f}", "")
+    table.add_row("log loss", f"{metrics['log_loss']:.4f}", "nats")
+    table.add_row("Brier score", f"{metrics['brier']:.4f}", "")
+    table.add_row("calibration error", f"{metrics['ece']:.4f}", "confidence against accuracy, 15 bins")
+    out.print(table)
+
+
+def _show_classes(per_class: dict[str, dict[str, Any]]) -> None:
+    table = _titled("Per class")
+    table.add_column("class", overflow="fold")
+    for name in ("precision", "recall", "F1", "rows"):
+        table.add_column(name, justify="right")
+    for name, values in per_class.items():
+        shares = (_percent(values[key]) for key in ("precision", "recall", "f1"))
+        table.add_row(escape(name), *shares, f"{values['support']:,}")
+    out.print(table)
+
+
+def _show_confusion(matrix: Sequence[Sequence[int]], label_names: Sequence[str]) -> None:
+    if len(label_names) > _MOST_CLASSES_IN_MATRIX:
+        return  # wider than a terminal; the plot and the JSON have it
+    table = _titled("Confusion matrix")
+    table.add_column("true \\ predicted", overflow="fold")
+    for name in label_names:
+        table.add_column(escape(name), justify="right", overflow="fold")
+    for place, (name, counts) in enumerate(zip(label_names, matrix, strict=True)):
+        cells = (f"[bold]{count:,}[/]" if place == column else f"{count:,}" for column, count in enumerate(counts))
+        table.add_row(escape(name), *cells)
+    out.print(table)
+
+
+def _show_excerpts(title: str, excerpts: Iterable["Excerpt"]) -> None:
+    table = _titled(title)
+    table.add_column("row", justify="right")
+    table.add_column("predicted")
+    table.add_column("confidence", justify="right")
+    table.add_column("true")
+    table.add_column("text", ratio=1)
+    for one in excerpts:
+        style = "green" if one.label == one.predicted else "red"
+        predicted = f"[{style}]{escape(one.predicted)}[/]"
+        table.add_row(f"{one.row:,}", predicted, f"{one.confidence:.1%}", escape(one.label), escape(one.text))
+    if table.row_count:
+        out.print(table)
+
+
+def _show_comparison(comparison: "Comparison") -> None:
+    out.print(f"\n[bold]Against {escape(comparison.second)}[/], on the same rows")
+    out.print(f"  {escape(comparison.verdict)}", soft_wrap=True)
+    first, second = _percent(comparison.first_accuracy), _percent(comparison.second_accuracy)
+    only = f"{comparison.only_first_right:,} and {comparison.only_second_right:,}"
+    out.print(f"  accuracy {first} and {second}; right where the other is wrong: {only} rows", soft_wrap=True)
+    out.print(f"  McNemar: p = {comparison.mcnemar_exact:.2g} exact, {comparison.mcnemar_midp:.2g} mid-p")
+    out.print("  [dim]The interval covers the choice of test rows, not that of the training seed.[/]", soft_wrap=True)
+
+
+def _titled(title: str) -> Table:
+    return Table(title=f"\n[bold]{title}[/]", title_justify="left", title_style="", box=None, padding=(0, 1))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"

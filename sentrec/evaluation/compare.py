@@ -1,0 +1,135 @@
+"""Two classifiers on the same rows: is one really better, and by how much?"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A paired comparison of accuracy.
+
+    Attributes:
+        first: Name of the first classifier.
+        second: Name of the second one.
+        n: Rows that both classified.
+        only_first_right: Rows that only the first classified right.
+        only_second_right: Rows that only the second classified right.
+        first_accuracy: Fraction that the first classified right.
+        second_accuracy: Fraction that the second classified right.
+        difference: ``first_accuracy - second_accuracy``.
+        interval: 95 % interval of the difference by the paired bootstrap.
+        mcnemar_exact: P-value of the exact McNemar test.
+        mcnemar_midp: P-value of its mid-p variant, less conservative (Fagerland et al. 2013).
+        resamples: Bootstrap resamples.
+        seed: Seed of the bootstrap.
+    """
+
+    first: str
+    second: str
+    n: int
+    only_first_right: int
+    only_second_right: int
+    first_accuracy: float
+    second_accuracy: float
+    difference: float
+    interval: tuple[float, float]
+    mcnemar_exact: float
+    mcnemar_midp: float
+    resamples: int
+    seed: int
+
+    @property
+    def verdict(self) -> str:
+        """The comparison in words, claiming no more than the interval supports."""
+        if self.only_first_right == self.only_second_right == 0:
+            return f"{self.first} and {self.second} are right on exactly the same rows, of {self.n:,}."
+        low, high = self.interval
+        if low <= 0.0 <= high:
+            return (
+                f"These {self.n:,} rows do not tell {self.first} and {self.second} apart: the difference is "
+                f"{100 * self.difference:+.2f} points (95 % interval {100 * low:+.2f} to {100 * high:+.2f})."
+            )
+        better, worse = (self.first, self.second) if low > 0.0 else (self.second, self.first)
+        smallest, largest = sorted((abs(low), abs(high)))
+        return (
+            f"{better} is more accurate than {worse} on these {self.n:,} rows, by "
+            f"{100 * abs(self.difference):.2f} points (95 % interval {100 * smallest:.2f} to {100 * largest:.2f})."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison in plain JSON types, its verdict included."""
+        return {**asdict(self), "interval": list(self.interval), "verdict": self.verdict}
+
+
+def compare_paired(
+    labels: npt.NDArray[Any],
+    first_predicted: npt.NDArray[Any],
+    second_predicted: npt.NDArray[Any],
+    names: tuple[str, str] = ("the first", "the second"),
+    resamples: int = 10_000,
+    seed: int = 1,
+) -> Comparison:
+    """Compares the accuracy of two classifiers on the same rows.
+
+    The interval covers the choice of test rows, not that of the training seed.
+
+    Args:
+        labels: True class numbers of shape ``(n,)``.
+        first_predicted: Class numbers that the first classifier chose, ``(n,)``.
+        second_predicted: Those that the second one chose, ``(n,)``.
+        names: What to call the two.
+        resamples: Bootstrap resamples.
+        seed: Seed of the bootstrap.
+
+    Raises:
+        ValueError: If there are no rows, or the lengths differ.
+    """
+    n = len(labels)
+    if n == 0 or len(first_predicted) != n or len(second_predicted) != n:
+        raise ValueError(f"{n} labels, {len(first_predicted)} and {len(second_predicted)} predictions do not fit")
+    first_right, second_right = first_predicted == labels, second_predicted == labels
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((second_right & ~first_right).sum())
+    exact, midp = mcnemar(only_first, only_second)
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        n=n,
+        only_first_right=only_first,
+        only_second_right=only_second,
+        first_accuracy=float(first_right.mean()),
+        second_accuracy=float(second_right.mean()),
+        difference=(only_first - only_second) / n,
+        interval=_bootstrap_interval(only_first, only_second, n, resamples, seed),
+        mcnemar_exact=exact,
+        mcnemar_midp=midp,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def mcnemar(only_first_right: int, only_second_right: int) -> tuple[float, float]:
+    """McNemar's test of equal accuracy, from the rows on which exactly one of two classifiers is right.
+
+    Args:
+        only_first_right: Rows that only the first classified right.
+        only_second_right: Rows that only the second classified right.
+
+    Returns:
+        The two-sided exact p-value, and the mid-p value (Fagerland, Lydersen and Laake 2013).
+    """
+    discordant, smaller = only_first_right + only_second_right, min(only_first_right, only_second_right)
+    tail = 2.0 * float(stats.binom.cdf(smaller, discordant, 0.5))
+    return min(1.0, tail), min(1.0, tail - float(stats.binom.pmf(smaller, discordant, 0.5)))
+
+
+def _bootstrap_interval(only_first: int, only_second: int, n: int, resamples: int, seed: int) -> tuple[float, float]:
+    # A row adds +1, -1 or 0 to the difference, so that resampling rows is drawing their three counts.
+    shares = np.array([only_first, only_second, n - only_first - only_second]) / n
+    counts = np.random.default_rng(seed).multinomial(n, shares, size=resamples)
+    low, high = np.quantile((counts[:, 0] - counts[:, 1]) / n, [0.025, 0.975])
+    return float(low), float(high)

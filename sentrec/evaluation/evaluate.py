@@ -1,0 +1,205 @@
+"""`evaluate`: a finished run, measured on labelled data, compared in pairs, drawn and written down."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sentrec.data.examples import Examples
+from sentrec.data.tables import looks_like_file
+from sentrec.errors import RunError, SentrecError
+from sentrec.evaluation import plots as plotting
+from sentrec.evaluation.baselines import Baseline, make_baseline
+from sentrec.evaluation.compare import Comparison, compare_paired
+from sentrec.evaluation.excerpts import Excerpt, confident_mistakes, sample_predictions
+from sentrec.evaluation.metrics import checked_predictions, classification_metrics
+from sentrec.evaluation.rows import EvaluationRows, RunData
+from sentrec.files import atomic_directory, write_json
+from sentrec.recipe.schema import DataConfig
+from sentrec.runs import Run, open_run
+
+EVALUATION = "evaluation.json"
+PLOTS = ("training_curves.png", "confusion_matrix.png", "reliability.png", "roc.png")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        run: Directory of the run.
+        name: Name of the run's recipe.
+        data: Name or file of the data.
+        split: Its split.
+        label_names: Names of the classes in the order of their numbers.
+        metrics: As `sentrec.evaluation.metrics.classification_metrics` gives them.
+        samples: Predictions for a few random texts.
+        mistakes: The wrong predictions of which the model was surest.
+        comparisons: Against another run, a baseline, or both, on the same rows.
+        notes: What a reader has to know of the data, in sentences.
+        directory: Where `evaluation.json` and the plots lie.
+        plots: File names of the plots.
+    """
+
+    run: str
+    name: str
+    data: str
+    split: str
+    label_names: tuple[str, ...]
+    metrics: dict[str, Any]
+    samples: tuple[Excerpt, ...]
+    mistakes: tuple[Excerpt, ...]
+    comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...]
+    directory: str
+    plots: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evaluation in plain JSON types."""
+        values = asdict(self)
+        values["comparisons"] = [comparison.to_dict() for comparison in self.comparisons]
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+
+
+def evaluate(
+    run: str | Path | Run,
+    data: str | Path | DataConfig | None = None,
+    split: str = "test",
+    against: str | Path | Run | None = None,
+    baseline: str | None = None,
+    plots: bool = True,
+    out: str | Path | None = None,
+) -> Evaluation:
+    """Measures a finished run on labelled data and writes `evaluation.json` and the plots.
+
+    Args:
+        run: The run, or its directory; of a group of seeds, the one that validated best.
+        data: A named dataset, a file, or a data section that names columns; by default the run's own data, with the
+            very rows that it held out.
+        split: Which split; does not matter for a file.
+        against: Another run, to compare with on the same rows.
+        baseline: ``nb-lr`` or ``tfidf-lr``: trained on the rows that the run was trained on, then compared with.
+        plots: Whether to draw.
+        out: Where to write; by default ``evaluation/<data>-<split>`` within the run.
+
+    Returns:
+        Everything that was measured.
+
+    Raises:
+        RunError: If a run is missing, unfinished or altered.
+        DataError: If the data cannot be used, or has labels that the run does not know.
+        SentrecError: If `out` holds anything else, or may not be written.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    rival = open_run(against) if isinstance(against, str | Path) else against
+    models = {baseline: make_baseline(baseline)} if baseline is not None else {}
+    run_data = RunData(run)
+    rows = run_data.evaluation_rows(data, split)
+    directory = _free_directory(run, rows, out)
+    examples, names = rows.examples, run.label_names
+    labels, probabilities = checked_predictions(examples.labels, _probabilities(run, examples, names), len(names))
+    result = Evaluation(
+        run=str(run.path),
+        name=run.recipe.name,
+        data=rows.source,
+        split=split,
+        label_names=names,
+        metrics=classification_metrics(labels, probabilities, names),
+        samples=tuple(sample_predictions(examples.texts, labels, probabilities, names)),
+        mistakes=tuple(confident_mistakes(examples.texts, labels, probabilities, names)),
+        comparisons=_comparisons(run_data, rival, models, rows, probabilities.argmax(axis=1)),
+        notes=(*rows.notes, *_class_notes(labels, names)),
+        directory=str(directory),
+        plots=PLOTS if plots else (),
+    )
+    with atomic_directory(directory) as temporary:
+        if plots:
+            _draw(temporary, run, rows, result.metrics, probabilities)
+        write_json(temporary / EVALUATION, result.to_dict())
+    return result
+
+
+def _class_notes(labels: npt.NDArray[np.int64], label_names: Sequence[str]) -> list[str]:
+    missing = [name for number, name in enumerate(label_names) if not (labels == number).any()]
+    if not missing:
+        return []
+    return [f"No row is labelled {', '.join(missing)}: ROC-AUC, which needs every class, is left out."]
+
+
+def _probabilities(run: Run, examples: Examples, label_names: Sequence[str]) -> npt.NDArray[np.float64]:
+    """A run's probabilities, with the columns in the order of `label_names`."""
+    from sentrec.predictor import load
+
+    if set(run.label_names) != set(label_names):
+        raise RunError(
+            f"the runs do not know the same classes: {', '.join(label_names)}, but {run.path}: "
+            f"{', '.join(run.label_names)}."
+        )
+    _log.info("classifying %s texts with %s", f"{len(examples):,}", run.path)
+    columns = [run.label_names.index(name) for name in label_names]
+    return load(run).predict_proba(examples.texts)[:, columns]
+
+
+def _comparisons(
+    run_data: RunData,
+    rival: Run | None,
+    models: Mapping[str, Baseline],
+    rows: EvaluationRows,
+    predicted: npt.NDArray[np.int64],
+) -> tuple[Comparison, ...]:
+    run, examples = run_data.run, rows.examples
+    own_name, rival_name = _names(run, rival)
+    others = {} if rival is None else {rival_name: _probabilities(rival, examples, run.label_names)}
+    for name, model in models.items():
+        others[name] = _baseline_probabilities(model, run_data.training_rows(), examples)
+    return tuple(
+        compare_paired(examples.labels, predicted, other.argmax(axis=1), (own_name, name))
+        for name, other in others.items()
+    )
+
+
+def _names(run: Run, rival: Run | None) -> tuple[str, str]:
+    """What to call a run and its rival: by their recipes, or where these have one name, by their directories."""
+    if rival is None or rival.recipe.name != run.recipe.name:
+        return run.recipe.name, rival.recipe.name if rival else ""
+    return str(run.path), str(rival.path)
+
+
+def _baseline_probabilities(model: Baseline, train: Examples, examples: Examples) -> npt.NDArray[np.float64]:
+    started = time.perf_counter()
+    model.fit(train.texts, train.labels, len(train.label_names))
+    _log.info("trained the baseline on %s texts in %.1f s", f"{len(train):,}", time.perf_counter() - started)
+    return model.predict_proba(examples.texts)
+
+
+def _free_directory(run: Run, rows: EvaluationRows, out: str | Path | None) -> Path:
+    """Where to write; refuses a folder that holds anything but an earlier evaluation, since it will be replaced."""
+    name = Path(rows.source).stem if looks_like_file(rows.source) else rows.source.replace("/", "-")
+    directory = Path(out) if out is not None else run.path / "evaluation" / f"{name}-{rows.split}"
+    if directory.exists() and not directory.is_dir():
+        raise SentrecError(f"{directory} exists and is no folder.", "Choose another --out.")
+    others = {path.name for path in directory.glob("*")} - {EVALUATION, *PLOTS}
+    if others:
+        raise SentrecError(f"{directory} holds other files, such as {min(others)}.", "Choose a new folder as --out.")
+    return directory
+
+
+def _draw(
+    directory: Path, run: Run, rows: EvaluationRows, metrics: dict[str, Any], probabilities: npt.NDArray[np.float64]
+) -> None:
+    names, labels = run.label_names, rows.examples.labels
+    title = f"{run.recipe.name} on {rows.title}"
+    figures = (
+        plotting.training_curves(run.history, run.recipe.name),
+        plotting.confusion_matrix(metrics["confusion_matrix"], names, title),
+        plotting.reliability_diagram(labels, probabilities, title),
+        plotting.roc_curves(labels, probabilities, names, title),
+    )
+    for figure, name in zip(figures, PLOTS, strict=True):
+        plotting.save_png(figure, directory / name)

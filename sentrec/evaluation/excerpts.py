@@ -1,0 +1,93 @@
+"""Single predictions worth a look: a random few, and the mistakes that the model was surest of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_LONGEST_EXCERPT = 160
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The prediction for one text.
+
+    Attributes:
+        row: Place of the text among those evaluated, from 1.
+        text: Its beginning.
+        label: Name of its true class.
+        predicted: Name of the predicted class.
+        confidence: Probability of the predicted class.
+    """
+
+    row: int
+    text: str
+    label: str
+    predicted: str
+    confidence: float
+
+
+def sample_predictions(
+    texts: Sequence[str],
+    labels: npt.NDArray[Any],
+    probabilities: npt.NDArray[np.float64],
+    label_names: Sequence[str],
+    count: int = 5,
+    seed: int = 1,
+) -> list[Excerpt]:
+    """Predictions for `count` random texts, in the order of the rows.
+
+    Args:
+        texts: The texts.
+        labels: Class numbers of shape ``(texts,)``.
+        probabilities: ``(texts, classes)``.
+        label_names: Name of each class.
+        count: How many to show at most.
+        seed: Seed of the choice.
+    """
+    rows = np.random.default_rng(seed).choice(len(texts), min(count, len(texts)), replace=False)
+    return [_excerpt(int(row), texts, labels, probabilities, label_names) for row in np.sort(rows)]
+
+
+def confident_mistakes(
+    texts: Sequence[str],
+    labels: npt.NDArray[Any],
+    probabilities: npt.NDArray[np.float64],
+    label_names: Sequence[str],
+    count: int = 5,
+) -> list[Excerpt]:
+    """The wrong predictions with the highest confidence, the surest first; arguments as in `sample_predictions`."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:count]]
+    return [_excerpt(int(row), texts, labels, probabilities, label_names) for row in surest]
+
+
+def shortened(text: str, longest: int = _LONGEST_EXCERPT) -> str:
+    """The beginning of a text on one line, cut between words, without control characters."""
+    printable = "".join(character if character.isprintable() else " " for character in text.replace("<br />", " "))
+    line = " ".join(printable.split())
+    if len(line) <= longest:
+        return line
+    head = line[: longest - 1]
+    if line[longest - 1] != " " and " " in head:
+        head = head.rpartition(" ")[0]
+    return head.rstrip() + "…"
+
+
+def _excerpt(
+    row: int,
+    texts: Sequence[str],
+    labels: npt.NDArray[Any],
+    probabilities: npt.NDArray[np.float64],
+    label_names: Sequence[str],
+) -> Excerpt:
+    predicted = int(probabilities[row].argmax())
+    return Excerpt(
+        row=row + 1,
+        text=shortened(texts[row]),
+        label=label_names[int(labels[row])],
+        predicted=label_names[predicted],
+        confidence=float(probabilities[row, predicted]),
+    )

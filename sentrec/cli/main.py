@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 import sentrec
-from sentrec.cli import console, fetch_glove
+from sentrec.cli import console, doctor, encoders, evaluate, fetch_glove, recipes
 from sentrec.errors import SentrecError
 
 app = typer.Typer(
@@ -36,6 +36,10 @@ def _root(
 
 
 app.command("fetch-glove")(fetch_glove.fetch_glove)
+app.command("encoders")(encoders.encoders)
+app.add_typer(recipes.app, name="recipes")
+app.command("doctor")(doctor.doctor)
+app.command("evaluate")(evaluate.evaluate)
 
 
 def run() -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
 
 from sentrec.hookspecs import RegisterDataset, hookimpl
 
@@ -19,6 +21,7 @@ class DatasetSpec:
         splits: The name each split has at its source, by the names ``train``, ``validation``, ``test``.
         hub_config: Configuration name on the hub, where the repository has several.
         description: One line for listings.
+        packaged: Files that hold splits, for a dataset that comes with a package, by split.
     """
 
     name: str
@@ -29,6 +32,7 @@ class DatasetSpec:
     splits: Mapping[str, str] = field(default_factory=lambda: {"train": "train", "test": "test"})
     hub_config: str | None = None
     description: str = ""
+    packaged: Mapping[str, Path] = field(default_factory=dict)
 
 
 _POLARITY = ("negative", "positive")
@@ -89,5 +93,15 @@ def sentrec_register_datasets(register: RegisterDataset) -> None:
             text_columns=("sentence",),
             splits=_WITH_VALIDATION,
             description="film review sentences (Socher et al. 2013); the hub's test labels are hidden",
+        )
+    )
+    corpus = Path(str(resources.files("sentrec.quickstart")))
+    register(
+        DatasetSpec(
+            "quickstart",
+            None,
+            _POLARITY,
+            packaged={"train": corpus / "train.jsonl", "test": corpus / "test.jsonl"},
+            description="invented film reviews that come with sentrec, for a first try",
         )
     )

@@ -1,0 +1,87 @@
+"""Batches that hold a number of tokens, from texts of like length, so that there is almost no padding."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sentrec.text.encoding import EncodedTexts
+from sentrec.text.tokenizer import PADDING_ID
+
+_LENGTH_JITTER = 0.05
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some texts, padded to the longest of them.
+
+    Attributes:
+        rows: Which texts these are, shape ``(batch,)``.
+        token_ids: int64, shape ``(batch, tokens)``.
+        mask: True where there is a token, bool, shape ``(batch, tokens)``.
+    """
+
+    rows: npt.NDArray[np.int64]
+    token_ids: Tensor
+    mask: Tensor
+
+
+def plan_batches(
+    lengths: npt.NDArray[np.int64], batch_size: int, batch_tokens: int, generator: np.random.Generator | None = None
+) -> list[npt.NDArray[np.int64]]:
+    """Groups texts of like length into batches.
+
+    Args:
+        lengths: Tokens of each text, shape ``(texts,)``.
+        batch_size: Most texts in a batch.
+        batch_tokens: Most tokens in a batch, padding included (a single longer text still gets a batch).
+        generator: Draws which texts meet and the order of the batches; None: fixed, the shortest first.
+
+    Returns:
+        The rows of each batch; every row exactly once.
+    """
+    key = lengths.astype(np.float64)
+    if generator is not None:
+        # A little noise lets different texts meet in every epoch while their lengths stay alike.
+        key = key * generator.uniform(1 - _LENGTH_JITTER, 1 + _LENGTH_JITTER, len(key)) + generator.random(len(key))
+    order = np.argsort(key, kind="stable")
+    batches = _cut(order, lengths, batch_size, batch_tokens)
+    if generator is not None:
+        batches = [batches[index] for index in generator.permutation(len(batches))]
+    return batches
+
+
+def make_batch(encoded: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
+    """Pads the texts in `rows` to the longest of them."""
+    starts = encoded.offsets[rows]
+    lengths = encoded.offsets[rows + 1] - starts
+    columns = np.arange(lengths.max())
+    mask = columns < lengths[:, None]
+    source = np.where(mask, starts[:, None] + columns, 0)
+    token_ids = np.where(mask, encoded.token_ids[source], PADDING_ID).astype(np.int64)
+    return Batch(rows, torch.from_numpy(token_ids), torch.from_numpy(mask))
+
+
+def iterate_batches(encoded: EncodedTexts, plan: list[npt.NDArray[np.int64]]) -> Iterator[Batch]:
+    """Makes each batch of a plan when its turn comes."""
+    for rows in plan:
+        yield make_batch(encoded, rows)
+
+
+def _cut(
+    order: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], batch_size: int, batch_tokens: int
+) -> list[npt.NDArray[np.int64]]:
+    batches = []
+    start, longest = 0, 0
+    for position, row in enumerate(order):
+        longest = max(longest, int(lengths[row]))
+        size = position - start + 1
+        if size > 1 and (size > batch_size or size * longest > batch_tokens):
+            batches.append(order[start:position])
+            start, longest = position, int(lengths[row])
+    if start < len(order):
+        batches.append(order[start:])
+    return batches

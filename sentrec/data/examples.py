@@ -1,0 +1,213 @@
+"""Labelled texts of one split, checked: every row has a text and a label, and labels are numbered."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sentrec.data.registry import DatasetSpec
+from sentrec.data.tables import looks_like_file, mirror_folder, read_file, read_hub
+from sentrec.errors import DataError, did_you_mean
+from sentrec.recipe.schema import DataConfig
+
+_log = logging.getLogger(__name__)
+
+TextLabels = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled texts.
+
+    Attributes:
+        texts: The texts, none of them empty.
+        labels: Class numbers, int64, shape ``(texts,)``.
+        label_names: Names of the classes in the order of their numbers.
+    """
+
+    texts: list[str]
+    labels: npt.NDArray[np.int64]
+    label_names: TextLabels
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "Examples":
+        """These rows only, in this order."""
+        return Examples([self.texts[row] for row in rows], self.labels[rows], self.label_names)
+
+
+def has_split(data: DataConfig, split: str) -> bool:
+    """Whether the recipe's dataset offers `split` without holding rows out of train."""
+    if looks_like_file(data.dataset):
+        return False
+    folder = mirror_folder(data.dataset)
+    if folder is not None:
+        return (folder / f"{split}.parquet").is_file()
+    return split in _known_spec(data.dataset).splits
+
+
+def load_examples(data: DataConfig, split: str) -> Examples:
+    """Reads one split of the recipe's dataset, or a file named in its place.
+
+    Args:
+        data: The recipe's data section.
+        split: A split's name, e.g. ``test``, or the path of a CSV, JSONL or Parquet file.
+
+    Returns:
+        The rows in the order of the source.
+
+    Raises:
+        DataError: If the data cannot be found or read, a column is missing, rows lack a text or a label (unless
+            ``bad_rows: skip``), or no row is left.
+    """
+    spec = _spec_of(data.dataset)
+    text_columns = data.text_columns or spec.text_columns
+    table, source = _read(data, spec, split, text_columns)
+    text_columns = _existing_text_columns(table, data, text_columns, source)
+    label_column = data.label_column or spec.label_column
+    _require_columns(table, (*text_columns, label_column), source)
+    texts = _joined_text(table, text_columns, source)
+    names = data.label_names or _names_in_schema(table, label_column) or spec.label_names
+    labels, names = _numbered(table.column(label_column), names, source)
+    return _without_bad_rows(texts, labels, names, data.bad_rows, source)
+
+
+def _known_spec(name: str) -> DatasetSpec:
+    from sentrec.plugins import registry
+
+    return registry().dataset(name)
+
+
+def _spec_of(name: str) -> DatasetSpec:
+    from sentrec.plugins import registry
+
+    known = registry().datasets.get(name)
+    if known is not None:
+        return known
+    if looks_like_file(name) or mirror_folder(name) is not None:
+        return DatasetSpec(name, None, ())
+    return _known_spec(name)
+
+
+def _read(data: DataConfig, spec: DatasetSpec, split: str, text_columns: Sequence[str]) -> tuple[pa.Table, str]:
+    """The table, and what to call it in messages."""
+    if looks_like_file(split):
+        return read_file(Path(split), text_columns), split
+    if looks_like_file(data.dataset):
+        return read_file(Path(data.dataset), text_columns), data.dataset
+    folder = mirror_folder(data.dataset)
+    if folder is not None:
+        path = folder / f"{split}.parquet"
+        if path.is_file():
+            return read_file(path, text_columns), str(path)
+        splits = [file.stem for file in folder.glob("*.parquet")]
+        if data.dataset == spec.name and not spec.hub_id:
+            raise DataError(f"{folder} has no split '{split}'.", did_you_mean(split, splits))
+    if split in spec.packaged:
+        return read_file(spec.packaged[split], text_columns), f"{spec.name}/{split}"
+    if split not in spec.splits:
+        raise DataError(f"dataset '{spec.name}' has no split '{split}'.", did_you_mean(split, spec.splits))
+    return read_hub(spec, split), f"{spec.name}/{split}"
+
+
+def _existing_text_columns(
+    table: pa.Table, data: DataConfig, text_columns: Sequence[str], source: str
+) -> Sequence[str]:
+    # A local mirror may have joined or renamed the hub's columns to the usual one.
+    if data.text_columns is None and not set(text_columns) <= set(table.column_names) and "text" in table.column_names:
+        _log.info("%s has no column %s: using 'text'", source, "/".join(text_columns))
+        return ("text",)
+    return text_columns
+
+
+def _require_columns(table: pa.Table, columns: Sequence[str], source: str) -> None:
+    for column in columns:
+        if column not in table.column_names:
+            raise DataError(
+                f"{source} has no column '{column}'; it has: {', '.join(table.column_names)}.",
+                "Name your columns: --set data.text_columns=[review] --set data.label_column=sentiment",
+            )
+
+
+def _joined_text(table: pa.Table, columns: Sequence[str], source: str) -> pa.ChunkedArray:
+    parts = []
+    for column in columns:
+        values = table.column(column)
+        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+            raise DataError(f"column '{column}' of {source} holds {values.type} values, not text.")
+        parts.append(values.cast(pa.large_string()))
+    if len(parts) == 1:
+        return parts[0]
+    return pc.binary_join_element_wise(*parts, pa.scalar("\n", pa.large_string()), null_handling="skip")
+
+
+def _names_in_schema(table: pa.Table, label_column: str) -> TextLabels:
+    """The class names that the `datasets` library writes into a Parquet file's metadata, if there are any."""
+    import json
+
+    metadata = (table.schema.metadata or {}).get(b"huggingface")
+    if metadata is None:
+        return ()
+    feature = json.loads(metadata).get("info", {}).get("features", {}).get(label_column, {})
+    return tuple(feature.get("names", ())) if isinstance(feature, dict) else ()
+
+
+def _numbered(
+    column: pa.ChunkedArray, names: TextLabels, source: str
+) -> tuple[npt.NDArray[np.int64], TextLabels]:
+    """Class numbers (-1 where a row has none that is known) and the names they stand for."""
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int64())
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return _from_numbers(column, names, source)
+    words = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    found = sorted(value for value in pc.unique(words).to_pylist() if value)
+    if not names:
+        names = tuple(found)
+    elif not set(found) & set(names):
+        raise DataError(
+            f"no label of {source} is one of {', '.join(names)}; it has: {', '.join(found[:10])}.",
+            "Name the classes in their order: --set data.label_names=[bad,good]",
+        )
+    numbers = pc.fill_null(pc.index_in(words, pa.array(names, pa.string())), -1)
+    return numbers.to_numpy().astype(np.int64), names
+
+
+def _from_numbers(
+    column: pa.ChunkedArray, names: TextLabels, source: str
+) -> tuple[npt.NDArray[np.int64], TextLabels]:
+    values = pc.fill_null(column.cast(pa.float64()), -1.0).to_numpy()
+    if not np.array_equal(values, np.floor(values)):
+        raise DataError(f"the labels of {source} are fractions, not classes.", "Is data.label_column the right one?")
+    numbers = values.astype(np.int64)
+    known = np.unique(numbers[numbers >= 0])
+    if not names:
+        if len(known) > 1000:
+            raise DataError(f"{source} has {len(known):,} different labels: that is no class column.")
+        return np.where(numbers >= 0, np.searchsorted(known, numbers), -1), tuple(str(number) for number in known)
+    return np.where(numbers < len(names), numbers, -1), names
+
+
+def _without_bad_rows(
+    texts: pa.ChunkedArray, labels: npt.NDArray[np.int64], names: TextLabels, bad_rows: str, source: str
+) -> Examples:
+    blank = pc.fill_null(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0), True).to_numpy()
+    for bad, what in ((blank, "have no text"), (labels < 0, f"have no label, or none of: {', '.join(names)}")):
+        if bad.any() and bad_rows == "error" and not bad.all():
+            raise DataError(
+                f"{int(bad.sum()):,} of {len(bad):,} rows of {source} {what} (the first is row {int(bad.argmax()) + 1}).",
+                "Mend them, or leave them out with --set data.bad_rows=skip",
+            )
+    good = ~(blank | (labels < 0))
+    if not good.any():
+        raise DataError(f"{source} has no row with both a text and a label.", "Is it the right file, and column?")
+    if not good.all():
+        _log.warning("left out %s rows of %s that lack a text or a label", f"{int((~good).sum()):,}", source)
+    kept = texts.filter(pa.array(good)) if not good.all() else texts
+    return Examples(kept.to_pylist(), labels[good], names)

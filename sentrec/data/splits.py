@@ -1,0 +1,141 @@
+"""Which rows to train on, select on and judge by; duplicates never straddle a border."""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sentrec.data.examples import Examples, has_split, load_examples
+from sentrec.errors import DataError
+from sentrec.recipe.schema import DataConfig
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_VALIDATION_SHARE = 0.1
+DEFAULT_TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The rows of an experiment, and what was noticed about them.
+
+    Attributes:
+        train: Rows to learn from.
+        validation: Rows to select the epoch and the temperature on.
+        test: Rows for the final figures only.
+        duplicates: Training rows whose exact text occurs in train more than once.
+        overlap: Test rows whose exact text also occurs in train or validation.
+    """
+
+    train: Examples
+    validation: Examples
+    test: Examples
+    duplicates: int
+    overlap: int
+
+
+def load_splits(data: DataConfig) -> Splits:
+    """Reads a dataset and divides it as the recipe says.
+
+    A validation or test part that the dataset lacks is held out from train: stratified by label, with exact
+    duplicates on one side.
+
+    Raises:
+        DataError: If the data cannot be read, classes differ between splits, or train has one class only.
+    """
+    train = load_examples(data, data.train)
+    parts: dict[str, Examples] = {}
+    for index, (name, wanted, share) in enumerate(
+        (("test", data.test, DEFAULT_TEST_SHARE), ("validation", data.validation, DEFAULT_VALIDATION_SHARE))
+    ):
+        source = wanted if wanted is not None else (name if has_split(data, name) else share)
+        if isinstance(source, str):
+            parts[name] = _same_classes(load_examples(data, source), train, name)
+        else:
+            kept, held_out = stratified_holdout(train, source, seed=data.split_seed + 1000 * index)
+            train, parts[name] = train.take(kept), train.take(held_out)
+    if data.train_rows is not None and data.train_rows < len(train):
+        train = train.take(stratified_sample(train.labels, data.train_rows, data.split_seed))
+    _require_two_classes(train)
+    splits = Splits(train, parts["validation"], parts["test"], _duplicates(train), _overlap(parts, train))
+    if splits.overlap:
+        _log.info("%s of %s test texts also occur in train", f"{splits.overlap:,}", f"{len(splits.test):,}")
+    return splits
+
+
+def stratified_holdout(
+    examples: Examples, share: float, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Divides rows so that every class keeps its share and equal texts stay together.
+
+    Args:
+        examples: The rows to divide.
+        share: Share of the rows to hold out, between 0 and 1.
+        seed: Seed of the choice.
+
+    Returns:
+        The rows that stay and the rows held out, both ascending.
+    """
+    generator = np.random.default_rng(seed)
+    _, first_row, group = np.unique(np.asarray(examples.texts, dtype=object), return_index=True, return_inverse=True)
+    group_size = np.bincount(group)
+    group_label = examples.labels[first_row]
+    held_out = np.zeros(len(group_size), dtype=bool)
+    for label in np.unique(group_label):
+        members = generator.permutation(np.flatnonzero(group_label == label))
+        target = max(1.0, share * group_size[members].sum())
+        held_out[members[np.cumsum(group_size[members]) - group_size[members] / 2 <= target]] = len(members) > 1
+    chosen = held_out[group]
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def stratified_sample(labels: npt.NDArray[np.int64], rows: int, seed: int) -> npt.NDArray[np.int64]:
+    """Chooses `rows` rows with the classes in their shares; a smaller sample of one seed is part of a larger one.
+
+    Args:
+        labels: Class numbers, shape ``(n,)``.
+        rows: How many to choose, at most ``n``.
+        seed: Seed of the choice.
+
+    Returns:
+        Row numbers, ascending.
+    """
+    generator = np.random.default_rng(seed)
+    # Each row's place within its shuffled class, as a share of the class: taking the smallest keeps classes in step.
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.sort(np.argsort(place, kind="stable")[:rows])
+
+
+def _same_classes(part: Examples, train: Examples, name: str) -> Examples:
+    if part.label_names == train.label_names:
+        return part
+    unknown = sorted(set(part.label_names) - set(train.label_names))
+    if unknown:
+        raise DataError(
+            f"the {name} split has labels that train lacks: {', '.join(unknown)}.",
+            "State all classes in their order: --set data.label_names=[...]",
+        )
+    numbers = np.array([train.label_names.index(label) for label in part.label_names])
+    return Examples(part.texts, numbers[part.labels], train.label_names)
+
+
+def _require_two_classes(train: Examples) -> None:
+    present = np.unique(train.labels)
+    if len(present) < 2:
+        raise DataError(
+            f"all {len(train):,} training rows have the same label, '{train.label_names[present[0]]}'.",
+            "A classifier needs rows of at least two classes.",
+        )
+
+
+def _duplicates(train: Examples) -> int:
+    return len(train) - len(set(train.texts))
+
+
+def _overlap(parts: dict[str, Examples], train: Examples) -> int:
+    known = set(train.texts) | set(parts["validation"].texts)
+    return sum(text in known for text in parts["test"].texts)

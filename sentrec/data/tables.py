@@ -1,0 +1,116 @@
+"""Reads one split of a dataset as an Arrow table: from a file, a local mirror, or the hub."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+
+from sentrec.data.registry import DatasetSpec
+from sentrec.errors import DataError
+
+DATA_VARIABLE = "SENTREC_DATA"
+_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")
+_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
+
+
+def looks_like_file(name: str) -> bool:
+    """Whether a dataset's name is a path: it exists, or ends as a data file does."""
+    return _format_of(Path(name)) is not None or Path(name).is_file()
+
+
+def mirror_folder(name: str) -> Path | None:
+    """The folder of dataset `name` under ``SENTREC_DATA``, or None where there is none."""
+    root = os.environ.get(DATA_VARIABLE)
+    folder = Path(root).expanduser() / name if root else None
+    return folder if folder and folder.is_dir() and any(folder.glob("*.parquet")) else None
+
+
+def read_file(path: Path, text_columns: Sequence[str]) -> pa.Table:
+    """Reads a CSV, TSV, JSONL or Parquet file, plain or compressed (gz, zst, bz2).
+
+    Args:
+        path: The file; its name tells the format.
+        text_columns: Columns that are text whatever they look like.
+
+    Returns:
+        The table as it stands in the file.
+
+    Raises:
+        DataError: If the file is missing, empty, broken, or of no known format.
+    """
+    reader = _readers(text_columns).get(_format_of(path) or "")
+    if reader is None:
+        raise DataError(f"{path} is of no known format.", f"Known: {', '.join(_SUFFIXES)}, plain or .gz/.zst/.bz2.")
+    if not path.is_file():
+        raise DataError(f"{path} does not exist.", "Check the path; relative ones start at the current folder.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty.", "It needs at least a text and a label column, and rows.")
+    try:
+        return reader(path)
+    except (pa.ArrowException, UnicodeDecodeError, ValueError, EOFError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(f"{path} cannot be read: {reason}", _advice(reason)) from error
+
+
+def read_hub(spec: DatasetSpec, split: str) -> pa.Table:
+    """Downloads (or takes from its cache) one split with the `datasets` library.
+
+    Raises:
+        DataError: If the hub cannot be reached or has no such data; the hint tells the ways around it.
+    """
+    import datasets
+    import httpx
+
+    hint = (
+        f"Without network: put {split}.parquet into a folder {spec.name}/ and set {DATA_VARIABLE} to the folder that "
+        f"holds it, or name a local file as data.dataset."
+    )
+    if spec.hub_id is None:
+        raise DataError(f"dataset '{spec.name}' is not on the hub and was not found locally.", hint)
+    try:
+        loaded = datasets.load_dataset(spec.hub_id, spec.hub_config, split=spec.splits.get(split, split))
+    except (OSError, ValueError, RuntimeError, httpx.HTTPError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(f"dataset '{spec.name}' cannot be downloaded from the hub: {reason}", hint) from error
+    return loaded.data.table
+
+
+def _format_of(path: Path) -> str | None:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSIONS:
+        suffixes.pop()
+    return suffixes[-1] if suffixes and suffixes[-1] in _SUFFIXES else None
+
+
+def _readers(text_columns: Sequence[str]) -> dict[str, Callable[[Path], pa.Table]]:
+    def read_csv(path: Path, delimiter: str = ",") -> pa.Table:
+        # Without the fixed type, a text such as "1984" would be read as a number.
+        convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(text_columns, pa.string()))
+        parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+        read = pa.csv.ReadOptions(block_size=1 << 26)
+        with _open(path) as stream:
+            return pa.csv.read_csv(stream, read, parse, convert)
+
+    def read_json(path: Path) -> pa.Table:
+        with _open(path) as stream:
+            return pa.json.read_json(stream, pa.json.ReadOptions(block_size=1 << 26))
+
+    def read_tsv(path: Path) -> pa.Table:
+        return read_csv(path, "\t")
+
+    json_formats = dict.fromkeys((".jsonl", ".ndjson", ".json"), read_json)
+    return {".csv": read_csv, ".tsv": read_tsv, ".parquet": pa.parquet.read_table, **json_formats}
+
+
+def _open(path: Path) -> pa.NativeFile:
+    return pa.input_stream(str(path), compression=_COMPRESSIONS.get(path.suffix.lower()))
+
+
+def _advice(reason: str) -> str:
+    if "utf" in reason.lower():
+        return "Save the file as UTF-8, e.g. `iconv -f WINDOWS-1252 -t UTF-8 FILE`."
+    return "Is it whole, and of the format that its name says?"

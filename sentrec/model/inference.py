@@ -1,0 +1,41 @@
+"""Logits for many texts, batched by length, in the order they came."""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sentrec.data.batches import iterate_batches, plan_batches
+from sentrec.model.classifier import TextClassifier
+from sentrec.text.encoding import EncodedTexts
+
+INFERENCE_BATCH_SIZE = 256
+INFERENCE_BATCH_TOKENS = 32_768
+
+
+def predict_logits(
+    model: TextClassifier, encoded: EncodedTexts, process_index: int = 0, processes: int = 1
+) -> npt.NDArray[np.float32]:
+    """Scores every text in float32, without dropout.
+
+    Always float32: a score must not depend on the batch it was computed in, nor on the processor's short formats.
+
+    Args:
+        model: The classifier; its mode is restored afterwards.
+        encoded: The texts.
+        process_index: Which share of the batches to do, for several processes.
+        processes: How many processes share the work; rows of the others stay zero, so that a sum joins them.
+
+    Returns:
+        Logits, shape ``(texts, classes)``.
+    """
+    device = next(model.parameters()).device
+    logits = np.zeros((len(encoded), model.head.out_features), dtype=np.float32)
+    plan = plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for batch in iterate_batches(encoded, plan[process_index::processes]):
+            output = model(batch.token_ids.to(device), batch.mask.to(device))
+            logits[batch.rows] = output.cpu().numpy()
+    model.train(was_training)
+    return logits

@@ -1,0 +1,115 @@
+"""A finished run, ready to classify texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tokenizers import Tokenizer
+
+from sentrec.errors import DataError
+from sentrec.evaluation.calibration import softmax
+from sentrec.model.classifier import TextClassifier, build_classifier
+from sentrec.model.inference import predict_logits
+from sentrec.runs import MODEL, TOKENIZER, Run, open_run
+from sentrec.text.encoding import encode_texts
+from sentrec.training.checkpoint import load_weights, read_tensors
+from sentrec.training.device import best_device
+
+_EMBEDDING_TABLE = "embedding.table.weight"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one text.
+
+    Attributes:
+        label: The likeliest class.
+        probability: Its calibrated probability.
+        probabilities: The calibrated probability of every class.
+    """
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+class Predictor:
+    """Classifies texts with a run's weights, tokenizer and temperature.
+
+    Args:
+        run: The finished run.
+        model: Its model with its weights, on the device that is to compute.
+        tokenizer: Its tokenizer.
+    """
+
+    def __init__(self, run: Run, model: TextClassifier, tokenizer: Tokenizer) -> None:
+        self.run = run
+        self.model = model
+        self.tokenizer = tokenizer
+        self.label_names = run.label_names
+
+    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Uncalibrated scores of each class, shape ``(len(texts), classes)``.
+
+        Raises:
+            DataError: If something in `texts` is not a string.
+        """
+        text_config = self.run.recipe.text
+        encoded = encode_texts(_checked(texts), self.tokenizer, text_config.max_tokens, text_config.keep)
+        return predict_logits(self.model, encoded)
+
+    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Calibrated probabilities of each class, shape ``(len(texts), classes)``, columns as in `label_names`.
+
+        Raises:
+            DataError: If something in `texts` is not a string.
+        """
+        return softmax(self.logits(texts), self.run.temperature)
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """The likeliest class of each text, in their order.
+
+        Raises:
+            DataError: If something in `texts` is not a string.
+        """
+        predictions = []
+        for row in self.predict_proba(texts):
+            by_name = {name: float(value) for name, value in zip(self.label_names, row, strict=True)}
+            label = self.label_names[int(row.argmax())]
+            predictions.append(Prediction(label, by_name[label], by_name))
+        return predictions
+
+
+def load(run: str | Path | Run, device: str | None = None) -> Predictor:
+    """Opens a finished run for prediction; needs neither GloVe nor the training data.
+
+    Args:
+        run: The run, or its directory.
+        device: Where to compute, e.g. ``cpu``; by default CUDA, else MPS, else the CPU.
+
+    Returns:
+        The predictor.
+
+    Raises:
+        RunError: If the run is missing, unfinished or altered.
+    """
+    run = run if isinstance(run, Run) else open_run(run)
+    weights, _ = read_tensors(run.path / MODEL)
+    vocabulary_size, dim = weights[_EMBEDDING_TABLE].shape
+    model = build_classifier(run.recipe, vocabulary_size, len(run.label_names), dim)
+    load_weights(model, weights, run.path / MODEL)
+    tokenizer: Tokenizer = Tokenizer.from_file(str(run.path / TOKENIZER))
+    return Predictor(run, model.to(torch.device(device) if device else best_device()).eval(), tokenizer)
+
+
+def _checked(texts: Sequence[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise DataError("texts must be a list of strings, not one string.", 'Write predict(["..."]).')
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise DataError(f"text {position + 1} is not a string but a {type(text).__name__}.")
+    # Half a surrogate pair is legal in a Python string but is no text; it becomes a question mark.
+    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]

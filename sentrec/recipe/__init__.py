@@ -1,0 +1,16 @@
+"""Recipes: what an experiment may say, and how a YAML file becomes a checked one."""
+
+from sentrec.recipe.loading import load_recipe, recipe_from_dict, to_yaml
+from sentrec.recipe.schema import DataConfig, GloveConfig, ModelConfig, Recipe, TextConfig, TrainingConfig
+
+__all__ = [
+    "DataConfig",
+    "GloveConfig",
+    "ModelConfig",
+    "Recipe",
+    "TextConfig",
+    "TrainingConfig",
+    "load_recipe",
+    "recipe_from_dict",
+    "to_yaml",
+]

@@ -1,0 +1,114 @@
+"""The schema of a recipe: every field documented, defaulted and checked before any data is read."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, and strict about names it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(Section):
+    """Which texts to learn from, and which to judge by."""
+
+    dataset: str = Field("imdb", description="A named dataset, a folder of SENTREC_DATA, or a CSV/JSONL/Parquet file.")
+    train: str = Field("train", description="Split to train on, or a file.")
+    validation: float | str | None = Field(
+        None, description="Split or file to select models on, or a share of train; none: the dataset's own, else 0.1."
+    )
+    test: float | str | None = Field(
+        None, description="Split or file for the final figures, or a share of train; none: the dataset's own, else 0.2."
+    )
+    text_columns: tuple[str, ...] | None = Field(None, description="Columns that make up the text; none: as known.")
+    label_column: str | None = Field(None, description="Column of the label; none: as known, else `label`.")
+    label_names: tuple[str, ...] | None = Field(None, description="Classes in the order of their numbers.")
+    train_rows: int | None = Field(None, ge=2, description="Use only so many training rows, stratified by label.")
+    split_seed: int = Field(1, ge=0, description="Seed of the splits; apart from `seed`, so that all seeds share rows.")
+    bad_rows: Literal["error", "skip"] = Field("error", description="Rows without text or label: stop, or leave out.")
+
+    @model_validator(mode="after")
+    def _shares_leave_rows_to_train_on(self) -> "DataConfig":
+        shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
+        if any(not 0.0 < share < 1.0 for share in shares) or sum(shares) >= 1.0:
+            raise ValueError("shares must lie between 0 and 1 and leave rows to train on")
+        return self
+
+
+class TextConfig(Section):
+    """How text becomes token ids."""
+
+    max_tokens: int = Field(400, ge=1, description="Longest text in tokens; longer ones are cut.")
+    keep: Literal["head", "tail", "head-tail"] = Field("head", description="Which part of a longer text is kept.")
+    lowercase: bool | None = Field(None, description="Fold case; none: as the GloVe vectors were trained (840B is cased).")
+    vocabulary_size: int = Field(50_000, ge=4, description="Most words to keep, the most frequent first.")
+    min_frequency: int = Field(2, ge=1, description="A word without a GloVe vector must occur so often in train.")
+
+
+class GloveConfig(Section):
+    """Which pretrained vectors the embeddings start from."""
+
+    name: str = Field("6B", description="6B, 42B, 840B, twitter.27B, or a name given to `sentrec fetch-glove --name`.")
+    dim: int = Field(300, ge=1, description="Dimension of the vectors.")
+
+
+class ModelConfig(Section):
+    """The parts that every encoder shares: embeddings, dropout, head."""
+
+    embedding_dim: int = Field(100, ge=1, description="Width of embeddings learned from scratch (with `glove: null`).")
+    embeddings: Literal["fine-tuned", "frozen"] = Field("fine-tuned", description="Whether training moves embeddings.")
+    unfreeze_epoch: int = Field(0, ge=0, description="Epochs for which fine-tuned embeddings stay as they started.")
+    word_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Share of words replaced by the unknown word.")
+    embedding_dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of embedding dimensions dropped per text.")
+    output_dropout: float = Field(0.3, ge=0.0, lt=1.0, description="Share of features dropped before the head.")
+
+
+class TrainingConfig(Section):
+    """How the model is fitted."""
+
+    epochs: int = Field(3, ge=1, description="Passes over the training rows.")
+    batch_size: int = Field(128, ge=1, description="Most texts in a batch.")
+    batch_tokens: int = Field(32_000, ge=1, description="Most tokens in a batch, padding included.")
+    learning_rate: float = Field(3e-3, gt=0.0, description="Peak learning rate of AdamW.")
+    embedding_learning_rate: float | None = Field(
+        None, gt=0.0, description="Peak learning rate of the embeddings; none: as all."
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="Decay after the warm-up.")
+    warmup: float = Field(0.1, ge=0.0, le=1.0, description="Share of the steps in which the learning rate rises.")
+    weight_decay: float = Field(0.01, ge=0.0, description="Decoupled weight decay of the weight matrices.")
+    clip_norm: float = Field(1.0, gt=0.0, description="Longest gradient; longer ones are scaled down to it.")
+    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0, description="Share of the target spread over all classes.")
+    max_steps: int | None = Field(None, ge=1, description="Stop after so many steps, e.g. to try a recipe out.")
+    validations_per_epoch: int = Field(1, ge=1, description="How often an epoch is validated.")
+    patience: int = Field(3, ge=1, description="Stop after so many validations in a row without a better one.")
+    precision: Literal["auto", "bfloat16", "float32"] = Field(
+        "auto", description="Arithmetic of training; auto: bfloat16 where the processor has it."
+    )
+    device: Literal["auto", "cpu"] = Field("auto", description="auto: CUDA, else MPS, else CPU.")
+    checkpoint_seconds: float = Field(60.0, ge=0.0, description="Seconds between checkpoints, besides validations.")
+
+
+class Recipe(Section):
+    """One experiment, fully stated."""
+
+    name: str = Field("unnamed", min_length=1, description="Names the run directory.")
+    description: str = Field("", description="One line on what the experiment shows.")
+    seed: int = Field(1, ge=0, description="Seed of the weights, dropout and order; `--seeds N` counts up from it.")
+    data: DataConfig = DataConfig()
+    text: TextConfig = TextConfig()
+    glove: GloveConfig | None = Field(GloveConfig(), description="Pretrained vectors; null: learn from scratch.")
+    encoder: dict[str, Any] = Field({"name": "bilstm"}, description="`name` and that encoder's own options.")
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    @property
+    def encoder_name(self) -> str:
+        """The registered name of the encoder."""
+        return str(self.encoder["name"])
+
+    @property
+    def encoder_options(self) -> dict[str, Any]:
+        """The encoder's own options, without its name."""
+        return {key: value for key, value in self.encoder.items() if key != "name"}

@@ -1,0 +1,67 @@
+"""The end of a training: the best weights, calibrated on validation, judged on test, written down."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sentrec.evaluation.calibration import fit_temperature, softmax
+from sentrec.evaluation.metrics import classification_metrics
+from sentrec.runs import MODEL, Run, open_run, write_end
+from sentrec.training.checkpoint import load_weights, read_tensors, save_weights
+from sentrec.training.loop import TrainingLoop
+from sentrec.training.prepare import PreparedData
+
+
+def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Path, started: float) -> Run:
+    """Takes the best weights, fits the temperature, measures validation and test, and writes the run.
+
+    Args:
+        loop: The loop after its last step.
+        data: What it was trained on.
+        directory: The run directory.
+        best: The file of the best weights.
+        started: When the training began, on the clock of `time.perf_counter`.
+
+    Returns:
+        The finished run.
+    """
+    loop.accelerator.wait_for_everyone()
+    weights, _ = read_tensors(best)
+    load_weights(loop.model, weights, best)
+    validation, test = loop.logits(data.validation), loop.logits(data.test)
+    if loop.accelerator.is_main_process:
+        metrics = _metrics(loop, data, validation, test)
+        save_weights(directory / MODEL, loop.model)
+        metrics["seconds"] = round(time.perf_counter() - started, 2)
+        write_end(directory, loop.state.history, metrics)
+        for checkpoint in best.parent.iterdir():
+            checkpoint.unlink()
+        best.parent.rmdir()
+    loop.accelerator.wait_for_everyone()
+    return open_run(directory)
+
+
+def _metrics(
+    loop: TrainingLoop, data: PreparedData, validation: npt.NDArray[np.float32], test: npt.NDArray[np.float32]
+) -> dict[str, Any]:
+    splits, names = data.splits, data.label_names
+    temperature = fit_temperature(validation, splits.validation.labels)
+    before = classification_metrics(splits.validation.labels, softmax(validation), names)
+    after = classification_metrics(splits.validation.labels, softmax(validation, temperature), names)
+    return {
+        "test": classification_metrics(splits.test.labels, softmax(test, temperature), names),
+        "validation": after,
+        "calibration": {
+            "temperature": temperature,
+            "validation_log_loss": {"before": before["log_loss"], "after": after["log_loss"]},
+            "validation_ece": {"before": before["ece"], "after": after["ece"]},
+        },
+        "seed": loop.recipe.seed,
+        "steps": loop.state.step,
+        "best_step": loop.state.best_step,
+        "parameters": sum(parameter.numel() for parameter in loop.model.parameters()),
+        "data": data.facts(),
+    }

@@ -1,0 +1,252 @@
+"""The training loop: a generator that takes steps and yields what happened; the caller logs and saves."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from sentrec.data.batches import iterate_batches, plan_batches
+from sentrec.errors import SentrecError
+from sentrec.evaluation.calibration import softmax
+from sentrec.model.classifier import TextClassifier
+from sentrec.model.inference import predict_logits
+from sentrec.recipe.schema import Recipe
+from sentrec.text.encoding import EncodedTexts
+from sentrec.training.device import training_dtype
+from sentrec.training.optimizer import build_optimizer, clip_gradients, schedule_factor, set_learning_rate
+
+_HISTORY_ROWS = 200
+
+
+@dataclass
+class LoopState:
+    """Where a training stands; with the weights and the moments, all that the next step depends on.
+
+    Attributes:
+        step: Steps taken.
+        seconds: Seconds spent in the loop, over all resumptions.
+        best_accuracy: Highest validation accuracy so far.
+        best_loss: Validation log loss at that point; breaks ties.
+        best_step: The step at which it was reached.
+        worse_in_a_row: Validations since then.
+        history: The rows of `history.jsonl`.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best_accuracy: float = -1.0
+    best_loss: float = float("inf")
+    best_step: int = 0
+    worse_in_a_row: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The state in plain JSON types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What one step did.
+
+    Attributes:
+        epoch: The pass over the data it belongs to, from 1.
+        epochs: Passes in all.
+        step: Steps taken so far.
+        total_steps: Steps in all, unless training stops early.
+        loss: Training loss, averaged over the last steps.
+        tokens_per_second: Tokens read a second, padding not counted, over the last steps.
+        seconds_left: Estimate of the time until the last step.
+        validation_accuracy: Latest validation accuracy, None before the first.
+        validated: Whether a validation followed this step.
+        improved: Whether that validation was the best so far.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    total_steps: int
+    loss: float
+    tokens_per_second: float
+    seconds_left: float
+    validation_accuracy: float | None
+    validated: bool = False
+    improved: bool = False
+
+
+class TrainingLoop:
+    """Fits one model.
+
+    Every step draws from a seed of its own, made of the recipe's seed and the step's number: a resumed training is the
+    uninterrupted one, whatever happened in between.
+
+    Args:
+        recipe: A checked recipe.
+        model: The model to fit; moved to the accelerator's device.
+        train: Encoded training rows.
+        train_labels: Their class numbers.
+        validation: Encoded validation rows.
+        validation_labels: Their class numbers.
+        accelerator: Device and processes.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        model: TextClassifier,
+        train: EncodedTexts,
+        train_labels: npt.NDArray[np.int64],
+        validation: EncodedTexts,
+        validation_labels: npt.NDArray[np.int64],
+        accelerator: Accelerator,
+    ) -> None:
+        self.recipe = recipe
+        self.model = model.to(accelerator.device)
+        model.embedding.table.weight.requires_grad_(recipe.model.embeddings == "fine-tuned")
+        self.optimizer = build_optimizer(self.model, recipe.training)
+        self.train = train
+        self.train_labels = torch.from_numpy(train_labels)
+        self.validation = validation
+        self.validation_labels = validation_labels
+        self.accelerator = accelerator
+        self.dtype = training_dtype(recipe.training.precision, accelerator.device)
+        self.parallel_model: nn.Module = accelerator.prepare_model(self.model)
+        self.objective = nn.CrossEntropyLoss(label_smoothing=recipe.training.label_smoothing)
+        self.state = LoopState()
+        self.epoch_steps = [len(self._plan(epoch)) for epoch in range(recipe.training.epochs)]
+        self.total_steps = min(sum(self.epoch_steps), recipe.training.max_steps or sum(self.epoch_steps))
+
+    def run(self) -> Iterator[Progress]:
+        """Takes the remaining steps; yields after each one."""
+        started = time.perf_counter() - self.state.seconds
+        meter = _Meter(max(1, self.total_steps // _HISTORY_ROWS))
+        first_step = 0
+        for epoch, epoch_steps in enumerate(self.epoch_steps):
+            skip = min(max(0, self.state.step - first_step), epoch_steps)
+            validate_at = self._validation_steps(first_step, epoch_steps)
+            for batch in iterate_batches(self.train, self._plan(epoch)[skip:]):
+                if self._is_over():
+                    return
+                loss = self._step(batch.token_ids, batch.mask, self.train_labels[batch.rows], epoch)
+                self.state.step += 1
+                self.state.seconds = time.perf_counter() - started
+                meter.add(loss, int(batch.mask.sum()), self.state, epoch)
+                validated = self.state.step in validate_at
+                improved = validated and self._validate(epoch)
+                yield self._progress(epoch, meter, validated, improved)
+            first_step += epoch_steps
+
+    def _plan(self, epoch: int) -> list[npt.NDArray[np.int64]]:
+        config = self.recipe.training
+        generator = np.random.default_rng([self.recipe.seed, epoch])
+        plan = plan_batches(self.train.lengths(), config.batch_size, config.batch_tokens, generator)
+        processes = self.accelerator.num_processes
+        # Every process takes as many steps; the last few batches of an odd epoch are left to the next shuffle.
+        usable = max(processes, len(plan) - len(plan) % processes)
+        return (plan * processes)[:usable][self.accelerator.process_index :: processes]
+
+    def _validation_steps(self, first_step: int, epoch_steps: int) -> set[int]:
+        parts = self.recipe.training.validations_per_epoch
+        steps = {first_step + round(epoch_steps * part / parts) for part in range(1, parts + 1)}
+        return {min(step, self.total_steps) for step in steps}
+
+    def _is_over(self) -> bool:
+        patience = self.recipe.training.patience
+        return self.state.step >= self.total_steps or self.state.worse_in_a_row >= patience
+
+    def _step(self, token_ids: Tensor, mask: Tensor, labels: Tensor, epoch: int) -> Tensor:
+        config = self.recipe.training
+        device = self.accelerator.device
+        self._seed_step()
+        self.parallel_model.train()
+        with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
+            logits = self.parallel_model(token_ids.to(device, non_blocking=True), mask.to(device, non_blocking=True))
+        loss: Tensor = self.objective(logits, labels.to(device, non_blocking=True))
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        if epoch < self.recipe.model.unfreeze_epoch:
+            self.model.embedding.table.weight.grad = None  # AdamW passes over what has no gradient
+        clip_gradients(self.model, config.clip_norm)
+        factor = schedule_factor(self.state.step, self.total_steps, config.warmup, config.schedule)
+        set_learning_rate(self.optimizer, factor)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _seed_step(self) -> None:
+        entropy = [self.recipe.seed, self.state.step, self.accelerator.process_index]
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+
+    def _validate(self, epoch: int) -> bool:
+        """Scores the validation rows and says whether that was the best so far."""
+        state = self.state
+        probabilities = softmax(self.logits(self.validation))
+        accuracy = float((probabilities.argmax(axis=1) == self.validation_labels).mean())
+        likelihood = probabilities[np.arange(len(probabilities)), self.validation_labels]
+        loss = float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean())
+        improved = (accuracy, -loss) > (state.best_accuracy, -state.best_loss)
+        if improved:
+            state.best_accuracy, state.best_loss, state.best_step = accuracy, loss, state.step
+        state.worse_in_a_row = 0 if improved else state.worse_in_a_row + 1
+        row = {"step": state.step, "epoch": epoch + 1, "seconds": round(state.seconds, 3)}
+        state.history.append(row | {"validation_accuracy": accuracy, "validation_loss": loss})
+        return improved
+
+    def logits(self, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
+        """Scores texts with the current weights; several processes share the work."""
+        accelerator = self.accelerator
+        mine = predict_logits(self.model, encoded, accelerator.process_index, accelerator.num_processes)
+        if accelerator.num_processes == 1:
+            return mine
+        joined: Tensor = accelerator.reduce(torch.from_numpy(mine).to(accelerator.device), reduction="sum")
+        return joined.cpu().numpy()
+
+    def _progress(self, epoch: int, meter: "_Meter", validated: bool, improved: bool) -> Progress:
+        validations = [row["validation_accuracy"] for row in self.state.history if "validation_accuracy" in row]
+        return Progress(
+            epoch=epoch + 1,
+            epochs=len(self.epoch_steps),
+            step=self.state.step,
+            total_steps=self.total_steps,
+            loss=meter.loss,
+            tokens_per_second=meter.tokens_per_second,
+            seconds_left=self.state.seconds / self.state.step * (self.total_steps - self.state.step),
+            validation_accuracy=validations[-1] if validations else None,
+            validated=validated,
+            improved=improved,
+        )
+
+
+class _Meter:
+    """Averages losses and speed between the rows of the history, and writes those rows."""
+
+    def __init__(self, interval: int) -> None:
+        self.interval = interval
+        self.loss = float("nan")
+        self.tokens_per_second = 0.0
+        self._losses: list[Tensor] = []
+        self._tokens = 0
+        self._since = time.perf_counter()
+
+    def add(self, loss: Tensor, tokens: int, state: LoopState, epoch: int) -> None:
+        self._losses.append(loss)
+        self._tokens += tokens
+        if state.step % self.interval and state.step > 1:
+            return
+        # Only here does a CUDA loss cross to the CPU, so that steps do not wait for one another.
+        self.loss = float(torch.stack(self._losses).mean())
+        if not np.isfinite(self.loss):
+            raise SentrecError(
+                f"the training loss is no longer finite at step {state.step}.",
+                "Lower training.learning_rate or training.clip_norm, or set training.precision=float32.",
+            )
+        now = time.perf_counter()
+        self.tokens_per_second = self._tokens / max(1e-9, now - self._since)
+        row = {"step": state.step, "epoch": epoch + 1, "seconds": round(state.seconds, 3), "loss": self.loss}
+        state.history.append(row)
+        self._losses, self._tokens, self._since = [], 0, now

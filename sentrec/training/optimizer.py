@@ -1,0 +1,62 @@
+"""AdamW with a learning rate of its own for embeddings, and the schedule that it follows."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import nn
+
+from sentrec.model.classifier import TextClassifier
+from sentrec.recipe.schema import TrainingConfig
+
+
+def build_optimizer(model: TextClassifier, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019); weight decay acts on weight matrices only.
+
+    Each group keeps its peak learning rate as ``peak``, which `set_learning_rate` scales.
+    """
+    table = model.embedding.table.weight
+    others = [parameter for parameter in model.parameters() if parameter is not table and parameter.requires_grad]
+    matrices = [parameter for parameter in others if parameter.ndim > 1]
+    vectors = [parameter for parameter in others if parameter.ndim <= 1]
+    groups = [
+        {"params": matrices, "peak": config.learning_rate, "weight_decay": config.weight_decay},
+        {"params": vectors, "peak": config.learning_rate, "weight_decay": 0.0},
+    ]
+    if table.requires_grad:
+        peak = config.embedding_learning_rate or config.learning_rate
+        groups.append({"params": [table], "peak": peak, "weight_decay": 0.0})
+    fused = table.device.type in ("cpu", "cuda")
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, fused=fused)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Sets every group to `factor` times its peak."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * factor
+
+
+def schedule_factor(
+    step: int, total_steps: int, warmup: float, schedule: Literal["cosine", "linear", "constant"]
+) -> float:
+    """The learning rate at a step as a share of its peak: a linear rise, then the decay.
+
+    Args:
+        step: The step that is about to be taken, from 0.
+        total_steps: Steps of the whole training.
+        warmup: Share of the steps in which it rises.
+        schedule: The decay: half a cosine to 0 (Loshchilov and Hutter 2017), a line to 0, or none.
+
+    Returns:
+        A number in (0, 1].
+    """
+    rising = int(warmup * total_steps)
+    if step < rising:
+        return (step + 1) / rising
+    progress = (step - rising) / max(1, total_steps - rising)
+    return {"cosine": 0.5 * (1 + math.cos(math.pi * progress)), "linear": 1 - progress, "constant": 1.0}[schedule]
+
+
+def clip_gradients(model: nn.Module, clip_norm: float) -> float:
+    """Scales the gradient down to length `clip_norm` where it is longer, and returns its length before that."""
+    return float(torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm))

@@ -1,0 +1,82 @@
+"""From a recipe to everything that training needs: splits, vectors, tokenizer, token ids."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from sentrec.data.examples import Examples
+from sentrec.data.splits import Splits, load_splits
+from sentrec.glove.store import GloveVectors, open_vectors
+from sentrec.recipe.schema import Recipe
+from sentrec.text.encoding import EncodedTexts, encode_cached
+from sentrec.text.vocabulary import fingerprint, learn_tokenizer
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Everything that the loop reads.
+
+    Attributes:
+        splits: The texts and labels.
+        vectors: The GloVe vectors that embeddings start from, or None.
+        tokenizer: Learned on the training rows.
+        train: Encoded training rows.
+        validation: Encoded validation rows.
+        test: Encoded test rows.
+    """
+
+    splits: Splits
+    vectors: GloveVectors | None
+    tokenizer: Tokenizer
+    train: EncodedTexts
+    validation: EncodedTexts
+    test: EncodedTexts
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their numbers."""
+        return self.splits.train.label_names
+
+    def fingerprints(self) -> dict[str, str]:
+        """What changes when any text or label of a split does, by split."""
+        parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
+        return {name: _fingerprint(part) for name, part in parts.items()}
+
+    def facts(self) -> dict[str, Any]:
+        """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
+        splits = self.splits
+        return {
+            "train_rows": len(splits.train),
+            "validation_rows": len(splits.validation),
+            "test_rows": len(splits.test),
+            "train_duplicates": splits.duplicates,
+            "test_texts_in_train": splits.overlap,
+            "vocabulary": self.tokenizer.get_vocab_size(),
+            "test_unknown_share": round(float((self.test.token_ids == 1).mean()), 5),
+        }
+
+
+def prepare(recipe: Recipe) -> PreparedData:
+    """Reads, divides, tokenizes and encodes the recipe's data.
+
+    The vectors are opened first: that they are missing should be said before minutes of work.
+
+    Raises:
+        GloveError: If the vectors are not in the cache.
+        DataError: If the data cannot be used.
+    """
+    vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    splits = load_splits(recipe.data)
+    tokenizer = learn_tokenizer(splits.train.texts, recipe.text, vectors)
+
+    def encoded(part: Examples) -> EncodedTexts:
+        return encode_cached(part.texts, tokenizer, recipe.text.max_tokens, recipe.text.keep)
+
+    return PreparedData(
+        splits, vectors, tokenizer, encoded(splits.train), encoded(splits.validation), encoded(splits.test)
+    )
+
+
+def _fingerprint(part: Examples) -> str:
+    return fingerprint(part.texts, part.labels.tobytes(), part.label_names)

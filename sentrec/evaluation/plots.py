@@ -46,7 +46,8 @@ def training_curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Fi
     left, right = figure.subplots(1, 2)
     _draw_column(left, history, "loss", "training", color=_BLUE, linewidth=1.2)
     _draw_column(left, history, "validation_loss", "validation", color=_ORANGE, marker="o", markersize=4)
-    left.legend(frameon=False)
+    if left.lines:
+        left.legend(frameon=False)
     _label(left, "Loss", "", "step", "cross-entropy (nats)")
     steps, accuracies = _draw_column(
         right, history, "validation_accuracy", "validation", color=_ORANGE, marker="o", markersize=4

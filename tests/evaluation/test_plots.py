@@ -1,0 +1,83 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from sentrec.evaluation import plots
+from sentrec.evaluation.calibration import softmax
+from sentrec.evaluation.metrics import classification_metrics
+
+
+def drawn_figures(classes: int, n: int = 300) -> dict[str, Figure]:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, classes, n)
+    probabilities = softmax(2 * generator.normal(size=(n, classes)) + 2 * np.eye(classes)[labels])
+    names = [f"a long name of a class, number {number}, that goes on" for number in range(classes)]
+    matrix = classification_metrics(labels, probabilities, names)["confusion_matrix"]
+    return {
+        "confusion": plots.confusion_matrix(matrix, names, "run on data"),
+        "reliability": plots.reliability_diagram(labels, probabilities, "run on data"),
+        "roc": plots.roc_curves(labels, probabilities, names, "run on data"),
+    }
+
+
+@pytest.mark.parametrize("classes", [2, 4, 25])
+@pytest.mark.filterwarnings("error")
+def test_every_figure_becomes_a_labelled_png(classes: int, tmp_path: Path) -> None:
+    for name, figure in drawn_figures(classes).items():
+        path = plots.save_png(figure, tmp_path / f"{name}.png")
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert "run on data" in figure.axes[0].get_title()
+        assert figure.axes[-1 if name == "reliability" else 0].get_xlabel()
+        assert figure.axes[0].get_ylabel()
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".png"] * 3
+
+
+def test_cells_state_counts_and_shares_with_rows_for_true_classes() -> None:
+    axes = plots.confusion_matrix([[3, 1], [0, 1000]], ("no", "yes")).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["3\n75.0%", "1\n25.0%", "0\n0.0%", "1,000\n100.0%"]
+    assert axes.get_ylabel() == "true class"
+
+
+def test_roc_shows_each_class_and_of_many_the_hardest() -> None:
+    assert len(drawn_figures(2)["roc"].axes[0].lines) == 1 + 1
+    assert len(drawn_figures(4)["roc"].axes[0].lines) == 4 + 1
+    axes = drawn_figures(25)["roc"].axes[0]
+    assert len(axes.lines) == 10 + 1
+    assert "10 hardest of 25" in axes.get_title()
+
+
+def test_roc_leaves_out_what_has_no_curve(tmp_path: Path) -> None:
+    figure = plots.roc_curves(np.ones(4, dtype=np.int64), np.full((4, 2), 0.5), ("no", "yes"))
+    assert len(figure.axes[0].lines) == 1
+    assert plots.save_png(figure, tmp_path / "roc.png").is_file()
+
+
+def test_training_curves_mark_the_best_validation() -> None:
+    history = [
+        {"step": 10, "epoch": 1, "loss": 0.7},
+        {"step": 10, "epoch": 1, "validation_loss": 0.6, "validation_accuracy": 0.71},
+        {"step": 20, "epoch": 2, "loss": 0.5},
+        {"step": 20, "epoch": 2, "validation_loss": 0.5, "validation_accuracy": 0.83},
+        {"step": 30, "epoch": 3, "loss": 0.3},
+        {"step": 30, "epoch": 3, "validation_loss": 0.6, "validation_accuracy": 0.79},
+    ]
+    loss, accuracy = plots.training_curves(history, "imdb").axes
+    assert list(loss.lines[0].get_ydata()) == [0.7, 0.5, 0.3]
+    legend = accuracy.get_legend()
+    assert legend is not None
+    assert "best: 83.00% at step 20" in [text.get_text() for text in legend.get_texts()]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_training_without_validations_is_drawn_too(tmp_path: Path) -> None:
+    for number, history in enumerate(([], [{"step": 1, "epoch": 1, "loss": 0.7}])):
+        assert plots.save_png(plots.training_curves(history), tmp_path / f"{number}.png").is_file()
+
+
+def test_drawing_needs_no_pyplot_and_so_no_global_state() -> None:
+    check = "import sys, sentrec.evaluation.plots; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

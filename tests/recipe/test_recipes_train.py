@@ -1,0 +1,23 @@
+"""Every built-in recipe trains: two steps of it, on the corpus that comes with sentrec."""
+
+from pathlib import Path
+
+import pytest
+
+import sentrec
+from sentrec.recipe.library import BuiltinRecipe, builtin_recipes
+
+HERE_AND_NOW = (
+    *("data.dataset=quickstart", "data.train_rows=64", "data.label_names=[negative,positive]", "glove=null"),
+    *("training.max_steps=2", "training.device=cpu"),
+)
+
+
+@pytest.mark.parametrize("builtin", builtin_recipes(), ids=lambda builtin: builtin.name)
+def test_two_steps_leave_a_finished_run_that_predicts(builtin: BuiltinRecipe, tmp_path: Path) -> None:
+    recipe = sentrec.load_recipe(builtin.name, HERE_AND_NOW)
+    run = sentrec.train(recipe, tmp_path / "run")
+    assert run.recipe.encoder == recipe.encoder
+    assert run.metrics["test"]["n"] == 400
+    (prediction,) = sentrec.load(run.path).predict(["The shark is superb."])
+    assert prediction.label in ("negative", "positive")

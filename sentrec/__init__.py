@@ -4,6 +4,7 @@ The public names load on first use, so that ``import sentrec`` stays fast and im
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from sentrec.errors import SentrecError
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from sentrec.training.train import train
 
 __version__ = "0.1.0"
+
+# torch's threads wait for one another by spinning; where another program takes a core, that spinning makes training ten
+# times slower. A short spin costs nothing on an idle machine. It must be set before torch is first imported.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 __all__ = [
     "DatasetSpec",

@@ -42,6 +42,10 @@ class RunError(SentrecError):
     """A run directory that is missing, incomplete or was altered."""
 
 
+class Interrupted(SentrecError):  # noqa: N818 - it is nobody's error
+    """Work was asked to stop; it has saved its state, and the hint says how to go on."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known name, else all of them.
 

@@ -28,7 +28,9 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise SentrecError(f"The disk is full: cannot write {path}.", "Free some space, then run it again.") from error
+            raise SentrecError(
+                f"The disk is full: cannot write {path}.", "Free some space, then run it again."
+            ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise SentrecError(f"No permission to write {path}.", "Choose another folder.") from error
         raise

@@ -28,7 +28,7 @@ from torch.nn import functional
 from sentrec.model.encoder import Encoder, EncoderConfig
 
 _LENGTHS = (7, 1, 4, 2, 9, 3, 9, 5)
-"""Tokens of the eight texts that the checks use: one-token texts, equal lengths, and some shorter than a usual kernel."""
+"""Tokens of the eight texts of the checks: one token, equal lengths, and some shorter than a usual kernel."""
 
 
 class EncoderConformance:
@@ -46,10 +46,20 @@ class EncoderConformance:
     tolerance: ClassVar[float] = 1e-5
     """How far two answers for the same text may lie apart, in float32."""
 
+    def setup_method(self) -> None:
+        """Runs each check on one thread: for tensors this small, more of them only wait for each other."""
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def teardown_method(self) -> None:
+        """Gives the threads back."""
+        torch.set_num_threads(self._threads)
+
     def build(self, seed: int = 0) -> Encoder:
         """The encoder with freshly drawn parameters, in evaluation mode."""
+        options = self._options()
         with _seeded(seed):
-            return self.encoder(self._options(), self.input_size).eval()
+            return self.encoder(options, self.input_size).eval()
 
     def test_is_an_encoder_with_a_summary(self) -> None:
         """It is an `Encoder`, and its docstring begins with a line for `sentrec encoders`."""
@@ -69,7 +79,9 @@ class EncoderConformance:
             config.model_validate({"no_such_option": 1})
         except ValidationError:
             return
-        raise AssertionError("Config accepts options it does not know, so a misspelt one would pass: keep extra='forbid'.")
+        raise AssertionError(
+            "Config accepts options it does not know, so misspelt ones would pass: keep extra='forbid'."
+        )
 
     def test_config_survives_json_and_yaml(self) -> None:
         """The options are the same after being written to a run's recipe and read back."""
@@ -170,14 +182,13 @@ class EncoderConformance:
         embedded.requires_grad_()
         with _seeded(1):
             features = encoder(embedded, mask)
-            (features * torch.randn_like(features)).sum().backward()
+            torch.autograd.backward((features * torch.randn_like(features)).sum())
         for name, parameter in encoder.named_parameters():
             reached = parameter.grad is not None and bool(parameter.grad.ne(0).any())
-            _require(
-                reached or not parameter.requires_grad, f"no gradient reaches parameter '{name}': is it used in forward?"
-            )
+            unreached = f"no gradient reaches parameter '{name}': is it used in forward?"
+            _require(reached or not parameter.requires_grad, unreached)
         gradient = embedded.grad if embedded.grad is not None else torch.zeros_like(embedded)
-        _require(gradient.ne(0).any(), "no gradient reaches the embedded tokens, so embeddings could not be fine-tuned.")
+        _require(gradient.ne(0).any(), "no gradient reaches the embedded tokens: embeddings could not be fine-tuned.")
         _require(not gradient[~mask].ne(0).any(), "padding receives a gradient, so it takes part in the answer.")
 
     def test_is_finite_under_bfloat16(self) -> None:
@@ -187,7 +198,7 @@ class EncoderConformance:
         with _seeded(0), torch.autocast("cpu", torch.bfloat16):
             features = encoder(embedded, mask)
         _require_finite(features, "bfloat16 autocast (fill masked positions with torch.finfo(x.dtype).min)")
-        features.float().sum().backward()
+        torch.autograd.backward(features.float().sum())
         for name, parameter in encoder.named_parameters():
             if parameter.grad is not None:
                 _require_finite(parameter.grad, f"bfloat16 autocast: the gradient of '{name}'")
@@ -202,7 +213,7 @@ class EncoderConformance:
             optimizer = torch.optim.Adam([*encoder.parameters(), *head.parameters()], lr=1e-2)
             for _ in range(100):
                 optimizer.zero_grad()
-                functional.cross_entropy(head(encoder(*texts)), labels).backward()
+                torch.autograd.backward(functional.cross_entropy(head(encoder(*texts)), labels))
                 optimizer.step()
         right = int((head(encoder.eval()(*texts)).argmax(dim=1) == labels).sum())
         _require(right == len(labels), f"after 100 steps on eight texts it gets {right} right; it does not learn.")

@@ -1,13 +1,14 @@
 """The `sentrec` command: its subcommands, and the one place where errors become messages and exit codes."""
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 import sentrec
-from sentrec.cli import console, doctor, encoders, evaluate, fetch_glove, recipes
-from sentrec.errors import SentrecError
+from sentrec.cli import console, doctor, encoders, evaluate, fetch_glove, recipes, train
+from sentrec.errors import Interrupted, SentrecError
 
 app = typer.Typer(
     name="sentrec",
@@ -35,6 +36,7 @@ def _root(
     console.show_log()
 
 
+app.command("train")(train.train)
 app.command("fetch-glove")(fetch_glove.fetch_glove)
 app.command("encoders")(encoders.encoders)
 app.add_typer(recipes.app, name="recipes")
@@ -47,24 +49,33 @@ def run() -> None:
 
     Exit codes: 0 success, 1 a `SentrecError` or a fault of sentrec itself, 2 wrong usage, 130 interrupted.
     """
+    # Taken out by hand, so that it may stand anywhere on the line and not only before the command.
+    debug = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
         app()
-    except SentrecError as error:
-        if "--debug" in sys.argv:
+    except Exception as error:
+        if debug:
             raise
-        console.print_error(error.message, error.hint)
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+        sys.exit(_report(error))
     except KeyboardInterrupt:
         console.print_error("interrupted")
         sys.exit(130)
-    except Exception as error:
-        if "--debug" in sys.argv:
-            raise
+
+
+def _report(error: Exception) -> int:
+    """Prints an error as a user should see it, and gives the exit code."""
+    if isinstance(error, Interrupted):
+        console.err.print(f"\nInterrupted: {error.message}\n{error.hint}", markup=False, soft_wrap=True)
+        return 130
+    if isinstance(error, SentrecError):
+        console.print_error(error.message, error.hint)
+    elif isinstance(error, BrokenPipeError):
+        # The reader of our output has gone, e.g. `| head`; what is still buffered for it must not raise at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
         console.print_error(
             f"this is a fault of sentrec: {type(error).__name__}: {error}",
-            "Run `sentrec --debug ...` and report the traceback.",
+            "Run the command again with --debug and report the traceback.",
         )
-        sys.exit(1)
+    return 1

@@ -67,7 +67,7 @@ def load_examples(data: DataConfig, split: str) -> Examples:
             ``bad_rows: skip``), or no row is left.
     """
     spec = _spec_of(data.dataset)
-    text_columns = data.text_columns or spec.text_columns
+    text_columns: Sequence[str] = data.text_columns or spec.text_columns
     table, source = _read(data, spec, split, text_columns)
     text_columns = _existing_text_columns(table, data, text_columns, source)
     label_column = data.label_column or spec.label_column
@@ -158,9 +158,7 @@ def _names_in_schema(table: pa.Table, label_column: str) -> TextLabels:
     return tuple(feature.get("names", ())) if isinstance(feature, dict) else ()
 
 
-def _numbered(
-    column: pa.ChunkedArray, names: TextLabels, source: str
-) -> tuple[npt.NDArray[np.int64], TextLabels]:
+def _numbered(column: pa.ChunkedArray, names: TextLabels, source: str) -> tuple[npt.NDArray[np.int64], TextLabels]:
     """Class numbers (-1 where a row has none that is known) and the names they stand for."""
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int64())
@@ -179,9 +177,7 @@ def _numbered(
     return numbers.to_numpy().astype(np.int64), names
 
 
-def _from_numbers(
-    column: pa.ChunkedArray, names: TextLabels, source: str
-) -> tuple[npt.NDArray[np.int64], TextLabels]:
+def _from_numbers(column: pa.ChunkedArray, names: TextLabels, source: str) -> tuple[npt.NDArray[np.int64], TextLabels]:
     values = pc.fill_null(column.cast(pa.float64()), -1.0).to_numpy()
     if not np.array_equal(values, np.floor(values)):
         raise DataError(f"the labels of {source} are fractions, not classes.", "Is data.label_column the right one?")

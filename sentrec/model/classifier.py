@@ -69,9 +69,7 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
         return TextClassifier(embedding, encoder, classes, model.output_dropout)
 
 
-def start_embeddings(
-    classifier: TextClassifier, words: Sequence[str], vectors: GloveVectors | None, seed: int
-) -> None:
+def start_embeddings(classifier: TextClassifier, words: Sequence[str], vectors: GloveVectors | None, seed: int) -> None:
     """Fills the classifier's embedding table from GloVe (or at random where there is none), in place."""
     table = classifier.embedding.table.weight
     with torch.no_grad():

@@ -81,7 +81,7 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=RecipeLoader)  # noqa: S506 - a SafeLoader
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=RecipeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not valid YAML: {error}") from error
     except OSError as error:
@@ -113,7 +113,7 @@ def _apply_override(tree: dict[str, Any], override: str) -> None:
     if not equals or not all(key.split(".")):
         raise RecipeError(f"'{override}' is not an override.", "Write it as key=value, e.g. encoder.hidden=256.")
     try:
-        value = yaml.load(text, Loader=RecipeLoader)  # noqa: S506 - a SafeLoader
+        value = yaml.load(text, Loader=RecipeLoader)
     except yaml.YAMLError as error:
         raise RecipeError(f"the value of '{override}' is not valid YAML: {error}") from error
     change: Any = value

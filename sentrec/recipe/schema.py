@@ -42,7 +42,9 @@ class TextConfig(Section):
 
     max_tokens: int = Field(400, ge=1, description="Longest text in tokens; longer ones are cut.")
     keep: Literal["head", "tail", "head-tail"] = Field("head", description="Which part of a longer text is kept.")
-    lowercase: bool | None = Field(None, description="Fold case; none: as the GloVe vectors were trained (840B is cased).")
+    lowercase: bool | None = Field(
+        None, description="Fold case; none: as the GloVe vectors were trained (840B is cased)."
+    )
     vocabulary_size: int = Field(50_000, ge=4, description="Most words to keep, the most frequent first.")
     min_frequency: int = Field(2, ge=1, description="A word without a GloVe vector must occur so often in train.")
 

@@ -88,9 +88,8 @@ def _cutter(max_tokens: int, keep: Keep) -> Callable[[list[int]], list[int]]:
 def _write(path: Path, encoded: EncodedTexts) -> None:
     column = pa.LargeListArray.from_arrays(pa.array(encoded.offsets), pa.array(encoded.token_ids))
     table = pa.table({"token_ids": column})
-    with atomic_path(path) as temporary, pa.OSFile(str(temporary), "wb") as file:
-        with pa.ipc.new_file(file, table.schema) as writer:
-            writer.write_table(table)
+    with atomic_path(path) as temporary, pa.ipc.new_file(str(temporary), table.schema) as writer:
+        writer.write_table(table)
 
 
 def _open(path: Path) -> EncodedTexts:

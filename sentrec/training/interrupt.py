@@ -6,12 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from sentrec.errors import SentrecError
-
-
-class Interrupted(SentrecError):  # noqa: N818 - it is no error of anybody's
-    """A training was asked to stop; it has saved its state, and the hint says how to go on."""
-
 
 class StopRequest:
     """Whether somebody asked the training to stop."""

@@ -149,7 +149,8 @@ class TrainingLoop:
         processes = self.accelerator.num_processes
         # Every process takes as many steps; the last few batches of an odd epoch are left to the next shuffle.
         usable = max(processes, len(plan) - len(plan) % processes)
-        return (plan * processes)[:usable][self.accelerator.process_index :: processes]
+        mine: list[npt.NDArray[np.int64]] = (plan * processes)[:usable][self.accelerator.process_index :: processes]
+        return mine
 
     def _validation_steps(self, first_step: int, epoch_steps: int) -> set[int]:
         parts = self.recipe.training.validations_per_epoch

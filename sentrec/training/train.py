@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from sentrec.errors import RunError
+from sentrec.errors import Interrupted, RunError
 from sentrec.files import disk_errors
 from sentrec.glove.store import GloveVectors
 from sentrec.model.classifier import TextClassifier, build_classifier, start_embeddings
@@ -21,7 +21,7 @@ from sentrec.text.tokenizer import words_of
 from sentrec.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
 from sentrec.training.device import device_name
 from sentrec.training.finish import finish_run
-from sentrec.training.interrupt import Interrupted, StopRequest, stop_on_signals
+from sentrec.training.interrupt import StopRequest, stop_on_signals
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
 

@@ -1,0 +1,116 @@
+"""`sentrec train`: from a recipe to a run directory."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sentrec.cli.console import out as stdout
+from sentrec.cli.console import print_json, show_log
+from sentrec.cli.progress import duration, training_progress
+
+if TYPE_CHECKING:
+    from sentrec.recipe import Recipe
+    from sentrec.runs import Run
+    from sentrec.training.train import OnProgress
+
+
+def train(
+    recipe: Annotated[str, typer.Option(help="A recipe file, or the name of a built-in recipe.", show_default=False)],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one value, e.g. glove.dim=50.", show_default=False),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run directory; by default runs/NAME.", show_default=False)] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Train so many seeds; report mean and spread.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run that is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON document.")] = False,
+) -> None:
+    """Train a model as a recipe says."""
+    if resume and force:
+        raise typer.BadParameter("--resume keeps what is there and --force replaces it: choose one.")
+    if quiet:
+        show_log(logging.WARNING)
+    from sentrec.recipe import load_recipe
+
+    loaded = load_recipe(recipe, overrides or ())
+    directory = out or Path("runs") / loaded.name
+    with training_progress(quiet) as on_progress:
+        if seeds is None:
+            _train_one(loaded, directory, resume, force, on_progress, as_json)
+        else:
+            _train_seeds(loaded, directory, seeds, resume, force, on_progress, as_json)
+
+
+def _train_one(
+    recipe: "Recipe", directory: Path, resume: bool, force: bool, on_progress: "OnProgress | None", as_json: bool
+) -> None:
+    from sentrec.training.train import train as train_run
+
+    run = train_run(recipe, directory, resume=resume, force=force, on_progress=on_progress)
+    if as_json:
+        print_json(run.metrics | {"run": str(run.path)})
+        return
+    _show_run(run)
+    _show_next(directory)
+
+
+def _train_seeds(
+    recipe: "Recipe",
+    directory: Path,
+    seeds: int,
+    resume: bool,
+    force: bool,
+    on_progress: "OnProgress | None",
+    as_json: bool,
+) -> None:
+    from sentrec.training.seeds import train_seeds
+
+    runs, summary = train_seeds(recipe, directory, seeds=seeds, resume=resume, force=force, on_progress=on_progress)
+    if as_json:
+        print_json(summary | {"run": str(directory)})
+        return
+    _show_seeds(runs, summary)
+    _show_next(directory)
+
+
+def _show_run(run: "Run") -> None:
+    test, data = run.metrics["test"], run.metrics["data"]
+    low, high = test["accuracy_interval"]
+    stdout.print(
+        f"\n[bold]{escape(run.recipe.name)}[/]: test accuracy [bold]{test['accuracy']:.4f}[/] "
+        f"(95 % interval {low:.4f} to {high:.4f}, {test['n']:,} texts)"
+    )
+    stdout.print(
+        f"macro F1 {test['macro_f1']:.4f}, log loss {test['log_loss']:.4f}, calibration error {test['ece']:.4f}"
+    )
+    stdout.print(
+        f"{data['train_rows']:,} training texts, {run.metrics['parameters']:,} parameters, seed {run.metrics['seed']}, "
+        f"{duration(run.metrics['seconds'])} in all"
+    )
+    if data["test_texts_in_train"]:
+        stdout.print(f"{data['test_texts_in_train']:,} test texts also occur in train")
+
+
+def _show_seeds(runs: "list[Run]", summary: dict[str, Any]) -> None:
+    table = Table(title=f"{runs[0].recipe.name}: {len(runs)} seeds", title_justify="left")
+    for heading in ("seed", "test accuracy", "validation accuracy", "time"):
+        table.add_column(heading, justify="right")
+    for one in summary["runs"]:
+        figures = (f"{one['test_accuracy']:.4f}", f"{one['validation_accuracy']:.4f}", duration(one["seconds"]))
+        table.add_row(str(one["seed"]), *figures)
+    stdout.print(table)
+    spread = summary["test_sd"]["accuracy"]
+    deviation = "" if spread is None else f" ± {spread:.4f} (standard deviation)"
+    stdout.print(f"test accuracy [bold]{summary['test']['accuracy']:.4f}[/]{deviation}, {summary['test']['n']:,} texts")
+
+
+def _show_next(directory: Path) -> None:
+    where = escape(str(directory))
+    stdout.print(f"\nThe run is in {where}; measured against a linear model on the same rows:", soft_wrap=True)
+    stdout.print(f"  sentrec evaluate {where} --baseline nb-lr", soft_wrap=True)

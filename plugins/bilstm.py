@@ -1,0 +1,25 @@
+"""The BiLSTM encoder (Hochreiter and Schmidhuber 1997; Graves and Schmidhuber 2005)."""
+
+from torch import nn
+
+from sentrec import hookimpl
+from sentrec.hookspecs import RegisterEncoder
+
+from .recurrent import RecurrentConfig, RecurrentEncoder
+
+
+class BiLSTMConfig(RecurrentConfig):
+    """Options of the BiLSTM."""
+
+
+class BiLSTM(RecurrentEncoder):
+    """Bidirectional LSTM with pooling over time: the most accurate of the built-in encoders."""
+
+    Config = BiLSTMConfig
+    network = nn.LSTM
+
+
+@hookimpl
+def sentrec_register_encoders(register: RegisterEncoder) -> None:
+    """Registers the encoder as ``bilstm``."""
+    register("bilstm", BiLSTM)

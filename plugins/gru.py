@@ -1,0 +1,25 @@
+"""The bidirectional GRU encoder (Cho et al. 2014)."""
+
+from torch import nn
+
+from sentrec import hookimpl
+from sentrec.hookspecs import RegisterEncoder
+
+from .recurrent import RecurrentConfig, RecurrentEncoder
+
+
+class GRUConfig(RecurrentConfig):
+    """Options of the bidirectional GRU."""
+
+
+class GRU(RecurrentEncoder):
+    """Bidirectional GRU with pooling over time: a quarter fewer parameters than the BiLSTM."""
+
+    Config = GRUConfig
+    network = nn.GRU
+
+
+@hookimpl
+def sentrec_register_encoders(register: RegisterEncoder) -> None:
+    """Registers the encoder as ``gru``."""
+    register("gru", GRU)

@@ -78,7 +78,7 @@ class NaiveBayesLogisticRegression(Baseline):
         outside = 1.0 + np.asarray(counts[~positive].sum(axis=0), dtype=np.float64).ravel()
         ratio = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
         # Far more n-grams than texts: the dual problem is the small one.
-        model = LogisticRegression(solver="liblinear", dual=True, C=1.0, tol=1e-2, max_iter=1000, random_state=0)
+        model = LogisticRegression(solver="liblinear", dual=True, C=1.0, tol=0.1, max_iter=1000, random_state=0)
         return ratio, model.fit(_weighted(counts, ratio), positive)
 
 

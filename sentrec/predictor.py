@@ -108,6 +108,7 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
 def _checked(texts: Sequence[str]) -> list[str]:
     if isinstance(texts, str):
         raise DataError("texts must be a list of strings, not one string.", 'Write predict(["..."]).')
+    texts = list(texts)  # a generator can be read only once
     for position, text in enumerate(texts):
         if not isinstance(text, str):
             raise DataError(f"text {position + 1} is not a string but a {type(text).__name__}.")

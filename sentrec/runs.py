@@ -5,13 +5,14 @@ Only safetensors, JSON and YAML: opening a run never executes anything that it h
 
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sentrec.errors import RunError, SentrecError
-from sentrec.files import write_json, write_text
+from sentrec.files import atomic_path, write_json, write_text
 from sentrec.recipe import Recipe, load_recipe, to_yaml
 
 RECIPE = "recipe.yaml"
@@ -22,6 +23,9 @@ METRICS = "metrics.json"
 HISTORY = "history.jsonl"
 ENVIRONMENT = "environment.json"
 CHECKPOINTS = "checkpoints"
+_CHECKED = (MODEL, TOKENIZER, LABELS, RECIPE, HISTORY, METRICS)
+_SEEDS = "seeds"
+_INCOMPLETE = "The run is incomplete: copy it again from where it was made, or train again."
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,13 @@ class Run:
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
-        """The rows of `history.jsonl`: losses while training, and each validation."""
-        lines = _read(self.path / HISTORY).splitlines()
-        return [json.loads(line) for line in lines if line.strip()]
+        """The rows of `history.jsonl`: losses while training, and each validation.
+
+        Raises:
+            RunError: If the file is missing, cut off or altered.
+        """
+        path = self.path / HISTORY
+        return [_parse_json(line, path) for line in _read(path).splitlines() if line.strip()]
 
 
 def open_run(path: str | Path) -> Run:
@@ -62,9 +70,8 @@ def open_run(path: str | Path) -> Run:
     if not directory.is_dir():
         raise RunError(f"there is no run at {directory}.", "Train one: sentrec train --recipe imdb.yaml --out DIR")
     metrics = _finished_metrics(directory)
-    if "runs" in metrics:
-        best = max(metrics["runs"], key=lambda one: float(one["validation_accuracy"]))
-        return open_run(directory / best["directory"])
+    if holds_group(directory):
+        return open_run(directory / _best_member(metrics, directory))
     _verify(directory)
     try:
         recipe = load_recipe(directory / RECIPE)
@@ -73,28 +80,52 @@ def open_run(path: str | Path) -> Run:
     return Run(directory, recipe, tuple(_read_json(directory / LABELS)), metrics)
 
 
+def holds_run(directory: Path) -> bool:
+    """Whether sentrec made this directory: a run or a group of seeds, finished or not."""
+    return (directory / ENVIRONMENT).is_file()
+
+
+def holds_group(directory: Path) -> bool:
+    """Whether sentrec made this directory for a group of seeds."""
+    return holds_run(directory) and _SEEDS in read_environment(directory)
+
+
 def is_finished(directory: Path) -> bool:
     """Whether a run (or a group of seeds) in this directory ended; `metrics.json` is written last."""
-    return (directory / METRICS).is_file()
+    return holds_run(directory) and (directory / METRICS).is_file()
+
+
+def resume_command(directory: Path, seeds: int | None = None) -> str:
+    """The command that goes on with what was begun in this directory: a run, or a group of so many seeds."""
+    words = ["sentrec", "train", "--recipe", str(directory / RECIPE), "--out", str(directory)]
+    return shlex.join(words + ([] if seeds is None else ["--seeds", str(seeds)]) + ["--resume"])
 
 
 def write_start(
     directory: Path, recipe: Recipe, label_names: tuple[str, ...], tokenizer_json: str, environment: dict[str, Any]
 ) -> None:
-    """Writes what is known before the first step."""
+    """Writes what is known before the first step; first the environment, which marks the directory as sentrec's."""
+    write_json(directory / ENVIRONMENT, environment)
     write_text(directory / RECIPE, to_yaml(recipe))
     write_json(directory / LABELS, list(label_names))
     write_text(directory / TOKENIZER, tokenizer_json)
-    write_json(directory / ENVIRONMENT, environment)
+
+
+def write_group_start(directory: Path, recipe: Recipe, seeds: list[int]) -> None:
+    """Marks a directory as a group of these seeds, unfinished until `metrics.json` is there."""
+    write_json(directory / ENVIRONMENT, {_SEEDS: seeds})
+    write_text(directory / RECIPE, to_yaml(recipe))
+    (directory / METRICS).unlink(missing_ok=True)
 
 
 def write_end(directory: Path, history: list[dict[str, Any]], metrics: dict[str, Any]) -> None:
     """Writes what is known after the last step; the model must be there. The metrics, which mark the end, come last."""
     write_history(directory, history)
-    environment = _read_json(directory / ENVIRONMENT)
-    environment["sha256"] = {name: _sha256(directory / name) for name in (MODEL, TOKENIZER, LABELS, RECIPE)}
-    write_json(directory / ENVIRONMENT, environment)
-    write_json(directory / METRICS, metrics)
+    checksums = {name: _sha256(directory / name) for name in _CHECKED if name != METRICS}
+    with atomic_path(directory / METRICS) as temporary:
+        write_json(temporary, metrics)
+        checksums[METRICS] = _sha256(temporary)
+        write_json(directory / ENVIRONMENT, read_environment(directory) | {"sha256": checksums})
 
 
 def write_history(directory: Path, history: list[dict[str, Any]]) -> None:
@@ -108,28 +139,40 @@ def read_environment(directory: Path) -> dict[str, Any]:
     Raises:
         RunError: If it is missing or broken.
     """
-    environment: dict[str, Any] = _read_json(directory / ENVIRONMENT)
-    return environment
+    return _read_object(directory / ENVIRONMENT)
 
 
 def _finished_metrics(directory: Path) -> dict[str, Any]:
-    if is_finished(directory):
-        metrics: dict[str, Any] = _read_json(directory / METRICS)
-        return metrics
-    if (directory / RECIPE).is_file():
+    if not holds_run(directory):
         raise RunError(
-            f"the run in {directory} is not finished.",
-            f"Go on with: sentrec train --recipe {directory / RECIPE} --out {directory} --resume",
+            f"{directory} is not a run directory: it has no {ENVIRONMENT}.", "Name the folder that `train` wrote."
         )
-    raise RunError(f"{directory} is not a run directory: it has no {METRICS}.", "Name the folder that `train` wrote.")
+    environment = read_environment(directory)
+    if not is_finished(directory):
+        if "sha256" in environment and not (directory / CHECKPOINTS).is_dir():
+            raise RunError(f"{directory} has no {METRICS}.", _INCOMPLETE)
+        seeds = len(environment[_SEEDS]) if _SEEDS in environment else None
+        raise RunError(f"the run in {directory} is not finished.", f"Go on with: {resume_command(directory, seeds)}")
+    return _read_object(directory / METRICS)
+
+
+def _best_member(metrics: dict[str, Any], directory: Path) -> str:
+    try:
+        best = max(metrics["runs"], key=lambda one: float(one["validation_accuracy"]))
+        return str(best["directory"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{directory / METRICS} was altered: it lists no runs.", _INCOMPLETE) from error
 
 
 def _verify(directory: Path) -> None:
-    for name, expected in read_environment(directory).get("sha256", {MODEL: "", RECIPE: ""}).items():
+    recorded = read_environment(directory).get("sha256")
+    if not isinstance(recorded, dict):
+        raise RunError(f"{directory / ENVIRONMENT} was altered: it holds no checksums.", _INCOMPLETE)
+    for name in _CHECKED:
         path = directory / name
         if not path.is_file():
-            raise RunError(f"{directory} has no {name}.", "The run is incomplete: copy it again, or train again.")
-        if _sha256(path) != expected:
+            raise RunError(f"{directory} has no {name}.", _INCOMPLETE)
+        if _sha256(path) != recorded.get(name):
             raise RunError(
                 f"{path} was cut off or altered: its checksum is not the one recorded at training.",
                 "Copy the run again from where it was made, or train again with --force.",
@@ -141,9 +184,20 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _read_object(path: Path) -> dict[str, Any]:
+    value = _read_json(path)
+    if not isinstance(value, dict):
+        raise RunError(f"{path} was altered: it holds no JSON object.", _INCOMPLETE)
+    return value
+
+
 def _read_json(path: Path) -> Any:
+    return _parse_json(_read(path), path)
+
+
+def _parse_json(text: str, path: Path) -> Any:
     try:
-        return json.loads(_read(path))
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise RunError(f"{path} is not valid JSON: {error}.", "It was cut off or altered; train again.") from error
 
@@ -152,4 +206,4 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", "The run is incomplete: copy it again.") from error
+        raise RunError(f"{path} cannot be read: {error}.", _INCOMPLETE) from error

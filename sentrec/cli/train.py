@@ -1,6 +1,8 @@
 """`sentrec train`: from a recipe to a run directory."""
 
 import logging
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,49 +36,48 @@ def train(
     """Train a model as a recipe says."""
     if resume and force:
         raise typer.BadParameter("--resume keeps what is there and --force replaces it: choose one.")
-    if quiet:
-        show_log(logging.WARNING)
+    speaks = _is_first_process()
+    if quiet or not speaks:
+        show_log(logging.WARNING if speaks else logging.ERROR)
     from sentrec.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides or ())
     directory = out or Path("runs") / loaded.name
-    with training_progress(quiet) as on_progress:
-        if seeds is None:
-            _train_one(loaded, directory, resume, force, on_progress, as_json)
-        else:
-            _train_seeds(loaded, directory, seeds, resume, force, on_progress, as_json)
-
-
-def _train_one(
-    recipe: "Recipe", directory: Path, resume: bool, force: bool, on_progress: "OnProgress | None", as_json: bool
-) -> None:
-    from sentrec.training.train import train as train_run
-
-    run = train_run(recipe, directory, resume=resume, force=force, on_progress=on_progress)
-    if as_json:
-        print_json(run.metrics | {"run": str(run.path)})
+    with training_progress(quiet or not speaks) as on_progress:
+        runs, summary = _train(loaded, directory, seeds, resume, force, on_progress)
+    if not speaks:
         return
-    _show_run(run)
+    if as_json:
+        print_json((summary or runs[0].metrics) | {"run": str(directory)})
+        return
+    if summary is None:
+        _show_run(runs[0])
+    else:
+        _show_seeds(runs, summary)
     _show_next(directory)
 
 
-def _train_seeds(
+def _train(
     recipe: "Recipe",
     directory: Path,
-    seeds: int,
+    seeds: int | None,
     resume: bool,
     force: bool,
     on_progress: "OnProgress | None",
-    as_json: bool,
-) -> None:
+) -> "tuple[list[Run], dict[str, Any] | None]":
+    """Trains one run, or as many as there are seeds; then there is a summary."""
+    if seeds is None:
+        from sentrec.training.train import train as train_run
+
+        return [train_run(recipe, directory, resume=resume, force=force, on_progress=on_progress)], None
     from sentrec.training.seeds import train_seeds
 
-    runs, summary = train_seeds(recipe, directory, seeds=seeds, resume=resume, force=force, on_progress=on_progress)
-    if as_json:
-        print_json(summary | {"run": str(directory)})
-        return
-    _show_seeds(runs, summary)
-    _show_next(directory)
+    return train_seeds(recipe, directory, seeds=seeds, resume=resume, force=force, on_progress=on_progress)
+
+
+def _is_first_process() -> bool:
+    """Whether this process speaks for those that `accelerate launch` or `torchrun` started together."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _show_run(run: "Run") -> None:
@@ -111,6 +112,8 @@ def _show_seeds(runs: "list[Run]", summary: dict[str, Any]) -> None:
 
 
 def _show_next(directory: Path) -> None:
-    where = escape(str(directory))
-    stdout.print(f"\nThe run is in {where}; measured against a linear model on the same rows:", soft_wrap=True)
+    where = escape(shlex.quote(str(directory)))
+    stdout.print(
+        f"\nThe run is in {escape(str(directory))}; measured against a linear model on the same rows:", soft_wrap=True
+    )
     stdout.print(f"  sentrec evaluate {where} --baseline nb-lr", soft_wrap=True)

@@ -1,6 +1,8 @@
 """Checkpoints: one safetensors file each, replaced in one move, so that a killed process leaves the last one whole."""
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from sentrec.files import atomic_path
 _MODEL = "model."
 _OPTIMIZER = "optimizer."
 _STATE = "state"
+_TRAIN_AGAIN = "It is missing, cut off or altered; train again."
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
@@ -39,6 +42,8 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
         RunError: If the file is broken or of another model.
     """
     tensors, metadata = read_tensors(path)
+    if _STATE not in metadata:
+        raise RunError(f"{path} is no checkpoint: it holds no state.", _TRAIN_AGAIN)
     weights = {name.removeprefix(_MODEL): value for name, value in tensors.items() if name.startswith(_MODEL)}
     load_weights(model, weights, path)
     moments: dict[int, dict[str, Tensor]] = {}
@@ -69,11 +74,18 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> No
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Writes tensors as safetensors, atomically."""
+    """Writes tensors as safetensors, atomically.
+
+    Raises:
+        SentrecError: If the disk is full or may not be written.
+    """
     # Copies, because safetensors refuses views of one storage, which recurrent layers on CUDA are.
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(copies, temporary, metadata)
+        try:
+            save_file(copies, temporary, metadata)
+        except SafetensorError as error:
+            raise _as_os_error(error, path) from error
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -86,4 +98,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", "It is missing, cut off or altered; train again.") from error
+        raise RunError(f"{path} cannot be read: {error}.", _TRAIN_AGAIN) from error
+
+
+def _as_os_error(error: SafetensorError, path: Path) -> OSError:
+    # safetensors reports the system's refusals, a full disk among them, only as text.
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else OSError(str(error))

@@ -4,6 +4,22 @@ import platform
 from typing import Literal
 
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState, is_initialized
+
+
+def make_accelerator(device: Literal["auto", "cpu"]) -> Accelerator:
+    """Accelerate's view of the device and of the processes that train together.
+
+    Accelerate fixes the device for as long as a process lives; trainings that follow one another in one process
+    each get the device that their recipe asks for.
+
+    Args:
+        device: ``auto`` takes CUDA, else MPS, else the CPU.
+    """
+    if is_initialized() and PartialState().num_processes == 1:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    return Accelerator(cpu=device == "cpu")
 
 
 def training_dtype(precision: Literal["auto", "bfloat16", "float32"], device: torch.device) -> torch.dtype:

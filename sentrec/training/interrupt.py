@@ -6,12 +6,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from sentrec.errors import Interrupted
+
 
 class StopRequest:
-    """Whether somebody asked the training to stop."""
+    """Whether somebody asked the training to stop.
+
+    Attributes:
+        requested: True once a signal came.
+    """
 
     def __init__(self) -> None:
         self.requested = False
+        self._interruption: Interrupted | None = None
+
+    def raise_at_once(self, interruption: Interrupted) -> None:
+        """From now on a request raises `interruption` wherever the work stands: for work that has nothing to save.
+
+        Raises:
+            Interrupted: If the request was made before.
+        """
+        self._interruption = interruption
+        if self.requested:
+            raise interruption
+
+    def ask(self) -> None:
+        """Makes the request."""
+        self.requested = True
+        if self._interruption is not None:
+            raise self._interruption
 
 
 @contextmanager
@@ -23,12 +46,12 @@ def stop_on_signals() -> Iterator[StopRequest]:
         return
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def ask(number: int, _frame: FrameType | None) -> None:
-        request.requested = True
+    def handle(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, previous[signal.Signals(number)])
+        request.ask()
 
     for number in previous:
-        signal.signal(number, ask)
+        signal.signal(number, handle)
     try:
         yield request
     finally:

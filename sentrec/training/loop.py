@@ -36,6 +36,7 @@ class LoopState:
         best_step: The step at which it was reached.
         worse_in_a_row: Validations since then.
         history: The rows of `history.jsonl`.
+        recent_losses: Training losses since the last row of the history: numbers, or tensors still on the device.
     """
 
     step: int = 0
@@ -45,10 +46,11 @@ class LoopState:
     best_step: int = 0
     worse_in_a_row: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+    recent_losses: list[Tensor | float] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The state in plain JSON types."""
-        return asdict(self)
+        return asdict(self) | {"recent_losses": [float(loss) for loss in self.recent_losses]}
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ class TrainingLoop:
     def run(self) -> Iterator[Progress]:
         """Takes the remaining steps; yields after each one."""
         started = time.perf_counter() - self.state.seconds
-        meter = _Meter(max(1, self.total_steps // _HISTORY_ROWS))
+        meter = _Meter(max(1, self.total_steps // _HISTORY_ROWS), self.state)
         first_step = 0
         for epoch, epoch_steps in enumerate(self.epoch_steps):
             skip = min(max(0, self.state.step - first_step), epoch_steps)
@@ -136,7 +138,7 @@ class TrainingLoop:
                 loss = self._step(batch.token_ids, batch.mask, self.train_labels[batch.rows], epoch)
                 self.state.step += 1
                 self.state.seconds = time.perf_counter() - started
-                meter.add(loss, int(batch.mask.sum()), self.state, epoch)
+                meter.add(loss, int(batch.mask.sum()), epoch)
                 validated = self.state.step in validate_at
                 improved = validated and self._validate(epoch)
                 yield self._progress(epoch, meter, validated, improved)
@@ -189,7 +191,7 @@ class TrainingLoop:
         probabilities = softmax(self.logits(self.validation))
         accuracy = float((probabilities.argmax(axis=1) == self.validation_labels).mean())
         likelihood = probabilities[np.arange(len(probabilities)), self.validation_labels]
-        loss = float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean())
+        loss = _finite(float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean()), "validation", state.step)
         improved = (accuracy, -loss) > (state.best_accuracy, -state.best_loss)
         if improved:
             state.best_accuracy, state.best_loss, state.best_step = accuracy, loss, state.step
@@ -226,28 +228,34 @@ class TrainingLoop:
 class _Meter:
     """Averages losses and speed between the rows of the history, and writes those rows."""
 
-    def __init__(self, interval: int) -> None:
+    def __init__(self, interval: int, state: LoopState) -> None:
         self.interval = interval
-        self.loss = float("nan")
+        self.state = state
+        self.loss = next((row["loss"] for row in reversed(state.history) if "loss" in row), float("nan"))
         self.tokens_per_second = 0.0
-        self._losses: list[Tensor] = []
         self._tokens = 0
         self._since = time.perf_counter()
 
-    def add(self, loss: Tensor, tokens: int, state: LoopState, epoch: int) -> None:
-        self._losses.append(loss)
+    def add(self, loss: Tensor, tokens: int, epoch: int) -> None:
+        state = self.state
+        state.recent_losses.append(loss)
         self._tokens += tokens
         if state.step % self.interval and state.step > 1:
             return
         # Only here does a CUDA loss cross to the CPU, so that steps do not wait for one another.
-        self.loss = float(torch.stack(self._losses).mean())
-        if not np.isfinite(self.loss):
-            raise SentrecError(
-                f"the training loss is no longer finite at step {state.step}.",
-                "Lower training.learning_rate or training.clip_norm, or set training.precision=float32.",
-            )
+        self.loss = _finite(float(np.mean([float(one) for one in state.recent_losses])), "training", state.step)
         now = time.perf_counter()
         self.tokens_per_second = self._tokens / max(1e-9, now - self._since)
         row = {"step": state.step, "epoch": epoch + 1, "seconds": round(state.seconds, 3), "loss": self.loss}
         state.history.append(row)
-        self._losses, self._tokens, self._since = [], 0, now
+        state.recent_losses = []
+        self._tokens, self._since = 0, now
+
+
+def _finite(loss: float, which: str, step: int) -> float:
+    if not np.isfinite(loss):
+        raise SentrecError(
+            f"the {which} loss is no longer finite at step {step}.",
+            "Lower training.learning_rate or training.clip_norm, or set training.precision=float32.",
+        )
+    return loss

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sentrec.model.classifier import TextClassifier
 from sentrec.recipe.schema import TrainingConfig
@@ -57,6 +57,9 @@ def schedule_factor(
     return {"cosine": 0.5 * (1 + math.cos(math.pi * progress)), "linear": 1 - progress, "constant": 1.0}[schedule]
 
 
-def clip_gradients(model: nn.Module, clip_norm: float) -> float:
-    """Scales the gradient down to length `clip_norm` where it is longer, and returns its length before that."""
-    return float(torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm))
+def clip_gradients(model: nn.Module, clip_norm: float) -> Tensor:
+    """Scales the gradient down to length `clip_norm` where it is longer, and returns its length before that.
+
+    The length stays a tensor on its device: nobody waits for it.
+    """
+    return torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)

@@ -1,5 +1,6 @@
 """From a recipe to everything that training needs: splits, vectors, tokenizer, token ids."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from sentrec.data.splits import Splits, load_splits
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts, encode_cached
+from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
 
 
@@ -24,6 +26,7 @@ class PreparedData:
         train: Encoded training rows.
         validation: Encoded validation rows.
         test: Encoded test rows.
+        seconds: What it took to prepare them.
     """
 
     splits: Splits
@@ -32,6 +35,7 @@ class PreparedData:
     train: EncodedTexts
     validation: EncodedTexts
     test: EncodedTexts
+    seconds: float
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -53,7 +57,7 @@ class PreparedData:
             "train_duplicates": splits.duplicates,
             "test_texts_in_train": splits.overlap,
             "vocabulary": self.tokenizer.get_vocab_size(),
-            "test_unknown_share": round(float((self.test.token_ids == 1).mean()), 5),
+            "test_unknown_share": round(float((self.test.token_ids == UNKNOWN_ID).mean()), 5),
         }
 
 
@@ -66,6 +70,7 @@ def prepare(recipe: Recipe) -> PreparedData:
         GloveError: If the vectors are not in the cache.
         DataError: If the data cannot be used.
     """
+    started = time.perf_counter()
     vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
     splits = load_splits(recipe.data)
     tokenizer = learn_tokenizer(splits.train.texts, recipe.text, vectors)
@@ -73,9 +78,8 @@ def prepare(recipe: Recipe) -> PreparedData:
     def encoded(part: Examples) -> EncodedTexts:
         return encode_cached(part.texts, tokenizer, recipe.text.max_tokens, recipe.text.keep)
 
-    return PreparedData(
-        splits, vectors, tokenizer, encoded(splits.train), encoded(splits.validation), encoded(splits.test)
-    )
+    train, validation, test = encoded(splits.train), encoded(splits.validation), encoded(splits.test)
+    return PreparedData(splits, vectors, tokenizer, train, validation, test, time.perf_counter() - started)
 
 
 def _fingerprint(part: Examples) -> str:

@@ -1,15 +1,25 @@
 """The same recipe with several seeds: one run each, and their mean with its spread."""
 
+import logging
+import shutil
 import statistics
 from pathlib import Path
 from typing import Any
 
-from sentrec.files import write_json, write_text
-from sentrec.recipe import Recipe, load_recipe, to_yaml
-from sentrec.runs import METRICS, RECIPE, Run
-from sentrec.training.train import OnProgress, require_free, train
+from accelerate import Accelerator
+
+from sentrec.errors import Interrupted
+from sentrec.files import disk_errors, write_json
+from sentrec.recipe import Recipe, load_recipe
+from sentrec.runs import METRICS, Run, holds_run, is_finished, open_run, resume_command, write_group_start
+from sentrec.training.device import make_accelerator
+from sentrec.training.prepare import prepare
+from sentrec.training.resume import require_free, require_same_recipe
+from sentrec.training.train import OnProgress, fit
 
 _SUMMARIZED = ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier", "ece")
+
+_log = logging.getLogger(__name__)
 
 
 def train_seeds(
@@ -26,9 +36,9 @@ def train_seeds(
     Args:
         recipe: A recipe, or the file or name of one.
         out: The folder of the group; ``runs/<recipe name>`` where it is not given.
-        seeds: How many.
+        seeds: How many; a group that is resumed may grow.
         resume: Keep finished runs, go on with an unfinished one.
-        force: Replace whatever is there.
+        force: Replace the run or the group that is there.
         on_progress: Called after every step of every run.
 
     Returns:
@@ -36,19 +46,37 @@ def train_seeds(
         of each test metric.
 
     Raises:
-        RunError: As `train` does.
+        RunError: If the directory is taken, or what it holds does not fit the recipe or the data.
+        Interrupted: If SIGINT or SIGTERM came; the state is saved.
+        SentrecError: If the recipe, the data or the vectors cannot be used.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     directory = Path(out) if out is not None else Path("runs") / recipe.name
-    require_free(directory, resume=resume, force=force)
+    accelerator = make_accelerator(recipe.training.device)
+    members = {seed: directory / f"seed-{seed}" for seed in range(recipe.seed, recipe.seed + seeds)}
+    with accelerator.main_process_first():
+        if accelerator.is_main_process:
+            require_free(directory, resume=resume, force=force, group=True)
+            if resume and holds_run(directory):
+                require_same_recipe(directory, recipe)
+        complete = resume and all(is_finished(member) for member in members.values())
+        data = None if complete else prepare(recipe)
+    _begin_group(directory, recipe, list(members), accelerator, keep=resume)
     runs = []
-    for seed in range(recipe.seed, recipe.seed + seeds):
-        seeded = recipe.model_copy(update={"seed": seed})
-        member = directory / f"seed-{seed}"
-        runs.append(train(seeded, member, resume=resume, force=force, on_progress=on_progress))
-        write_text(directory / RECIPE, to_yaml(recipe))
+    for position, (seed, member) in enumerate(members.items(), start=1):
+        _log.info("Seed %s (%s of %s)", seed, position, seeds)
+        if data is None or is_finished(member):
+            runs.append(open_run(member))
+            continue
+        try:
+            seeded = recipe.model_copy(update={"seed": seed})
+            runs.append(fit(seeded, data, member, accelerator, resume=resume, on_progress=on_progress))
+        except Interrupted as error:
+            hint = f"Go on with: {resume_command(directory, seeds)}"
+            raise Interrupted(f"seed {seed}: {error.message}", hint) from error
     summary = summarize(runs)
-    write_json(directory / METRICS, summary)
+    if accelerator.is_main_process:
+        write_json(directory / METRICS, summary)
     return runs, summary
 
 
@@ -72,3 +100,13 @@ def summarize(runs: list[Run]) -> dict[str, Any]:
             for run in runs
         ],
     }
+
+
+def _begin_group(directory: Path, recipe: Recipe, seeds: list[int], accelerator: Accelerator, keep: bool) -> None:
+    """Marks the directory; only now, when the data is known to be good, does what is there give way."""
+    if accelerator.is_main_process:
+        with disk_errors(directory):
+            if not keep:
+                shutil.rmtree(directory, ignore_errors=True)
+            write_group_start(directory, recipe, seeds)
+    accelerator.wait_for_everyone()

@@ -10,20 +10,22 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from torch import Tensor
 
-from sentrec.errors import Interrupted, RunError
+from sentrec.errors import Interrupted
 from sentrec.files import disk_errors
 from sentrec.glove.store import GloveVectors
 from sentrec.model.classifier import TextClassifier, build_classifier, start_embeddings
 from sentrec.recipe import Recipe, load_recipe
-from sentrec.runs import CHECKPOINTS, RECIPE, Run, is_finished, open_run, read_environment, write_history, write_start
+from sentrec.runs import CHECKPOINTS, Run, holds_run, is_finished, open_run, resume_command, write_history, write_start
 from sentrec.text.tokenizer import words_of
 from sentrec.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
-from sentrec.training.device import device_name
+from sentrec.training.device import device_name, make_accelerator
 from sentrec.training.finish import finish_run
 from sentrec.training.interrupt import StopRequest, stop_on_signals
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
+from sentrec.training.resume import remove_leftovers, require_free, require_same_data, require_same_recipe
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -46,7 +48,7 @@ def train(
         recipe: A recipe, or the file or name of one.
         out: The run directory; ``runs/<recipe name>`` where it is not given.
         resume: Go on from the last checkpoint, or start where there is none; a finished run is just opened.
-        force: Replace whatever is in the run directory.
+        force: Replace the run or the group of seeds that is there.
         on_progress: Called after every step.
 
     Returns:
@@ -59,38 +61,49 @@ def train(
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     directory = Path(out) if out is not None else Path("runs") / recipe.name
-    started = time.perf_counter()
-    accelerator = Accelerator(cpu=recipe.training.device == "cpu")
-    with disk_errors(directory), accelerator.main_process_first():
+    accelerator = make_accelerator(recipe.training.device)
+    with accelerator.main_process_first():
         if accelerator.is_main_process:
-            require_free(directory, resume=resume, force=force)
+            require_free(directory, resume=resume, force=force, group=False)
+            if resume and holds_run(directory):
+                require_same_recipe(directory, recipe)
         if resume and is_finished(directory):
-            _require_same_recipe(directory, recipe)
             return open_run(directory)
         data = prepare(recipe)
-    loop = _start_loop(recipe, data, directory, accelerator, resume)
-    # The seconds that earlier processes spent on a resumed run belong to it.
-    started -= loop.state.seconds
-    with disk_errors(directory), stop_on_signals() as stop:
-        _run_loop(loop, directory, stop, on_progress)
-        return finish_run(loop, data, directory, directory / CHECKPOINTS / BEST, started)
+    return fit(recipe, data, directory, accelerator, resume=resume, on_progress=on_progress)
 
 
-def require_free(directory: Path, *, resume: bool, force: bool) -> None:
-    """Makes sure that nothing will be overwritten that the user did not offer; removes nothing yet.
+def fit(
+    recipe: Recipe,
+    data: PreparedData,
+    directory: Path,
+    accelerator: Accelerator,
+    *,
+    resume: bool,
+    on_progress: OnProgress | None,
+) -> Run:
+    """Trains one model on prepared data, in a directory that may be used; otherwise like `train`.
 
-    Raises:
-        RunError: If something is there and neither `resume` nor `force` was asked for, or `force` would remove
-            what is no run.
+    Args:
+        recipe: A checked recipe.
+        data: What `prepare` made of it.
+        directory: The run directory; a run in it is replaced unless `resume` finds a checkpoint there.
+        accelerator: Device and processes.
+        resume: Go on from the last checkpoint where there is one.
+        on_progress: Called after every step.
+
+    Returns:
+        The finished run.
     """
-    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
-        return
-    is_run = directory.is_dir() and (is_finished(directory) or (directory / RECIPE).is_file())
-    if not is_run:
-        raise RunError(f"{directory} exists and is no run directory.", "Choose another --out.")
-    if not (force or resume):
-        state = "a finished run" if is_finished(directory) else "an unfinished run"
-        raise RunError(f"{directory} holds {state}.", "Go on with --resume, replace it with --force, or choose --out.")
+    started = time.perf_counter() - data.seconds
+    with disk_errors(directory), stop_on_signals() as stop:
+        loop = _start_loop(recipe, data, directory, accelerator, resume)
+        # The seconds that earlier processes spent on a resumed run belong to it.
+        started -= loop.state.seconds
+        _run_loop(loop, directory, stop, on_progress)
+        # What follows can be done again from the last checkpoint.
+        stop.raise_at_once(_interruption(loop, directory))
+        return finish_run(loop, data, directory, directory / CHECKPOINTS / BEST, started)
 
 
 def _start_loop(
@@ -108,8 +121,9 @@ def _start_loop(
         recipe, model, data.train, splits.train.labels, data.validation, splits.validation.labels, accelerator
     )
     if continues:
-        _require_same_recipe(directory, recipe)
-        _require_same_data(directory, data)
+        require_same_data(directory, data)
+        if accelerator.is_main_process:
+            remove_leftovers(directory)
         loop.state = LoopState(**load_checkpoint(checkpoint, loop.model, loop.optimizer))
     elif accelerator.is_main_process:
         # Only now, when data and model are known to be good, does an older run give way.
@@ -129,15 +143,28 @@ def _run_loop(loop: TrainingLoop, directory: Path, stop: StopRequest, on_progres
             on_progress(progress)
         if progress.improved and main:
             save_weights(directory / CHECKPOINTS / BEST, loop.model)
+        stopping = _asked_anywhere(loop.accelerator, stop.requested)
         is_due = time.perf_counter() - saved_at >= loop.recipe.training.checkpoint_seconds
-        if main and (progress.validated or stop.requested or is_due):
+        if main and (progress.validated or stopping or is_due):
             _save(loop, directory)
             saved_at = time.perf_counter()
-        if stop.requested:
-            raise Interrupted(
-                f"stopped at step {progress.step} of {progress.total_steps}; everything up to there is saved.",
-                f"Go on with: sentrec train --recipe {directory / RECIPE} --out {directory} --resume",
-            )
+        if stopping:
+            raise _interruption(loop, directory)
+
+
+def _asked_anywhere(accelerator: Accelerator, asked: bool) -> bool:
+    """Whether any process was asked to stop: all must stop at the same step, or the others would wait for ever."""
+    if accelerator.num_processes == 1:
+        return asked
+    votes: Tensor = accelerator.reduce(torch.tensor(float(asked), device=accelerator.device), reduction="sum")
+    return bool(votes > 0)
+
+
+def _interruption(loop: TrainingLoop, directory: Path) -> Interrupted:
+    return Interrupted(
+        f"stopped at step {loop.state.step} of {loop.total_steps}; everything up to there is saved.",
+        f"Go on with: {resume_command(directory)}",
+    )
 
 
 def _save(loop: TrainingLoop, directory: Path) -> None:
@@ -157,23 +184,3 @@ def _environment(loop: TrainingLoop, vectors: GloveVectors | None, model: TextCl
         "seed": loop.recipe.seed,
         "glove": vectors.fingerprint if vectors else None,
     }
-
-
-def _require_same_recipe(directory: Path, recipe: Recipe) -> None:
-    old, new = load_recipe(directory / RECIPE).model_dump(mode="json"), recipe.model_dump(mode="json")
-    changed = [key for key in new if old[key] != new[key] and key not in ("name", "description")]
-    if changed:
-        raise RunError(
-            f"the run in {directory} was started with another recipe; these sections differ: {', '.join(changed)}.",
-            f"Resume with --recipe {directory / RECIPE}, or start over with --force.",
-        )
-
-
-def _require_same_data(directory: Path, data: PreparedData) -> None:
-    recorded, now = read_environment(directory)["data"], data.fingerprints()
-    changed = [split for split in now if recorded.get(split) != now[split]]
-    if changed:
-        raise RunError(
-            f"the data changed since the run in {directory} was started: {', '.join(changed)}.",
-            "Restore the data, or start over with --force.",
-        )

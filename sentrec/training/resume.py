@@ -1,0 +1,100 @@
+"""What may be done with a directory that is already there, and whether a run in it can be gone on with."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sentrec.errors import RunError, SentrecError
+from sentrec.recipe import Recipe, load_recipe
+from sentrec.runs import CHECKPOINTS, RECIPE, holds_group, holds_run, is_finished, read_environment, resume_command
+from sentrec.training.prepare import PreparedData
+
+_LISTED = 8
+
+
+def require_free(directory: Path, *, resume: bool, force: bool, group: bool) -> None:
+    """Makes sure that nothing will be overwritten that the user did not offer; removes nothing yet.
+
+    Args:
+        directory: Where to train.
+        resume: Whether what is there may be gone on with.
+        force: Whether what is there may be replaced.
+        group: Whether several seeds are to be trained there.
+
+    Raises:
+        RunError: If something is there and neither `resume` nor `force` was asked for, `force` would remove what
+            is no run, or `resume` would go on with a group as with a single run.
+    """
+    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+        return
+    if not holds_run(directory):
+        raise RunError(f"{directory} exists and is no run directory.", "Choose another --out.")
+    if not (force or resume):
+        state = "a finished run" if is_finished(directory) else "an unfinished run"
+        raise RunError(f"{directory} holds {state}.", "Go on with --resume, replace it with --force, or choose --out.")
+    if resume and holds_group(directory) and not group:
+        seeds = len(read_environment(directory)["seeds"])
+        raise RunError(
+            f"{directory} holds a group of {seeds} seeds.", f"Go on with: {resume_command(directory, seeds)}"
+        )
+    if resume and group and not holds_group(directory):
+        raise RunError(
+            f"{directory} holds a single run, not a group of seeds.", "Resume it without --seeds, or choose --out."
+        )
+
+
+def require_same_recipe(directory: Path, recipe: Recipe) -> None:
+    """Makes sure that a run was begun with this recipe; its name and description do not matter.
+
+    Raises:
+        RunError: If it was another one; the message says what differs.
+    """
+    hint = "or start over with --force."
+    try:
+        begun = load_recipe(directory / RECIPE)
+    except SentrecError as error:
+        raise RunError(f"the recipe of {directory} does not load: {error.message}", f"Mend it, {hint}") from error
+    old, new = (one.model_dump(mode="json", exclude={"name", "description"}) for one in (begun, recipe))
+    changes = list(_changes(old, new))
+    if changes:
+        listed = "; ".join(changes[:_LISTED]) + ("; ..." if len(changes) > _LISTED else "")
+        raise RunError(
+            f"the run in {directory} was started with another recipe: {listed}.",
+            f"Resume with --recipe {directory / RECIPE}, {hint}",
+        )
+
+
+def require_same_data(directory: Path, data: PreparedData) -> None:
+    """Makes sure that a run was begun with these rows.
+
+    Raises:
+        RunError: If any text or label is another one.
+    """
+    recorded, now = read_environment(directory).get("data", {}), data.fingerprints()
+    changed = [split for split in now if recorded.get(split) != now[split]]
+    if changed:
+        raise RunError(
+            f"the data changed since the run in {directory} was started: {', '.join(changed)}.",
+            "Restore the data, or start over with --force.",
+        )
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Removes the half-written files of a process that was killed."""
+    for folder in (directory, directory / CHECKPOINTS):
+        for path in folder.glob(".*.part"):
+            path.unlink()
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> Iterator[str]:
+    for key in old | new:
+        before, now = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            yield from _changes(before, now, f"{path}{key}.")
+        elif before != now:
+            yield f"{path}{key} was {_short(before)} and is now {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    return "a section" if isinstance(value, dict) else json.dumps(value, ensure_ascii=False)

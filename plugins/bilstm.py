@@ -13,7 +13,7 @@ class BiLSTMConfig(RecurrentConfig):
 
 
 class BiLSTM(RecurrentEncoder):
-    """Bidirectional LSTM with pooling over time: the most accurate of the built-in encoders."""
+    """Bidirectional LSTM with pooling over time: as accurate as the GRU, and faster on processors."""
 
     Config = BiLSTMConfig
     network = nn.LSTM

@@ -88,8 +88,8 @@ class Registry:
         try:
             _register(name, load(), origin, staged)
             self._merge(staged)
-        # A plugin is foreign code and may raise anything; it is reported, and the rest of the tool goes on.
-        except Exception as error:
+        # A plugin is foreign code and may raise anything, even ask to leave; it is reported, and the tool goes on.
+        except (Exception, SystemExit) as error:
             reason = error.message if isinstance(error, SentrecError) else f"{type(error).__name__}: {error}"
             self.reports.append(PluginReport(name, origin, reason))
             _log.warning("plugin '%s' (%s) was left out: %s", name, origin, reason)
@@ -111,10 +111,12 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
     manager.check_pending()
 
     def register_encoder(name: str, encoder: type["Encoder"]) -> None:
-        from sentrec.model.encoder import Encoder
+        from sentrec.model.encoder import Encoder, EncoderConfig
 
         if not (isinstance(encoder, type) and issubclass(encoder, Encoder)):
             raise PluginError(f"encoder '{name}' is not a subclass of sentrec.Encoder.")
+        if not (isinstance(encoder.Config, type) and issubclass(encoder.Config, EncoderConfig)):
+            raise PluginError(f"the Config of encoder '{name}' is not a subclass of sentrec.EncoderConfig.")
         registry.encoders[name] = EncoderEntry(name, encoder, origin)
 
     def register_dataset(spec: "DatasetSpec") -> None:

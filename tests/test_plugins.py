@@ -105,6 +105,7 @@ def test_an_unknown_encoder_names_the_nearest_one() -> None:
 SENTREC = "import sys; from sentrec.cli.main import run; sys.argv[0] = 'sentrec'; run()"
 
 BROKEN = {
+    "leaves_the_program": "raise SystemExit(3)",
     "breaks_on_import": "raise RuntimeError('boom on import')",
     "steals_a_name": (
         "from sentrec import hookimpl\nfrom sentrec_plugins.gru import GRU\n"
@@ -148,4 +149,5 @@ def test_installed_broken_plugins_break_nothing(broken_site: Path) -> None:
         assert name in listed.stdout
     assert "breaks_on_import (breaks_on_import 0.1) failed to load: RuntimeError: boom on import" in listed.stdout
     assert "the name 'bilstm' is registered already" in listed.stdout
+    assert "leaves_the_program (leaves_the_program 0.1) failed to load: SystemExit: 3" in listed.stdout
     assert "Traceback" not in listed.stderr

@@ -66,10 +66,12 @@ def encode_cached(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, k
     """Like `encode_texts`, but keeps the result in the cache folder and maps it from there the next time."""
     vocabulary = hashlib.blake2b(tokenizer.to_str().encode(), digest_size=16).hexdigest()
     path = cache_home() / "encoded" / f"{fingerprint(texts, vocabulary, max_tokens, keep)}.arrow"
-    if not path.is_file():
+    cached = _read_cached(path, len(texts))
+    if cached is None:
         _log.info("Tokenizing %s texts", f"{len(texts):,}")
-        _write(path, encode_texts(texts, tokenizer, max_tokens, keep))
-    return _open(path)
+        cached = encode_texts(texts, tokenizer, max_tokens, keep)
+        _write(path, cached)
+    return cached
 
 
 def _token_ids(texts: Sequence[str], tokenizer: Tokenizer) -> Iterator[list[int]]:
@@ -92,10 +94,16 @@ def _write(path: Path, encoded: EncodedTexts) -> None:
         writer.write_table(table)
 
 
-def _open(path: Path) -> EncodedTexts:
-    with pa.memory_map(str(path)) as file:
-        column = pa.ipc.open_file(file).read_all().column("token_ids")
-    if column.num_chunks == 0:
-        return EncodedTexts(np.zeros(0, np.int32), np.zeros(1, np.int64))
-    values = column.chunk(0)
-    return EncodedTexts(values.values.to_numpy(), values.offsets.to_numpy())
+def _read_cached(path: Path, texts: int) -> EncodedTexts | None:
+    if not path.is_file():
+        return None
+    try:
+        with pa.memory_map(str(path)) as file:
+            table = pa.ipc.open_file(file).read_all()
+        table.validate(full=True)
+        values = table.column("token_ids").chunk(0)
+        encoded = EncodedTexts(values.values.to_numpy(), values.offsets.to_numpy())
+    except (pa.ArrowException, OSError, KeyError, IndexError) as error:
+        _log.warning("%s is broken (%s): tokenizing again", path, error)
+        return None
+    return encoded if len(encoded) == texts else None

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -10,7 +11,7 @@ from tokenizers import Tokenizer
 from sentrec.files import cache_home, write_text
 from sentrec.glove.store import GloveVectors
 from sentrec.recipe.schema import TextConfig
-from sentrec.text.tokenizer import RULES_VERSION, build_tokenizer, count_words, with_vocabulary
+from sentrec.text.tokenizer import SPECIAL_TOKENS, build_tokenizer, count_words, with_vocabulary
 
 _log = logging.getLogger(__name__)
 
@@ -38,18 +39,16 @@ def learn_tokenizer(texts: Sequence[str], config: TextConfig, vectors: GloveVect
     Returns:
         A tokenizer with its vocabulary; ids 0 and 1 are padding and the unknown word.
     """
-    lowercase = folds_case(config, vectors.name if vectors else None)
-    rules = (RULES_VERSION, lowercase, config.vocabulary_size, config.min_frequency)
-    key = fingerprint(texts, *rules, vectors.fingerprint if vectors else None)
+    tokenizer = build_tokenizer(folds_case(config, vectors.name if vectors else None))
+    # The rules themselves are part of the key, so that no vocabulary outlives a change of them.
+    parameters = (tokenizer.to_str(), config.vocabulary_size, config.min_frequency)
+    key = fingerprint(texts, *parameters, vectors.fingerprint if vectors else None)
     cached = cache_home() / "tokenizers" / f"{key}.json"
-    if cached.is_file():
-        learned: Tokenizer = Tokenizer.from_str(cached.read_text(encoding="utf-8"))
-        return learned
-    _log.info("Learning the vocabulary of %s texts", f"{len(texts):,}")
-    tokenizer = build_tokenizer(lowercase)
-    words = _select_words(tokenizer, texts, config, vectors)
-    learned = with_vocabulary(tokenizer, words)
-    write_text(cached, learned.to_str())
+    learned = _read_cached(cached)
+    if learned is None:
+        _log.info("Learning the vocabulary of %s texts", f"{len(texts):,}")
+        learned = with_vocabulary(tokenizer, _select_words(tokenizer, texts, config, vectors))
+        write_text(cached, learned.to_str())
     return learned
 
 
@@ -63,14 +62,23 @@ def fingerprint(texts: Sequence[str], *parameters: object) -> str:
     return digest.hexdigest()
 
 
+def _read_cached(path: Path) -> Tokenizer | None:
+    if not path.is_file():
+        return None
+    try:
+        tokenizer: Tokenizer = Tokenizer.from_file(str(path))
+    # The library raises nothing more special; a broken cache file is no harm, since it can be made anew.
+    except Exception as error:
+        _log.warning("%s is broken (%s): learning it again", path, error)
+        return None
+    return tokenizer
+
+
 def _select_words(
     tokenizer: Tokenizer, texts: Sequence[str], config: TextConfig, vectors: GloveVectors | None
 ) -> list[str]:
-    room = config.vocabulary_size - 2
-    frequent = count_words(tokenizer, texts, config.min_frequency)
-    if vectors is None:
-        return frequent[:room]
-    every = count_words(tokenizer, texts, 1)
-    keep = np.isin(np.asarray(every, dtype=object), np.asarray(frequent, dtype=object)) if every else np.zeros(0, bool)
-    keep |= vectors.rows(every) >= 0
-    return [word for word, kept in zip(every, keep, strict=True) if kept][:room]
+    counts = count_words(tokenizer, texts)
+    words = list(counts)
+    known = vectors.rows(words) >= 0 if vectors is not None else np.zeros(len(words), dtype=bool)
+    chosen = [word for word, has in zip(words, known, strict=True) if has or counts[word] >= config.min_frequency]
+    return chosen[: config.vocabulary_size - len(SPECIAL_TOKENS)]

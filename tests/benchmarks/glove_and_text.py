@@ -67,7 +67,7 @@ def measure_tokenizer() -> Iterator[Row]:
     texts, source = _texts()
     tokenizer = build_tokenizer(lowercase=True)
     words: list[str] = []
-    seconds = _seconds(lambda: words.extend(count_words(tokenizer, texts, 1)))
+    seconds = _seconds(lambda: words.extend(count_words(tokenizer, texts)))
     yield "tokenizer: count words", f"{len(texts):,} texts, {source}", f"{len(texts) / seconds:,.0f} texts/s"
     ready = with_vocabulary(tokenizer, words)
     tokens = int(encode_texts(texts, ready, 10_000, "head").lengths().sum())

@@ -1,0 +1,123 @@
+"""Encoding cuts where it is told to, gives every text a token, and is the same from the cache or without it."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from sentrec.files import cache_home
+from sentrec.text.encoding import EncodedTexts, Keep, encode_cached, encode_texts
+from sentrec.text.tokenizer import UNKNOWN_ID, build_tokenizer, with_vocabulary
+
+ALPHABET = "abcdefghij"
+TOKENIZER = with_vocabulary(build_tokenizer(lowercase=True), list(ALPHABET))
+TEXT = " ".join(ALPHABET)
+
+
+def rows(encoded: EncodedTexts) -> list[list[int]]:
+    """The ids of each text."""
+    pairs = zip(encoded.offsets[:-1], encoded.offsets[1:], strict=True)
+    return [encoded.token_ids[start:end].tolist() for start, end in pairs]
+
+
+def decoded(encoded: EncodedTexts, tokenizer: Tokenizer = TOKENIZER) -> list[str]:
+    """The words of each text, joined."""
+    return ["".join(str(tokenizer.id_to_token(number)) for number in row) for row in rows(encoded)]
+
+
+def cache_files() -> list[Path]:
+    return sorted((cache_home() / "encoded").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("keep", "max_tokens", "kept"),
+    [
+        ("head", 4, "abcd"),
+        ("tail", 4, "ghij"),
+        ("head-tail", 4, "abij"),
+        ("head-tail", 5, "abcij"),
+        ("head", 1, "a"),
+        ("tail", 1, "j"),
+        ("head-tail", 1, "a"),
+        ("head", 10, ALPHABET),
+        ("tail", 11, ALPHABET),
+        ("head-tail", 10, ALPHABET),
+    ],
+)
+def test_a_long_text_keeps_the_part_that_is_asked_for(keep: Keep, max_tokens: int, kept: str) -> None:
+    assert decoded(encode_texts([TEXT], TOKENIZER, max_tokens, keep)) == [kept]
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\x00\u200b\ufe0f", "<br />"])
+def test_a_text_without_a_token_becomes_one_unknown_word(text: str) -> None:
+    assert rows(encode_texts(["a", text, "b"], TOKENIZER, 5, "head")) == [[2], [UNKNOWN_ID], [3]]
+
+
+def test_no_texts_give_no_rows() -> None:
+    for encode in (encode_texts, encode_cached):
+        encoded = encode([], TOKENIZER, 5, "head")
+        assert (len(encoded), encoded.token_ids.size, encoded.lengths().tolist()) == (0, 0, [])
+
+
+@given(
+    st.lists(st.text(st.sampled_from(ALPHABET + " z,"), max_size=30), max_size=20),
+    st.integers(1, 12),
+    st.sampled_from(["head", "tail", "head-tail"]),
+)
+def test_lengths_and_order_hold_for_any_texts(texts: list[str], max_tokens: int, keep: Keep) -> None:
+    encoded = encode_texts(texts, TOKENIZER, max_tokens, keep)
+    whole = [TOKENIZER.encode(text).ids or [UNKNOWN_ID] for text in texts]
+    assert encoded.lengths().tolist() == [min(len(ids), max_tokens) for ids in whole]
+    for row, ids in zip(rows(encoded), whole, strict=True):
+        assert row == ids if len(ids) <= max_tokens else set(row) <= set(ids)
+    assert (encoded.token_ids.dtype, encoded.offsets.dtype) == (np.int32, np.int64)
+
+
+def test_more_texts_than_one_chunk_keep_their_order() -> None:
+    texts = [ALPHABET[number % 10] for number in range(10_000)]
+    assert decoded(encode_texts(texts, TOKENIZER, 5, "head")) == texts
+
+
+def test_the_cache_gives_the_same_as_no_cache(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    texts = [TEXT, "", "b unheard c"]
+    expected = rows(encode_texts(texts, TOKENIZER, 4, "head-tail"))
+    for _ in range(2):
+        assert rows(encode_cached(texts, TOKENIZER, 4, "head-tail")) == expected
+    assert caplog.text.count("Tokenizing 3 texts") == 1, "the second time it was read from the cache"
+
+
+def test_a_change_of_anything_is_encoded_anew() -> None:
+    other = with_vocabulary(build_tokenizer(lowercase=False), list(ALPHABET))
+    encode_cached([TEXT], TOKENIZER, 4, "head")
+    encode_cached([TEXT + " a"], TOKENIZER, 4, "head")
+    encode_cached([TEXT], TOKENIZER, 5, "head")
+    encode_cached([TEXT], TOKENIZER, 4, "tail")
+    encode_cached([TEXT], other, 4, "head")
+    encode_cached([TEXT], TOKENIZER, 4, "head")
+    assert len(cache_files()) == 5
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: b"\0" * len(content),
+        lambda content: b"<html>not Arrow</html>",
+    ],
+    ids=["empty", "cut", "zeros", "other"],
+)
+def test_a_broken_cache_file_is_made_anew(damage: object, caplog: pytest.LogCaptureFixture) -> None:
+    expected = rows(encode_cached([TEXT, "a b"], TOKENIZER, 4, "head"))
+    [file] = cache_files()
+    file.write_bytes(damage(file.read_bytes()))  # type: ignore[operator]
+    assert rows(encode_cached([TEXT, "a b"], TOKENIZER, 4, "head")) == expected
+    assert f"{file} is broken" in caplog.text
+    caplog.clear()
+    assert rows(encode_cached([TEXT, "a b"], TOKENIZER, 4, "head")) == expected
+    assert not caplog.text

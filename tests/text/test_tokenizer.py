@@ -1,0 +1,226 @@
+"""The tokenizer splits as GloVe's training text was split, keeps what carries sentiment, and loses nothing."""
+
+import time
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from sentrec.text.tokenizer import (
+    PADDING_ID,
+    UNKNOWN_ID,
+    build_tokenizer,
+    count_words,
+    with_vocabulary,
+    words_of,
+)
+
+FOLDING = build_tokenizer(lowercase=True)
+CASED = build_tokenizer(lowercase=False)
+
+# Rust strings hold no half surrogate pairs; everything else that Unicode has is allowed.
+any_text = st.text(st.characters(exclude_categories=["Cs"]))
+PIECES = r"don't IT'S 8/10 ... .. :-) (8) <br U.S. Mr. n't ' _ a é e /> &amp; #39;s -- http://x 1,000.5 rock'n'roll"
+UNSPACED = ("\u0301", "\u2019", "\u2026", "\u200d", "\ufe0f", "\U0001f44d\U0001f3fd", " ", "\t", "\n")
+review_like = st.lists(st.sampled_from((*PIECES.split(), *UNSPACED))).map("".join)
+EMOTICONS = ":) :-) :( :-( ;-) ;) :D :-D :P :/ :'( >:( :o) 8-) :-* =) =D <3 ^_^ ^^ :| :]"
+
+
+def words(text: str, tokenizer: Tokenizer = FOLDING) -> list[str]:
+    """The tokens of a text."""
+    return [word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I don't like it's end.", "i do n't like it 's end ."),
+        ("can't won't shan't ain't", "ca n't wo n't sha n't ai n't"),
+        ("We're they'd I'll I've I'm", "we 're they 'd i 'll i 've i 'm"),
+        ("DON'T! IT'S", "do n't ! it 's"),
+        ("wouldn't've", "would n't 've"),
+        ("the dogs' dog's bowl", "the dogs ' dog 's bowl"),
+        ("state-of-the-art sci-fi", "state-of-the-art sci-fi"),
+        ("a 10-year-old's 20th-century mid-90s", "a 10-year-old 's 20th-century mid-90s"),
+        ("O'Brien at five o'clock, l'amour", "o'brien at five o'clock , l'amour"),
+        ("rock'n'roll, rock 'n' roll", "rock 'n' roll , rock 'n' roll"),
+        ("beat 'em in the '80s", "beat 'em in the '80s"),
+        ("AT&T plays R&B", "at&t plays r&b"),
+        ("cannot gonna", "cannot gonna"),
+    ],
+)
+def test_words_and_clitics_follow_the_penn_treebank(text: str, expected: str) -> None:
+    assert words(text) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1,000.50 dollars, 50%", "1,000.50 dollars , 50 %"),
+        ("$5.00 at 10:30pm", "$ 5.00 at 10:30 pm"),
+        ("8/10, 8.5/10 and 1/2", "8/10 , 8.5/10 and 1/2"),
+        ("the 3rd of 1984.", "the 3rd of 1984 ."),
+        ("1980s 60's", "1980s 60 's"),
+        ("2.5stars 5star", "2.5 stars 5star"),
+        ("1-2", "1-2"),
+    ],
+)
+def test_numbers_stay_whole(text: str, expected: str) -> None:
+    assert words(text) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("U.S. e.g. i.e. p.m. J.K. Rowling", "u.s. e.g. i.e. p.m. j.k. rowling"),
+        ("Mr. Smith vs. Dr. No, etc.", "mr. smith vs. dr. no , etc."),
+        ("the end. Start", "the end . start"),
+        ("the end.Start", "the end . start"),
+        ("Mr... what", "mr ... what"),
+    ],
+)
+def test_abbreviations_keep_their_dots_and_sentences_lose_theirs(text: str, expected: str) -> None:
+    assert words(text) == expected.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\u201cHi\u201d \u2018there\u2019 don\u2019t don\u00b4t", "\" hi \" ' there ' do n't do n't"),
+        ("wait.. what... why...... \u2026 \u2026.", "wait ... what ... why ... ... ..."),
+        ("a--b - c --- d \u2014 e", "a -- b - c -- d \u2014 e"),
+        ("``quoted''", "`` quoted ''"),
+        ("so good!!! really?!", "so good ! ! ! really ? !"),
+        ("a _film_ *bold* snake_case", "a _ film _ * bold * snake _ case"),
+    ],
+)
+def test_quotes_dashes_and_ellipses_are_those_of_glove(text: str, expected: str) -> None:
+    assert words(text) == expected.split()
+
+
+@pytest.mark.parametrize("line_break", ["<br />", "<br>", "<BR/>", "<br /><br />", "<p>", '<a href="x y">', "</i>"])
+def test_markup_separates_words_and_is_no_word(line_break: str) -> None:
+    assert words(f"good{line_break}bad") == ["good", "bad"]
+
+
+def test_what_is_not_markup_stays() -> None:
+    assert words("a < b and c > d <3") == ["a", "<", "b", "and", "c", ">", "d", "<3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("it #39;s don&#39;t", "it 's do n't"),
+        ("&quot;A &amp; B&quot; &lt;b&gt;bold&lt;/b&gt;", '" a & b " bold'),
+        ("quot;war quot;", '" war "'),
+        ("the #1 film &co", "the # 1 film & co"),
+    ],
+)
+def test_html_entities_are_what_they_stand_for(text: str, expected: str) -> None:
+    assert words(text) == expected.split()
+
+
+@pytest.mark.parametrize("emoticon", EMOTICONS.split())
+def test_emoticons_are_tokens(emoticon: str) -> None:
+    assert words(f"fine {emoticon} indeed") == ["fine", emoticon.lower(), "indeed"]
+    assert words(f"fine {emoticon}.") == ["fine", emoticon.lower(), "."]
+
+
+@pytest.mark.parametrize(
+    "text", ["(8)", "10:30", "http://x", "foo:bar", "said:D", "(1:3)", "x<3", "a=b", "Director:Peter", "8)", "8:D"]
+)
+def test_emoticons_are_not_stolen_from_ordinary_text(text: str) -> None:
+    emoticons = {"8)", ":/", ":d", ":p", ":3", "=b", "<3", "=3", ":b"}
+    assert not emoticons & set(words(f"see {text} there"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("good\U0001f44dbad", ["good", "\U0001f44d", "bad"]),
+        ("\U0001f44d\U0001f44d", ["\U0001f44d", "\U0001f44d"]),
+        ("\U0001f44d\U0001f3fd \U0001f44d\U0001f3fb", ["\U0001f44d", "\U0001f44d"]),
+        ("\u2764\ufe0f \u2764", ["\u2764", "\u2764"]),
+        ("\U0001f469\u200d\U0001f469\u200d\U0001f467", ["\U0001f469", "\U0001f469", "\U0001f467"]),
+        ("\U0001f1eb\U0001f1f7\U0001f1e9\U0001f1ea", ["\U0001f1eb\U0001f1f7", "\U0001f1e9\U0001f1ea"]),
+        ("1\ufe0f\u20e3 #\ufe0f\u20e3", ["1", "#"]),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", ["\U0001f3f4"]),
+        ("\U0001f937\U0001f3fc\u200d\u2642\ufe0f", ["\U0001f937", "\u2642"]),
+    ],
+    ids=["inside", "repeated", "skin tones", "variant", "family", "flags", "keycaps", "tag sequence", "shrug"],
+)
+def test_an_emoji_is_one_known_token_whatever_shapes_it(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+def test_other_scripts_and_accents_are_words() -> None:
+    assert words("Café naïve 日本語 мир हिन्दी") == ["café", "naïve", "日本語", "мир", "हिन्दी"]
+    assert words("cafe\u0301") == ["caf\u00e9"], "accents are composed, as in GloVe"
+    assert words("enter\u00adtainment \ufeffa\u200bb\x00c") == ["entertainment", "a", "b", "c"]
+
+
+def test_case_is_folded_only_where_asked() -> None:
+    assert words("Mr. Hitchcock DIDN'T", CASED) == ["Mr.", "Hitchcock", "DID", "N'T"]
+    assert words("Mr. Hitchcock DIDN'T", FOLDING) == ["mr.", "hitchcock", "did", "n't"]
+
+
+@given(any_text | review_like)
+def test_tokens_are_neither_empty_nor_hold_white_space(text: str) -> None:
+    for tokenizer in (FOLDING, CASED):
+        assert all(word and not any(character.isspace() for character in word) for word in words(text, tokenizer))
+
+
+def _is_dropped(character: str) -> bool:
+    """White space, control and invisible characters, and what only shapes the sign before it."""
+    shapes_another = character in "\ufe0e\ufe0f\u20e3" or "\U0001f3fb" <= character <= "\U0001f3ff"
+    return character.isspace() or unicodedata.category(character) in ("Cc", "Cf") or shapes_another
+
+
+@given(any_text | review_like)
+def test_only_separators_are_lost(text: str) -> None:
+    normalized = FOLDING.normalizer.normalize_str(text)
+    kept = [character for character in normalized if not _is_dropped(character)]
+    assert [character for word in words(text) for character in word if not _is_dropped(character)] == kept
+
+
+@given(any_text | review_like)
+def test_tokens_set_apart_by_spaces_are_found_again(text: str) -> None:
+    once = words(text)
+    assert words(" ".join(once)) == once
+
+
+@given(st.lists(review_like | any_text, max_size=8))
+def test_counting_by_chunks_equals_counting_every_token(texts: list[str]) -> None:
+    expected: dict[str, int] = {}
+    for text in texts:
+        for word in words(text):
+            expected[word] = expected.get(word, 0) + 1
+    counts = count_words(FOLDING, texts)
+    assert counts == expected
+    assert list(counts) == sorted(counts, key=lambda word: (-counts[word], word))
+
+
+@given(review_like)
+def test_encoding_finds_the_very_tokens_that_were_counted(text: str) -> None:
+    known = with_vocabulary(FOLDING, list(count_words(FOLDING, [text])))
+    assert known.encode(text, add_special_tokens=False).tokens == words(text)
+
+
+def test_ids_follow_the_vocabulary_and_survive_the_file() -> None:
+    tokenizer = with_vocabulary(FOLDING, ["film", "good"])
+    assert words_of(tokenizer) == ["<pad>", "<unk>", "film", "good"]
+    reread: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
+    for one in (tokenizer, reread):
+        assert one.encode("A GOOD film").ids == [UNKNOWN_ID, 3, 2]
+    assert PADDING_ID == 0
+
+
+@pytest.mark.parametrize(
+    "unit", ["a", "a-", "'", "a'", ".", "a.", ":", "8/", "<", "&", "\u2026", "n't", "a" * 40 + "'t"]
+)
+def test_no_text_makes_it_slow(unit: str) -> None:
+    start = time.perf_counter()
+    words(unit * (60_000 // len(unit)))
+    assert time.perf_counter() - start < 2.0

@@ -166,13 +166,13 @@ def _best_member(metrics: dict[str, Any], directory: Path) -> str:
 
 def _verify(directory: Path) -> None:
     recorded = read_environment(directory).get("sha256")
-    if not isinstance(recorded, dict):
-        raise RunError(f"{directory / ENVIRONMENT} was altered: it holds no checksums.", _INCOMPLETE)
+    if not isinstance(recorded, dict) or set(_CHECKED) - recorded.keys():
+        raise RunError(f"{directory / ENVIRONMENT} was altered: it lacks checksums.", _INCOMPLETE)
     for name in _CHECKED:
         path = directory / name
         if not path.is_file():
             raise RunError(f"{directory} has no {name}.", _INCOMPLETE)
-        if _sha256(path) != recorded.get(name):
+        if _sha256(path) != recorded[name]:
             raise RunError(
                 f"{path} was cut off or altered: its checksum is not the one recorded at training.",
                 "Copy the run again from where it was made, or train again with --force.",

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from small_runs import reviews, shared_home, small_run  # noqa: F401 - fixtures of several rooms
 
 REAL_DATA = os.environ.get("SENTREC_DATA")
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class LoopState:
 
     def to_dict(self) -> dict[str, Any]:
         """The state in plain JSON types."""
-        return asdict(self) | {"recent_losses": [float(loss) for loss in self.recent_losses]}
+        return vars(self) | {"recent_losses": [float(loss) for loss in self.recent_losses]}
 
 
 @dataclass(frozen=True)

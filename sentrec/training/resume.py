@@ -1,13 +1,23 @@
 """What may be done with a directory that is already there, and whether a run in it can be gone on with."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sentrec.errors import RunError, SentrecError
 from sentrec.recipe import Recipe, load_recipe
-from sentrec.runs import CHECKPOINTS, RECIPE, holds_group, holds_run, is_finished, read_environment, resume_command
+from sentrec.runs import (
+    CHECKPOINTS,
+    ENVIRONMENT,
+    RECIPE,
+    holds_group,
+    holds_run,
+    is_finished,
+    read_environment,
+    resume_command,
+)
 from sentrec.training.prepare import PreparedData
 
 _LISTED = 8
@@ -26,7 +36,7 @@ def require_free(directory: Path, *, resume: bool, force: bool, group: bool) -> 
         RunError: If something is there and neither `resume` nor `force` was asked for, `force` would remove what
             is no run, or `resume` would go on with a group as with a single run.
     """
-    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+    if not directory.exists() or (directory.is_dir() and _is_blank(directory)):
         return
     if not holds_run(directory):
         raise RunError(f"{directory} exists and is no run directory.", "Choose another --out.")
@@ -80,11 +90,27 @@ def require_same_data(directory: Path, data: PreparedData) -> None:
         )
 
 
+def remove_run(directory: Path) -> None:
+    """Empties a run directory; what marks it as sentrec's goes last, so that a killed process can be started again."""
+    if not directory.exists():
+        return
+    for path in sorted(directory.iterdir(), key=lambda path: path.name == ENVIRONMENT):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def remove_leftovers(directory: Path) -> None:
     """Removes the half-written files of a process that was killed."""
     for folder in (directory, directory / CHECKPOINTS):
         for path in folder.glob(".*.part"):
             path.unlink()
+
+
+def _is_blank(directory: Path) -> bool:
+    # A process that was killed before it had written its first file left at most a part of that.
+    return all(path.match(f".{ENVIRONMENT}.*.part") for path in directory.iterdir())
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> Iterator[str]:

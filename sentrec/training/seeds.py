@@ -1,7 +1,6 @@
 """The same recipe with several seeds: one run each, and their mean with its spread."""
 
 import logging
-import shutil
 import statistics
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from sentrec.recipe import Recipe, load_recipe
 from sentrec.runs import METRICS, Run, holds_run, is_finished, open_run, resume_command, write_group_start
 from sentrec.training.device import make_accelerator
 from sentrec.training.prepare import prepare
-from sentrec.training.resume import require_free, require_same_recipe
+from sentrec.training.resume import remove_run, require_free, require_same_recipe
 from sentrec.training.train import OnProgress, fit
 
 _SUMMARIZED = ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier", "ece")
@@ -107,6 +106,6 @@ def _begin_group(directory: Path, recipe: Recipe, seeds: list[int], accelerator:
     if accelerator.is_main_process:
         with disk_errors(directory):
             if not keep:
-                shutil.rmtree(directory, ignore_errors=True)
+                remove_run(directory)
             write_group_start(directory, recipe, seeds)
     accelerator.wait_for_everyone()

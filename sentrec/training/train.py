@@ -1,7 +1,6 @@
 """`train`: from a recipe to a finished run directory, resumable at any step."""
 
 import platform
-import shutil
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -25,7 +24,7 @@ from sentrec.training.finish import finish_run
 from sentrec.training.interrupt import StopRequest, stop_on_signals
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
-from sentrec.training.resume import remove_leftovers, require_free, require_same_data, require_same_recipe
+from sentrec.training.resume import remove_leftovers, remove_run, require_free, require_same_data, require_same_recipe
 
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -127,7 +126,7 @@ def _start_loop(
         loop.state = LoopState(**load_checkpoint(checkpoint, loop.model, loop.optimizer))
     elif accelerator.is_main_process:
         # Only now, when data and model are known to be good, does an older run give way.
-        shutil.rmtree(directory, ignore_errors=True)
+        remove_run(directory)
         environment = _environment(loop, data.vectors, model) | {"data": data.fingerprints()}
         write_start(directory, recipe, data.label_names, data.tokenizer.to_str(), environment)
     accelerator.wait_for_everyone()

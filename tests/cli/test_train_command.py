@@ -1,0 +1,305 @@
+"""`sentrec train`: what it prints where, its exit codes, and how it stops and goes on."""
+
+import io
+import json
+import os
+import pty
+import re
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from small_runs import small_overrides, small_recipe, start_sentrec
+
+from sentrec.cli import console, main, progress
+from sentrec.cli.progress import duration, training_progress
+from sentrec.recipe import to_yaml
+from sentrec.runs import open_run
+from sentrec.training.loop import Progress
+from sentrec.training.train import train
+
+Sentrec = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(autouse=True)
+def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
+
+
+@pytest.fixture
+def sentrec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Sentrec:
+    """Runs the command line in this process and gives exit code, output and errors."""
+
+    def invoke(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["sentrec", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            main.run()
+        captured = capsys.readouterr()
+        return int(caught.value.code or 0), captured.out, captured.err
+
+    return invoke
+
+
+@pytest.fixture
+def recipe(reviews: Path, tmp_path: Path) -> str:
+    path = tmp_path / "small.yaml"
+    path.write_text(to_yaml(small_recipe(reviews, "name=small")), encoding="utf-8")
+    return str(path)
+
+
+def test_results_go_to_standard_output_and_progress_to_standard_error(
+    sentrec: Sentrec, recipe: str, tmp_path: Path
+) -> None:
+    out = tmp_path / "my run"
+    code, output, errors = sentrec("train", "--recipe", recipe, "--out", str(out))
+    assert code == 0
+    test = open_run(out).metrics["test"]
+    assert f"small: test accuracy {test['accuracy']:.4f} (95 % interval" in output
+    assert "32 texts" in output
+    assert "seed 1" in output
+    assert f"sentrec evaluate '{out}' --baseline nb-lr" in output
+    lines = errors.splitlines()
+    validated = [line for line in lines if re.fullmatch(r"epoch \d, step \d+: validation accuracy [01]\.\d{4}.*", line)]
+    assert len(validated) == 3
+    assert validated[0].endswith("the best so far")
+    assert any(re.match(r"epoch 1/3, step 1/18: loss 0\.\d+, [\d,]+ tokens/s, \d+ s left", line) for line in lines)
+    assert "\x1b" not in output + errors
+
+
+def test_quiet_shows_the_result_only(sentrec: Sentrec, recipe: str, tmp_path: Path) -> None:
+    code, output, errors = sentrec("train", "--recipe", recipe, "--out", str(tmp_path / "run"), "--quiet")
+    assert (code, errors) == (0, "")
+    assert "test accuracy" in output
+
+
+@pytest.mark.parametrize("seeds", [(), ("--seeds", "2")], ids=["one", "seeds"])
+def test_json_is_one_document_on_standard_output(
+    sentrec: Sentrec, recipe: str, tmp_path: Path, seeds: tuple[str, ...]
+) -> None:
+    out = tmp_path / "run"
+    code, output, _ = sentrec("train", "--recipe", recipe, "--out", str(out), "--json", *seeds)
+    assert code == 0
+    printed = json.loads(output)
+    assert printed.pop("run") == str(out)
+    assert printed == json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+
+
+def test_seeds_are_shown_one_by_one_and_together(sentrec: Sentrec, recipe: str, tmp_path: Path) -> None:
+    code, output, errors = sentrec("train", "--recipe", recipe, "--out", str(tmp_path / "runs"), "--seeds", "3")
+    assert code == 0
+    summary = json.loads((tmp_path / "runs" / "metrics.json").read_text(encoding="utf-8"))
+    mean, deviation = summary["test"]["accuracy"], summary["test_sd"]["accuracy"]
+    assert f"test accuracy {mean:.4f} ± {deviation:.4f} (standard deviation)" in output
+    assert "small: 3 seeds" in output
+    for position in (1, 2, 3):
+        assert f"Seed {position} ({position} of 3)" in errors
+        assert f"{summary['runs'][position - 1]['test_accuracy']:.4f}" in output
+
+
+def test_one_seed_has_no_spread(sentrec: Sentrec, recipe: str, tmp_path: Path) -> None:
+    code, output, _ = sentrec("train", "--recipe", recipe, "--out", str(tmp_path / "runs"), "--seeds", "1", "-q")
+    assert code == 0
+    assert "±" not in output
+
+
+def test_an_existing_run_is_kept_and_the_ways_out_are_named(sentrec: Sentrec, recipe: str, tmp_path: Path) -> None:
+    arguments = ("train", "--recipe", recipe, "--out", str(tmp_path / "run"), "--quiet")
+    assert sentrec(*arguments)[0] == 0
+    code, output, errors = sentrec(*arguments)
+    assert (code, output) == (1, "")
+    assert errors.startswith("Error: ")
+    assert "--resume" in errors
+    assert "--force" in errors
+    assert sentrec(*arguments, "--resume")[0] == 0
+    assert sentrec(*arguments, "--force")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "--recipe"),
+        (("--recipe", "imdb", "--seeds", "0"), "--seeds"),
+        (("--recipe", "imdb", "--resume", "--force"), "replaces it"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(sentrec: Sentrec, arguments: tuple[str, ...], message: str) -> None:
+    code, output, errors = sentrec("train", *arguments)
+    assert (code, output) == (2, "")
+    assert message in re.sub(r"\x1b\[[0-9;]*m", "", errors)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "hint"),
+    [
+        (("encoder.name=bilstn",), "bilstn", "bilstm"),
+        (("trainig.epochs=1",), "trainig", "training"),
+        (("training.epochs=many", "text.max_tokens=0"), "text.max_tokens", "training.epochs"),
+        (("glove={name: 6B, dim: 50}",), "6B", "sentrec fetch-glove 6B --dim 50"),
+        (("data.label_column=stars",), "stars", "data.label_column"),
+        (("training.learning_rate=1e38", "training.clip_norm=1e30"), "no longer finite", "training.learning_rate"),
+    ],
+)
+def test_bad_input_is_one_error_with_a_hint(
+    sentrec: Sentrec, recipe: str, tmp_path: Path, changes: tuple[str, ...], message: str, hint: str
+) -> None:
+    overrides = [part for change in changes for part in ("--set", change)]
+    code, output, errors = sentrec("train", "--recipe", recipe, *overrides, "--out", str(tmp_path / "run"), "--quiet")
+    assert (code, output) == (1, "")
+    assert errors.startswith("Error: ")
+    assert message in errors
+    assert hint in errors
+    assert "Traceback" not in errors
+
+
+def test_ctrl_c_before_the_first_step_leaves_nothing(
+    sentrec: Sentrec, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(_recipe: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sentrec.training.train.prepare", prepare)
+    code, _, errors = sentrec("train", "--recipe", recipe, "--out", str(tmp_path / "run"))
+    assert code == 130
+    assert "Traceback" not in errors
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_printed_command_goes_on(
+    sentrec: Sentrec, reviews: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "my run"
+    changes = ("training.epochs=300", "training.patience=999", "training.validations_per_epoch=1")
+    overrides = [part for change in small_overrides(reviews, *changes) for part in ("--set", change)]
+    process = start_sentrec("train", "--recipe", "quickstart", *overrides, "--out", str(out), "--json")
+    while not (out / "checkpoints" / "last.safetensors").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output) == (130, "")
+    stopped = re.search(r"Interrupted: stopped at step (\d+) of 1800; everything up to there is saved\.", errors)
+    assert stopped is not None, errors
+    (command,) = re.findall(r"Go on with: sentrec (.*)", errors)
+    # The rest of 1,800 steps would only take time: what matters is that the command finds the run and goes on.
+    seen: list[int] = []
+
+    class EnoughError(Exception):
+        pass
+
+    def note(step: Progress) -> None:
+        seen.append(step.step)
+        raise EnoughError
+
+    words = shlex.split(command)
+    assert (words[0], words[-1]) == ("train", "--resume")
+    with pytest.raises(EnoughError):
+        train(words[words.index("--recipe") + 1], words[words.index("--out") + 1], resume=True, on_progress=note)
+    assert seen == [int(stopped[1]) + 1]
+
+
+def test_an_interruption_is_reported_and_the_printed_command_finishes_the_run(
+    sentrec: Sentrec, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "my run"
+    steps = 0
+
+    def interrupt(self: object, shown: Progress) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(progress._PlainDisplay, "show", interrupt)
+        code, output, errors = sentrec("train", "--recipe", recipe, "--out", str(out))
+    assert (code, output) == (130, "")
+    assert "Interrupted: stopped at step 3 of 18" in errors
+    (command,) = re.findall(r"Go on with: sentrec (.*)", errors)
+    code, output, _ = sentrec(*shlex.split(command))
+    assert code == 0
+    assert "test accuracy" in output
+    assert open_run(out).metrics["steps"] == 18
+
+
+def test_the_live_display_lives_on_a_terminal(
+    sentrec: Sentrec, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    master, slave = pty.openpty()
+    shown = io.BytesIO()
+
+    def drain() -> None:
+        while chunk := _read_terminal(master):
+            shown.write(chunk)
+
+    reader = threading.Thread(target=drain)
+    reader.start()
+    with os.fdopen(slave, "w") as terminal:
+        assert terminal.isatty()
+        live = Console(file=terminal, highlight=False, width=120, force_terminal=True, _environ={"TERM": "xterm"})
+        for module in (console, progress):
+            monkeypatch.setattr(module, "err", live)
+        code, output, _ = sentrec("train", "--recipe", recipe, "--out", str(tmp_path / "runs"), "--seeds", "2")
+    reader.join()
+    os.close(master)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.getvalue().decode())
+    assert code == 0
+    assert "2 seeds" in output
+    assert "epoch 3/3  step 18/18" in text
+    assert text.count("the best so far") >= 2
+    assert re.search(r"loss \d\.\d{3}, [\d,]+ tokens/s, validation [01]\.\d{4}", text)
+    assert "0 s left" in text
+    assert "Seed 2 (2 of 2)" in text
+
+
+def _read_terminal(master: int) -> bytes:
+    try:
+        return os.read(master, 65_536)
+    except OSError:  # what a terminal answers once its other side is closed
+        return b""
+
+
+def test_quiet_gives_no_display() -> None:
+    with training_progress(quiet=True) as show:
+        assert show is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.2, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.6, "1 h 00 min"),
+        (7620, "2 h 07 min"),
+    ],
+)
+def test_durations_are_said_as_a_person_would(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_run_together(reviews: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    overrides = [part for change in small_overrides(reviews) for part in ("--set", change)]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--no-python"]
+    arguments = ("train", "--recipe", "quickstart", *overrides, "--out", str(out), "--json")
+    process = start_sentrec(*arguments, launcher=launcher)
+    output, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    metrics = json.loads(output)  # one document: only the first process speaks
+    run = open_run(out)
+    assert metrics["test"] == run.metrics["test"]
+    assert metrics["test"]["n"] == 32
+    assert metrics["steps"] == 9  # each step takes a batch for each process
+    assert metrics["test"]["accuracy"] > 0.6
+    environment = json.loads((out / "environment.json").read_text(encoding="utf-8"))
+    assert environment["processes"] == 2
+    assert len(re.findall(r"^epoch \d, step \d: validation accuracy", errors, re.MULTILINE)) == 3

@@ -1,0 +1,52 @@
+"""The Python interface that the README promises."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_runs import small_overrides
+
+import sentrec
+from sentrec.errors import Interrupted, RecipeError
+from sentrec.training.loop import Progress
+
+
+def test_recipe_train_evaluate_predict(reviews: Path, tmp_path: Path) -> None:
+    recipe = sentrec.load_recipe("quickstart", small_overrides(reviews))
+    steps: list[Progress] = []
+    run = sentrec.train(recipe, tmp_path / "run", on_progress=steps.append)
+    assert len(steps) == run.metrics["steps"] == 18
+    evaluation = sentrec.evaluate(run.path)
+    assert evaluation.metrics["accuracy"] == run.metrics["test"]["accuracy"]
+    predictions = sentrec.load(run.path).predict(["the film was lovely and moving", "the film was awful and dull"])
+    assert [prediction.label for prediction in predictions] == ["good", "bad"]
+
+
+def test_a_recipe_file_trains_without_being_loaded_first(reviews: Path, tmp_path: Path) -> None:
+    from sentrec.recipe import to_yaml
+
+    path = tmp_path / "mine.yaml"
+    path.write_text(to_yaml(sentrec.load_recipe("quickstart", small_overrides(reviews))), encoding="utf-8")
+    assert sentrec.train(path, tmp_path / "run").recipe == sentrec.load_recipe(path)
+
+
+def test_mistakes_are_sentrec_errors() -> None:
+    with pytest.raises(sentrec.SentrecError) as caught:
+        sentrec.train("no-such-recipe")
+    assert isinstance(caught.value, RecipeError)
+    assert issubclass(Interrupted, sentrec.SentrecError)
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    for name in sentrec.__all__:
+        assert getattr(sentrec, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = sentrec.trian
+
+
+def test_importing_sentrec_imports_no_torch() -> None:
+    script = (
+        "import sys, sentrec, sentrec.cli.main; sys.exit(bool({'torch', 'datasets', 'sklearn'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,0 +1,94 @@
+"""Signals: the first one is a request, the second acts; where nothing is to be saved the first acts too."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from small_runs import small_recipe
+
+from sentrec.errors import Interrupted
+from sentrec.training.interrupt import stop_on_signals
+from sentrec.training.loop import Progress
+from sentrec.training.train import train
+
+
+def send(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_handlers_come_back(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with stop_on_signals() as stop:
+        assert not stop.requested
+        send(number)
+        assert stop.requested
+        assert signal.getsignal(number) == before
+    assert signal.getsignal(number) == before
+
+
+def test_the_second_ctrl_c_acts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with stop_on_signals():
+            send(signal.SIGINT)
+            with pytest.raises(KeyboardInterrupt):
+                send(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_work_without_anything_to_save_stops_at_once() -> None:
+    with stop_on_signals() as stop:
+        stop.raise_at_once(Interrupted("so far"))
+        with pytest.raises(Interrupted, match="so far"):
+            send(signal.SIGTERM)
+
+
+def test_a_request_made_before_is_not_forgotten() -> None:
+    with stop_on_signals() as stop:
+        send(signal.SIGTERM)
+        with pytest.raises(Interrupted, match="so far"):
+            stop.raise_at_once(Interrupted("so far"))
+
+
+def test_another_thread_leaves_the_signals_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def work() -> None:
+        with stop_on_signals() as stop:
+            seen.append((stop.requested, signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(False, before)]
+
+
+def test_a_training_saves_and_says_how_to_go_on(reviews: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(reviews)
+
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 4:
+            send(signal.SIGINT)
+
+    out = tmp_path / "my run"
+    with pytest.raises(Interrupted, match="stopped at step 4 of 18") as caught:
+        train(recipe, out, on_progress=interrupt)
+    assert str(caught.value.hint) == (f"Go on with: sentrec train --recipe '{out}/recipe.yaml' --out '{out}' --resume")
+    resumed, whole = train(recipe, out, resume=True), train(recipe, tmp_path / "whole")
+    assert (resumed.path / "model.safetensors").read_bytes() == (whole.path / "model.safetensors").read_bytes()
+
+
+def test_a_signal_while_the_test_split_is_scored_stops_at_once(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = small_recipe(reviews, "training.max_steps=3")
+    with monkeypatch.context() as patch:
+        patch.setattr("sentrec.training.train.finish_run", lambda *_arguments: send(signal.SIGTERM))
+        with pytest.raises(Interrupted, match="stopped at step 3 of 3"):
+            train(recipe, tmp_path / "run")
+    assert train(recipe, tmp_path / "run", resume=True).metrics["steps"] == 3

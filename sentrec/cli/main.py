@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import sentrec
-from sentrec.cli import console, doctor, encoders, evaluate, fetch_glove, recipes, train
+from sentrec.cli import console, doctor, encoders, evaluate, fetch_glove, predict, recipes, recommend, train
 from sentrec.errors import Interrupted, SentrecError
 
 app = typer.Typer(
@@ -42,6 +42,8 @@ app.command("encoders")(encoders.encoders)
 app.add_typer(recipes.app, name="recipes")
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("recommend")(recommend.recommend)
 
 
 def run() -> None:

@@ -1,0 +1,104 @@
+"""How rankings, and measures of rankings, look on a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len, set_cell_size
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from sentrec.cli.console import err, out
+
+if TYPE_CHECKING:
+    from sentrec.recommend.measure import RankingMeasures
+    from sentrec.recommend.ranking import RankedFilm
+
+_NARROWEST_NAME = 12
+_MEASURES = {
+    "spearman": "Spearman",
+    "kendall": "Kendall",
+    "ndcg10": "NDCG@10",
+    "ndcg50": "NDCG@50",
+    "precision10": "P@10",
+    "precision50": "P@50",
+    "stars10": "stars@10",
+    "stars50": "stars@50",
+}
+_WITH_INTERVAL = ("spearman", "precision50", "stars50")
+
+
+def show_films(films: "Sequence[RankedFilm]") -> None:
+    """Prints a ranking: a line a film, its quotes below it."""
+    headings = ["score", "expected", "95 % interval", "positive", "reviews"]
+    headings += ["stars"] * any(film.mean_rating is not None for film in films)
+    headings += ["like"] * any(film.similarity is not None for film in films)
+    rows = [(f"{film.rank}", _name(film), *(_figures(film)[heading] for heading in headings)) for film in films]
+    table = [("", "film", *headings), *rows]
+    widths = [max(cell_len(row[column]) for row in table) for column in range(len(headings) + 2)]
+    widths[1] = max(min(widths[1], out.width - sum(widths) + widths[1] - 2 * len(headings) - 1), _NARROWEST_NAME)
+    _print_line(table[0], widths, "bold")
+    for film, row in zip(films, rows, strict=True):
+        _print_line(row, widths, "")
+        for side, quote in film.quotes.items():
+            if quote:
+                mark = "[green]+[/]" if side == "positive" else "[red]-[/]"
+                text = f"{mark} [dim]{escape(' '.join(quote.text.split()))}[/]"
+                out.print(Padding(text, (0, 0, 0, widths[0] + 1)))
+
+
+def show_summary(summary: Mapping[str, Any]) -> None:
+    """Says how many reviews there were, and which did not count."""
+    err.print(f"{summary['reviews']:,} reviews of {summary['films']:,} films")
+    if summary["duplicates"]:
+        err.print(f"{summary['duplicates']:,} exact repetitions counted once")
+    if summary["rejected"]:
+        where = escape(str(summary["rejects_file"]))
+        err.print(f"[yellow]{summary['rejected']:,} rows left out[/]; line and reason of each: {where}", soft_wrap=True)
+
+
+def show_measures(measures: "RankingMeasures") -> None:
+    """Prints how well several scores agree with star ratings."""
+    out.print(f"{measures.films:,} films with at least {measures.min_reviews} reviews, against their mean stars\n")
+    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+    table.add_column("score", no_wrap=True)
+    for heading in _MEASURES.values():
+        table.add_column(heading, justify="right")
+    for name, values in measures.scores.items():
+        table.add_row(escape(name), *(_measure_cell(key, values[key]) for key in _MEASURES))
+    best = [f"{measures.best_stars[f'top{k}']:.2f}" for k in (10, 50)]
+    chance = [f"{measures.liked_share:.2f}"] * 2 + [f"{measures.mean_stars:.2f}"] * 2
+    table.add_row("[dim]best possible[/]", "1", "1", "1", "1", "", "", *best)
+    table.add_row("[dim]chance[/]", "0", "0", "", "", *chance)
+    out.print(table)
+    out.print("\n[dim]P@k: share of films with mean stars of 8 or more. 95 % intervals: bootstrap over films.[/]")
+
+
+def _name(film: "RankedFilm") -> str:
+    name = " ".join((film.title or film.movie).split())
+    return "".join(mark for mark in name if mark.isprintable()) + (f" ({film.year})" if film.year else "")
+
+
+def _figures(film: "RankedFilm") -> dict[str, str]:
+    return {
+        "score": f"{film.score:.3f}",
+        "expected": f"{film.expected:.3f}",
+        "95 % interval": f"{film.low:.3f} to {film.high:.3f}",
+        "positive": f"{film.share_positive:.0%}",
+        "reviews": f"{film.reviews:,}",
+        "stars": "" if film.mean_rating is None else f"{film.mean_rating:.1f}",
+        "like": "" if film.similarity is None else f"{film.similarity:.2f}",
+    }
+
+
+def _print_line(cells: Sequence[str], widths: Sequence[int], style: str) -> None:
+    rank, name, *figures = cells
+    left = f"{rank:>{widths[0]}} {set_cell_size(name, widths[1])}"
+    right = "".join(f"  {figure:>{width}}" for figure, width in zip(figures, widths[2:], strict=True))
+    out.print((left + right).rstrip(), style=style, markup=False, soft_wrap=True)
+
+
+def _measure_cell(key: str, measure: Any) -> str:
+    digits = 2 if key.startswith(("precision", "stars")) else 3
+    interval = f"\n[dim]{measure.low:.{digits}f}-{measure.high:.{digits}f}[/]" if key in _WITH_INTERVAL else ""
+    return f"{measure.value:.{digits}f}{interval}"

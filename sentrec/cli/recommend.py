@@ -1,0 +1,197 @@
+"""`sentrec recommend`: reviews in, ranked films out."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from sentrec.cli import recommend_options as options
+from sentrec.cli.console import print_json, show_log
+from sentrec.cli.ranking import show_films, show_measures, show_summary
+from sentrec.cli.scoring import scoring_progress
+
+if TYPE_CHECKING:
+    from sentrec.recommend.films import Films
+    from sentrec.recommend.ranking import RankOptions
+    from sentrec.recommend.recommend import Recommendation
+    from sentrec.recommend.stream import ScoringOptions
+
+
+def recommend(
+    files: options.Files = None,
+    model: options.Model = None,
+    scores: options.ScoresFile = None,
+    resume: options.Resume = False,
+    positive: options.Positive = None,
+    precision: options.Precision = options.PrecisionName.FLOAT32,
+    device: options.Device = None,
+    rejects: options.RejectsFile = None,
+    top: options.Top = 20,
+    min_reviews: options.MinReviews = 3,
+    sort: options.Sort = options.SortBy.LOWER_BOUND,
+    movies: options.Movies = None,
+    genre: options.Genre = None,
+    year: options.Year = None,
+    like: options.Like = None,
+    exclude: options.Exclude = None,
+    diverse: options.Diverse = False,
+    movie_field: options.MovieField = None,
+    text_field: options.TextField = None,
+    id_field: options.IdField = None,
+    rating_field: options.RatingField = None,
+    date_field: options.DateField = None,
+    user_field: options.UserField = None,
+    as_json: options.AsJson = False,
+    as_csv: options.AsCsv = False,
+    out_file: options.OutFile = None,
+    html: options.Html = None,
+    evaluate: options.Evaluate = False,
+    baseline: options.Baseline = None,
+    quiet: options.Quiet = False,
+) -> None:
+    """Rank films by what their reviews say, with how sure that is and why."""
+    _check_usage(files or [], model, scores, as_json and as_csv, baseline is not None, evaluate)
+    pages = _pages(out_file, html)
+    if quiet:
+        show_log(logging.WARNING)
+    wanted = _rank_options(top, min_reviews, sort.value, genre or [], year, like, exclude, diverse)
+    fields = (movie_field, text_field, id_field, rating_field, date_field, user_field)
+    scoring = _scoring_options(fields, resume, scores, rejects)
+    job = _Job(files or [], model, wanted, scoring, positive, precision.value, device, quiet)
+    if evaluate:
+        _evaluate(job, baseline.value if baseline else None, as_json)
+        return
+    result = job.recommend(movies)
+    _print(result, as_json, as_csv, is_written=out_file is not None)
+    for path, render in pages:
+        _write(path, render, result)
+    if not quiet:
+        show_summary(result.summary())
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What to score with what, as the options say."""
+
+    files: list[str]
+    model: Path | None
+    options: "RankOptions"
+    scoring: "ScoringOptions"
+    positive: str | None
+    precision: Any
+    device: str | None
+    quiet: bool
+
+    def recommend(self, movies: Path | None = None) -> "Recommendation":
+        from sentrec.recommend.catalogue import read_catalogue
+        from sentrec.recommend.recommend import rank_scores, recommend
+
+        catalogue = read_catalogue(movies) if movies else None
+        if not self.files and self.scoring.scores:
+            return rank_scores(self.scoring.scores, self.options, catalogue)
+        with scoring_progress(self.quiet) as on_progress:
+            return recommend(self.files, self.scorer(), self.options, self.scoring, catalogue, on_progress)
+
+    def scorer(self) -> Any:
+        from sentrec.predictor import load
+        from sentrec.recommend.scoring import ModelScorer
+
+        return ModelScorer(load(self._run(), self.device), self.positive, self.precision)
+
+    def baseline_films(self, name: str) -> "Films":
+        from sentrec.recommend.recommend import baseline_films
+
+        with scoring_progress(self.quiet) as on_progress:
+            return baseline_films(self.files, self._run(), name, self.scoring, self.positive, on_progress)
+
+    def _run(self) -> Path:
+        if self.model is None:
+            raise typer.BadParameter("--model RUN is needed to score reviews.")
+        return self.model
+
+
+def _check_usage(
+    files: list[str], model: Path | None, scores: Path | None, two_formats: bool, baseline: bool, evaluate: bool
+) -> None:
+    wrong = {
+        "--json and --csv: choose one.": two_formats,
+        "name at least one file of reviews (- is standard input), or --scores FILE.": not files and scores is None,
+        "--model RUN is needed to score reviews; `sentrec train` makes one.": bool(files) and model is None,
+        "standard input can be read once.": files.count("-") > 1,
+        "--baseline needs --evaluate and files of reviews.": baseline and not (evaluate and files and "-" not in files),
+    }
+    for message, is_so in wrong.items():
+        if is_so:
+            raise typer.BadParameter(message)
+
+
+def _pages(out_file: Path | None, html: Path | None) -> list[tuple[Path, str]]:
+    """Files to write and their formats; refused before anything is scored."""
+    pages = [] if html is None else [(html, ".html")]
+    if out_file is not None:
+        suffix = out_file.suffix.lower()
+        if suffix not in (".jsonl", ".csv", ".html"):
+            raise typer.BadParameter(f"--out {out_file}: its name must end in .jsonl, .csv or .html.")
+        pages.append((out_file, suffix))
+    return pages
+
+
+def _rank_options(
+    top: int,
+    min_reviews: int,
+    sort: Any,
+    genres: list[str],
+    year: str | None,
+    like: str | None,
+    exclude: Path | None,
+    diverse: bool,
+) -> "RankOptions":
+    from sentrec.recommend.catalogue import parse_years, read_seen
+    from sentrec.recommend.ranking import RankOptions
+
+    years = parse_years(year) if year else None
+    seen = read_seen(exclude) if exclude else frozenset()
+    return RankOptions(top, min_reviews, sort, tuple(genres), years, like, seen, diverse)
+
+
+def _scoring_options(
+    fields: tuple[str | None, ...], resume: bool, scores: Path | None, rejects: Path | None
+) -> "ScoringOptions":
+    from sentrec.recommend.reviews import FieldNames
+    from sentrec.recommend.stream import ScoringOptions
+
+    return ScoringOptions(FieldNames(*fields), resume, scores, rejects)
+
+
+def _write(path: Path, suffix: str, result: "Recommendation") -> None:
+    from sentrec.files import write_text
+    from sentrec.recommend.export import to_csv, to_json_lines
+    from sentrec.recommend.page import to_page
+
+    if suffix == ".html":
+        write_text(path, to_page(result.films, result.summary()))
+    else:
+        write_text(path, to_csv(result.films) if suffix == ".csv" else to_json_lines(result.films))
+
+
+def _print(result: "Recommendation", as_json: bool, as_csv: bool, is_written: bool) -> None:
+    if as_json or as_csv:
+        from sentrec.recommend.export import to_csv, to_json_lines
+
+        typer.echo(to_json_lines(result.films) if as_json else to_csv(result.films), nl=False)
+    elif not is_written:
+        show_films(result.films)
+
+
+def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> None:
+    from sentrec.recommend.measure import measure_ranking
+
+    films = job.recommend().all_films
+    others = {baseline: job.baseline_films(baseline)} if baseline else {}
+    measures = measure_ranking(films, job.options.min_reviews, others)
+    if as_json:
+        print_json(measures.to_dict())
+    else:
+        show_measures(measures)

@@ -1,0 +1,79 @@
+"""The options of `sentrec recommend`, each with its help."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_FIELDS = "Fields of a review"
+_LIST = "The list"
+_SCORING = "Scoring"
+_OUTPUT = "Output"
+
+
+class SortBy(StrEnum):
+    """What films are sorted by."""
+
+    LOWER_BOUND = "lower-bound"
+    MEAN = "mean"
+
+
+class PrecisionName(StrEnum):
+    """Arithmetic of the model."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class BaselineName(StrEnum):
+    """Linear models that a ranking can be compared with."""
+
+    NB_LR = "nb-lr"
+    TFIDF_LR = "tfidf-lr"
+
+
+def _option(panel: str, help: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, **({"show_default": False} | more))
+
+
+_INPUTS = "Reviews: JSON lines, CSV or Parquet, plain or .gz/.zst/.bz2; - is standard input."
+_SCORES = "Keep the score of every review here (Parquet). Without FILE: rank these again, no model."
+_OUT = "Write the list here: .jsonl, .csv or .html by its name."
+_EVALUATE = "Measure the ranking against the reviews' stars instead."
+
+Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help=_INPUTS, show_default=False)]
+
+Model = Annotated[Path | None, _option(_SCORING, "The run directory.", "--model", "-m", metavar="RUN")]
+ScoresFile = Annotated[Path | None, _option(_SCORING, _SCORES)]
+Resume = Annotated[bool, _option(_SCORING, "Go on with an interrupted scoring.", "--resume")]
+Positive = Annotated[str | None, _option(_SCORING, "The class that means liked, if not 'positive'.")]
+Precision = Annotated[PrecisionName, _option(_SCORING, "Arithmetic; bfloat16 is faster.", show_default=True)]
+Device = Annotated[str | None, _option(_SCORING, "Where to compute, e.g. cpu or cuda.")]
+RejectsFile = Annotated[Path | None, _option(_SCORING, "Where rows left out go; else NAME.rejects.jsonl here.")]
+
+Top = Annotated[int, _option(_LIST, "Films on the list.", min=1, show_default=True)]
+MinReviews = Annotated[int, _option(_LIST, "Fewest reviews of a film.", min=1, show_default=True)]
+Sort = Annotated[SortBy, _option(_LIST, "Lower bound of the shrunken mean, or plain mean.", show_default=True)]
+Movies = Annotated[Path | None, _option(_LIST, "Films with movie_id, title, year, genres: CSV.")]
+Genre = Annotated[list[str] | None, _option(_LIST, "Only films of this genre; repeat it for more.")]
+Year = Annotated[str | None, _option(_LIST, "Only films of these years: 1994, or 1990-1999.")]
+Like = Annotated[str | None, _option(_LIST, "Films that are written about like this one: title or key.")]
+Exclude = Annotated[Path | None, _option(_LIST, "Films already seen: a file with a key or title a line.")]
+Diverse = Annotated[bool, _option(_LIST, "Prefer films unlike those above them.", "--diverse")]
+
+MovieField = Annotated[str | None, _option(_FIELDS, "The film; else movie, movie_id, film or title.")]
+TextField = Annotated[str | None, _option(_FIELDS, "What it says; else text, review or content.")]
+IdField = Annotated[str | None, _option(_FIELDS, "Its id; else id or review_id.")]
+RatingField = Annotated[str | None, _option(_FIELDS, "Its stars; else rating or stars.")]
+DateField = Annotated[str | None, _option(_FIELDS, "Its date; else date.")]
+UserField = Annotated[str | None, _option(_FIELDS, "Who wrote it; else user or user_id.")]
+
+AsJson = Annotated[bool, _option(_OUTPUT, "Print JSON lines (with --evaluate one document).", "--json")]
+AsCsv = Annotated[bool, _option(_OUTPUT, "Print CSV.", "--csv")]
+OutFile = Annotated[Path | None, _option(_OUTPUT, _OUT, "--out")]
+Html = Annotated[Path | None, _option(_OUTPUT, "Write the list as a web page.")]
+Evaluate = Annotated[bool, _option(_OUTPUT, _EVALUATE, "--evaluate")]
+Baseline = Annotated[BaselineName | None, _option(_OUTPUT, "With --evaluate: a linear model to compare with.")]
+Quiet = Annotated[bool, _option(_OUTPUT, "Show no progress and no summary.", "--quiet", "-q")]

@@ -1,0 +1,1 @@
+"""From a pile of reviews to a ranking: score as a stream, aggregate per film, rank, explain."""

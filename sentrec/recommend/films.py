@@ -1,0 +1,151 @@
+"""What is known of each film: sums over its reviews, exact duplicates counted once."""
+
+import sqlite3
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sentrec.recommend.parts import embeddings_of
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Films:
+    """Films with their reviews summed up; all arrays have one entry a film, in the order of first appearance.
+
+    Attributes:
+        keys: Each film's key.
+        reviews: Reviews that count, at least 1.
+        duplicates: Further reviews with the very text of an earlier one of the same film; they do not count.
+        mean: Mean positive probability.
+        squares: Sum of squared distances of the probabilities from their mean.
+        share_positive: Share of reviews with a probability above 1/2.
+        rating: Mean stars; NaN where no review has any.
+        embedding: Mean review embedding, shape ``(films, dim)``.
+    """
+
+    keys: tuple[str, ...]
+    reviews: npt.NDArray[np.int64]
+    duplicates: npt.NDArray[np.int64]
+    mean: Floats
+    squares: Floats
+    share_positive: Floats
+    rating: Floats
+    embedding: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+class SeenTexts:
+    """Remembers digests on disk, so that memory does not grow with their number (8 MB of cache, 40 bytes each on disk).
+
+    Used as a context manager; its file goes when the block ends.
+    """
+
+    def __enter__(self) -> "SeenTexts":
+        """Opens the file."""
+        self._folder = tempfile.TemporaryDirectory(prefix="sentrec-")
+        self._database = sqlite3.connect(Path(self._folder.name) / "seen.sqlite", isolation_level=None)
+        for setting in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192"):
+            self._database.execute(f"PRAGMA {setting}")
+        self._database.execute("CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes the file."""
+        self._database.close()
+        self._folder.cleanup()
+
+    def first_times(self, digests: Sequence[bytes]) -> npt.NDArray[np.bool_]:
+        """Which of these digests were not there before, earlier ones of the same call included."""
+        insert = "INSERT OR IGNORE INTO seen VALUES (?)"
+        self._database.execute("BEGIN")
+        new = [self._database.execute(insert, (digest,)).rowcount == 1 for digest in digests]
+        self._database.execute("COMMIT")
+        return np.array(new, dtype=bool)
+
+
+class FilmSums:
+    """Adds scored reviews up per film; memory grows with the films only.
+
+    Args:
+        seen: Where to remember which reviews came before.
+    """
+
+    def __init__(self, seen: SeenTexts) -> None:
+        self._seen = seen
+        self._numbers: dict[str, int] = {}
+        self._sums = np.zeros((0, 7))
+        self._embedding = np.zeros((0, 0), dtype=np.float32)
+
+    def add(self, table: pa.Table | pa.RecordBatch) -> npt.NDArray[np.bool_]:
+        """Adds scored reviews.
+
+        Args:
+            table: Rows as `scored_table` makes them.
+
+        Returns:
+            Which rows count, because they are no duplicate; shape ``(rows,)``.
+        """
+        counts = self._seen.first_times(table.column("digest").to_pylist())
+        rows = np.array([self._number(movie) for movie in table.column("movie").to_pylist()], dtype=np.int64)
+        embeddings = embeddings_of(table)
+        self._grow(embeddings.shape[1])
+        probability = table.column("probability").to_numpy(zero_copy_only=False)
+        rating = table.column("rating").to_numpy(zero_copy_only=False).astype(np.float64)
+        rated = np.isfinite(rating)
+        values = np.column_stack(
+            [
+                np.ones(len(rows)),
+                np.zeros(len(rows)),
+                probability,
+                probability**2,
+                probability > 0.5,
+                np.where(rated, rating, 0.0),
+                rated,
+            ]
+        )
+        values[~counts] = 0.0
+        values[~counts, 1] = 1.0
+        np.add.at(self._sums, rows, values)
+        np.add.at(self._embedding, rows[counts], embeddings[counts].astype(np.float32))
+        return counts
+
+    def result(self) -> Films:
+        """The films so far."""
+        size = len(self._numbers)
+        reviews, duplicates, total, squares, positive, stars, rated = self._sums[:size].T
+        mean = total / reviews
+        with np.errstate(invalid="ignore"):
+            rating = stars / rated
+        return Films(
+            keys=tuple(self._numbers),
+            reviews=reviews.astype(np.int64),
+            duplicates=duplicates.astype(np.int64),
+            mean=mean,
+            squares=np.maximum(squares - reviews * mean**2, 0.0),
+            share_positive=positive / reviews,
+            rating=rating,
+            embedding=self._embedding[:size] / reviews[:, None].astype(np.float32),
+        )
+
+    def _number(self, movie: str) -> int:
+        return self._numbers.setdefault(movie, len(self._numbers))
+
+    def _grow(self, dim: int) -> None:
+        size = len(self._numbers)
+        if size <= len(self._sums) and dim == self._embedding.shape[1]:
+            return
+        room = max(1024, 2 * size)
+        sums, embedding = np.zeros((room, self._sums.shape[1])), np.zeros((room, dim), dtype=np.float32)
+        sums[: len(self._sums)] = self._sums
+        if self._embedding.shape[1] == dim:
+            embedding[: len(self._embedding)] = self._embedding
+        self._sums, self._embedding = sums, embedding

@@ -1,0 +1,91 @@
+"""Texts, one a line, classified in their order; every line gives exactly one result."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sentrec.predictor import Prediction, Predictor
+
+_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class LineResult:
+    """What came of one line.
+
+    Attributes:
+        line: Its number, from 1.
+        id: The text's id, where the line is a JSON object that has one.
+        text: The text; None where there is none.
+        prediction: What the model says; None where the line cannot be used.
+        error: Why not.
+    """
+
+    line: int
+    id: Any = None
+    text: str | None = None
+    prediction: Prediction | None = None
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result in plain JSON types, without the text."""
+        values: dict[str, Any] = {"line": self.line} | ({} if self.id is None else {"id": self.id})
+        if self.prediction is None:
+            return values | {"error": self.error}
+        prediction = self.prediction
+        return values | {
+            "label": prediction.label,
+            "probability": prediction.probability,
+            "probabilities": prediction.probabilities,
+        }
+
+
+def classify_lines(predictor: Predictor, lines: Iterable[bytes]) -> Iterator[LineResult]:
+    """Classifies plain texts, or JSON objects with ``text`` and optionally ``id``, one a line.
+
+    Whether lines are JSON is told by the first one that is not blank. A line that cannot be used (blank, no JSON, not
+    UTF-8, without text) gives a result with an error, so that there is one result a line.
+
+    Args:
+        predictor: The model.
+        lines: The lines, as bytes; read as a stream.
+    """
+    results = _read(lines)
+    while chunk := list(islice(results, _CHUNK)):
+        usable = [result for result in chunk if result.text is not None]
+        predictions = iter(predictor.predict([result.text for result in usable if result.text is not None]))
+        for result in chunk:
+            if result.text is None:
+                yield result
+            else:
+                yield LineResult(result.line, result.id, result.text, next(predictions))
+
+
+def _read(lines: Iterable[bytes]) -> Iterator[LineResult]:
+    is_json: bool | None = None
+    for number, content in enumerate(lines, start=1):
+        try:
+            text = content.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+        except UnicodeDecodeError as error:
+            yield LineResult(number, error=f"not UTF-8: byte 0x{content[error.start]:02x} at {error.start + 1}")
+            continue
+        if not text:
+            yield LineResult(number, error="blank line")
+            continue
+        is_json = text.startswith("{") if is_json is None else is_json
+        yield _from_json(number, text) if is_json else LineResult(number, text=text)
+
+
+def _from_json(number: int, content: str) -> LineResult:
+    try:
+        fields = json.loads(content)
+    except (json.JSONDecodeError, RecursionError) as error:
+        return LineResult(number, error=f"not JSON: {error}")
+    if not isinstance(fields, dict):
+        return LineResult(number, error="not a JSON object")
+    text = fields.get("text")
+    if not isinstance(text, str) or not text.strip():
+        return LineResult(number, fields.get("id"), error="no text (field 'text')")
+    return LineResult(number, fields.get("id"), text)

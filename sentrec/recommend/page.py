@@ -1,0 +1,95 @@
+"""A ranking as one web page that needs nothing else: no script, no font, no picture from elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from sentrec.recommend.quotes import Quote
+from sentrec.recommend.ranking import RankedFilm
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1d2129; --soft: #667080; --line: #e2e6ec; --back: #ffffff;
+  --bar: #2f7d5b; --band: #b9dccb; --track: #eef1f5; --bad: #b4473a; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --soft: #98a2b1; --line: #2c323c; --back: #14171c;
+  --bar: #5dbb90; --band: #2c5a46; --track: #20252d; --bad: #e58575; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 2rem 1rem 4rem; max-width: 54rem; background: var(--back); color: var(--ink);
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
+h2 { font-size: 1.1rem; margin: 0; overflow-wrap: anywhere; }
+h2 small, .soft, footer { color: var(--soft); font-weight: 400; font-size: .875rem; }
+ol { list-style: none; margin: 1.5rem 0; padding: 0; }
+li { display: grid; grid-template-columns: 2.5rem minmax(0, 1fr); gap: 0 .5rem; padding: 1rem 0;
+  border-top: 1px solid var(--line); }
+.rank { font-size: 1.25rem; font-weight: 600; color: var(--soft); text-align: right; padding-right: .5rem; }
+.bar { position: relative; height: .75rem; margin: .5rem 0 .25rem; background: var(--track); border-radius: .375rem; }
+.band, .mark { position: absolute; top: 0; bottom: 0; border-radius: .375rem; }
+.band { background: var(--band); min-width: 2px; }
+.mark { width: 3px; margin-left: -1.5px; background: var(--bar); }
+.figures { display: flex; flex-wrap: wrap; gap: 0 1.25rem; }
+.figures b { font-variant-numeric: tabular-nums; color: var(--ink); }
+blockquote { margin: .5rem 0 0; padding: 0 0 0 .75rem; border-left: 3px solid var(--bar); overflow-wrap: anywhere; }
+blockquote.negative { border-color: var(--bad); }
+footer { border-top: 1px solid var(--line); padding-top: 1rem; }
+"""
+
+
+def to_page(films: Sequence[RankedFilm], summary: Mapping[str, Any], title: str = "Films people like") -> str:
+    """The ranking as HTML.
+
+    Args:
+        films: The list.
+        summary: Counts, as `Recommendation.summary` gives them.
+        title: Heading of the page.
+
+    Returns:
+        A whole document; everything that came from reviews is escaped.
+    """
+    counts = f"{summary['reviews']:,} reviews of {summary['films']:,} films"
+    left_out = [f"{summary[name]:,} {what}" for name, what in _LEFT_OUT if summary[name]]
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f'<h1>{escape(title)}</h1>\n<p class="soft">{"; ".join([counts, *left_out])}</p>\n'
+        f"<ol>\n{''.join(map(_film, films))}</ol>\n{_FOOTER}</body>\n</html>\n"
+    )
+
+
+_LEFT_OUT = (("duplicates", "exact repetitions counted once"), ("rejected", "rows left out"))
+_FOOTER = (
+    "<footer>The mark is the mean that many more reviews of the film would be expected to give, the band its 95 % "
+    "interval (empirical Bayes over films). The list is ordered so that a film needs reviews that agree, and enough of "
+    "them. Quotes are the sentences that the model finds most positive and most negative.</footer>\n"
+)
+
+
+def _film(film: RankedFilm) -> str:
+    about = ", ".join([*([str(film.year)] if film.year else []), *film.genres])
+    figures = [
+        ("score", f"{film.score:.3f}"),
+        ("expected", f"{film.expected:.3f}"),
+        ("mean", f"{film.mean:.3f}"),
+        ("positive", f"{film.share_positive:.0%}"),
+        ("reviews", f"{film.reviews:,}"),
+    ]
+    if film.mean_rating is not None:
+        figures.append(("stars", f"{film.mean_rating:.1f}"))
+    if film.similarity is not None:
+        figures.append(("similarity", f"{film.similarity:.2f}"))
+    band = f"left: {100 * film.low:.1f}%; width: {100 * (film.high - film.low):.1f}%"
+    label = f"expected {film.expected:.3f}, 95 % interval {film.low:.3f} to {film.high:.3f}"
+    return (
+        f'<li><div class="rank">{film.rank}</div><div>\n'
+        f"<h2>{escape(film.title or film.movie)} <small>{escape(about)}</small></h2>\n"
+        f'<div class="bar" role="img" aria-label="{label}" title="{label}">'
+        f'<div class="band" style="{band}"></div>'
+        f'<div class="mark" style="left: {100 * film.expected:.1f}%"></div></div>\n'
+        f'<div class="figures soft">{"".join(f"<span>{name} <b>{value}</b></span>" for name, value in figures)}</div>\n'
+        f"{''.join(_quote(side, quote) for side, quote in film.quotes.items() if quote)}</div></li>\n"
+    )
+
+
+def _quote(side: str, quote: Quote) -> str:
+    source = f"review {quote.review}, characters {quote.start} to {quote.end}; probability {quote.probability:.3f}"
+    return f'<blockquote class="{side}" title="{escape(source)}">{escape(quote.text)}</blockquote>\n'

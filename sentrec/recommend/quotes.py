@@ -1,0 +1,155 @@
+"""The most telling sentences of a film: from its most positive and most negative reviews, scored by the model."""
+
+import re
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sentrec.recommend.reviews import Review
+from sentrec.recommend.scoring import Scorer
+
+Side = Literal["positive", "negative"]
+
+_KEPT = 3
+"""Reviews of a film whose sentences are scored, on either side."""
+_LONGEST_REVIEW = 20_000
+_WORDS = (5, 35)
+_BORDER = re.compile(
+    r"""(?:<br\s*/?>\s*)+|\n+                                 # a new line
+    |(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bvs\.)
+    (?<=[.!?…"')\]])(?<![\w,;:]["')\]])\s+(?=["'(\[]?[^\Wa-z_]|[^\w\s])   # the end of a sentence, then a new one""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """One sentence of a review.
+
+    Attributes:
+        text: The sentence, as it stands in the review.
+        start: Where it begins in the review's text, in characters.
+        end: Where it ends.
+        probability: How positive the model finds it.
+        review: The review's id, or ``line N`` of its file.
+    """
+
+    text: str
+    start: int
+    end: int
+    probability: float
+    review: str
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where each sentence of a text begins and ends, in characters; without surrounding white space."""
+    start = 0
+    for border in (*_BORDER.finditer(text), None):
+        end = border.start() if border else len(text)
+        stripped = text[start:end].strip()
+        if stripped:
+            begin = start + text[start:end].index(stripped)
+            yield begin, begin + len(stripped)
+        start = border.end() if border else end
+
+
+class ExtremeReviews:
+    """Keeps the most positive and the most negative reviews of each film, their texts on disk.
+
+    Used as a context manager; its file goes when the block ends. Memory holds six numbers a film.
+    """
+
+    def __enter__(self) -> "ExtremeReviews":
+        """Opens the file."""
+        self._folder = tempfile.TemporaryDirectory(prefix="sentrec-")
+        self._database = sqlite3.connect(Path(self._folder.name) / "reviews.sqlite", isolation_level=None)
+        for setting in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192"):
+            self._database.execute(f"PRAGMA {setting}")
+        self._database.execute(
+            "CREATE TABLE kept (movie TEXT, side TEXT, slot INTEGER, name TEXT, text TEXT, "
+            "PRIMARY KEY (movie, side, slot)) WITHOUT ROWID"
+        )
+        self._extremes: dict[tuple[str, str], list[float]] = {}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Removes the file."""
+        self._database.close()
+        self._folder.cleanup()
+
+    def offer(
+        self, reviews: Sequence[Review], probabilities: npt.NDArray[np.float64], counts: npt.NDArray[np.bool_]
+    ) -> None:
+        """Keeps those reviews that are among the most extreme of their film so far.
+
+        Args:
+            reviews: Some reviews.
+            probabilities: How positive each is.
+            counts: Which of them count; duplicates do not.
+        """
+        self._database.execute("BEGIN")
+        for review, probability in zip(
+            (one for one, wanted in zip(reviews, counts, strict=True) if wanted), probabilities[counts], strict=True
+        ):
+            # A review on the wrong side of 1/2 may still be the film's best: sentences decide.
+            self._keep(review, "positive", float(probability))
+            self._keep(review, "negative", -float(probability))
+        self._database.execute("COMMIT")
+
+    def texts(self, movie: str, side: Side) -> list[tuple[str, str]]:
+        """Names and texts of a film's most extreme reviews on one side."""
+        query = "SELECT name, text FROM kept WHERE movie = ? AND side = ? ORDER BY slot"
+        return self._database.execute(query, (movie, side)).fetchall()
+
+    def _keep(self, review: Review, side: Side, extremity: float) -> None:
+        kept = self._extremes.setdefault((review.movie, side), [])
+        if len(kept) < _KEPT:
+            slot = len(kept)
+            kept.append(extremity)
+        else:
+            slot = min(range(_KEPT), key=kept.__getitem__)
+            if extremity <= kept[slot]:
+                return
+            kept[slot] = extremity
+        name = review.id or f"line {review.line}"
+        row = (review.movie, side, slot, name, review.text[:_LONGEST_REVIEW])
+        self._database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", row)
+
+
+def choose_quotes(
+    movies: Sequence[str], reviews: ExtremeReviews, scorer: Scorer
+) -> Mapping[str, Mapping[Side, Quote | None]]:
+    """The most telling positive and negative sentence of each film.
+
+    Args:
+        movies: The films' keys.
+        reviews: Their most extreme reviews.
+        scorer: What scores the sentences.
+
+    Returns:
+        For each film a quote, or None where no sentence is on that side of 1/2.
+    """
+    places: list[tuple[str, Side, str, str, int, int]] = []
+    sides: tuple[Side, Side] = ("positive", "negative")
+    for movie in movies:
+        for side in sides:
+            for name, text in reviews.texts(movie, side):
+                places += [(movie, side, name, text, *span) for span in sentences(text) if _is_quotable(text, span)]
+    scores = scorer.score([text[start:end] for _, _, _, text, start, end in places]).positive if places else np.zeros(0)
+    chosen: dict[str, dict[Side, Quote | None]] = {movie: dict.fromkeys(sides) for movie in movies}
+    for (movie, side, name, text, start, end), score in zip(places, scores, strict=True):
+        best = chosen[movie][side]
+        sign = 1.0 if side == "positive" else -1.0
+        if sign * (score - 0.5) > (sign * (best.probability - 0.5) if best else 0.0):
+            chosen[movie][side] = Quote(text[start:end], start, end, float(score), name)
+    return chosen
+
+
+def _is_quotable(text: str, span: tuple[int, int]) -> bool:
+    return _WORDS[0] <= len(text[slice(*span)].split()) <= _WORDS[1]

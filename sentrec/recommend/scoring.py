@@ -1,0 +1,171 @@
+"""How positive a text is, and what it is about: a model's view of a chunk of reviews."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from sentrec.errors import RunError
+from sentrec.evaluation.baselines import Baseline
+from sentrec.evaluation.calibration import softmax
+from sentrec.model.inference import predict_logits
+from sentrec.predictor import Predictor
+from sentrec.runs import MODEL, TOKENIZER
+from sentrec.text.encoding import EncodedTexts, encode_texts
+from sentrec.text.tokenizer import SPECIAL_TOKENS
+from sentrec.training.device import has_bfloat16
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+_POSITIVE_NAMES = ("positive", "pos", "good", "1")
+_LONGEST_TEXT = 100_000
+_FREQUENCY_SMOOTHING = 1e-3
+"""The constant `a` of Arora et al. 2017."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What is known of some texts.
+
+    Attributes:
+        positive: How positive each is, 0 to 1, shape ``(texts,)``.
+        embeddings: What each is about, float16, shape ``(texts, dim)``; ``dim`` is 0 where that was not asked.
+    """
+
+    positive: npt.NDArray[np.float64]
+    embeddings: npt.NDArray[np.float16]
+
+
+class Scorer(Protocol):
+    """Something that scores texts."""
+
+    def fingerprint(self) -> str:
+        """Changes whenever a score might."""
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Scores every text, in their order."""
+
+
+class ModelScorer:
+    """Scores with a trained model.
+
+    Args:
+        predictor: The model.
+        positive: The class that means "liked"; by default the one called positive, pos, good or 1. Where every class is
+            a number (a model of star ratings), the score is the expected rating, scaled to 0 to 1.
+        precision: ``bfloat16`` is faster and moves a probability by about 0.001; ``auto`` takes it where the processor
+            computes in it.
+
+    Raises:
+        RunError: If the model's classes do not say what is positive.
+    """
+
+    def __init__(self, predictor: Predictor, positive: str | None = None, precision: Precision = "float32") -> None:
+        self._predictor = predictor
+        self._weights = class_weights(predictor.label_names, positive)
+        device = next(predictor.model.parameters()).device
+        self._device_type = device.type
+        self._bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
+        table = predictor.model.embedding.table.weight.detach()
+        self._table = table.to("cpu", torch.float32)
+        self._word_weights = _word_weights(len(table))
+
+    def fingerprint(self) -> str:
+        """Changes with the run's files, the choice of the positive class and the precision."""
+        digest = hashlib.blake2b(digest_size=16)
+        run = self._predictor.run
+        for name in (MODEL, TOKENIZER):
+            digest.update((run.path / name).read_bytes())
+        options = (run.recipe.text, run.temperature, self._weights.tolist(), self._bfloat16, self._device_type)
+        digest.update(repr(options).encode())
+        return digest.hexdigest()
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Scores every text, in their order; of one beyond 100,000 characters only both ends are read."""
+        text_config = self._predictor.run.recipe.text
+        shortened = [_shortened(text) for text in texts]
+        encoded = encode_texts(shortened, self._predictor.tokenizer, text_config.max_tokens, text_config.keep)
+        with torch.autocast(self._device_type, torch.bfloat16, enabled=self._bfloat16):
+            logits = predict_logits(self._predictor.model, encoded)
+        positive = softmax(logits, self._predictor.run.temperature) @ self._weights
+        return Scores(positive, self._embed(encoded))
+
+    def _embed(self, encoded: EncodedTexts) -> npt.NDArray[np.float16]:
+        """Mean word vectors, rare words counting more (smooth inverse frequency, Arora et al. 2017)."""
+        token_ids = torch.from_numpy(encoded.token_ids.astype(np.int64))
+        weights = self._word_weights[token_ids]
+        offsets = torch.from_numpy(encoded.offsets[:-1])
+        with torch.inference_mode():
+            sums = functional.embedding_bag(token_ids, self._table, offsets, mode="sum", per_sample_weights=weights)
+        return (sums.numpy() / encoded.lengths()[:, None]).astype(np.float16)
+
+
+class BaselineScorer:
+    """Scores with a linear n-gram model, to compare with.
+
+    Args:
+        baseline: A trained model.
+        label_names: Its classes.
+        positive: The class that means "liked"; see `ModelScorer`.
+    """
+
+    def __init__(self, baseline: Baseline, label_names: Sequence[str], positive: str | None = None) -> None:
+        self._baseline = baseline
+        self._weights = class_weights(label_names, positive)
+
+    def fingerprint(self) -> str:
+        """Names the kind of model."""
+        return type(self._baseline).__name__
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Scores every text, in their order; embeds none."""
+        positive = self._baseline.predict_proba(texts) @ self._weights
+        return Scores(positive, np.zeros((len(texts), 0), dtype=np.float16))
+
+
+def class_weights(label_names: Sequence[str], positive: str | None = None) -> npt.NDArray[np.float64]:
+    """How much each class counts as positive: the expected value of these weights is a text's score.
+
+    Args:
+        label_names: The model's classes.
+        positive: The class that means "liked".
+
+    Returns:
+        Weights from 0 to 1, shape ``(classes,)``.
+
+    Raises:
+        RunError: If no class is known to be positive.
+    """
+    names = list(label_names)
+    if positive is not None and positive not in names:
+        raise RunError(f"the model has no class '{positive}'.", f"It has: {', '.join(names)}.")
+    if positive is None and len(names) > 2 and all(name.lstrip("-").isdigit() for name in names):
+        stars = np.array([float(name) for name in names])
+        return np.asarray((stars - stars.min()) / (stars.max() - stars.min()))
+    matching = [name for name in names if (name == positive if positive else name.lower() in _POSITIVE_NAMES)]
+    if len(matching) != 1:
+        raise RunError(
+            f"the model tells apart {', '.join(names)}: none of these is known to mean that somebody liked a film.",
+            "Use a model of sentiment, or name the class that is positive: --positive LABEL",
+        )
+    return np.array([float(name == matching[0]) for name in names])
+
+
+def _word_weights(vocabulary_size: int) -> torch.Tensor:
+    # The vocabulary is sorted by frequency, so Zipf's law gives each word's share without its count.
+    ranks = torch.arange(1, vocabulary_size + 1, dtype=torch.float32)
+    share = 1.0 / (ranks * float(np.log(vocabulary_size) + np.euler_gamma))
+    weights = _FREQUENCY_SMOOTHING / (_FREQUENCY_SMOOTHING + share)
+    return torch.cat([torch.zeros(len(SPECIAL_TOKENS)), weights])[:vocabulary_size]
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    half = _LONGEST_TEXT // 2
+    return f"{text[:half]} {text[-half:]}"

@@ -1,0 +1,249 @@
+"""Scores reviews as a stream: chunk by chunk, each kept on disk until the end, summed up per film."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+
+from sentrec.errors import DataError, Interrupted
+from sentrec.files import atomic_path, cache_home
+from sentrec.recommend.films import Films, FilmSums, SeenTexts
+from sentrec.recommend.parts import PartStore, scored_table
+from sentrec.recommend.quotes import ExtremeReviews
+from sentrec.recommend.reviews import FieldNames, Reject, Review, read_chunks
+from sentrec.recommend.scoring import Scorer
+from sentrec.recommend.sources import STANDARD_INPUT, Source
+
+CHUNK = 2048
+"""Reviews that are scored at a time, in batches of like length."""
+
+
+@dataclass(frozen=True)
+class ScoringProgress:
+    """Where a scoring stands.
+
+    Attributes:
+        reviews: Reviews done.
+        reused: Those among them that an earlier, interrupted scoring had done.
+        rejected: Rows left out.
+        share: Share of the input that was read, 0 to 1; None where that is unknown.
+        seconds: Since the start.
+    """
+
+    reviews: int
+    reused: int
+    rejected: int
+    share: float | None
+    seconds: float
+
+    @property
+    def reviews_per_second(self) -> float:
+        """Newly scored reviews a second."""
+        return (self.reviews - self.reused) / max(self.seconds, 1e-9)
+
+
+OnProgress = Callable[[ScoringProgress], None]
+
+
+@dataclass(frozen=True)
+class ScoringOptions:
+    """How reviews are read and scored.
+
+    Attributes:
+        names: Which field is what.
+        resume: Whether to go on with an interrupted scoring of the same files by the same model.
+        scores: Where to keep the score of every review (Parquet); None: nowhere.
+        rejects: Where to write the rows left out (JSON lines); None: ``NAME.rejects.jsonl`` in the current folder.
+        work: Folder for what an interrupted scoring leaves; None: in sentrec's cache.
+    """
+
+    names: FieldNames = field(default_factory=FieldNames)
+    resume: bool = False
+    scores: Path | None = None
+    rejects: Path | None = None
+    work: Path | None = None
+
+
+@dataclass(frozen=True)
+class ScoredFilms:
+    """What a scoring gave.
+
+    Attributes:
+        films: Every film with its sums.
+        reviews: Reviews read, duplicates included.
+        rejected: Rows left out.
+        rejects_file: Where they were written, if there were any.
+    """
+
+    films: Films
+    reviews: int
+    rejected: int
+    rejects_file: Path | None
+
+
+@contextmanager
+def part_store(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOptions) -> Iterator[PartStore]:
+    """Gives the store of scored chunks for these files and this model.
+
+    It is emptied when the block ends well. It stays for ``resume`` when it does not, so that not even a mistake in the
+    options of the ranking costs the scores.
+    """
+    store = PartStore(scoring.work or _work_folder(sources, scorer, scoring.names), keep=scoring.resume)
+    yield store
+    store.remove()
+
+
+def score_films(
+    sources: Sequence[Source],
+    scorer: Scorer,
+    scoring: ScoringOptions,
+    store: PartStore | None,
+    extremes: ExtremeReviews | None = None,
+    on_progress: OnProgress | None = None,
+) -> ScoredFilms:
+    """Scores reviews and sums them up per film.
+
+    Everything is summed up from the stored chunks in the order of the input, so that a scoring that was interrupted
+    and resumed gives the very same as one that was not.
+
+    Args:
+        sources: What to read.
+        scorer: What scores a review.
+        scoring: How reviews are read.
+        store: Where scored chunks are kept; None: nowhere.
+        extremes: Where to keep the reviews that quotes are taken from.
+        on_progress: Is told after each chunk.
+
+    Raises:
+        DataError: If a source cannot be read, or holds no review.
+        Interrupted: On Ctrl-C; with ``resume`` it goes on.
+    """
+    progress = _Counter(sources, on_progress)
+    with ExitStack() as stack:
+        sums = FilmSums(stack.enter_context(SeenTexts()))
+        rejects = stack.enter_context(_RejectsFile(scoring.rejects or _default_rejects(sources)))
+        scores = stack.enter_context(_ScoresFile(scoring.scores))
+        stack.enter_context(_interruptible(progress, sources))
+        for number, reviews in enumerate(read_chunks(sources, scoring.names, CHUNK, rejects.add)):
+            found = store.find(number, reviews) if store else None
+            table = found if found is not None else _score(number, reviews, scorer, store)
+            counts = sums.add(table)
+            scores.write(table)
+            if extremes is not None:
+                extremes.offer(reviews, table.column("probability").to_numpy(), counts)
+            progress.add(len(reviews), found is not None, rejects.count)
+        if not progress.reviews:
+            names = ", ".join(source.name for source in sources)
+            reason = f"The first row left out: {rejects.first}." if rejects.first else None
+            raise DataError(f"{names}: no row is a review with a film and a text.", reason)
+    return ScoredFilms(sums.result(), progress.reviews, rejects.count, rejects.path if rejects.count else None)
+
+
+def _score(number: int, reviews: Sequence[Review], scorer: Scorer, store: PartStore | None) -> pa.Table:
+    scores = scorer.score([review.text for review in reviews])
+    if not np.isfinite(scores.positive).all():
+        raise DataError("the model gave a probability that is no number.", "Its weights are broken: train it again.")
+    return store.write(number, reviews, scores) if store else scored_table(reviews, scores)
+
+
+def _work_folder(sources: Sequence[Source], scorer: Scorer, names: FieldNames) -> Path:
+    paths = [source.path if source.is_standard_input else str(Path(source.path).resolve()) for source in sources]
+    key = json.dumps([scorer.fingerprint(), paths, asdict(names), CHUNK])
+    return cache_home() / "scoring" / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+def _default_rejects(sources: Sequence[Source]) -> Path:
+    path = sources[0].path
+    return Path(f"{'reviews' if path == STANDARD_INPUT else Path(path).name}.rejects.jsonl")
+
+
+class _Counter:
+    """Counts reviews and tells who wants to know."""
+
+    def __init__(self, sources: Sequence[Source], on_progress: OnProgress | None) -> None:
+        self.reviews = 0
+        self._reused = 0
+        self._sources = sources
+        self._on_progress = on_progress
+        self._started = time.perf_counter()
+
+    def add(self, reviews: int, is_reused: bool, rejected: int) -> None:
+        self.reviews += reviews
+        self._reused += reviews if is_reused else 0
+        if self._on_progress:
+            seconds = time.perf_counter() - self._started
+            self._on_progress(ScoringProgress(self.reviews, self._reused, rejected, self._share(), seconds))
+
+    def _share(self) -> float | None:
+        if any(source.is_standard_input for source in self._sources):
+            return None
+        total = sum(source.size for source in self._sources)
+        return min(sum(source.bytes_read() for source in self._sources) / total, 1.0) if total else None
+
+
+class _RejectsFile:
+    """Rows left out, as JSON lines; no file where there are none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self.first: str | None = None
+
+    def __enter__(self) -> "_RejectsFile":
+        self._stack = ExitStack()
+        return self
+
+    def add(self, reject: Reject) -> None:
+        if not self.count:
+            self.first = f"line {reject.line}, {reject.reason}"
+            temporary = self._stack.enter_context(atomic_path(self.path))
+            self._file = self._stack.enter_context(temporary.open("w", encoding="utf-8", errors="backslashreplace"))
+        self.count += 1
+        self._file.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
+
+    def __exit__(self, *error: object) -> None:
+        # Written also when nothing is left to rank: then it is what explains why.
+        self._stack.close()
+
+
+class _ScoresFile:
+    """The scores of all reviews as one Parquet file; whole or not at all."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._writer: pa.parquet.ParquetWriter | None = None
+
+    def __enter__(self) -> "_ScoresFile":
+        self._stack = ExitStack().__enter__()
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        if self._path is None:
+            return
+        table = table.replace_schema_metadata(None)
+        if self._writer is None:
+            temporary = self._stack.enter_context(atomic_path(self._path))
+            writer = pa.parquet.ParquetWriter(temporary, table.schema, compression="zstd")
+            self._writer = self._stack.enter_context(writer)
+        self._writer.write_table(table)
+
+    def __exit__(self, *error: object) -> bool | None:
+        return self._stack.__exit__(*error)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _interruptible(progress: _Counter, sources: Sequence[Source]) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        hint = "Go on with the same command and --resume."
+        if any(source.is_standard_input for source in sources):
+            hint = "Go on with the same command, the same input and --resume."
+        raise Interrupted(f"{progress.reviews:,} reviews are scored and kept.", hint) from None

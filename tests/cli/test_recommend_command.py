@@ -1,0 +1,133 @@
+"""`sentrec recommend` and `sentrec predict` as a user types them, with a model trained for the purpose."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from sentrec.cli.main import app
+from sentrec.recipe import load_recipe
+from sentrec.training.train import train
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "reviews.jsonl"
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTREC_HOME", str(folder / "home"))
+        recipe = load_recipe("quickstart", ["training.epochs=1", "training.max_steps=20", "training.device=cpu"])
+        return train(recipe, folder / "quick").path
+
+
+@pytest.fixture
+def invoke(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    monkeypatch.chdir(tmp_path)
+
+    def call(command: str, *arguments: str, input: str | bytes | None = None) -> Result:
+        model = [] if "--scores" in arguments and str(EXAMPLES) not in arguments else ["--model", str(run)]
+        return CliRunner().invoke(app, [command, *arguments, *model], input=input)
+
+    return call
+
+
+def test_it_prints_a_table_and_says_what_it_read(invoke: Invoke) -> None:
+    result = invoke("recommend", str(EXAMPLES), "--top", "5")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].split()[:3] == ["film", "score", "expected"]
+    assert sum(line.lstrip()[:1].isdigit() for line in lines) == 5
+    assert "154 reviews of 24 films" in result.stderr
+    assert "Concrete Orchard" not in result.stdout
+
+
+def test_json_csv_out_and_html_hold_the_same_list(invoke: Invoke, tmp_path: Path) -> None:
+    printed = invoke("recommend", str(EXAMPLES), "--json", "--html", "page.html", "--out", "list.csv")
+    films = [json.loads(line) for line in printed.stdout.splitlines()]
+    assert [film["rank"] for film in films] == list(range(1, 21))
+    rows = (tmp_path / "list.csv").read_text().splitlines()
+    assert len(rows) == 21
+    assert (tmp_path / "page.html").read_text().count("<li>") == 20
+    assert invoke("recommend", str(EXAMPLES), "--csv").stdout.splitlines() == rows
+
+
+def test_scores_rank_again_without_a_model_and_measure_against_stars(invoke: Invoke) -> None:
+    first = invoke("recommend", str(EXAMPLES), "--scores", "scores.parquet", "--json", "-q")
+    again = invoke("recommend", "--scores", "scores.parquet", "--json", "-q")
+    keys = [[json.loads(line)["movie"] for line in one.stdout.splitlines()] for one in (first, again)]
+    assert keys[0] == keys[1]
+    assert again.stderr == ""
+    measured = json.loads(invoke("recommend", "--scores", "scores.parquet", "--evaluate", "--json", "-q").stdout)
+    assert measured["films"] == 23
+    assert set(measured["scores"]) == {"rank score", "expected", "raw mean", "share positive", "review count"}
+    shown = invoke("recommend", "--scores", "scores.parquet", "--evaluate", "-q")
+    assert "23 films with at least 3 reviews" in shown.stdout
+    assert "best possible" in shown.stdout
+
+
+def test_a_linear_baseline_is_measured_beside_the_model(invoke: Invoke) -> None:
+    result = invoke("recommend", str(EXAMPLES), "--evaluate", "--baseline", "nb-lr", "--json", "-q")
+    assert result.exit_code == 0, result.output
+    assert {"nb-lr mean", "nb-lr rank score"} <= set(json.loads(result.stdout)["scores"])
+
+
+def test_standard_input_filters_and_rejects(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "movies.csv").write_text("movie_id,title,year,genres\nLittle Thunder,Tonnerre,2001,Drama\n")
+    text = EXAMPLES.read_text(encoding="utf-8") + "{broken\n"
+    result = invoke("recommend", "-", "--movies", "movies.csv", "--year", "2000-2002", "--json", input=text)
+    (film,) = map(json.loads, result.stdout.splitlines())
+    assert (film["movie"], film["title"], film["year"]) == ("Little Thunder", "Tonnerre", 2001)
+    assert "1 rows left out; line and reason of each: reviews.rejects.jsonl" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name at least one file"),
+        ((str(EXAMPLES), "--json", "--csv"), "choose one"),
+        ((str(EXAMPLES), "--out", "list.xlsx"), "must end in"),
+        ((str(EXAMPLES), "--baseline", "nb-lr"), "--baseline needs"),
+        (("-", "-"), "can be read once"),
+        ((str(EXAMPLES), "--top", "0"), "--top"),
+    ],
+)
+def test_wrong_usage_is_refused_before_anything_is_scored(
+    invoke: Invoke, arguments: tuple[str, ...], message: str
+) -> None:
+    result = invoke("recommend", *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", "").split())
+
+
+def test_predict_gives_one_result_a_text(invoke: Invoke) -> None:
+    texts = ["A superb film, I adored it.", "Absolutely terrible.\nI want my two hours back."]
+    result = invoke("predict", *texts)
+    assert result.exit_code == 0, result.output
+    assert [line.split()[0] in ("positive", "negative") for line in result.stdout.splitlines()] == [True, True]
+    as_json = [json.loads(line) for line in invoke("predict", "--json", *texts).stdout.splitlines()]
+    assert [one["line"] for one in as_json] == [1, 2]
+    assert all(set(one["probabilities"]) == {"negative", "positive"} for one in as_json)
+
+
+def test_predict_reads_standard_input_and_keeps_ids(invoke: Invoke) -> None:
+    result = invoke("predict", "-", "--json", input='{"id": "x", "text": "Superb."}\n{"id": "y"}\n')
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["id"] for one in rows] == ["x", "y"]
+    assert rows[1]["error"] == "no text (field 'text')"
+    assert "1 lines could not be used" in result.stderr
+    assert invoke("predict", "-", "text").exit_code == 2
+
+
+def test_a_real_process_ends_with_one_line_of_error(run: Path, tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("sentrec")), "recommend", "none.jsonl", "--model", str(run)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: none.jsonl does not exist.\nHint:")
+    assert done.stdout == ""

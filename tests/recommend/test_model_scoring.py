@@ -1,0 +1,128 @@
+"""A trained model as a scorer: which class is positive, and what may not change a score."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sentrec.errors import RunError
+from sentrec.predictor import Predictor, load
+from sentrec.recipe import recipe_from_dict
+from sentrec.recommend.lines import classify_lines
+from sentrec.recommend.scoring import ModelScorer, class_weights
+from sentrec.training.train import train
+
+TEXTS = ["A lovely and superb film.", "Dull!", "word " * 300, ":) x", "\x00\x07 <br /> odd"]
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predictor]:
+    folder = tmp_path_factory.mktemp("model")
+    rows = [f"{'lovely superb' if number % 2 else 'dull awful'} film {number},{number % 2}" for number in range(80)]
+    (folder / "train.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    recipe = recipe_from_dict(
+        {
+            "name": "tiny",
+            "glove": None,
+            "data": {
+                "dataset": str(folder / "train.csv"),
+                "test": str(folder / "train.csv"),
+                "label_names": ["neg", "pos"],
+            },
+            "encoder": {"name": "textcnn", "filters": 4},
+            "model": {"embedding_dim": 8},
+            "training": {"epochs": 4, "batch_size": 8, "device": "cpu", "precision": "float32"},
+        }
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTREC_HOME", str(tmp_path_factory.mktemp("home")))
+        yield load(train(recipe, folder / "run").path, "cpu")
+
+
+def test_the_score_is_the_calibrated_probability_of_the_positive_class(predictor: Predictor) -> None:
+    scores = ModelScorer(predictor).score(TEXTS)
+    assert np.allclose(scores.positive, predictor.predict_proba(TEXTS)[:, 1])
+    assert np.allclose(ModelScorer(predictor, positive="neg").score(TEXTS).positive, 1 - scores.positive)
+    assert scores.embeddings.shape == (len(TEXTS), 8)
+    assert np.isfinite(scores.embeddings).all()
+
+
+def test_embeddings_tell_what_a_text_is_about_whatever_stands_beside_it(predictor: Predictor) -> None:
+    scorer = ModelScorer(predictor)
+    together = scorer.score(TEXTS).embeddings
+    for text, row in zip(TEXTS, together, strict=True):
+        assert np.allclose(scorer.score([text]).embeddings[0], row, atol=1e-3)
+    assert not np.allclose(together[0], together[1])
+
+
+def test_bfloat16_hardly_moves_a_score_and_changes_the_fingerprint(predictor: Predictor) -> None:
+    exact, short = ModelScorer(predictor), ModelScorer(predictor, precision="bfloat16")
+    assert np.abs(exact.score(TEXTS).positive - short.score(TEXTS).positive).max() < 0.02
+    assert exact.fingerprint() == ModelScorer(predictor).fingerprint()
+    assert len({exact.fingerprint(), short.fingerprint(), ModelScorer(predictor, "neg").fingerprint()}) == 3
+
+
+def test_a_text_of_ten_megabytes_is_scored_by_both_its_ends(predictor: Predictor) -> None:
+    assert 0 < ModelScorer(predictor).score(["lovely " * 1_500_000]).positive[0] < 1
+
+
+@pytest.mark.parametrize(
+    ("names", "positive", "weights"),
+    [
+        (("negative", "positive"), None, [0, 1]),
+        (("pos", "neg"), None, [1, 0]),
+        (("0", "1"), None, [0, 1]),
+        (("1", "10", "4"), None, [0, 1, 1 / 3]),
+        (("meh", "wow"), "wow", [0, 1]),
+    ],
+)
+def test_the_positive_class_is_known_by_name(
+    names: tuple[str, ...], positive: str | None, weights: list[float]
+) -> None:
+    assert class_weights(names, positive) == pytest.approx(weights)
+
+
+@pytest.mark.parametrize(("names", "positive"), [(("World", "Sports", "Sci/Tech"), None), (("neg", "pos"), "poss")])
+def test_a_model_of_other_labels_is_refused_with_a_hint(names: tuple[str, ...], positive: str | None) -> None:
+    with pytest.raises(RunError) as caught:
+        class_weights(names, positive)
+    assert "--positive LABEL" in str(caught.value.hint) or "neg, pos" in str(caught.value.hint)
+
+
+def test_every_line_gives_one_result_in_its_order(predictor: Predictor) -> None:
+    lines = [b"lovely superb\n", b"\n", b"caf\xe9\n", "dull 😡".encode()]
+    results = list(classify_lines(predictor, lines))
+    assert [one.line for one in results] == [1, 2, 3, 4]
+    assert [one.error for one in results] == [None, "blank line", "not UTF-8: byte 0xe9 at 4", None]
+    assert [one.prediction.label for one in results if one.prediction] == ["pos", "neg"]
+
+
+def test_json_lines_keep_their_ids_and_bad_ones_their_place(predictor: Predictor) -> None:
+    lines = [b'{"id": 7, "text": "lovely"}', b"{oops", b'{"id": "b"}', b"[1]", b'{"text": "dull awful"}']
+    results = [one.to_dict() for one in classify_lines(predictor, lines)]
+    assert [(one["line"], one.get("id"), one.get("label")) for one in results] == [
+        (1, 7, "pos"),
+        (2, None, None),
+        (3, "b", None),
+        (4, None, None),
+        (5, None, "neg"),
+    ]
+    assert sum(results[0]["probabilities"].values()) == pytest.approx(1)
+    assert [one["error"].partition(":")[0] for one in results if "error" in one] == [
+        "not JSON",
+        "no text (field 'text')",
+        "not a JSON object",
+    ]
+
+
+def test_the_reviews_of_the_examples_folder_fit() -> None:
+    import json
+
+    path = Path(__file__).parents[2] / "examples" / "reviews.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) >= 150
+    counts = [row["movie"] for row in rows]
+    assert len(set(counts)) >= 20
+    assert min(counts.count(movie) for movie in set(counts)) == 1
+    assert len({row["id"] for row in rows}) == len(rows)

@@ -1,0 +1,86 @@
+"""The list for programs and for people: complete, escaped, and self-contained."""
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+from sentrec.recommend.export import to_csv, to_json_lines
+from sentrec.recommend.page import to_page
+from sentrec.recommend.quotes import Quote
+from sentrec.recommend.ranking import RankedFilm
+
+_HOSTILE = '<script>alert("x")</script> & "more",\nand 😍'
+FILM = RankedFilm(
+    rank=1,
+    movie="tt1",
+    title=_HOSTILE,
+    year=1999,
+    genres=("Comedy", "<b>"),
+    reviews=1234,
+    duplicates=2,
+    mean=0.9,
+    share_positive=0.95,
+    expected=0.88,
+    low=0.8,
+    high=0.96,
+    score=0.8,
+    mean_rating=8.5,
+    similarity=0.5,
+    quotes={"positive": Quote(_HOSTILE, 3, 45, 0.99, '"id"'), "negative": None},
+)
+SUMMARY = {"films": 5, "reviews": 2000, "duplicates": 2, "rejected": 1, "rejects_file": "x"}
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and text; unbalanced tags fail."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes += attrs
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_page_shows_what_reviews_say_as_text_only() -> None:
+    reader = Reader(to_page([FILM], SUMMARY))
+    assert reader.open == []
+    assert not reader.tags & {"script", "b", "img", "link", "iframe"} - {"b"}
+    assert reader.text.count(_HOSTILE) == 2
+    assert "2,000 reviews of 5 films; 2 exact repetitions counted once; 1 rows left out" in reader.text
+    for part in ("1999, Comedy, <b>", "0.800", "1,234", "8.5", "95%"):
+        assert part in reader.text
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    page = to_page([FILM], SUMMARY)
+    assert not re.search(r"https?:|url\(|@import|src=|href=", page)
+    assert {name for name, _ in Reader(page).attributes} <= {
+        *("lang", "charset", "name", "content", "class", "style", "title", "role", "aria-label"),
+    }
+
+
+def test_csv_and_json_lines_hold_the_same_film() -> None:
+    (row,) = csv.DictReader(io.StringIO(to_csv([FILM])))
+    (line,) = map(json.loads, to_json_lines([FILM]).splitlines())
+    assert row["title"] == line["title"] == _HOSTILE
+    assert (row["genres"], line["genres"]) == ("Comedy|<b>", ["Comedy", "<b>"])
+    assert float(row["score"]) == line["score"] == 0.8
+    assert row["positive_quote"] == line["quotes"]["positive"]["text"] == _HOSTILE
+    assert row["negative_quote"] == ""
+    assert line["quotes"]["positive"]["start"] == 3

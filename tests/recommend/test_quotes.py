@@ -1,0 +1,83 @@
+"""Sentences are found where they are, and the most telling ones are chosen."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from recommend_corpus import WordScorer
+
+from sentrec.recommend.quotes import ExtremeReviews, choose_quotes, sentences
+from sentrec.recommend.reviews import Review
+
+
+def split(text: str) -> list[str]:
+    return [text[start:end] for start, end in sentences(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("Mr. Smith met J. R. Ewing. Then he left.", ["Mr. Smith met J. R. Ewing.", "Then he left."]),
+        ("First<br /><br />second line", ["First", "second line"]),
+        ("It cost 3.50 euros... and more. 10 out of 10!", ["It cost 3.50 euros... and more.", "10 out of 10!"]),
+        ('"Go!" She went. (Really.) Yes', ['"Go!"', "She went.", "(Really.)", "Yes"]),
+        ("Great! 😍 Loved it.", ["Great!", "😍 Loved it."]),
+        ("   ", []),
+    ],
+)
+def test_sentences_end_where_a_reader_says_so(text: str, expected: list[str]) -> None:
+    assert split(text) == expected
+
+
+@given(st.text(alphabet=st.sampled_from("Ab. !?\n\"'(1é😀<br/>"), max_size=60))
+def test_sentences_are_in_order_apart_and_without_outer_space(text: str) -> None:
+    spans = list(sentences(text))
+    assert all(text[start:end] == text[start:end].strip() != "" for start, end in spans)
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
+
+
+def quotes_of(texts: list[str], counts: list[bool] | None = None) -> dict[str, str | None]:
+    scorer = WordScorer()
+    reviews = [Review("a", number, "m", text, id=f"r{number}") for number, text in enumerate(texts)]
+    with ExtremeReviews() as extremes:
+        wanted = np.array(counts or [True] * len(texts))
+        extremes.offer(reviews, scorer.score(texts).positive, wanted)
+        chosen = choose_quotes(["m"], extremes, scorer)["m"]
+    for quote in chosen.values():
+        if quote:
+            text = texts[int(quote.review[1:])]
+            assert text[quote.start : quote.end] == quote.text
+    return {side: quote.text if quote else None for side, quote in chosen.items()}
+
+
+def test_the_best_and_the_worst_sentence_are_quoted() -> None:
+    texts = [
+        "We went there on a Monday. It was a lovely and superb and moving thing. Then we went home.",
+        "The middle of it is lovely, I think. But oh so dull and awful and tedious at the end.",
+    ]
+    assert quotes_of(texts) == {
+        "positive": "It was a lovely and superb and moving thing.",
+        "negative": "But oh so dull and awful and tedious at the end.",
+    }
+
+
+def test_nothing_is_quoted_where_nothing_is_on_that_side() -> None:
+    assert quotes_of(["It was a lovely and superb thing to see."])["negative"] is None
+    assert quotes_of(["Lovely!"]) == {"positive": None, "negative": None}
+
+
+def test_only_the_most_extreme_reviews_of_a_film_are_kept_and_duplicates_never() -> None:
+    texts = [f"So {'lovely ' * number}this was, number {number} of them all." for number in range(10)]
+    assert quotes_of(texts)["positive"] == texts[9]
+    assert quotes_of(texts, [True] * 9 + [False])["positive"] == texts[8]
+
+
+def test_the_files_are_gone_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with ExtremeReviews():
+        assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,138 @@
+"""Filters, likeness and variety of the list, and the catalogue behind them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sentrec.errors import DataError
+from sentrec.recommend.catalogue import Movie, find_film, fold, parse_years, read_catalogue, read_seen
+from sentrec.recommend.films import Films
+from sentrec.recommend.ranking import RankOptions, rank_films
+
+CATALOGUE = {
+    "a": Movie("Matrix, The", 1999, ("Action", "Sci-Fi")),
+    "b": Movie("Dark City", 1998, ("Sci-Fi",)),
+    "c": Movie("Babe", 1995, ("Children", "Comedy")),
+    "d": Movie("Paddington", 2014, ("Children", "Comedy")),
+    "e": Movie("Alien", 1979, ("Horror", "Sci-Fi")),
+    "f": Movie("Aliens", 1986, ("Action", "Sci-Fi")),
+}
+
+
+def films(**changes: Any) -> Films:
+    """Six films, ever worse; a, b, e, f are written about in one way, c and d in another."""
+    mean = np.array([0.9, 0.85, 0.8, 0.75, 0.7, 0.65])
+    # The last axis tells praise from blame: what varies most has to be left out of likeness.
+    subject = np.array([[1, 0.1, 5], [0.9, 0.1, -5], [0, 1, 4], [0.1, 0.9, -4], [1, 0.2, 3], [0.95, 0, -3]])
+    values: dict[str, Any] = {
+        "keys": tuple("abcdef"),
+        "reviews": np.array([20, 20, 20, 20, 20, 2]),
+        "duplicates": np.zeros(6, dtype=np.int64),
+        "mean": mean,
+        "squares": np.full(6, 0.2),
+        "share_positive": np.ones(6),
+        "rating": np.full(6, np.nan),
+        "embedding": subject.astype(np.float32),
+    }
+    return Films(**values | changes)
+
+
+def keys(**options: Any) -> str:
+    return "".join(film.movie for film in rank_films(films(), RankOptions(**options), CATALOGUE))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "abcde"),
+        ({"min_reviews": 2}, "abcdef"),
+        ({"top": 2}, "ab"),
+        ({"sort": "mean", "min_reviews": 1}, "abcdef"),
+        ({"genres": ("comedy",)}, "cd"),
+        ({"genres": ("horror", "action")}, "ae"),
+        ({"years": (1995, 1999)}, "abc"),
+        ({"exclude": frozenset({"a", "paddington"})}, "bce"),
+    ],
+)
+def test_filters_keep_what_they_say(options: dict[str, Any], expected: str) -> None:
+    assert keys(**options) == expected
+
+
+def test_a_film_without_catalogue_entry_has_no_year_and_no_genre() -> None:
+    assert len(rank_films(films(), RankOptions(), None)) == 5
+    with pytest.raises(DataError, match="no film with enough reviews fulfils every filter"):
+        rank_films(films(), RankOptions(years=(1900, 2100)), None)
+
+
+def test_like_gives_films_written_about_alike_and_not_the_film_itself() -> None:
+    assert set(keys(like="Babe", top=1)) <= set("abde")
+    ranked = rank_films(films(), RankOptions(like="paddington", min_reviews=1), CATALOGUE)
+    similarity = {film.movie: film.similarity for film in ranked}
+    assert "d" not in similarity
+    assert max(similarity, key=lambda key: similarity[key] or -2) == "c"
+    assert [film.score for film in ranked] == sorted((film.score for film in ranked), reverse=True)
+
+
+def test_like_needs_embeddings() -> None:
+    with pytest.raises(DataError, match="hold no review embeddings"):
+        rank_films(films(embedding=np.zeros((6, 0), np.float32)), RankOptions(like="Babe"), CATALOGUE)
+
+
+def test_diverse_brings_another_kind_of_film_forward() -> None:
+    assert keys(top=3) == "abc"
+    diverse = keys(top=3, diverse=True)
+    assert diverse[0] == "a"
+    assert diverse[1] == "c"
+    assert len(set(diverse)) == 3
+
+
+def test_equal_scores_go_by_reviews_and_then_by_key() -> None:
+    same = films(mean=np.full(6, 0.5), squares=np.zeros(6), reviews=np.array([5, 5, 9, 5, 5, 5]))
+    ranked = rank_films(same, RankOptions(sort="mean"), CATALOGUE)
+    assert "".join(film.movie for film in ranked) == "cabdef"
+
+
+@pytest.mark.parametrize(("name", "key"), [("a", "a"), ("the matrix", "a"), ("ALIEN", "e"), ("dark", "b")])
+def test_a_film_is_found_by_key_title_or_a_telling_part_of_it(name: str, key: str) -> None:
+    assert find_film(name, CATALOGUE, tuple("abcdef")) == key
+
+
+def test_an_unknown_film_is_an_error_with_the_nearest_title() -> None:
+    with pytest.raises(DataError, match="called 'Padington'") as caught:
+        find_film("Padington", CATALOGUE, tuple("abcdef"))
+    assert caught.value.hint == "did you mean 'Paddington'?"
+
+
+def test_titles_are_compared_without_case_and_with_their_article_in_front() -> None:
+    assert fold(" Matrix, The ") == fold("The Matrix")
+    assert fold("Avventura, A (1960)") == "a avventura (1960)"
+
+
+def test_a_catalogue_is_read_from_csv(tmp_path: Path) -> None:
+    path = tmp_path / "movies.csv"
+    path.write_text('movie_id,title,year,genres\nx,"Heat",1995,Action|Crime\ny,Noir,,\n')
+    assert read_catalogue(path) == {"x": Movie("Heat", 1995, ("Action", "Crime")), "y": Movie("Noir")}
+    path.write_text("id,name\n1,Heat\n")
+    with pytest.raises(DataError, match="needs the columns movie_id and title"):
+        read_catalogue(path)
+
+
+def test_seen_films_are_the_first_column(tmp_path: Path) -> None:
+    path = tmp_path / "seen.txt"
+    path.write_text('tt1\n\n"Matrix, The",1999\n')
+    assert read_seen(path) == {"tt1", "the matrix"}
+    with pytest.raises(DataError, match="cannot be read"):
+        read_seen(tmp_path / "none.txt")
+
+
+@pytest.mark.parametrize(("text", "years"), [("1994", (1994, 1994)), (" 1990-1999 ", (1990, 1999))])
+def test_years_are_one_or_a_span(text: str, years: tuple[int, int]) -> None:
+    assert parse_years(text) == years
+
+
+@pytest.mark.parametrize("text", ["", "90s", "1999-1990", "1990-"])
+def test_what_is_no_span_of_years_is_an_error(text: str) -> None:
+    with pytest.raises(DataError, match="is no span of years"):
+        parse_years(text)

@@ -1,0 +1,198 @@
+"""From files to a ranking: streamed, resumable, and the same again from the kept scores."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from recommend_corpus import WordScorer, sample_rows, write_reviews
+
+from sentrec.errors import DataError, Interrupted
+from sentrec.recommend import stream
+from sentrec.recommend.export import to_csv, to_json_lines
+from sentrec.recommend.page import to_page
+from sentrec.recommend.ranking import RankOptions
+from sentrec.recommend.recommend import Recommendation, rank_scores, recommend
+from sentrec.recommend.scoring import Scores
+from sentrec.recommend.stream import ScoringOptions, ScoringProgress
+
+
+@pytest.fixture(autouse=True)
+def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stream, "CHUNK", 10)
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    return write_reviews(tmp_path / "reviews.jsonl", sample_rows())
+
+
+def test_films_come_out_in_the_order_of_their_quality_with_quotes(reviews: Path) -> None:
+    seen: list[ScoringProgress] = []
+    result = recommend([reviews], WordScorer(), on_progress=seen.append)
+    assert result.summary() == {"films": 12, "reviews": 84, "duplicates": 0, "rejected": 0, "rejects_file": None}
+    assert [film.rank for film in result.films] == list(range(1, 13))
+    assert {film.movie for film in result.films[:3]} <= {"m8", "m9", "m10", "m11"}
+    best = result.films[0]
+    assert best.low == best.score <= best.expected <= best.high
+    assert best.reviews == 7
+    assert best.mean_rating is not None
+    assert best.mean_rating > 8
+    assert best.quotes["positive"] is not None
+    assert f"film number {best.movie[1:]}" in best.quotes["positive"].text
+    assert [one.reviews for one in seen] == [10, 20, 30, 40, 50, 60, 70, 80, 84]
+    assert seen[-1].share == 1.0
+    assert not list(Path().glob("*.rejects.jsonl"))
+
+
+def test_exact_repetitions_of_a_film_count_once_and_are_reported(reviews: Path) -> None:
+    once = recommend([reviews], WordScorer())
+    rows = sample_rows()
+    again = [row | {"id": f"again {row['id']}"} for row in rows if row["movie"] == "m3"]
+    elsewhere = [rows[0] | {"movie": "m-new"}]
+    write_reviews(reviews, rows + again + again + elsewhere)
+    twice = recommend([reviews], WordScorer(), RankOptions(min_reviews=1))
+    assert twice.duplicates == 14
+    by_key = {film.movie: film for film in twice.films}
+    assert (by_key["m3"].reviews, by_key["m3"].duplicates) == (7, 14)
+    assert by_key["m3"].mean == next(film.mean for film in once.films if film.movie == "m3")
+    assert by_key["m-new"].reviews == 1
+
+
+def test_kept_scores_rank_again_without_a_model(reviews: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.parquet"
+    first = recommend([reviews], WordScorer(), scoring=ScoringOptions(scores=scores))
+    table = pyarrow.parquet.read_table(scores)
+    rows = sample_rows()
+    assert table.column("id").to_pylist() == [row["id"] for row in rows]
+    assert table.column("line").to_pylist() == list(range(1, 85))
+    assert np.allclose(table.column("probability"), WordScorer().score([row["text"] for row in rows]).positive)
+    again = rank_scores(scores)
+    without_quotes = [film.to_dict() | {"quotes": {}} for film in first.films]
+    assert [film.to_dict() for film in again.films] == without_quotes
+    assert again.summary() == first.summary()
+    by_mean = rank_scores(scores, RankOptions(top=3, sort="mean")).films
+    assert [film.score for film in by_mean] == sorted((film.mean for film in first.films), reverse=True)[:3]
+
+
+def test_what_is_no_scores_file_is_refused(reviews: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.parquet"
+    pyarrow.parquet.write_table(pyarrow.table({"movie": ["a"]}), other)
+    for path, message in ((other, "no column 'date'"), (reviews, "cannot be read"), (tmp_path / "x", "not exist")):
+        with pytest.raises(DataError, match=message):
+            rank_scores(path)
+
+
+def test_rows_left_out_are_written_with_line_and_reason(reviews: Path) -> None:
+    with reviews.open("a") as file:
+        file.write('{broken\n{"movie": "A", "text": ""}\n')
+    result = recommend([reviews], WordScorer())
+    assert result.rejected == 2
+    assert result.rejects_file == Path("reviews.jsonl.rejects.jsonl")
+    rejects = [json.loads(line) for line in result.rejects_file.read_text().splitlines()]
+    assert [(one["line"], one["content"]) for one in rejects] == [(85, "{broken"), (86, "{'movie': 'A', 'text': ''}")]
+
+
+def test_a_file_without_any_review_is_an_error_and_says_why(tmp_path: Path) -> None:
+    path = write_reviews(tmp_path / "bad.jsonl", [{"movie": "A", "text": " "}])
+    with pytest.raises(DataError, match="no row is a review") as caught:
+        recommend([path], WordScorer())
+    assert caught.value.hint == "The first row left out: line 1, no text (field 'text')."
+    assert Path("bad.jsonl.rejects.jsonl").is_file()
+
+
+class StoppingScorer(WordScorer):
+    """Is interrupted in its fourth chunk."""
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        if self.scored >= 30:
+            raise KeyboardInterrupt
+        return super().score(texts)
+
+
+def outputs(result: Recommendation, scores: Path) -> tuple[str, str, bytes]:
+    page = to_page(result.films, result.summary())
+    return to_json_lines(result.films) + to_csv(result.films), page, scores.read_bytes()
+
+
+def test_resumed_equals_uninterrupted_and_scores_only_the_rest(reviews: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole.parquet", tmp_path / "parts.parquet"
+    expected = outputs(recommend([reviews], WordScorer(), scoring=ScoringOptions(scores=whole)), whole)
+    with pytest.raises(Interrupted, match="30 reviews are scored"):
+        recommend([reviews], StoppingScorer(), scoring=ScoringOptions(scores=parts))
+    assert not parts.exists()
+    scorer = WordScorer()
+    resumed = recommend([reviews], scorer, scoring=ScoringOptions(scores=parts, resume=True))
+    assert outputs(resumed, parts) == expected
+    quoted = scorer.scored - (84 - 30)
+    fresh = WordScorer()
+    recommend([reviews], fresh)
+    assert fresh.scored == 84 + quoted
+    assert not list((Path(os.environ["SENTREC_HOME"]) / "scoring").glob("*"))
+
+
+def test_parts_of_other_reviews_are_not_used(reviews: Path) -> None:
+    with pytest.raises(Interrupted):
+        recommend([reviews], StoppingScorer())
+    rows = sample_rows()
+    rows[5]["text"] = "It was changed in between and is awful and dull."
+    write_reviews(reviews, rows)
+    resumed = recommend([reviews], WordScorer(), scoring=ScoringOptions(resume=True))
+    assert to_csv(resumed.films) == to_csv(recommend([reviews], WordScorer()).films)
+
+
+def test_a_ranking_that_fails_does_not_cost_the_scores(reviews: Path) -> None:
+    with pytest.raises(DataError, match="no film has 50 reviews; the most reviewed one has 7"):
+        recommend([reviews], WordScorer(), RankOptions(min_reviews=50))
+    scorer = WordScorer()
+    recommend([reviews], scorer, scoring=ScoringOptions(resume=True))
+    assert scorer.scored < 84 + 200
+    fresh = WordScorer()
+    recommend([reviews], fresh)
+    assert fresh.scored - scorer.scored == 84
+
+
+_SLOW = """
+    import sys, time
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[1])
+    from recommend_corpus import WordScorer
+    from sentrec.recommend import stream
+    from sentrec.recommend.recommend import recommend
+    stream.CHUNK = 10
+    class Slow(WordScorer):
+        def score(self, texts):
+            time.sleep(0.3)
+            return super().score(texts)
+    recommend([sys.argv[2]], Slow(), scoring=stream.ScoringOptions(scores=Path(sys.argv[3])))
+"""
+
+
+def test_killed_half_way_and_resumed_gives_the_same_bytes(reviews: Path, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole.parquet", tmp_path / "killed.parquet"
+    expected = outputs(recommend([reviews], WordScorer(), scoring=ScoringOptions(scores=whole)), whole)
+    command = [sys.executable, "-c", textwrap.dedent(_SLOW), str(Path(__file__).parent), str(reviews), str(killed)]
+    process = subprocess.Popen(command)
+    work = Path(os.environ["SENTREC_HOME"]) / "scoring"
+    for _ in range(600):
+        if len(list(work.glob("*/part-*.parquet"))) >= 3:
+            break
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not killed.exists()
+    scorer = WordScorer()
+    resumed = recommend([reviews], scorer, scoring=ScoringOptions(scores=killed, resume=True))
+    assert outputs(resumed, killed) == expected
+    fresh = WordScorer()
+    recommend([reviews], fresh)
+    assert scorer.scored <= fresh.scored - 30

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -10,7 +10,16 @@ from pydantic import BaseModel, ValidationError
 from sentrec.errors import PluginError, RecipeError, did_you_mean
 from sentrec.recipe.library import find_recipe
 from sentrec.recipe.schema import Recipe
-from sentrec.recipe.yaml_numbers import RecipeLoader
+from sentrec.recipe.yaml_values import RecipeDumper, RecipeLoader
+
+_PLAIN_WORDS = {
+    "model_type": "should be a section with keys of its own",
+    "dict_type": "should be a section with keys of its own, e.g. `name: bilstm`",
+    "tuple_type": "should be a list, e.g. [one, two]",
+    "list_type": "should be a list, e.g. [one, two]",
+    "invalid_key": "a key should be text",
+}
+"""What pydantic says in Python's words, in those of a recipe."""
 
 
 def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -27,9 +36,7 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
         RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
     """
     path = find_recipe(name_or_path)
-    tree = _read_with_parents(path, ())
-    for override in overrides:
-        _apply_override(tree, override)
+    tree = _merged(_read_with_parents(path, ()), _read_overrides(overrides))
     tree.setdefault("name", path.stem)
     return recipe_from_dict(tree, str(name_or_path))
 
@@ -62,35 +69,54 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
 
 def to_yaml(recipe: Recipe) -> str:
     """The recipe, fully expanded, as YAML that `load_recipe` reads back to an equal recipe."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+    tree = recipe.model_dump(mode="json")
+    return str(yaml.dump(tree, Dumper=RecipeDumper, sort_keys=False, allow_unicode=True, width=120))
 
 
 def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
     if path.resolve() in children:
-        raise RecipeError(f"{path} extends itself, directly or through others.", "Remove one `extends:`.")
+        hint = f"Remove one `extends:`. A built-in recipe is meant by `extends: {path.stem}`, without .yaml."
+        raise RecipeError(f"{path} extends itself, directly or through others.", hint)
     tree = _read_yaml(path)
     parent = tree.pop("extends", None)
     if parent is None:
         return tree
     if not isinstance(parent, str):
         raise RecipeError(f"{path}: `extends` must be the name or path of one recipe, not {parent!r}.")
+    base = _read_with_parents(_find_parent(path, parent), (*children, path.resolve()))
+    # Two recipes of one name would share a run directory.
+    base.pop("name", None)
+    return _merged(base, tree)
+
+
+def _find_parent(path: Path, parent: str) -> Path:
     beside = path.parent / parent
-    found = beside if beside.is_file() else find_recipe(parent)
-    return _merged(_read_with_parents(found, (*children, path.resolve())), tree)
+    try:
+        return beside if beside.is_file() else find_recipe(parent)
+    except RecipeError as error:
+        raise RecipeError(f"{path} extends a recipe that is not there: {error.message}", error.hint) from error
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=RecipeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is not valid YAML: {error}") from error
+        tree = _parse(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not UTF-8 text: {error}.", "Is it a recipe? Save it as UTF-8.") from error
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
-        raise RecipeError(f"{path} must hold `key: value` lines, not a {type(tree).__name__}.")
+        raise RecipeError(f"{path} must hold `key: value` lines, not only {str(tree)[:40]!r}.")
     return tree
+
+
+def _parse(text: str, source: str) -> Any:
+    try:
+        return yaml.load(text, Loader=RecipeLoader)
+    # A tag such as `!!int` on other text raises a plain ValueError.
+    except (yaml.YAMLError, ValueError) as error:
+        raise RecipeError(f"{source} is not valid YAML: {error}") from error
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -105,23 +131,22 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def _other_encoder(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
     # Another encoder has other options: those of the recipe that it extends mean nothing to it.
-    return key == "encoder" and new.get("name", old.get("name")) != old.get("name")
+    return key == "encoder" and "name" in old and new.get("name", old["name"]) != old["name"]
 
 
-def _apply_override(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not all(key.split(".")):
-        raise RecipeError(f"'{override}' is not an override.", "Write it as key=value, e.g. encoder.hidden=256.")
-    try:
-        value = yaml.load(text, Loader=RecipeLoader)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"the value of '{override}' is not valid YAML: {error}") from error
-    change: Any = value
-    for part in reversed(key.split(".")):
-        change = {part: change}
-    merged = _merged(tree, change)
-    tree.clear()
-    tree.update(merged)
+def _read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """All overrides as one tree, so that their order does not matter to what is merged with it."""
+    changes: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        parts = key.strip().split(".")
+        if not equals or not all(parts):
+            raise RecipeError(f"'{override}' is not an override.", "Write it as key=value, e.g. encoder.hidden=256.")
+        change = _parse(text, f"the value of '{override}'")
+        for part in reversed(parts):
+            change = {part: change}
+        changes = _merged(changes, change)
+    return changes
 
 
 def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
@@ -152,17 +177,25 @@ def _describe(error: ValidationError, schema: type[BaseModel]) -> list[str]:
     """One line a mistake: its path, what is wrong and, for an unknown key, the nearest known one."""
     lines = []
     for item in error.errors(include_url=False):
-        path = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
+        path = ".".join(str(part) for part in item["loc"]) or "recipe"
+        kind = item["type"]
+        if kind == "extra_forbidden":
             known = _fields_at(schema, item["loc"][:-1])
             lines.append(f"{path}: unknown key; {did_you_mean(str(item['loc'][-1]), known)}")
+        elif kind in _PLAIN_WORDS:
+            lines.append(f"{path}: {_PLAIN_WORDS[kind]} (got {item['input']!r})")
         else:
-            lines.append(f"{path or 'recipe'}: {item['msg'].removeprefix('Value error, ')} (got {item['input']!r})")
-    return lines
+            lines.append(f"{path}: {item['msg'].removeprefix('Value error, ')} (got {item['input']!r})")
+    return list(dict.fromkeys(lines))
 
 
 def _fields_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """The names that are known where `location` points to; none where that cannot be told."""
     for part in location:
-        default = schema.model_fields[str(part)].get_default(call_default_factory=True)
-        schema = type(default)
+        field = schema.model_fields.get(str(part))
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        sections = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        if not sections:
+            return []
+        schema = sections[0]
     return list(schema.model_fields)

@@ -1,14 +1,23 @@
 """The schema of a recipe: every field documented, defaulted and checked before any data is read."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+
+def _as_list(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+"""Names of columns; a single one may be given as it is."""
 
 
 class Section(BaseModel):
     """A part of a recipe: frozen, and strict about names it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # A name that consists of digits, such as a run called 2024, is read as a number and is meant as text.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
 
 
 class DataConfig(Section):
@@ -22,12 +31,25 @@ class DataConfig(Section):
     test: float | str | None = Field(
         None, description="Split or file for the final figures, or a share of train; none: the dataset's own, else 0.2."
     )
-    text_columns: tuple[str, ...] | None = Field(None, description="Columns that make up the text; none: as known.")
+    text_columns: ColumnNames | None = Field(
+        None, min_length=1, description="Columns that make up the text; none: as known."
+    )
     label_column: str | None = Field(None, description="Column of the label; none: as known, else `label`.")
-    label_names: tuple[str, ...] | None = Field(None, description="Classes in the order of their numbers.")
+    label_names: tuple[str, ...] | None = Field(
+        None, min_length=2, description="Classes in the order of their numbers."
+    )
     train_rows: int | None = Field(None, ge=2, description="Use only so many training rows, stratified by label.")
-    split_seed: int = Field(1, ge=0, description="Seed of the splits; apart from `seed`, so that all seeds share rows.")
+    split_seed: int = Field(
+        1, ge=0, lt=2**32, description="Seed of the splits; apart from `seed`, so that all seeds share rows."
+    )
     bad_rows: Literal["error", "skip"] = Field("error", description="Rows without text or label: stop, or leave out.")
+
+    @field_validator("label_names")
+    @classmethod
+    def _class_names_differ(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if names is not None and len(set(names)) < len(names):
+            raise ValueError("a class is named twice")
+        return names
 
     @model_validator(mode="after")
     def _shares_leave_rows_to_train_on(self) -> "DataConfig":
@@ -97,7 +119,9 @@ class Recipe(Section):
 
     name: str = Field("unnamed", min_length=1, description="Names the run directory.")
     description: str = Field("", description="One line on what the experiment shows.")
-    seed: int = Field(1, ge=0, description="Seed of the weights, dropout and order; `--seeds N` counts up from it.")
+    seed: int = Field(
+        1, ge=0, lt=2**32, description="Seed of the weights, dropout and order; `--seeds N` counts up from it."
+    )
     data: DataConfig = DataConfig()
     text: TextConfig = TextConfig()
     glove: GloveConfig | None = Field(GloveConfig(), description="Pretrained vectors; null: learn from scratch.")

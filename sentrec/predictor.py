@@ -14,7 +14,8 @@ from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import TextClassifier, build_classifier
 from sentrec.model.inference import predict_logits
 from sentrec.runs import MODEL, TOKENIZER, Run, open_run
-from sentrec.text.encoding import encode_texts
+from sentrec.text.emoji import emoticons_for_unknown_emoji
+from sentrec.text.encoding import EncodedTexts, encode_texts
 from sentrec.training.checkpoint import load_weights, read_tensors
 from sentrec.training.device import best_device
 
@@ -50,6 +51,7 @@ class Predictor:
         self.model = model
         self.tokenizer = tokenizer
         self.label_names = run.label_names
+        self._emoticons = emoticons_for_unknown_emoji(tokenizer)
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Uncalibrated scores of each class, shape ``(len(texts), classes)``.
@@ -57,9 +59,17 @@ class Predictor:
         Raises:
             DataError: If something in `texts` is not a string.
         """
+        return predict_logits(self.model, self.encode(texts))
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        """Token ids of texts as the model reads them; emoji that it does not know as emoticons.
+
+        Raises:
+            DataError: If something in `texts` is not a string.
+        """
         text_config = self.run.recipe.text
-        encoded = encode_texts(_checked(texts), self.tokenizer, text_config.max_tokens, text_config.keep)
-        return predict_logits(self.model, encoded)
+        readable = [text if text.isascii() else text.translate(self._emoticons) for text in _checked(texts)]
+        return encode_texts(readable, self.tokenizer, text_config.max_tokens, text_config.keep)
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of each class, shape ``(len(texts), classes)``, columns as in `label_names`.

@@ -16,7 +16,7 @@ from sentrec.evaluation.calibration import softmax
 from sentrec.model.inference import predict_logits
 from sentrec.predictor import Predictor
 from sentrec.runs import MODEL, TOKENIZER
-from sentrec.text.encoding import EncodedTexts, encode_texts
+from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import SPECIAL_TOKENS
 from sentrec.training.device import has_bfloat16
 
@@ -87,9 +87,7 @@ class ModelScorer:
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Scores every text, in their order; of one beyond 100,000 characters only both ends are read."""
-        text_config = self._predictor.run.recipe.text
-        shortened = [_shortened(text) for text in texts]
-        encoded = encode_texts(shortened, self._predictor.tokenizer, text_config.max_tokens, text_config.keep)
+        encoded = self._predictor.encode([_shortened(text) for text in texts])
         with torch.autocast(self._device_type, torch.bfloat16, enabled=self._bfloat16):
             logits = predict_logits(self._predictor.model, encoded)
         positive = softmax(logits, self._predictor.run.temperature) @ self._weights

@@ -7,7 +7,6 @@ import pty
 import re
 import shlex
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -283,23 +282,3 @@ def test_quiet_gives_no_display() -> None:
 )
 def test_durations_are_said_as_a_person_would(seconds: float, said: str) -> None:
     assert duration(seconds) == said
-
-
-@pytest.mark.slow
-def test_two_processes_train_one_run_together(reviews: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    overrides = [part for change in small_overrides(reviews) for part in ("--set", change)]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--no-python"]
-    arguments = ("train", "--recipe", "quickstart", *overrides, "--out", str(out), "--json")
-    process = start_sentrec(*arguments, launcher=launcher)
-    output, errors = process.communicate(timeout=180)
-    assert process.returncode == 0, errors
-    metrics = json.loads(output)  # one document: only the first process speaks
-    run = open_run(out)
-    assert metrics["test"] == run.metrics["test"]
-    assert metrics["test"]["n"] == 32
-    assert metrics["steps"] == 9  # each step takes a batch for each process
-    assert metrics["test"]["accuracy"] > 0.6
-    environment = json.loads((out / "environment.json").read_text(encoding="utf-8"))
-    assert environment["processes"] == 2
-    assert len(re.findall(r"^epoch \d, step \d: validation accuracy", errors, re.MULTILINE)) == 3

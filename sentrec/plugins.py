@@ -2,10 +2,9 @@
 
 import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import metadata
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -79,7 +78,10 @@ class Registry:
             DataError: If no plugin registered that name; the hint gives the nearest one.
         """
         if name not in self.datasets:
-            raise DataError(f"'{name}' is not a known dataset, nor a file.", did_you_mean(name, self.datasets))
+            from sentrec.data.tables import mirrored_datasets
+
+            known = {*self.datasets, *mirrored_datasets()}
+            raise DataError(f"'{name}' is not a known dataset, nor a file.", did_you_mean(name, known))
         return self.datasets[name]
 
     def add(self, name: str, origin: str, load: Callable[[], Any]) -> None:
@@ -120,6 +122,10 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
         registry.encoders[name] = EncoderEntry(name, encoder, origin)
 
     def register_dataset(spec: "DatasetSpec") -> None:
+        from sentrec.data.registry import DatasetSpec
+
+        if not isinstance(spec, DatasetSpec):
+            raise PluginError(f"a dataset is a sentrec.DatasetSpec, not {spec!r}.")
         registry.datasets[spec.name] = spec
 
     manager.hook.sentrec_register_encoders(register=register_encoder)
@@ -143,9 +149,3 @@ def registry() -> Registry:
 def _builtin_first(point: metadata.EntryPoint) -> tuple[bool, str]:
     # Built-ins register first, so that no third-party plugin can take one of their names.
     return (point.dist is None or point.dist.name != "sentrec", point.name)
-
-
-@functools.cache
-def known_datasets() -> Mapping[str, "DatasetSpec"]:
-    """The datasets by name; read-only."""
-    return MappingProxyType(registry().datasets)

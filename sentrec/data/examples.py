@@ -10,14 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentrec.data.labels import UNLABELLED, ClassNames, ClassNumbers, number_labels
 from sentrec.data.registry import DatasetSpec
 from sentrec.data.tables import looks_like_file, mirror_folder, read_file, read_hub
 from sentrec.errors import DataError, did_you_mean
 from sentrec.recipe.schema import DataConfig
 
 _log = logging.getLogger(__name__)
-
-TextLabels = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class Examples:
     """
 
     texts: list[str]
-    labels: npt.NDArray[np.int64]
-    label_names: TextLabels
+    labels: ClassNumbers
+    label_names: ClassNames
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -49,7 +48,7 @@ def has_split(data: DataConfig, split: str) -> bool:
     folder = mirror_folder(data.dataset)
     if folder is not None:
         return (folder / f"{split}.parquet").is_file()
-    return split in _known_spec(data.dataset).splits
+    return split in _known_spec(data.dataset).split_names
 
 
 def load_examples(data: DataConfig, split: str) -> Examples:
@@ -73,8 +72,9 @@ def load_examples(data: DataConfig, split: str) -> Examples:
     label_column = data.label_column or spec.label_column
     _require_columns(table, (*text_columns, label_column), source)
     texts = _joined_text(table, text_columns, source)
-    names = data.label_names or _names_in_schema(table, label_column) or spec.label_names
-    labels, names = _numbered(table.column(label_column), names, source)
+    names = data.label_names or spec.label_names or _names_in_schema(table, label_column)
+    labels, names = number_labels(table.column(label_column), names, source)
+    _require_labels(labels, source)
     return _without_bad_rows(texts, labels, names, data.bad_rows, source)
 
 
@@ -98,21 +98,21 @@ def _spec_of(name: str) -> DatasetSpec:
 def _read(data: DataConfig, spec: DatasetSpec, split: str, text_columns: Sequence[str]) -> tuple[pa.Table, str]:
     """The table, and what to call it in messages."""
     if looks_like_file(split):
-        return read_file(Path(split), text_columns), split
+        return read_file(Path(split).expanduser(), text_columns), split
     if looks_like_file(data.dataset):
-        return read_file(Path(data.dataset), text_columns), data.dataset
+        return read_file(Path(data.dataset).expanduser(), text_columns), data.dataset
     folder = mirror_folder(data.dataset)
     if folder is not None:
         path = folder / f"{split}.parquet"
         if path.is_file():
             return read_file(path, text_columns), str(path)
-        splits = [file.stem for file in folder.glob("*.parquet")]
-        if data.dataset == spec.name and not spec.hub_id:
+        if not spec.split_names:
+            splits = [file.stem for file in folder.glob("*.parquet")]
             raise DataError(f"{folder} has no split '{split}'.", did_you_mean(split, splits))
     if split in spec.packaged:
         return read_file(spec.packaged[split], text_columns), f"{spec.name}/{split}"
-    if split not in spec.splits:
-        raise DataError(f"dataset '{spec.name}' has no split '{split}'.", did_you_mean(split, spec.splits))
+    if split not in spec.split_names:
+        raise DataError(f"dataset '{spec.name}' has no split '{split}'.", did_you_mean(split, spec.split_names))
     return read_hub(spec, split), f"{spec.name}/{split}"
 
 
@@ -128,26 +128,36 @@ def _existing_text_columns(
 
 def _require_columns(table: pa.Table, columns: Sequence[str], source: str) -> None:
     for column in columns:
-        if column not in table.column_names:
-            raise DataError(
-                f"{source} has no column '{column}'; it has: {', '.join(table.column_names)}.",
-                "Name your columns: --set data.text_columns=[review] --set data.label_column=sentiment",
-            )
+        count = table.column_names.count(column)
+        if count != 1:
+            problem = f"has {count} columns '{column}'" if count else f"has no column '{column}'"
+            raise DataError(f"{source} {problem}; it has: {', '.join(table.column_names)}.", _column_hint(table))
+
+
+def _column_hint(table: pa.Table) -> str:
+    if table.num_columns == 1 and set(";\t|") & set(table.column_names[0]):
+        return "Columns of a .csv file are separated by commas, those of a .tsv file by tabs: save it so."
+    return "Name your columns: --set data.text_columns=[review] --set data.label_column=sentiment"
 
 
 def _joined_text(table: pa.Table, columns: Sequence[str], source: str) -> pa.ChunkedArray:
     parts = []
     for column in columns:
         values = table.column(column)
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
         if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-            raise DataError(f"column '{column}' of {source} holds {values.type} values, not text.")
+            raise DataError(
+                f"column '{column}' of {source} holds {values.type} values, not text.",
+                "Is data.text_columns the right one?",
+            )
         parts.append(values.cast(pa.large_string()))
     if len(parts) == 1:
         return parts[0]
     return pc.binary_join_element_wise(*parts, pa.scalar("\n", pa.large_string()), null_handling="skip")
 
 
-def _names_in_schema(table: pa.Table, label_column: str) -> TextLabels:
+def _names_in_schema(table: pa.Table, label_column: str) -> ClassNames:
     """The class names that the `datasets` library writes into a Parquet file's metadata, if there are any."""
     import json
 
@@ -158,52 +168,32 @@ def _names_in_schema(table: pa.Table, label_column: str) -> TextLabels:
     return tuple(feature.get("names", ())) if isinstance(feature, dict) else ()
 
 
-def _numbered(column: pa.ChunkedArray, names: TextLabels, source: str) -> tuple[npt.NDArray[np.int64], TextLabels]:
-    """Class numbers (-1 where a row has none that is known) and the names they stand for."""
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int64())
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        return _from_numbers(column, names, source)
-    words = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    found = sorted(value for value in pc.unique(words).to_pylist() if value)
-    if not names:
-        names = tuple(found)
-    elif not set(found) & set(names):
+def _require_labels(labels: ClassNumbers, source: str) -> None:
+    if not len(labels):
+        raise DataError(f"{source} has no rows.", "It needs rows with a text and a label.")
+    if (labels == UNLABELLED).all():
         raise DataError(
-            f"no label of {source} is one of {', '.join(names)}; it has: {', '.join(found[:10])}.",
-            "Name the classes in their order: --set data.label_names=[bad,good]",
+            f"no row of {source} has a label: the column is empty, or its labels are kept secret.",
+            "Judge by another split or file, e.g. --set data.test=validation",
         )
-    numbers = pc.fill_null(pc.index_in(words, pa.array(names, pa.string())), -1)
-    return numbers.to_numpy().astype(np.int64), names
-
-
-def _from_numbers(column: pa.ChunkedArray, names: TextLabels, source: str) -> tuple[npt.NDArray[np.int64], TextLabels]:
-    values = pc.fill_null(column.cast(pa.float64()), -1.0).to_numpy()
-    if not np.array_equal(values, np.floor(values)):
-        raise DataError(f"the labels of {source} are fractions, not classes.", "Is data.label_column the right one?")
-    numbers = values.astype(np.int64)
-    known = np.unique(numbers[numbers >= 0])
-    if not names:
-        if len(known) > 1000:
-            raise DataError(f"{source} has {len(known):,} different labels: that is no class column.")
-        return np.where(numbers >= 0, np.searchsorted(known, numbers), -1), tuple(str(number) for number in known)
-    return np.where(numbers < len(names), numbers, -1), names
 
 
 def _without_bad_rows(
-    texts: pa.ChunkedArray, labels: npt.NDArray[np.int64], names: TextLabels, bad_rows: str, source: str
+    texts: pa.ChunkedArray, labels: ClassNumbers, names: ClassNames, bad_rows: str, source: str
 ) -> Examples:
     blank = pc.fill_null(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0), True).to_numpy()
-    for bad, what in ((blank, "have no text"), (labels < 0, f"have no label, or none of: {', '.join(names)}")):
-        if bad.any() and bad_rows == "error" and not bad.all():
-            raise DataError(
-                f"{int(bad.sum()):,} of {len(bad):,} rows of {source} {what} (the first is row {int(bad.argmax()) + 1}).",
-                "Mend them, or leave them out with --set data.bad_rows=skip",
-            )
-    good = ~(blank | (labels < 0))
+    unlabelled = labels == UNLABELLED
+    good = ~(blank | unlabelled)
     if not good.any():
         raise DataError(f"{source} has no row with both a text and a label.", "Is it the right file, and column?")
-    if not good.all():
-        _log.warning("left out %s rows of %s that lack a text or a label", f"{int((~good).sum()):,}", source)
-    kept = texts.filter(pa.array(good)) if not good.all() else texts
-    return Examples(kept.to_pylist(), labels[good], names)
+    for bad, what in ((blank, "have no text"), (unlabelled, f"have no label, or none of: {', '.join(names)}")):
+        if bad.any() and bad_rows == "error":
+            count, first = int(bad.sum()), int(bad.argmax()) + 1
+            raise DataError(
+                f"{count:,} of {len(bad):,} rows of {source} {what} (the first is row {first:,}).",
+                "Mend them, or leave them out with --set data.bad_rows=skip",
+            )
+    if good.all():
+        return Examples(texts.to_pylist(), labels, names)
+    _log.warning("left out %s rows of %s that lack a text or a label", f"{int((~good).sum()):,}", source)
+    return Examples(texts.filter(pa.array(good)).to_pylist(), labels[good], names)

@@ -15,10 +15,11 @@ class DatasetSpec:
     Attributes:
         name: The name that recipes use, e.g. ``imdb``.
         hub_id: Repository of the Hugging Face hub, e.g. ``stanfordnlp/imdb``; None for a dataset that is only local.
-        label_names: Names of the classes in the order of their numbers, e.g. ``("negative", "positive")``.
+        label_names: Names of the classes in the order of their numbers, e.g. ``("negative", "positive")``; empty: as
+            the data say.
         text_columns: Columns that make up the text, joined by a line break where there are several.
-        label_column: Column with the class number.
-        splits: The name each split has at its source, by the names ``train``, ``validation``, ``test``.
+        label_column: Column with the class number or name.
+        splits: The name that each split has on the hub, by the names ``train``, ``validation``, ``test``.
         hub_config: Configuration name on the hub, where the repository has several.
         description: One line for listings.
         packaged: Files that hold splits, for a dataset that comes with a package, by split.
@@ -33,6 +34,11 @@ class DatasetSpec:
     hub_config: str | None = None
     description: str = ""
     packaged: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The splits that can be had from the package or the hub."""
+        return tuple(sorted({*self.packaged, *(self.splits if self.hub_id else ())}))
 
 
 _POLARITY = ("negative", "positive")
@@ -91,8 +97,9 @@ def sentrec_register_datasets(register: RegisterDataset) -> None:
             "stanfordnlp/sst2",
             _POLARITY,
             text_columns=("sentence",),
-            splits=_WITH_VALIDATION,
-            description="film review sentences (Socher et al. 2013); the hub's test labels are hidden",
+            # The labels of the hub's test split are kept secret; as usual, its validation split stands in for it.
+            splits={"train": "train", "test": "validation"},
+            description="film review phrases, 67,349 + 872 (Socher et al. 2013)",
         )
     )
     corpus = Path(str(resources.files("sentrec.quickstart")))

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.data.examples import Examples, has_split, load_examples
+from sentrec.data.tables import looks_like_file
 from sentrec.errors import DataError
 from sentrec.recipe.schema import DataConfig
 
@@ -44,6 +45,7 @@ def load_splits(data: DataConfig) -> Splits:
     Raises:
         DataError: If the data cannot be read, classes differ between splits, or train has one class only.
     """
+    _require_split(data, data.train, "train")
     train = load_examples(data, data.train)
     parts: dict[str, Examples] = {}
     for index, (name, wanted, share) in enumerate(
@@ -51,9 +53,11 @@ def load_splits(data: DataConfig) -> Splits:
     ):
         source = wanted if wanted is not None else (name if has_split(data, name) else share)
         if isinstance(source, str):
+            _require_split(data, source)
             parts[name] = _same_classes(load_examples(data, source), train, name)
         else:
             kept, held_out = stratified_holdout(train, source, seed=data.split_seed + 1000 * index)
+            _require_rows(held_out, train, name)
             train, parts[name] = train.take(kept), train.take(held_out)
     if data.train_rows is not None and data.train_rows < len(train):
         train = train.take(stratified_sample(train.labels, data.train_rows, data.split_seed))
@@ -85,9 +89,11 @@ def stratified_holdout(
     for label in np.unique(group_label):
         members = generator.permutation(np.flatnonzero(group_label == label))
         target = max(1.0, share * group_size[members].sum())
-        held_out[members[np.cumsum(group_size[members]) - group_size[members] / 2 <= target]] = len(members) > 1
-    chosen = held_out[group]
-    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+        chosen = np.cumsum(group_size[members]) - group_size[members] / 2 <= target
+        chosen[-1] = False  # a class must not vanish from train
+        held_out[members[chosen]] = True
+    is_out = held_out[group]
+    return np.flatnonzero(~is_out), np.flatnonzero(is_out)
 
 
 def stratified_sample(labels: npt.NDArray[np.int64], rows: int, seed: int) -> npt.NDArray[np.int64]:
@@ -108,6 +114,23 @@ def stratified_sample(labels: npt.NDArray[np.int64], rows: int, seed: int) -> np
         members = generator.permutation(np.flatnonzero(labels == label))
         place[members] = (np.arange(len(members)) + 0.5) / len(members)
     return np.sort(np.argsort(place, kind="stable")[:rows])
+
+
+def _require_split(data: DataConfig, split: str, *whole: str) -> None:
+    """A file is one split; taking all of it for another one as well would judge by the rows that were learned."""
+    if looks_like_file(data.dataset) and not looks_like_file(split) and split not in whole:
+        raise DataError(
+            f"{data.dataset} is one file and has no split '{split}'.",
+            "Name another file, e.g. --set data.test=test.csv, or a share of the rows, e.g. --set data.test=0.2",
+        )
+
+
+def _require_rows(held_out: npt.NDArray[np.int64], train: Examples, name: str) -> None:
+    if not len(held_out):
+        raise DataError(
+            f"{len(train):,} rows are too few to hold out a {name} part.",
+            f"Give more rows, or a file of its own: --set data.{name}=FILE",
+        )
 
 
 def _same_classes(part: Examples, train: Examples, name: str) -> Examples:

@@ -56,8 +56,8 @@ def _located(topic: str, data: DataConfig, split: str) -> Finding:
     spec = spec or registry().dataset(data.dataset)
     if split in spec.packaged:
         return _file(topic, spec.packaged[split])
-    if split not in spec.splits or spec.hub_id is None:
-        known = did_you_mean(split, spec.splits)
+    if split not in spec.split_names:
+        known = did_you_mean(split, spec.split_names)
         return Finding(topic, "missing", f"dataset '{spec.name}' has no split '{split}'.", known)
     mirror = f"without network: set SENTREC_DATA to a folder that holds {spec.name}/{split}.parquet"
     return Finding(topic, "note", f"{spec.hub_id} on the hub, downloaded at the first use", mirror)

@@ -23,7 +23,9 @@ class Section(BaseModel):
 class DataConfig(Section):
     """Which texts to learn from, and which to judge by."""
 
-    dataset: str = Field("imdb", description="A named dataset, a folder of SENTREC_DATA, or a CSV/JSONL/Parquet file.")
+    dataset: str = Field(
+        "imdb", min_length=1, description="A named dataset, a folder of SENTREC_DATA, or a CSV/JSONL/Parquet file."
+    )
     train: str = Field("train", description="Split to train on, or a file.")
     validation: float | str | None = Field(
         None, description="Split or file to select models on, or a share of train; none: the dataset's own, else 0.1."

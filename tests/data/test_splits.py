@@ -1,0 +1,173 @@
+"""Rows are divided by label, equal texts stay together, and nothing is judged by rows that were learned."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentrec.data.examples import Examples
+from sentrec.data.splits import Splits, load_splits, stratified_holdout, stratified_sample
+from sentrec.errors import DataError
+from sentrec.recipe import DataConfig
+
+rows = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=1, max_size=120)
+
+
+def examples_of(pairs: list[tuple[int, int]]) -> Examples:
+    """Texts by number, so that some are equal; equal texts may have different labels."""
+    return Examples([f"t{text}" for text, _ in pairs], np.array([label for _, label in pairs]), ("a", "b", "c", "d"))
+
+
+def corpus(path: Path, size: int = 200, classes: int = 2, offset: int = 0, duplicates: int = 0) -> Path:
+    """A file of `size` rows, of which the last `duplicates` repeat the first."""
+    numbers = [offset + number for number in range(size - duplicates)] + [
+        offset + number for number in range(duplicates)
+    ]
+    labels = [f"class {number % classes}" for number in numbers]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pa.parquet.write_table(pa.table({"text": [f"text {number}" for number in numbers], "label": labels}), path)
+    return path
+
+
+def split(dataset: str | Path, **data: Any) -> Splits:
+    return load_splits(DataConfig(dataset=str(dataset), **data))
+
+
+@given(rows, st.floats(0.01, 0.99), st.integers(0, 5))
+def test_a_holdout_divides_all_rows_and_keeps_equal_texts_together(pairs: Any, share: float, seed: int) -> None:
+    examples = examples_of(pairs)
+    kept, held_out = stratified_holdout(examples, share, seed)
+    assert sorted([*kept, *held_out]) == list(range(len(examples)))
+    assert not set(examples.take(kept).texts) & set(examples.take(held_out).texts)
+    again = stratified_holdout(examples, share, seed)
+    assert (kept.tolist(), held_out.tolist()) == (again[0].tolist(), again[1].tolist())
+    assert len(kept) > 0
+
+
+@given(st.integers(40, 400), st.integers(2, 4), st.floats(0.1, 0.5), st.integers(0, 3))
+def test_a_holdout_gives_every_class_its_share(size: int, classes: int, share: float, seed: int) -> None:
+    examples = examples_of([(number, number % classes) for number in range(size)])
+    _, held_out = stratified_holdout(examples, share, seed)
+    for label in range(classes):
+        of_class = (examples.labels == label).sum()
+        assert abs((examples.labels[held_out] == label).sum() - share * of_class) <= 1
+
+
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=4), st.floats(0.01, 0.99), st.integers(0, 3))
+def test_no_class_vanishes_from_train(sizes: list[int], share: float, seed: int) -> None:
+    labels = [label for label, size in enumerate(sizes) for _ in range(size)]
+    examples = examples_of(list(enumerate(labels)))
+    kept, _ = stratified_holdout(examples, share, seed)
+    assert set(examples.labels[kept]) == set(labels)
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=200), st.data(), st.integers(0, 5))
+def test_a_smaller_sample_is_part_of_a_larger_one(labels: list[int], data: st.DataObject, seed: int) -> None:
+    small = data.draw(st.integers(1, len(labels)))
+    large = data.draw(st.integers(small, len(labels)))
+    array = np.array(labels)
+    inner, outer = stratified_sample(array, small, seed), stratified_sample(array, large, seed)
+    assert (len(inner), len(outer)) == (small, large)
+    assert set(inner.tolist()) <= set(outer.tolist())
+    for label in set(labels):
+        assert abs((array[outer] == label).sum() - large * (array == label).mean()) <= len(set(labels))
+
+
+def test_a_file_is_divided_into_three(tmp_path: Path) -> None:
+    splits = split(corpus(tmp_path / "x.parquet"))
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (144, 16, 40)
+    texts = [set(part.texts) for part in (splits.train, splits.validation, splits.test)]
+    assert len(set.union(*texts)) == 200, "the parts share no text"
+    assert np.bincount(splits.test.labels).tolist() == [20, 20]
+
+
+def test_shares_are_those_of_the_recipe(tmp_path: Path) -> None:
+    splits = split(corpus(tmp_path / "x.parquet"), test=0.5, validation=0.2)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (80, 20, 100)
+
+
+def test_the_split_seed_alone_decides(tmp_path: Path) -> None:
+    path = corpus(tmp_path / "x.parquet")
+    first, same, other = split(path), split(path), split(path, split_seed=2)
+    assert (first.test.texts, first.validation.texts) == (same.test.texts, same.validation.texts)
+    assert first.test.texts != other.test.texts
+
+
+def test_fewer_training_rows_change_neither_validation_nor_test(tmp_path: Path) -> None:
+    path = corpus(tmp_path / "x.parquet")
+    whole, fifty, twenty = split(path), split(path, train_rows=50), split(path, train_rows=20)
+    assert (len(fifty.train), len(twenty.train)) == (50, 20)
+    assert set(twenty.train.texts) < set(fifty.train.texts) < set(whole.train.texts)
+    assert np.bincount(twenty.train.labels).tolist() == [10, 10]
+    for fewer in (fifty, twenty):
+        assert fewer.validation.texts == whole.validation.texts
+        assert fewer.test.texts == whole.test.texts
+    assert len(split(path, train_rows=10_000).train) == len(whole.train)
+
+
+def test_duplicates_are_counted_and_stay_on_one_side(tmp_path: Path) -> None:
+    splits = split(corpus(tmp_path / "x.parquet", duplicates=60))
+    assert splits.overlap == 0
+    assert not set(splits.train.texts) & set(splits.validation.texts)
+    assert splits.duplicates == len(splits.train) - len(set(splits.train.texts)) > 0
+
+
+def test_a_test_file_that_repeats_training_rows_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    train = corpus(tmp_path / "train.parquet")
+    test = corpus(tmp_path / "test.parquet", size=50, offset=190)
+    splits = split(train, test=str(test))
+    assert splits.overlap == 10, "in train or in what validation took of it"
+    assert "10 of 50 test texts also occur in train" in caplog.text
+
+
+def test_splits_that_the_dataset_has_are_not_held_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTREC_DATA", str(tmp_path))
+    corpus(tmp_path / "cinema" / "train.parquet")
+    corpus(tmp_path / "cinema" / "validation.parquet", size=30, offset=1000)
+    splits = split("cinema")
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (160, 30, 40)
+    assert len(split("cinema", validation=0.25).validation) == 40
+    assert split("cinema", test="validation", validation=0.1).test.texts == splits.validation.texts
+
+
+@pytest.mark.parametrize(
+    "data", [{"test": "test"}, {"validation": "validation"}, {"train": "trian"}, {"test": "train"}]
+)
+def test_a_file_is_never_its_own_test(tmp_path: Path, data: dict[str, str]) -> None:
+    path = corpus(tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="is one file and has no split") as caught:
+        split(path, **data)
+    assert "data.test=0.2" in str(caught.value.hint)
+
+
+def test_classes_are_matched_by_name_between_files(tmp_path: Path) -> None:
+    train = corpus(tmp_path / "train.parquet", classes=3)
+    only = tmp_path / "only.parquet"
+    pa.parquet.write_table(pa.table({"text": ["x", "y"], "label": ["class 2", "class 1"]}), only)
+    splits = split(train, test=str(only))
+    assert splits.test.label_names == splits.train.label_names
+    assert splits.test.labels.tolist() == [2, 1]
+    pa.parquet.write_table(pa.table({"text": ["x", "y"], "label": ["class 2", "class 7"]}), only)
+    with pytest.raises(DataError, match="the test split has labels that train lacks: class 7") as caught:
+        split(train, test=str(only))
+    assert "data.label_names" in str(caught.value.hint)
+
+
+def test_one_class_only_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="all 144 training rows have the same label, 'class 0'") as caught:
+        split(corpus(tmp_path / "x.parquet", classes=1))
+    assert "two classes" in str(caught.value.hint)
+
+
+def test_too_few_rows_to_hold_any_out_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="2 rows are too few to hold out a test part") as caught:
+        split(corpus(tmp_path / "x.parquet", size=2))
+    assert "data.test=FILE" in str(caught.value.hint)
+    with pytest.raises(DataError, match="too few to hold out a validation part"):
+        split(corpus(tmp_path / "x.parquet", size=4))

@@ -60,7 +60,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def atomic_directory(path: Path) -> Iterator[Path]:
     """Gives a temporary folder beside `path` that takes its place when the block ends well, else is removed.
 
-    An older folder of the same name is replaced.
+    An older folder of the same name is replaced; it is removed only after the new one stands in its place.
 
     Raises:
         SentrecError: If the disk is full or may not be written.
@@ -68,14 +68,16 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        older = temporary.with_suffix(".old")
         try:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
             if path.exists():
-                shutil.rmtree(path)
+                path.replace(older)
             temporary.replace(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(older, ignore_errors=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,7 +1,9 @@
 """How positive a text is, and what it is about: a model's view of a chunk of reviews."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -50,6 +52,19 @@ class Scorer(Protocol):
     def score(self, texts: Sequence[str]) -> Scores:
         """Scores every text, in their order."""
 
+    def workers(self) -> AbstractContextManager[tuple[ThreadPoolExecutor, int]]:
+        """Gives a pool in which `score` may be called side by side, and how many can work at once."""
+
+
+class OneWorker:
+    """A scorer that is best left alone while it scores."""
+
+    @contextmanager
+    def workers(self) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+        """Gives a pool of one worker, which leaves reading to the thread beside it."""
+        with ThreadPoolExecutor(1) as pool:
+            yield pool, 1
+
 
 class ModelScorer:
     """Scores with a trained model.
@@ -93,6 +108,24 @@ class ModelScorer:
         positive = softmax(logits, self._predictor.run.temperature) @ self._weights
         return Scores(positive, self._embed(encoded))
 
+    @contextmanager
+    def workers(self) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+        """Gives a pool of one-threaded workers, as many as torch has threads on a CPU; one on any other device.
+
+        Threads that share one recurrent network wait for one another at every token; threads with texts of their own
+        never do.
+        """
+        threads = torch.get_num_threads()
+        if self._device_type != "cpu":
+            with ThreadPoolExecutor(1) as pool:
+                yield pool, 1
+            return
+        try:
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                yield pool, threads
+        finally:
+            torch.set_num_threads(threads)
+
     def _embed(self, encoded: EncodedTexts) -> npt.NDArray[np.float16]:
         """Mean word vectors, rare words counting more (smooth inverse frequency, Arora et al. 2017)."""
         token_ids = torch.from_numpy(encoded.token_ids.astype(np.int64))
@@ -103,7 +136,7 @@ class ModelScorer:
         return (sums.numpy() / encoded.lengths()[:, None]).astype(np.float16)
 
 
-class BaselineScorer:
+class BaselineScorer(OneWorker):
     """Scores with a linear n-gram model, to compare with.
 
     Args:

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -131,14 +133,13 @@ def score_films(
         rejects = stack.enter_context(_RejectsFile(scoring.rejects or _default_rejects(sources)))
         scores = stack.enter_context(_ScoresFile(scoring.scores))
         stack.enter_context(_interruptible(progress, sources))
-        for number, reviews in enumerate(read_chunks(sources, scoring.names, CHUNK, rejects.add)):
-            found = store.find(number, reviews) if store else None
-            table = found if found is not None else _score(number, reviews, scorer, store)
-            counts = sums.add(table)
-            scores.write(table)
+        chunks = read_chunks(sources, scoring.names, CHUNK, rejects.add)
+        for chunk in _scored_in_order(chunks, scorer, store):
+            counts = sums.add(chunk.table)
+            scores.write(chunk.table)
             if extremes is not None:
-                extremes.offer(reviews, table.column("probability").to_numpy(), counts)
-            progress.add(len(reviews), found is not None, rejects.count)
+                extremes.offer(chunk.reviews, chunk.table.column("probability").to_numpy(), counts)
+            progress.add(len(chunk.reviews), chunk.is_reused, rejects.count)
         if not progress.reviews:
             names = ", ".join(source.name for source in sources)
             reason = f"The first row left out: {rejects.first}." if rejects.first else None
@@ -146,11 +147,38 @@ def score_films(
     return ScoredFilms(sums.result(), progress.reviews, rejects.count, rejects.path if rejects.count else None)
 
 
-def _score(number: int, reviews: Sequence[Review], scorer: Scorer, store: PartStore | None) -> pa.Table:
+@dataclass(frozen=True)
+class _ScoredChunk:
+    reviews: Sequence[Review]
+    table: pa.Table
+    is_reused: bool
+
+
+def _scored_in_order(chunks: Iterator[list[Review]], scorer: Scorer, store: PartStore | None) -> Iterator[_ScoredChunk]:
+    """Scores some chunks side by side while others are read, and gives them in the order of the input."""
+    with scorer.workers() as (pool, workers):
+        waiting: deque[Future[_ScoredChunk]] = deque()
+        try:
+            for number, reviews in enumerate(chunks):
+                waiting.append(pool.submit(_scored, number, reviews, scorer, store))
+                # One more than are at work, so that none waits for the reader; no more, since memory must not grow.
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _scored(number: int, reviews: Sequence[Review], scorer: Scorer, store: PartStore | None) -> _ScoredChunk:
+    found = store.find(number, reviews) if store else None
+    if found is not None:
+        return _ScoredChunk(reviews, found, is_reused=True)
     scores = scorer.score([review.text for review in reviews])
     if not np.isfinite(scores.positive).all():
         raise DataError("the model gave a probability that is no number.", "Its weights are broken: train it again.")
-    return store.write(number, reviews, scores) if store else scored_table(reviews, scores)
+    table = store.write(number, reviews, scores) if store else scored_table(reviews, scores)
+    return _ScoredChunk(reviews, table, is_reused=False)
 
 
 def _work_folder(sources: Sequence[Source], scorer: Scorer, names: FieldNames) -> Path:

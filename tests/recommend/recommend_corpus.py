@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from sentrec.recommend.scoring import Scores
+from sentrec.recommend.scoring import OneWorker, Scores
 
 GOOD, BAD = ("lovely", "superb", "moving"), ("dull", "awful", "tedious")
 
 
-class WordScorer:
+class WordScorer(OneWorker):
     """Positive is the share of good words among the good and bad ones; about what a text is, tells its length."""
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -58,7 +59,7 @@ def encode_texts(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, ke
     rows = [cut(ids) or [UNKNOWN_ID] for ids in _token_ids(texts, tokenizer)]
     offsets = np.zeros(len(rows) + 1, dtype=np.int64)
     np.cumsum([len(row) for row in rows], out=offsets[1:])
-    flat = np.fromiter((number for row in rows for number in row), dtype=np.int32, count=int(offsets[-1]))
+    flat = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(offsets[-1]))
     return EncodedTexts(flat, offsets)
 
 

@@ -23,7 +23,7 @@ def cache_home() -> Path:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turns the file system's refusals (full disk, no permission) into a `SentrecError` that names `path`."""
+    """Turns the file system's refusals (full disk, no permission, bad name) into a `SentrecError` that names `path`."""
     try:
         yield
     except OSError as error:
@@ -33,6 +33,8 @@ def disk_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise SentrecError(f"No permission to write {path}.", "Choose another folder.") from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG):
+            raise SentrecError(f"Cannot write {path}: {error.strerror}.", "Choose another name.") from error
         raise
 
 
@@ -63,9 +65,11 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     An older folder of the same name is replaced; it is removed only after the new one stands in its place.
 
     Raises:
-        SentrecError: If the disk is full or may not be written.
+        SentrecError: If the disk is full or may not be written, or a file of that name is there.
     """
     with disk_errors(path):
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
         older = temporary.with_suffix(".old")

@@ -182,11 +182,12 @@ def _describe(error: ValidationError, schema: type[BaseModel]) -> list[str]:
         if kind == "extra_forbidden":
             known = _fields_at(schema, item["loc"][:-1])
             lines.append(f"{path}: unknown key; {did_you_mean(str(item['loc'][-1]), known)}")
-        elif kind in _PLAIN_WORDS:
-            lines.append(f"{path}: {_PLAIN_WORDS[kind]} (got {item['input']!r})")
         else:
-            lines.append(f"{path}: {item['msg'].removeprefix('Value error, ')} (got {item['input']!r})")
-    return list(dict.fromkeys(lines))
+            what = _PLAIN_WORDS.get(kind) or item["msg"].removeprefix("Value error, ")
+            # A mistake of a whole section is told by its message; the section itself would drown it.
+            given = "" if isinstance(item["input"], Mapping) else f" (got {item['input']!r})"
+            lines.append(f"{path}: {what}{given}")
+    return lines
 
 
 def _fields_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -76,12 +76,21 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
-            if path.exists():
-                path.replace(older)
-            temporary.replace(path)
+            _swap(temporary, path, older)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(older, ignore_errors=True)
+
+
+def _swap(new: Path, path: Path, older: Path) -> None:
+    if path.exists():
+        path.replace(older)
+    try:
+        new.replace(path)
+    except OSError:
+        if older.exists():
+            older.replace(path)
+        raise
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -7,6 +7,8 @@ import pytest
 from small_runs import reviews, shared_home, small_run  # noqa: F401 - fixtures of several rooms
 
 REAL_DATA = os.environ.get("SENTREC_DATA")
+# The hub's library reads this when it is imported, which may be before any test begins.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +16,6 @@ def isolated(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     """Each test has a cache folder of its own and cannot reach the hub."""
     monkeypatch.setenv("SENTREC_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.delenv("SENTREC_DATA", raising=False)
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture

@@ -100,6 +100,23 @@ def test_a_folder_does_not_take_the_place_of_a_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
+def test_a_folder_that_cannot_be_replaced_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x"
+    write_folder(path, "first")
+    replace = Path.replace
+
+    def refuse_the_new(self: Path, target: Path) -> Path:
+        if self.suffix == ".part":
+            raise OSError(errno.EACCES, "refused")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse_the_new)
+    with pytest.raises(SentrecError, match="No permission"):
+        write_folder(path, "second")
+    assert content_of(path) == "first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_json_is_plain_and_knows_no_nan(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"film": "Amélie", "stars": 8.5})
     assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8")) == {"film": "Amélie", "stars": 8.5}

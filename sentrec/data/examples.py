@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentrec.data.labels import UNLABELLED, ClassNames, ClassNumbers, number_labels
-from sentrec.data.registry import DatasetSpec
-from sentrec.data.tables import looks_like_file, mirror_folder, read_file, read_hub
-from sentrec.errors import DataError, did_you_mean
+from sentrec.data.locate import locate_split, spec_of
+from sentrec.data.tables import read_file, read_hub
+from sentrec.errors import DataError
 from sentrec.recipe.schema import DataConfig
 
 _log = logging.getLogger(__name__)
@@ -41,16 +41,6 @@ class Examples:
         return Examples([self.texts[row] for row in rows], self.labels[rows], self.label_names)
 
 
-def has_split(data: DataConfig, split: str) -> bool:
-    """Whether the recipe's dataset offers `split` without holding rows out of train."""
-    if looks_like_file(data.dataset):
-        return False
-    folder = mirror_folder(data.dataset)
-    if folder is not None:
-        return (folder / f"{split}.parquet").is_file()
-    return split in _known_spec(data.dataset).split_names
-
-
 def load_examples(data: DataConfig, split: str) -> Examples:
     """Reads one split of the recipe's dataset, or a file named in its place.
 
@@ -65,9 +55,9 @@ def load_examples(data: DataConfig, split: str) -> Examples:
         DataError: If the data cannot be found or read, a column is missing, rows lack a text or a label (unless
             ``bad_rows: skip``), or no row is left.
     """
-    spec = _spec_of(data.dataset)
+    spec = spec_of(data.dataset)
     text_columns: Sequence[str] = data.text_columns or spec.text_columns
-    table, source = _read(data, spec, split, text_columns)
+    table, source = _read(data, split, text_columns)
     text_columns = _existing_text_columns(table, data, text_columns, source)
     label_column = data.label_column or spec.label_column
     _require_columns(table, (*text_columns, label_column), source)
@@ -78,42 +68,12 @@ def load_examples(data: DataConfig, split: str) -> Examples:
     return _without_bad_rows(texts, labels, names, data.bad_rows, source)
 
 
-def _known_spec(name: str) -> DatasetSpec:
-    from sentrec.plugins import registry
-
-    return registry().dataset(name)
-
-
-def _spec_of(name: str) -> DatasetSpec:
-    from sentrec.plugins import registry
-
-    known = registry().datasets.get(name)
-    if known is not None:
-        return known
-    if looks_like_file(name) or mirror_folder(name) is not None:
-        return DatasetSpec(name, None, ())
-    return _known_spec(name)
-
-
-def _read(data: DataConfig, spec: DatasetSpec, split: str, text_columns: Sequence[str]) -> tuple[pa.Table, str]:
+def _read(data: DataConfig, split: str, text_columns: Sequence[str]) -> tuple[pa.Table, str]:
     """The table, and what to call it in messages."""
-    if looks_like_file(split):
-        return read_file(Path(split).expanduser(), text_columns), split
-    if looks_like_file(data.dataset):
-        return read_file(Path(data.dataset).expanduser(), text_columns), data.dataset
-    folder = mirror_folder(data.dataset)
-    if folder is not None:
-        path = folder / f"{split}.parquet"
-        if path.is_file():
-            return read_file(path, text_columns), str(path)
-        if not spec.split_names:
-            splits = [file.stem for file in folder.glob("*.parquet")]
-            raise DataError(f"{folder} has no split '{split}'.", did_you_mean(split, splits))
-    if split in spec.packaged:
-        return read_file(spec.packaged[split], text_columns), f"{spec.name}/{split}"
-    if split not in spec.split_names:
-        raise DataError(f"dataset '{spec.name}' has no split '{split}'.", did_you_mean(split, spec.split_names))
-    return read_hub(spec, split), f"{spec.name}/{split}"
+    location = locate_split(data, split)
+    if isinstance(location, Path):
+        return read_file(location, text_columns), str(location)
+    return read_hub(location, split), f"{location.name}/{split}"
 
 
 def _existing_text_columns(

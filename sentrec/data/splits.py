@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.data.examples import Examples, has_split, load_examples
+from sentrec.data.examples import Examples, load_examples
+from sentrec.data.locate import has_split
 from sentrec.data.tables import looks_like_file
 from sentrec.errors import DataError
 from sentrec.recipe.schema import DataConfig

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from sentrec.data.examples import has_split
+from sentrec.data.locate import has_split, locate_split
 from sentrec.data.splits import DEFAULT_TEST_SHARE, DEFAULT_VALIDATION_SHARE
-from sentrec.data.tables import looks_like_file, mirror_folder
-from sentrec.errors import DataError, GloveError, did_you_mean
+from sentrec.errors import DataError, GloveError
 from sentrec.findings import Finding
 from sentrec.glove.store import open_vectors
 from sentrec.plugins import registry
@@ -43,24 +42,11 @@ def _split(topic: str, data: DataConfig, wanted: str | float | None, default_sha
 
 
 def _located(topic: str, data: DataConfig, split: str) -> Finding:
-    for name in (split, data.dataset):
-        if looks_like_file(name):
-            return _file(topic, Path(name))
-    folder = mirror_folder(data.dataset)
-    if folder is not None and (folder / f"{split}.parquet").is_file():
-        return Finding(topic, "ok", str(folder / f"{split}.parquet"))
-    spec = registry().datasets.get(data.dataset)
-    if spec is None and folder is not None:
-        known = did_you_mean(split, [file.stem for file in folder.glob("*.parquet")])
-        return Finding(topic, "missing", f"{folder} has no split '{split}'.", known)
-    spec = spec or registry().dataset(data.dataset)
-    if split in spec.packaged:
-        return _file(topic, spec.packaged[split])
-    if split not in spec.split_names:
-        known = did_you_mean(split, spec.split_names)
-        return Finding(topic, "missing", f"dataset '{spec.name}' has no split '{split}'.", known)
-    mirror = f"without network: set SENTREC_DATA to a folder that holds {spec.name}/{split}.parquet"
-    return Finding(topic, "note", f"{spec.hub_id} on the hub, downloaded at the first use", mirror)
+    location = locate_split(data, split)
+    if isinstance(location, Path):
+        return _file(topic, location)
+    mirror = f"without network: set SENTREC_DATA to a folder that holds {location.name}/{split}.parquet"
+    return Finding(topic, "note", f"{location.hub_id} on the hub, downloaded at the first use", mirror)
 
 
 def _file(topic: str, path: Path) -> Finding:

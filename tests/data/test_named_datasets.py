@@ -14,7 +14,7 @@ import pytest
 from small_files import load, put, refusal
 
 from sentrec import hookimpl, plugins
-from sentrec.data.examples import has_split
+from sentrec.data.locate import has_split
 from sentrec.data.registry import DatasetSpec
 from sentrec.recipe import DataConfig
 

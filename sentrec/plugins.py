@@ -14,7 +14,7 @@ from sentrec.errors import DataError, PluginError, SentrecError, did_you_mean
 
 if TYPE_CHECKING:
     from sentrec.data.registry import DatasetSpec
-    from sentrec.model.encoder import Encoder
+    from sentrec.model.encoder import Encoder, EncoderConfig
 
 ENTRY_POINT_GROUP = "sentrec"
 _log = logging.getLogger(__name__)
@@ -47,6 +47,46 @@ class EncoderEntry:
     def summary(self) -> str:
         """The first line of the encoder's docstring."""
         return (self.encoder.__doc__ or "").strip().partition("\n")[0]
+
+    def build(self, options: "EncoderConfig", input_size: int) -> "Encoder":
+        """Makes the encoder and tries it on a tiny batch, so that a fault of its author is named as one, and early.
+
+        Args:
+            options: An instance of the encoder's own ``Config``.
+            input_size: Width of the embedded tokens.
+
+        Returns:
+            The encoder in training mode; torch's random numbers are as if it had only been made.
+
+        Raises:
+            PluginError: If it cannot be made, fails on a batch, or breaks its promise of a shape.
+        """
+        try:
+            encoder = self.encoder(options, input_size)
+            shape, promised = _features_of_a_tiny_batch(encoder, input_size), (2, encoder.output_size)
+        # An encoder is foreign code and may raise anything.
+        except Exception as error:
+            raise self._fault(f"fails: {type(error).__name__}: {error}") from error
+        if shape != promised:
+            raise self._fault(f"gives features of shape {shape} for 2 texts, but its output_size promises {promised}")
+        return encoder
+
+    def _fault(self, what: str) -> PluginError:
+        hint = (
+            f"`sentrec encoders {self.name}` shows its options. If they are right, tell those who made {self.origin}."
+        )
+        return PluginError(f"encoder '{self.name}' ({self.origin}) {what}.", hint)
+
+
+def _features_of_a_tiny_batch(encoder: "Encoder", input_size: int) -> tuple[int, ...]:
+    import torch
+
+    # Texts of three tokens and of one; neither random numbers nor the state of the encoder may change by it.
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        features = encoder.eval()(torch.zeros(2, 3, input_size), mask)
+    encoder.train()
+    return tuple(features.shape)
 
 
 @dataclass
@@ -119,6 +159,8 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
             raise PluginError(f"encoder '{name}' is not a subclass of sentrec.Encoder.")
         if not (isinstance(encoder.Config, type) and issubclass(encoder.Config, EncoderConfig)):
             raise PluginError(f"the Config of encoder '{name}' is not a subclass of sentrec.EncoderConfig.")
+        if "name" in encoder.Config.model_fields:
+            raise PluginError(f"encoder '{name}' has an option 'name'; in a recipe that is the encoder's own name.")
         registry.encoders[name] = EncoderEntry(name, encoder, origin)
 
     def register_dataset(spec: "DatasetSpec") -> None:

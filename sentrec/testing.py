@@ -72,6 +72,7 @@ class EncoderConformance:
         """`Config` is an `EncoderConfig`, knows every option by default and description, and refuses unknown ones."""
         config = self.encoder.Config
         _require(issubclass(config, EncoderConfig), "Config must be a subclass of sentrec.EncoderConfig.")
+        _require("name" not in config.model_fields, "an option cannot be called 'name': recipes name the encoder so.")
         for name, field in config.model_fields.items():
             _require(not field.is_required(), f"option '{name}' has no default; a recipe may leave any option out.")
             _require(field.description, f"option '{name}' has no description: use Field(default, description=...).")

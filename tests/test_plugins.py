@@ -8,11 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
+from pydantic import Field
 from torch import Tensor
 
-from sentrec import DatasetSpec, Encoder, hookimpl
+from sentrec import DatasetSpec, Encoder, EncoderConfig, hookimpl, load_recipe
 from sentrec.errors import PluginError
-from sentrec.plugins import Registry
+from sentrec.model import classifier
+from sentrec.plugins import EncoderEntry, Registry
 
 
 class Mine(Encoder):
@@ -20,6 +23,16 @@ class Mine(Encoder):
 
     With more to say below.
     """
+
+    def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        return embedded.sum(dim=1)
+
+
+class NamedOptions(Encoder):
+    """An option hides the encoder's own name."""
+
+    class Config(EncoderConfig):
+        name: str = Field("mean", description="Which mean.")
 
     def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
         return embedded.sum(dim=1)
@@ -65,11 +78,20 @@ def test_a_plugin_adds_its_encoder_with_origin_and_summary() -> None:
         (_fails_to_import, "ImportError: No module named 'absent'"),
         (lambda: plugin(("number", 3)), "encoder 'number' is not a subclass of sentrec.Encoder."),
         (lambda: plugin(("fine", Mine), ("text", str)), "encoder 'text' is not a subclass of sentrec.Encoder."),
+        (lambda: plugin(("named", NamedOptions)), "encoder 'named' has an option 'name'"),
         (lambda: plugin(("first", Mine)), "the name 'first' is registered already."),
         (lambda: SimpleNamespace(sentrec_register_encoders=_raising_hook), "RuntimeError: on the way"),
         (lambda: SimpleNamespace(sentrec_register_encodrs=_unknown_hook), "unknown hook 'sentrec_register_encodrs'"),
     ],
-    ids=["import error", "not an encoder", "one of two is none", "name clash", "hook raises", "unknown hook"],
+    ids=[
+        "import error",
+        "not an encoder",
+        "one of two is none",
+        "option name",
+        "name clash",
+        "hook raises",
+        "unknown hook",
+    ],
 )
 def test_a_broken_plugin_is_reported_and_adds_nothing(load: Any, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     registry = Registry()
@@ -82,6 +104,63 @@ def test_a_broken_plugin_is_reported_and_adds_nothing(load: Any, reason: str, ca
     assert (report.name, report.origin) == ("broken", "broken 0.1")
     assert reason in str(report.error)
     assert "plugin 'broken' (broken 0.1) was left out" in caplog.text
+
+
+def _entry(encoder: type[Encoder]) -> EncoderEntry:
+    return EncoderEntry("theirs", encoder, "theirs 0.3")
+
+
+class FailsToBuild(Mine):
+    def __init__(self, config: Any, input_size: int) -> None:
+        super().__init__(config, input_size)
+        raise KeyError("weights")
+
+
+class FailsOnBatch(Mine):
+    output_size = 5
+
+    def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        raise RuntimeError("sizes do not fit")
+
+
+class WrongSize(Mine):
+    output_size = 7
+
+
+@pytest.mark.parametrize(
+    ("encoder", "reason"),
+    [
+        (FailsToBuild, "fails: KeyError: 'weights'"),
+        (FailsOnBatch, "fails: RuntimeError: sizes do not fit"),
+        (Mine, "fails: AttributeError: .*output_size"),
+        (WrongSize, r"gives features of shape \(2, 5\) for 2 texts, but its output_size promises \(2, 7\)"),
+    ],
+)
+def test_an_encoder_that_fails_is_named_with_its_origin(
+    encoder: type[Encoder], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(encoders={"theirs": _entry(encoder)})
+    monkeypatch.setattr(classifier, "registry", lambda: registry)
+    recipe = load_recipe("quickstart").model_copy(update={"encoder": {"name": "theirs"}})
+    with pytest.raises(PluginError, match=rf"encoder 'theirs' \(theirs 0.3\) {reason}") as caught:
+        classifier.build_classifier(recipe, vocabulary_size=10, classes=2, embedding_dim=5)
+    assert "theirs 0.3" in str(caught.value.hint)
+
+
+class Drawing(Mine):
+    output_size = 5
+
+    def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        assert not self.training
+        return embedded.sum(dim=1) + torch.rand(1)
+
+
+def test_trying_an_encoder_leaves_random_numbers_and_training_mode_as_they_were() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    assert _entry(Drawing).build(EncoderConfig(), 5).training
+    assert torch.equal(torch.rand(1), expected)
 
 
 def test_a_plugin_adds_datasets() -> None:

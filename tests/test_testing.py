@@ -54,6 +54,13 @@ class WithoutDescription(Sound):
         depth: int = 1
 
 
+class OptionCalledName(Sound):
+    """An option hides the encoder's own name."""
+
+    class Config(Options):
+        name: str = Field("mean", description="Which mean.")
+
+
 class LenientOptions(Sound):
     """Unknown options pass."""
 
@@ -223,6 +230,7 @@ def test_a_sound_encoder_passes(check: str) -> None:
         (nn.Linear, "test_is_an_encoder_with_a_summary", "subclass of sentrec.Encoder"),
         (WithoutDefault, "test_options_are_documented_and_have_defaults", "'depth' has no default"),
         (WithoutDescription, "test_options_are_documented_and_have_defaults", "'depth' has no description"),
+        (OptionCalledName, "test_options_are_documented_and_have_defaults", "cannot be called 'name'"),
         (LenientOptions, "test_options_are_documented_and_have_defaults", "does not know"),
         (WrongSize, "test_features_have_the_promised_shape", r"\(8, 6\); expected .* \(8, 7\)"),
         (NoSize, "test_features_have_the_promised_shape", "set self.output_size"),

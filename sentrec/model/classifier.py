@@ -59,11 +59,14 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
 
     Returns:
         The model, in training mode, on the CPU.
+
+    Raises:
+        PluginError: If the encoder fails.
     """
-    encoder_class = registry().encoder(recipe.encoder_name).encoder
+    entry = registry().encoder(recipe.encoder_name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        encoder = encoder_class(encoder_class.Config.model_validate(recipe.encoder_options), embedding_dim)
+        encoder = entry.build(entry.encoder.Config.model_validate(recipe.encoder_options), embedding_dim)
         model = recipe.model
         embedding = TokenEmbedding(vocabulary_size, embedding_dim, model.word_dropout, model.embedding_dropout)
         return TextClassifier(embedding, encoder, classes, model.output_dropout)

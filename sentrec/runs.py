@@ -8,6 +8,7 @@ import json
 import shlex
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ METRICS = "metrics.json"
 HISTORY = "history.jsonl"
 ENVIRONMENT = "environment.json"
 CHECKPOINTS = "checkpoints"
-_CHECKED = (MODEL, TOKENIZER, LABELS, RECIPE, HISTORY, METRICS)
+EVALUATIONS = "evaluation"
+RECORDED = (MODEL, TOKENIZER, LABELS, RECIPE, HISTORY, METRICS)
+"""The files of a run whose checksums its environment records: all but the environment itself."""
 _SEEDS = "seeds"
 _INCOMPLETE = "The run is incomplete: copy it again from where it was made, or train again."
 
@@ -81,13 +84,28 @@ def open_run(path: str | Path) -> Run:
 
 
 def holds_run(directory: Path) -> bool:
-    """Whether sentrec made this directory: a run or a group of seeds, finished or not."""
-    return (directory / ENVIRONMENT).is_file()
+    """Whether sentrec made this directory: a run or a group of seeds, finished or not.
+
+    Others write an `environment.json` too; sentrec's own names the version of sentrec.
+    """
+    try:
+        return _is_ours(read_environment(directory))
+    except RunError:
+        return False
 
 
 def holds_group(directory: Path) -> bool:
     """Whether sentrec made this directory for a group of seeds."""
     return holds_run(directory) and _SEEDS in read_environment(directory)
+
+
+def group_seeds(directory: Path) -> list[int]:
+    """The seeds that a group was begun with.
+
+    Raises:
+        RunError: If its environment is missing or broken.
+    """
+    return list(read_environment(directory)[_SEEDS])
 
 
 def is_finished(directory: Path) -> bool:
@@ -113,7 +131,8 @@ def write_start(
 
 def write_group_start(directory: Path, recipe: Recipe, seeds: list[int]) -> None:
     """Marks a directory as a group of these seeds, unfinished until `metrics.json` is there."""
-    write_json(directory / ENVIRONMENT, {_SEEDS: seeds})
+    versions = {"sentrec": metadata.version("sentrec")}
+    write_json(directory / ENVIRONMENT, {"versions": versions, _SEEDS: seeds})
     write_text(directory / RECIPE, to_yaml(recipe))
     (directory / METRICS).unlink(missing_ok=True)
 
@@ -121,7 +140,7 @@ def write_group_start(directory: Path, recipe: Recipe, seeds: list[int]) -> None
 def write_end(directory: Path, history: list[dict[str, Any]], metrics: dict[str, Any]) -> None:
     """Writes what is known after the last step; the model must be there. The metrics, which mark the end, come last."""
     write_history(directory, history)
-    checksums = {name: _sha256(directory / name) for name in _CHECKED if name != METRICS}
+    checksums = {name: _sha256(directory / name) for name in RECORDED if name != METRICS}
     with atomic_path(directory / METRICS) as temporary:
         write_json(temporary, metrics)
         checksums[METRICS] = _sha256(temporary)
@@ -139,21 +158,32 @@ def read_environment(directory: Path) -> dict[str, Any]:
     Raises:
         RunError: If it is missing or broken.
     """
-    return _read_object(directory / ENVIRONMENT)
+    environment = _read_object(directory / ENVIRONMENT)
+    seeds = environment.get(_SEEDS, [0])
+    are_seeds = isinstance(seeds, list) and bool(seeds) and all(type(seed) is int for seed in seeds)
+    if not are_seeds or not isinstance(environment.get("data", {}), dict):
+        raise RunError(f"{directory / ENVIRONMENT} was altered: it is not as sentrec writes it.", _INCOMPLETE)
+    return environment
 
 
 def _finished_metrics(directory: Path) -> dict[str, Any]:
-    if not holds_run(directory):
-        raise RunError(
-            f"{directory} is not a run directory: it has no {ENVIRONMENT}.", "Name the folder that `train` wrote."
-        )
+    hint = "Name the folder that `train` wrote."
+    if not (directory / ENVIRONMENT).is_file():
+        raise RunError(f"{directory} is not a run directory: it has no {ENVIRONMENT}.", hint)
     environment = read_environment(directory)
+    if not _is_ours(environment):
+        raise RunError(f"{directory} is not a run directory: its {ENVIRONMENT} is not sentrec's.", hint)
     if not is_finished(directory):
         if "sha256" in environment and not (directory / CHECKPOINTS).is_dir():
             raise RunError(f"{directory} has no {METRICS}.", _INCOMPLETE)
         seeds = len(environment[_SEEDS]) if _SEEDS in environment else None
         raise RunError(f"the run in {directory} is not finished.", f"Go on with: {resume_command(directory, seeds)}")
     return _read_object(directory / METRICS)
+
+
+def _is_ours(environment: dict[str, Any]) -> bool:
+    versions = environment.get("versions")
+    return isinstance(versions, dict) and "sentrec" in versions
 
 
 def _best_member(metrics: dict[str, Any], directory: Path) -> str:
@@ -166,9 +196,9 @@ def _best_member(metrics: dict[str, Any], directory: Path) -> str:
 
 def _verify(directory: Path) -> None:
     recorded = read_environment(directory).get("sha256")
-    if not isinstance(recorded, dict) or set(_CHECKED) - recorded.keys():
+    if not isinstance(recorded, dict) or set(RECORDED) - recorded.keys():
         raise RunError(f"{directory / ENVIRONMENT} was altered: it lacks checksums.", _INCOMPLETE)
-    for name in _CHECKED:
+    for name in RECORDED:
         path = directory / name
         if not path.is_file():
             raise RunError(f"{directory} has no {name}.", _INCOMPLETE)

@@ -10,7 +10,7 @@ from small_runs import small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import RunError
-from sentrec.runs import Run, is_finished, open_run, resume_command
+from sentrec.runs import Run, is_finished, open_run, read_environment, resume_command
 
 FILES = (
     *("recipe.yaml", "model.safetensors", "tokenizer.json", "labels.json", "metrics.json"),
@@ -62,6 +62,16 @@ def test_json_of_another_shape_is_named(copy: Path, name: str, value: object) ->
     (copy / name).write_text(json.dumps(value), encoding="utf-8")
     with pytest.raises(RunError, match=r"metrics\.json|environment\.json"):
         open_run(copy)
+
+
+@pytest.mark.parametrize("change", [{"seeds": 3}, {"seeds": []}, {"seeds": ["1"]}, {"data": ["train"]}])
+def test_an_environment_of_another_shape_is_named(copy: Path, change: dict[str, object]) -> None:
+    path = copy / "environment.json"
+    path.write_text(json.dumps(read_environment(copy) | change), encoding="utf-8")
+    for read in (open_run, read_environment):
+        with pytest.raises(RunError, match=r"environment\.json was altered"):
+            read(copy)
+    assert not is_finished(copy)
 
 
 def test_a_history_that_was_cut_off_after_opening_is_named(copy: Path) -> None:

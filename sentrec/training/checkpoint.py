@@ -14,6 +14,10 @@ from torch import Tensor, nn
 from sentrec.errors import RunError
 from sentrec.files import atomic_path
 
+LAST = "last.safetensors"
+"""Where training stands."""
+BEST = "best.safetensors"
+"""The weights of the best validation so far."""
 _MODEL = "model."
 _OPTIMIZER = "optimizer."
 _STATE = "state"
@@ -54,6 +58,14 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     state: dict[str, Any] = json.loads(metadata[_STATE])
     return state
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Removes the checkpoints in a folder, and the folder if nothing else is in it."""
+    for name in (LAST, BEST):
+        (folder / name).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def save_weights(path: Path, model: nn.Module) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sentrec.evaluation.calibration import fit_temperature, softmax
 from sentrec.evaluation.metrics import classification_metrics
 from sentrec.runs import MODEL, Run, open_run, write_end
-from sentrec.training.checkpoint import load_weights, read_tensors, save_weights
+from sentrec.training.checkpoint import load_weights, read_tensors, remove_checkpoints, save_weights
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 
@@ -37,9 +37,7 @@ def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Pa
         save_weights(directory / MODEL, loop.model)
         metrics["seconds"] = round(time.perf_counter() - started, 2)
         write_end(directory, loop.state.history, metrics)
-        for checkpoint in best.parent.iterdir():
-            checkpoint.unlink()
-        best.parent.rmdir()
+        remove_checkpoints(best.parent)
     loop.accelerator.wait_for_everyone()
     return open_run(directory)
 

@@ -11,13 +11,17 @@ from sentrec.recipe import Recipe, load_recipe
 from sentrec.runs import (
     CHECKPOINTS,
     ENVIRONMENT,
+    EVALUATIONS,
     RECIPE,
+    RECORDED,
+    group_seeds,
     holds_group,
     holds_run,
     is_finished,
     read_environment,
     resume_command,
 )
+from sentrec.training.checkpoint import BEST, LAST, remove_checkpoints
 from sentrec.training.prepare import PreparedData
 
 _LISTED = 8
@@ -44,7 +48,7 @@ def require_free(directory: Path, *, resume: bool, force: bool, group: bool) -> 
         state = "a finished run" if is_finished(directory) else "an unfinished run"
         raise RunError(f"{directory} holds {state}.", "Go on with --resume, replace it with --force, or choose --out.")
     if resume and holds_group(directory) and not group:
-        seeds = len(read_environment(directory)["seeds"])
+        seeds = len(group_seeds(directory))
         raise RunError(
             f"{directory} holds a group of {seeds} seeds.", f"Go on with: {resume_command(directory, seeds)}"
         )
@@ -91,21 +95,39 @@ def require_same_data(directory: Path, data: PreparedData) -> None:
 
 
 def remove_run(directory: Path) -> None:
-    """Empties a run directory; what marks it as sentrec's goes last, so that a killed process can be started again."""
-    if not directory.exists():
-        return
-    for path in sorted(directory.iterdir(), key=lambda path: path.name == ENVIRONMENT):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    """Removes a run or a group of seeds: what sentrec writes and nothing else, so that notes beside it stay.
+
+    What marks the directory as sentrec's goes last, so that a killed process can be started again.
+    """
+    for member in directory.glob("seed-*"):
+        if member.name.removeprefix("seed-").isdecimal() and holds_run(member):
+            _remove_member(member)
+    remove_leftovers(directory)
+    remove_checkpoints(directory / CHECKPOINTS)
+    evaluations = directory / EVALUATIONS
+    if evaluations.is_symlink():
+        evaluations.unlink()
+    elif evaluations.is_dir():
+        shutil.rmtree(evaluations)
+    for name in (*RECORDED, ENVIRONMENT):
+        (directory / name).unlink(missing_ok=True)
 
 
 def remove_leftovers(directory: Path) -> None:
     """Removes the half-written files of a process that was killed."""
-    for folder in (directory, directory / CHECKPOINTS):
-        for path in folder.glob(".*.part"):
-            path.unlink()
+    for name in (*RECORDED, ENVIRONMENT, f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEST}"):
+        path = directory / name
+        for leftover in path.parent.glob(f".{path.name}.*.part"):
+            leftover.unlink()
+
+
+def _remove_member(member: Path) -> None:
+    if member.is_symlink():
+        member.unlink()
+        return
+    remove_run(member)
+    if not any(member.iterdir()):
+        member.rmdir()
 
 
 def _is_blank(directory: Path) -> bool:

@@ -18,7 +18,7 @@ from sentrec.model.classifier import TextClassifier, build_classifier, start_emb
 from sentrec.recipe import Recipe, load_recipe
 from sentrec.runs import CHECKPOINTS, Run, holds_run, is_finished, open_run, resume_command, write_history, write_start
 from sentrec.text.tokenizer import words_of
-from sentrec.training.checkpoint import load_checkpoint, save_checkpoint, save_weights
+from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint, save_weights
 from sentrec.training.device import device_name, make_accelerator
 from sentrec.training.finish import finish_run
 from sentrec.training.interrupt import StopRequest, stop_on_signals
@@ -26,8 +26,6 @@ from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.resume import remove_leftovers, remove_run, require_free, require_same_data, require_same_recipe
 
-LAST = "last.safetensors"
-BEST = "best.safetensors"
 _PACKAGES = ("sentrec", "torch", "numpy", "tokenizers", "accelerate", "safetensors", "pyarrow", "scikit-learn")
 
 OnProgress = Callable[[Progress], None]

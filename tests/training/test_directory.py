@@ -98,10 +98,52 @@ def test_a_file_in_the_place_of_the_directory_stays(reviews: Path, tmp_path: Pat
 
 
 def test_force_replaces_a_run(copy: Path, reviews: Path) -> None:
-    (copy / "roc.png").write_bytes(b"old plot")
+    plot = copy / "evaluation" / "reviews-test" / "roc.png"
+    plot.parent.mkdir(parents=True)
+    plot.write_bytes(b"old plot")
     run = train(small_recipe(reviews, *SHORT), copy, force=True)
     assert run.metrics["steps"] == 2
-    assert not (copy / "roc.png").exists()
+    assert not (copy / "evaluation").exists()
+
+
+@pytest.mark.parametrize("environment", ['{"python": "3.12"}', '{"seeds": 3}', '{"versions": {"torch": "2"}}', "{"])
+@pytest.mark.parametrize("options", [{"force": True}, {"resume": True}], ids=str)
+def test_an_environment_of_another_program_marks_no_run(
+    reviews: Path, tmp_path: Path, environment: str, options: dict[str, bool]
+) -> None:
+    (tmp_path / "environment.json").write_text(environment, encoding="utf-8")
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    before = contents(tmp_path)
+    for attempt in (
+        lambda: train(small_recipe(reviews), tmp_path, **options),
+        lambda: train_seeds(small_recipe(reviews), tmp_path, seeds=2, **options),
+    ):
+        with pytest.raises(RunError, match="is no run directory"):
+            attempt()
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("options", [{"force": True}, {"resume": True}], ids=str)
+def test_notes_beside_a_run_stay_when_it_starts_over(unfinished: Path, reviews: Path, options: dict[str, bool]) -> None:
+    notes = ("notes.txt", "plots/mine.png", "checkpoints/kept.safetensors", "seed-1/metrics.json", ".mine.part")
+    (unfinished / "checkpoints" / "last.safetensors").unlink()
+    for name in notes:
+        (unfinished / name).parent.mkdir(exist_ok=True)
+        (unfinished / name).write_text("years of work", encoding="utf-8")
+    assert train(small_recipe(reviews, "training.checkpoint_seconds=0"), unfinished, **options).metrics["steps"] == 18
+    assert [(unfinished / name).read_text(encoding="utf-8") for name in notes] == ["years of work"] * len(notes)
+
+
+def test_notes_beside_a_group_stay_and_its_members_go(copy: Path, reviews: Path, tmp_path: Path) -> None:
+    group = tmp_path / "group"
+    train_seeds(small_recipe(reviews, *SHORT), group, seeds=2)
+    (group / "seed-1" / "notes.txt").write_text("years of work", encoding="utf-8")
+    (group / "seed-9").symlink_to(copy, target_is_directory=True)
+    train(small_recipe(reviews, *SHORT), group, force=True)
+    assert contents(group / "seed-1") == {"notes.txt": b"years of work"}
+    assert not (group / "seed-2").exists()
+    assert not (group / "seed-9").is_symlink()
+    assert open_run(copy).path == copy
 
 
 def test_force_follows_a_link_to_another_disk(copy: Path, reviews: Path, tmp_path: Path) -> None:
@@ -110,7 +152,7 @@ def test_force_follows_a_link_to_another_disk(copy: Path, reviews: Path, tmp_pat
     (copy / "notes").symlink_to(reviews, target_is_directory=True)
     assert train(small_recipe(reviews, *SHORT), link, force=True).metrics["steps"] == 2
     assert link.is_symlink()
-    assert not (copy / "notes").exists()
+    assert (copy / "notes").is_symlink()
     assert (reviews / "train.csv").is_file()
 
 

@@ -7,15 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.data.examples import Examples, load_examples
-from sentrec.data.locate import has_split
-from sentrec.data.tables import looks_like_file
+from sentrec.data.locate import require_different_rows, source_of
 from sentrec.errors import DataError
 from sentrec.recipe.schema import DataConfig
 
 _log = logging.getLogger(__name__)
-
-DEFAULT_VALIDATION_SHARE = 0.1
-DEFAULT_TEST_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,8 @@ class Splits:
         validation: Rows to select the epoch and the temperature on.
         test: Rows for the final figures only.
         duplicates: Training rows whose exact text occurs in train more than once.
-        overlap: Test rows whose exact text also occurs in train or validation.
+        overlap: Test rows whose exact text also occurs in train.
+        validation_overlap: Validation rows whose exact text also occurs in train.
     """
 
     train: Examples
@@ -35,6 +32,7 @@ class Splits:
     test: Examples
     duplicates: int
     overlap: int
+    validation_overlap: int
 
 
 def load_splits(data: DataConfig) -> Splits:
@@ -44,17 +42,15 @@ def load_splits(data: DataConfig) -> Splits:
     duplicates on one side.
 
     Raises:
-        DataError: If the data cannot be read, classes differ between splits, or train has one class only.
+        DataError: If the data cannot be read, two parts would be the same rows, classes differ between splits, or
+            train has one class only.
     """
-    _require_split(data, data.train, "train")
+    require_different_rows(data)
     train = load_examples(data, data.train)
     parts: dict[str, Examples] = {}
-    for index, (name, wanted, share) in enumerate(
-        (("test", data.test, DEFAULT_TEST_SHARE), ("validation", data.validation, DEFAULT_VALIDATION_SHARE))
-    ):
-        source = wanted if wanted is not None else (name if has_split(data, name) else share)
+    for index, name in enumerate(("test", "validation")):
+        source = source_of(data, name)
         if isinstance(source, str):
-            _require_split(data, source)
             parts[name] = _same_classes(load_examples(data, source), train, name)
         else:
             kept, held_out = stratified_holdout(train, source, seed=data.split_seed + 1000 * index)
@@ -63,10 +59,8 @@ def load_splits(data: DataConfig) -> Splits:
     if data.train_rows is not None and data.train_rows < len(train):
         train = train.take(stratified_sample(train.labels, data.train_rows, data.split_seed))
     _require_two_classes(train)
-    splits = Splits(train, parts["validation"], parts["test"], _duplicates(train), _overlap(parts, train))
-    if splits.overlap:
-        _log.info("%s of %s test texts also occur in train", f"{splits.overlap:,}", f"{len(splits.test):,}")
-    return splits
+    overlap = {name: _overlap(part, train, name) for name, part in parts.items()}
+    return Splits(train, parts["validation"], parts["test"], _duplicates(train), overlap["test"], overlap["validation"])
 
 
 def stratified_holdout(
@@ -117,15 +111,6 @@ def stratified_sample(labels: npt.NDArray[np.int64], rows: int, seed: int) -> np
     return np.sort(np.argsort(place, kind="stable")[:rows])
 
 
-def _require_split(data: DataConfig, split: str, *whole: str) -> None:
-    """A file is one split; taking all of it for another one as well would judge by the rows that were learned."""
-    if looks_like_file(data.dataset) and not looks_like_file(split) and split not in whole:
-        raise DataError(
-            f"{data.dataset} is one file and has no split '{split}'.",
-            "Name another file, e.g. --set data.test=test.csv, or a share of the rows, e.g. --set data.test=0.2",
-        )
-
-
 def _require_rows(held_out: npt.NDArray[np.int64], train: Examples, name: str) -> None:
     if not len(held_out):
         raise DataError(
@@ -160,6 +145,9 @@ def _duplicates(train: Examples) -> int:
     return len(train) - len(set(train.texts))
 
 
-def _overlap(parts: dict[str, Examples], train: Examples) -> int:
-    known = set(train.texts) | set(parts["validation"].texts)
-    return sum(text in known for text in parts["test"].texts)
+def _overlap(part: Examples, train: Examples, name: str) -> int:
+    known = set(train.texts)
+    count = sum(text in known for text in part.texts)
+    if count:
+        _log.info("%s of %s %s texts also occur in train", f"{count:,}", f"{len(part):,}", name)
+    return count

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from sentrec.data.locate import has_split, locate_split
-from sentrec.data.splits import DEFAULT_TEST_SHARE, DEFAULT_VALIDATION_SHARE
+from sentrec.data.locate import locate_split, require_different_rows, source_of
 from sentrec.errors import DataError, GloveError
 from sentrec.findings import Finding
 from sentrec.glove.store import open_vectors
@@ -22,23 +21,31 @@ def check_recipe(recipe: Recipe) -> list[Finding]:
     """
     encoder = registry().encoder(recipe.encoder_name)
     return [
-        _split("train", recipe.data, recipe.data.train, None),
-        _split("validation", recipe.data, recipe.data.validation, DEFAULT_VALIDATION_SHARE),
-        _split("test", recipe.data, recipe.data.test, DEFAULT_TEST_SHARE),
+        *_splits(recipe.data),
         _glove(recipe.glove, recipe.model.embedding_dim),
         Finding("encoder", "ok", f"{encoder.name} ({encoder.origin}): {encoder.summary}"),
     ]
 
 
-def _split(topic: str, data: DataConfig, wanted: str | float | None, default_share: float | None) -> Finding:
+def _splits(data: DataConfig) -> list[Finding]:
+    found = [_split(part, data) for part in ("train", "validation", "test")]
+    if any(finding.state == "missing" for finding in found):
+        return found
     try:
-        if wanted is None:
-            wanted = topic if has_split(data, topic) else default_share
-        if isinstance(wanted, str):
-            return _located(topic, data, wanted)
+        require_different_rows(data)
+    except DataError as error:
+        found.append(Finding("splits", "missing", error.message, error.hint))
+    return found
+
+
+def _split(topic: str, data: DataConfig) -> Finding:
+    try:
+        source = source_of(data, topic)
+        if isinstance(source, str):
+            return _located(topic, data, source)
     except DataError as error:
         return Finding(topic, "missing", error.message, error.hint)
-    return Finding(topic, "ok", f"{wanted:.0%} of train, held out by label")
+    return Finding(topic, "ok", f"{source:.0%} of train, held out by label")
 
 
 def _located(topic: str, data: DataConfig, split: str) -> Finding:

@@ -16,6 +16,7 @@ from small_files import load, put, refusal
 from sentrec import hookimpl, plugins
 from sentrec.data.locate import has_split
 from sentrec.data.registry import DatasetSpec
+from sentrec.data.splits import load_splits
 from sentrec.recipe import DataConfig
 
 
@@ -31,7 +32,16 @@ def test_a_named_dataset_is_read_from_the_mirror_with_its_names(mirror: Path) ->
     assert (examples.texts, examples.labels.tolist()) == (["a", "b"], [1, 0])
     assert examples.label_names == ("negative", "positive")
     assert has_split(DataConfig(dataset="imdb"), "train")
-    assert not has_split(DataConfig(dataset="imdb"), "test"), "the mirror has none, and so it is held out"
+
+
+def test_a_split_that_the_mirror_lacks_is_read_from_the_hub_and_never_held_out(
+    mirror: Path, hub: list[tuple[Any, ...]]
+) -> None:
+    put(mirror / "sst2" / "train.parquet", sentence=["a", "b", "c", "d"] * 9, label=[1, 0, 1, 0] * 9)
+    assert has_split(DataConfig(dataset="sst2"), "test")
+    splits = load_splits(DataConfig(dataset="sst2", validation=0.5))
+    assert splits.test.texts == ["fine", "dull"]
+    assert hub == [("stanfordnlp/sst2", None, "validation")]
 
 
 def test_a_mirror_that_joined_the_columns_is_read_by_its_text_column(mirror: Path, caplog: Any) -> None:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentrec import plugins
 from sentrec.data.examples import Examples
+from sentrec.data.registry import DatasetSpec
 from sentrec.data.splits import Splits, load_splits, stratified_holdout, stratified_sample
 from sentrec.errors import DataError
 from sentrec.recipe import DataConfig
@@ -122,8 +124,20 @@ def test_a_test_file_that_repeats_training_rows_is_reported(tmp_path: Path, capl
     train = corpus(tmp_path / "train.parquet")
     test = corpus(tmp_path / "test.parquet", size=50, offset=190)
     splits = split(train, test=str(test))
-    assert splits.overlap == 10, "in train or in what validation took of it"
-    assert "10 of 50 test texts also occur in train" in caplog.text
+    in_train = len(set(splits.test.texts) & set(splits.train.texts))
+    assert splits.overlap == in_train > 0, "what validation took of train was not learned"
+    assert f"{in_train} of 50 test texts also occur in train" in caplog.text
+
+
+def test_a_validation_file_that_repeats_training_rows_is_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    train = corpus(tmp_path / "train.parquet")
+    splits = split(train, validation=str(corpus(tmp_path / "validation.parquet", size=50, offset=190)), test=0.2)
+    assert splits.validation_overlap == len(set(splits.validation.texts) & set(splits.train.texts)) > 0
+    assert f"{splits.validation_overlap} of 50 validation texts also occur in train" in caplog.text
+    assert split(train).validation_overlap == 0
 
 
 def test_splits_that_the_dataset_has_are_not_held_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,9 +150,57 @@ def test_splits_that_the_dataset_has_are_not_held_out(tmp_path: Path, monkeypatc
     assert split("cinema", test="validation", validation=0.1).test.texts == splits.validation.texts
 
 
+def test_a_validation_split_that_serves_as_test_is_not_selected_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTREC_DATA", str(tmp_path))
+    corpus(tmp_path / "cinema" / "train.parquet")
+    corpus(tmp_path / "cinema" / "validation.parquet", size=30, offset=1000)
+    splits = split("cinema", test="validation")
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (180, 20, 30)
+    assert not set(splits.validation.texts) & set(splits.test.texts)
+
+
 @pytest.mark.parametrize(
-    "data", [{"test": "test"}, {"validation": "validation"}, {"train": "trian"}, {"test": "train"}]
+    ("data", "parts"),
+    [
+        ({"validation": "test"}, "validation and test"),
+        ({"test": "train"}, "train and test"),
+        ({"validation": "train"}, "train and validation"),
+        ({"train": "test"}, "train and test"),
+        ({"validation": "./cinema/../cinema/test.parquet"}, "validation and test"),
+    ],
 )
+def test_no_two_parts_are_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: dict[str, str], parts: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SENTREC_DATA", str(tmp_path))
+    corpus(tmp_path / "cinema" / "train.parquet")
+    corpus(tmp_path / "cinema" / "test.parquet", size=30, offset=1000)
+    with pytest.raises(DataError, match=f"{parts} would be the same rows") as caught:
+        split("cinema", **data)
+    assert "=0.2" in str(caught.value.hint)
+
+
+def test_two_names_of_one_split_of_the_hub_are_the_same_rows() -> None:
+    spec = DatasetSpec("cinema", "some/cinema", (), splits={"train": "train", "dev": "dev", "test": "dev"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(plugins.registry().datasets, "cinema", spec)
+        with pytest.raises(DataError, match="validation and test would be the same rows"):
+            split("cinema", validation="dev")
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_the_training_file_is_not_judged_by(tmp_path: Path, part: str) -> None:
+    path = corpus(tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=f"train and {part} would be the same rows"):
+        split(path, **{part: str(path)})
+    with pytest.raises(DataError, match=f"train and {part} would be the same rows"):
+        split(path, **{part: "train"})
+
+
+@pytest.mark.parametrize("data", [{"test": "test"}, {"validation": "validation"}, {"train": "trian"}])
 def test_a_file_is_never_its_own_test(tmp_path: Path, data: dict[str, str]) -> None:
     path = corpus(tmp_path / "x.parquet")
     with pytest.raises(DataError, match="is one file and has no split") as caught:

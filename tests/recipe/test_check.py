@@ -73,6 +73,22 @@ def test_an_unknown_dataset_gives_the_nearest_name() -> None:
     assert train.mend == "did you mean 'imdb'?"
 
 
+@pytest.mark.parametrize("split", ["test", "tset"])
+def test_what_training_refuses_of_a_file_is_missing(tmp_path: Path, split: str) -> None:
+    file = tmp_path / "reviews.csv"
+    file.write_text("text,label\nfine,1\n", encoding="utf-8")
+    found = check(data={"dataset": str(file), "test": split}, glove=None)
+    assert found["test"].state == "missing"
+    assert f"has no split '{split}'" in found["test"].detail
+    assert all_usable(check(data={"dataset": str(file)}, glove=None).values())
+
+
+def test_parts_that_would_be_the_same_rows_are_named(tmp_path: Path) -> None:
+    found = check(data={"dataset": "quickstart", "validation": "test"}, glove=None)
+    assert not all_usable(found.values())
+    assert "validation and test would be the same rows" in found["splits"].detail
+
+
 def test_a_split_that_a_known_dataset_lacks_is_missing() -> None:
     found = check(data={"dataset": "rotten_tomatoes", "test": "tets"}, glove=None)["test"]
     assert (found.state, found.mend) == ("missing", "did you mean 'test'?")

@@ -2,8 +2,7 @@
 
 from torch import nn
 
-from sentrec import hookimpl
-from sentrec.hookspecs import RegisterEncoder
+from sentrec import RegisterEncoder, hookimpl
 
 from .recurrent import RecurrentConfig, RecurrentEncoder
 

@@ -7,8 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sentrec import Encoder, EncoderConfig, hookimpl
-from sentrec.hookspecs import RegisterEncoder
+from sentrec import Encoder, EncoderConfig, RegisterEncoder, hookimpl
 
 from .pooling import masked_max
 

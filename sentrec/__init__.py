@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from sentrec.errors import SentrecError
-from sentrec.hookspecs import hookimpl
+from sentrec.hookspecs import RegisterDataset, RegisterEncoder, hookimpl
 
 if TYPE_CHECKING:
     from sentrec.data.registry import DatasetSpec
@@ -29,6 +29,8 @@ __all__ = [
     "DatasetSpec",
     "Encoder",
     "EncoderConfig",
+    "RegisterDataset",
+    "RegisterEncoder",
     "SentrecError",
     "evaluate",
     "hookimpl",
@@ -52,3 +54,7 @@ def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
     raise AttributeError(f"module 'sentrec' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

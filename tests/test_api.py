@@ -45,6 +45,17 @@ def test_every_public_name_is_there_and_no_other() -> None:
         _ = sentrec.trian
 
 
+def test_completion_knows_every_public_name_before_its_first_use() -> None:
+    code = "import sentrec; print(*sorted(set(sentrec.__all__) - set(dir(sentrec))))"
+    answer = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert answer.stdout.strip() == ""
+
+
+def test_the_package_runs_as_the_command() -> None:
+    answer = subprocess.run([sys.executable, "-m", "sentrec", "--version"], capture_output=True, text=True)
+    assert answer.stdout.strip() == f"sentrec {sentrec.__version__}"
+
+
 def test_importing_sentrec_imports_no_torch() -> None:
     script = (
         "import sys, sentrec, sentrec.cli.main; sys.exit(bool({'torch', 'datasets', 'sklearn'} & set(sys.modules)))"

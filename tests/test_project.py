@@ -16,6 +16,7 @@ TOP_LEVEL = {
     *("Makefile", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
 }
 MOST_LINES = 300
+MOST_LINES_OF_A_FUNCTION = 60
 HEAVY = ("torch", "datasets", "sklearn", "pandas", "pyarrow", "matplotlib", "accelerate")
 
 
@@ -77,11 +78,21 @@ def test_no_python_file_is_too_long() -> None:
     assert {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > MOST_LINES} == {}
 
 
+def test_no_function_is_too_long() -> None:
+    long = []
+    for path in project_files("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or 0) - node.lineno + 1
+                long += [f"{path.relative_to(ROOT)}: {node.name}: {lines}"] * (lines > MOST_LINES_OF_A_FUNCTION)
+    assert long == []
+
+
 def test_the_core_imports_neither_cli_nor_plugins_nor_rich() -> None:
     outside = ("sentrec.cli", "sentrec_plugins", "rich", "typer")
     offenders = []
     for path in project_files("sentrec/*.py"):
-        if "cli" in path.relative_to(ROOT).parts:
+        if "cli" in path.relative_to(ROOT).parts or path.name == "__main__.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -89,6 +100,15 @@ def test_the_core_imports_neither_cli_nor_plugins_nor_rich() -> None:
             offenders += [
                 f"{path.name}: {name}" for name in names if f"{name}.".startswith(tuple(f"{o}." for o in outside))
             ]
+    assert offenders == []
+
+
+def test_encoders_are_written_against_the_public_names_only() -> None:
+    offenders = []
+    for path in project_files("plugins/*.py", "examples/*/src/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sentrec."):
+                offenders.append(f"{path.name}: {node.module}")
     assert offenders == []
 
 

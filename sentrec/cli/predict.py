@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def predict(
+    model: Annotated[Path, typer.Option("--model", "-m", metavar="RUN", help="The run directory.")],
     texts: Annotated[
         list[str] | None,
         typer.Argument(
@@ -24,7 +25,6 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[Path, typer.Option("--model", "-m", metavar="RUN", help="The run directory.")] = ...,  # type: ignore[assignment]
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)] = None,
 ) -> None:

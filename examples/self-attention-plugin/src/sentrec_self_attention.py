@@ -1,14 +1,14 @@
 """A self-attention encoder for sentrec (Vaswani et al. 2017, Attention Is All You Need)."""
 
 import math
-from typing import Any, Protocol, Self
+from typing import Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sentrec import Encoder, EncoderConfig, hookimpl
+from sentrec import Encoder, EncoderConfig, RegisterEncoder, hookimpl
 
 
 class SelfAttentionConfig(EncoderConfig):
@@ -97,11 +97,7 @@ def positions(tokens: int, width: int, device: torch.device) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-class _Register(Protocol):
-    def __call__(self, name: str, encoder: Any) -> None: ...
-
-
 @hookimpl
-def sentrec_register_encoders(register: _Register) -> None:
+def sentrec_register_encoders(register: RegisterEncoder) -> None:
     """Registers the encoder under the name that recipes use."""
     register("self-attention", SelfAttention)

@@ -79,6 +79,21 @@ def require_same_recipe(directory: Path, recipe: Recipe) -> None:
         )
 
 
+def require_whole_group(directory: Path, seeds: list[int]) -> None:
+    """Makes sure that no seed that a group was begun with is left out.
+
+    Raises:
+        RunError: If one is.
+    """
+    begun = group_seeds(directory)
+    left_out = [str(seed) for seed in begun if seed not in seeds]
+    if left_out:
+        raise RunError(
+            f"{directory} holds a group of {len(begun)} seeds; this would leave out {', '.join(left_out)}.",
+            f"Go on with: {resume_command(directory, len(begun))}",
+        )
+
+
 def require_same_data(directory: Path, data: PreparedData) -> None:
     """Makes sure that a run was begun with these rows.
 

@@ -5,6 +5,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from accelerate import Accelerator
 
 from sentrec.errors import Interrupted
@@ -12,8 +13,14 @@ from sentrec.files import disk_errors, write_json
 from sentrec.recipe import Recipe, load_recipe
 from sentrec.runs import METRICS, Run, holds_run, is_finished, open_run, resume_command, write_group_start
 from sentrec.training.device import make_accelerator
-from sentrec.training.prepare import prepare
-from sentrec.training.resume import remove_run, require_free, require_same_recipe
+from sentrec.training.prepare import PreparedData, prepare
+from sentrec.training.resume import (
+    remove_run,
+    require_free,
+    require_same_data,
+    require_same_recipe,
+    require_whole_group,
+)
 from sentrec.training.train import OnProgress, fit
 
 _SUMMARIZED = ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier", "ece")
@@ -42,7 +49,7 @@ def train_seeds(
 
     Returns:
         The runs, and the summary that is written to the group's `metrics.json`: mean and sample standard deviation
-        of each test metric.
+        of each test metric, the confusion matrices added up, and as `seed` the first one.
 
     Raises:
         RunError: If the directory is taken, or what it holds does not fit the recipe or the data.
@@ -58,8 +65,11 @@ def train_seeds(
             require_free(directory, resume=resume, force=force, group=True)
             if resume and holds_run(directory):
                 require_same_recipe(directory, recipe)
+                require_whole_group(directory, list(members))
         complete = resume and all(is_finished(member) for member in members.values())
         data = None if complete else prepare(recipe)
+    if resume and data is not None:
+        _require_same_members(members, recipe, data)
     _begin_group(directory, recipe, list(members), accelerator, keep=resume)
     runs = []
     for position, (seed, member) in enumerate(members.items(), start=1):
@@ -80,12 +90,18 @@ def train_seeds(
 
 
 def summarize(runs: list[Run]) -> dict[str, Any]:
-    """Mean and sample standard deviation over runs of each test metric, with what each run reached."""
+    """Mean and sample standard deviation over runs of each test metric, with what each run reached.
+
+    The confusion matrix is the sum of the runs', so that its entries stay counts; `n` is the rows of one test split.
+    """
     values = {key: [run.metrics["test"][key] for run in runs] for key in _SUMMARIZED}
     whole = {key: column for key, column in values.items() if None not in column}
+    confusion = np.sum([run.metrics["test"]["confusion_matrix"] for run in runs], axis=0).tolist()
+    counts = {"confusion_matrix": confusion, "n": runs[0].metrics["test"]["n"]}
     return {
-        "test": {key: statistics.fmean(column) for key, column in whole.items()} | {"n": runs[0].metrics["test"]["n"]},
+        "test": {key: statistics.fmean(column) for key, column in whole.items()} | counts,
         "test_sd": {key: statistics.stdev(column) if len(column) > 1 else None for key, column in whole.items()},
+        "seed": runs[0].metrics["seed"],
         "seconds": round(sum(run.metrics["seconds"] for run in runs), 2),
         "seeds": [run.metrics["seed"] for run in runs],
         "runs": [
@@ -99,6 +115,14 @@ def summarize(runs: list[Run]) -> dict[str, Any]:
             for run in runs
         ],
     }
+
+
+def _require_same_members(members: dict[int, Path], recipe: Recipe, data: PreparedData) -> None:
+    """Makes sure, before any is trained, that the runs that are kept are of this recipe and these rows."""
+    for seed, member in members.items():
+        if holds_run(member):
+            require_same_recipe(member, recipe.model_copy(update={"seed": seed}))
+            require_same_data(member, data)
 
 
 def _begin_group(directory: Path, recipe: Recipe, seeds: list[int], accelerator: Accelerator, keep: bool) -> None:

@@ -8,7 +8,7 @@ import statistics
 from pathlib import Path
 
 import pytest
-from small_runs import small_recipe
+from small_runs import small_recipe, write_corpus
 
 from sentrec.errors import Interrupted, RunError
 from sentrec.runs import Run, open_run
@@ -47,6 +47,12 @@ def test_a_group_holds_a_run_for_each_seed_and_a_summary(group: Path) -> None:
         assert summary["test"][metric] == pytest.approx(sum(values) / 3)
         assert summary["test_sd"][metric] == pytest.approx(statistics.stdev(values))
     assert summary["test_sd"]["log_loss"] > 0
+    assert summary["seed"] == 1
+    matrices = [run.metrics["test"]["confusion_matrix"] for run in runs]
+    assert summary["test"]["confusion_matrix"] == [
+        [sum(matrix[row][column] for matrix in matrices) for column in (0, 1)] for row in (0, 1)
+    ]
+    assert sum(map(sum, summary["test"]["confusion_matrix"])) == 3 * summary["test"]["n"]
     assert summary["seconds"] == pytest.approx(sum(run.metrics["seconds"] for run in runs), abs=0.01)
 
 
@@ -83,6 +89,36 @@ def test_a_group_grows_by_resuming_with_more_seeds(group: Path, reviews: Path, t
     assert summary["seeds"] == [1, 2, 3, 4]
     assert len(runs) == 4
     assert (grown / "seed-3" / "metrics.json").read_bytes() == kept
+
+
+def test_a_group_does_not_shrink_by_resuming_with_fewer_seeds(group: Path, reviews: Path) -> None:
+    before = (group / "metrics.json").read_bytes(), (group / "environment.json").read_bytes()
+    with pytest.raises(RunError, match=r"a group of 3 seeds; this would leave out 2, 3") as caught:
+        train_seeds(small_recipe(reviews, *SHORT), group, seeds=1, resume=True)
+    assert str(caught.value.hint).endswith("--seeds 3 --resume")
+    assert ((group / "metrics.json").read_bytes(), (group / "environment.json").read_bytes()) == before
+
+
+def test_a_group_is_not_gone_on_with_on_other_rows(tmp_path: Path) -> None:
+    corpus, out = write_corpus(tmp_path / "corpus"), tmp_path / "group"
+    train_seeds(small_recipe(corpus, *SHORT), out, seeds=1)
+    before = (out / "metrics.json").read_bytes()
+    path = corpus / "test.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("film", "movie"), encoding="utf-8")
+    with pytest.raises(RunError, match=r"the data changed .*seed-1.*: test"):
+        train_seeds(small_recipe(corpus, *SHORT), out, seeds=2, resume=True)
+    assert (out / "metrics.json").read_bytes() == before
+    assert not (out / "seed-2").exists()
+
+
+def test_a_member_of_another_recipe_is_not_counted_in(
+    group: Path, small_run: Run, reviews: Path, tmp_path: Path
+) -> None:
+    mixed = shutil.copytree(group, tmp_path / "mixed")
+    shutil.rmtree(mixed / "seed-1")
+    shutil.copytree(small_run.path, mixed / "seed-1")
+    with pytest.raises(RunError, match=r"seed-1 was started with another recipe: training.max_steps"):
+        train_seeds(small_recipe(reviews, *SHORT), mixed, seeds=4, resume=True)
 
 
 def test_an_interrupted_group_says_how_to_resume_the_group(reviews: Path, tmp_path: Path) -> None:

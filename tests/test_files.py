@@ -63,6 +63,27 @@ def test_others_may_read_it_as_the_umask_allows(tmp_path: Path, write: Callable[
     assert (tmp_path / "x").stat().st_mode & 0o777 in (0o640, 0o750)
 
 
+def test_others_may_read_what_a_library_wrote_for_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with atomic_path(tmp_path / "x") as temporary:
+            temporary.unlink()
+            os.close(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o644
+
+
+@each_way
+def test_the_umask_of_the_process_is_never_touched(
+    tmp_path: Path, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # While one thread changes the umask, files that another one makes may be written by everybody.
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail("the umask was changed"))
+    write(tmp_path / "x", "first")
+    assert content_of(tmp_path / "x") == "first"
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [

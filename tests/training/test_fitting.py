@@ -208,3 +208,16 @@ def test_trainings_that_follow_one_another_each_get_their_device(reviews: Path, 
         recipe = small_recipe(reviews, f"training.device={device}", "training.max_steps=1")
         assert train(recipe, tmp_path / "run", force=True).metrics["steps"] == 1
     assert make_accelerator("cpu").device.type == "cpu"
+
+
+def test_what_accelerate_was_configured_with_changes_nothing(
+    small_run: Run, reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    assert make_accelerator("cpu").mixed_precision == "no"
+    loop = make_loop(small_recipe(reviews, "training.precision=float32"))
+    assert "forward" not in vars(loop.model)  # where Accelerate hides an autocast
+    run = train(small_recipe(reviews), tmp_path / "run")
+    assert (run.path / "model.safetensors").read_bytes() == (small_run.path / "model.safetensors").read_bytes()
+    assert run.metrics["test"] == small_run.metrics["test"]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from typing import Any
 
 import typer
@@ -43,3 +44,29 @@ def show_log(level: int = logging.INFO) -> None:
     logger.handlers = [WarningHandler()]
     logger.setLevel(level)
     logger.propagate = False
+
+
+class Pace:
+    """Says when the next line of progress is due, where no terminal can show a moving one.
+
+    Args:
+        every: Seconds between two lines.
+        at_once: Whether the first line is due immediately.
+
+    Attributes:
+        seconds: Time from the beginning to the last question.
+    """
+
+    def __init__(self, every: float = 10.0, *, at_once: bool = False) -> None:
+        self.seconds = 0.0
+        self._every = every
+        self._began = time.monotonic()
+        self._next = 0.0 if at_once else every
+
+    def due(self) -> bool:
+        """Whether a line is due now; if so, the next one is due `every` seconds later."""
+        self.seconds = time.monotonic() - self._began
+        if self.seconds < self._next:
+            return False
+        self._next = self.seconds + self._every
+        return True

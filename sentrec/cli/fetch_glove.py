@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +13,8 @@ import typer
 from sentrec.cli import console
 
 if TYPE_CHECKING:
+    from sentrec.glove.lines import Progress
     from sentrec.glove.store import GloveVectors
-
-_PLAIN_SECONDS = 5.0
 
 
 def fetch_glove(
@@ -154,11 +153,8 @@ def _rows() -> list[dict[str, Any]]:
     return rows
 
 
-Progress = Callable[[str, int, int | None], None]
-
-
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Progress | None]:
+def _progress(quiet: bool) -> Iterator["Progress | None"]:
     if quiet:
         yield None
     elif sys.stderr.isatty():
@@ -169,7 +165,7 @@ def _progress(quiet: bool) -> Iterator[Progress | None]:
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def _bar() -> Iterator["Progress"]:
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bars
 
@@ -191,16 +187,12 @@ class _PlainProgress:
 
     def __init__(self) -> None:
         self._stage = ""
-        self._began = self._last = 0.0
         self._first = 0
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
-        now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._began, self._last, self._first = stage, now, now, done
-        if now - self._last < _PLAIN_SECONDS:
-            return
-        self._last = now
-        speed = max(1.0, (done - self._first) / (now - self._began))
-        of_all = f" of {total / 1e6:,.0f} MB, {max(0, total - done) / speed:,.0f} s left" if total else ""
-        console.err.print(f"{stage}: {done / 1e6:,.0f} MB{of_all}, {speed / 1e6:.1f} MB/s", soft_wrap=True)
+            self._stage, self._first, self._pace = stage, done, console.Pace(every=5.0)
+        elif self._pace.due():
+            speed = max(1.0, (done - self._first) / self._pace.seconds)
+            of_all = f" of {total / 1e6:,.0f} MB, {max(0, total - done) / speed:,.0f} s left" if total else ""
+            console.err.print(f"{stage}: {done / 1e6:,.0f} MB{of_all}, {speed / 1e6:.1f} MB/s", soft_wrap=True)

@@ -1,19 +1,16 @@
 """How a training shows where it stands: a live line on a terminal, plain lines elsewhere."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from sentrec.cli.console import err
+from sentrec.cli.console import Pace, err
 
 if TYPE_CHECKING:
     from sentrec.training.loop import Progress as TrainingProgress
     from sentrec.training.train import OnProgress
-
-_PLAIN_SECONDS = 10.0
 
 
 @contextmanager
@@ -76,13 +73,12 @@ class _PlainDisplay:
     """A line every few seconds and for each validation."""
 
     def __init__(self) -> None:
-        self.shown_at = 0.0
+        self.pace = Pace(at_once=True)
 
     def show(self, progress: "TrainingProgress") -> None:
         if progress.validated:
             err.print(_validation_line(progress), soft_wrap=True)
-        elif time.monotonic() - self.shown_at >= _PLAIN_SECONDS:
-            self.shown_at = time.monotonic()
+        elif self.pace.due():
             place = f"epoch {progress.epoch}/{progress.epochs}, step {progress.step}/{progress.total_steps}"
             line = f"{place}: {_figures(progress)}, {duration(progress.seconds_left)} left"
             err.print(line, soft_wrap=True)

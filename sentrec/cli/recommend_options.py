@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sentrec.cli.evaluate import BaselineName
+
 _FIELDS = "Fields of a review"
 _LIST = "The list"
 _SCORING = "Scoring"
@@ -16,6 +18,7 @@ class SortBy(StrEnum):
     """What films are sorted by."""
 
     LOWER_BOUND = "lower-bound"
+    EXPECTED = "expected"
     MEAN = "mean"
 
 
@@ -25,13 +28,6 @@ class PrecisionName(StrEnum):
     AUTO = "auto"
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
-
-
-class BaselineName(StrEnum):
-    """Linear models that a ranking can be compared with."""
-
-    NB_LR = "nb-lr"
-    TFIDF_LR = "tfidf-lr"
 
 
 def _option(panel: str, help: str, *names: str, **more: Any) -> Any:
@@ -55,7 +51,9 @@ RejectsFile = Annotated[Path | None, _option(_SCORING, "Where rows left out go; 
 
 Top = Annotated[int, _option(_LIST, "Films on the list.", min=1, show_default=True)]
 MinReviews = Annotated[int, _option(_LIST, "Fewest reviews of a film.", min=1, show_default=True)]
-Sort = Annotated[SortBy, _option(_LIST, "Lower bound of the shrunken mean, or plain mean.", show_default=True)]
+Sort = Annotated[
+    SortBy, _option(_LIST, "Lower bound of the shrunken mean, that mean, or the plain one.", show_default=True)
+]
 Movies = Annotated[Path | None, _option(_LIST, "Films with movie_id, title, year, genres: CSV.")]
 Genre = Annotated[list[str] | None, _option(_LIST, "Only films of this genre; repeat it for more.")]
 Year = Annotated[str | None, _option(_LIST, "Only films of these years: 1994, or 1990-1999.")]

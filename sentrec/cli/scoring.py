@@ -1,18 +1,15 @@
 """How a scoring shows where it stands: a live line on a terminal, a line now and then elsewhere."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sentrec.cli.console import err
+from sentrec.cli.console import Pace, err
 
 if TYPE_CHECKING:
     from sentrec.recommend.stream import OnProgress, ScoringProgress
-
-_PLAIN_SECONDS = 10.0
 
 
 @contextmanager
@@ -21,7 +18,7 @@ def scoring_progress(quiet: bool) -> Iterator["OnProgress | None"]:
     if quiet:
         yield None
     elif not err.is_terminal:
-        yield _PlainDisplay().show
+        yield _plain_lines()
     else:
         columns = (BarColumn(bar_width=24), TextColumn("{task.fields[figures]}"), TimeElapsedColumn())
         with Progress(TextColumn("[bold]Scoring"), *columns, console=err, transient=True) as live:
@@ -34,15 +31,15 @@ def scoring_progress(quiet: bool) -> Iterator["OnProgress | None"]:
             yield show
 
 
-class _PlainDisplay:
-    def __init__(self) -> None:
-        self._shown_at = time.monotonic()
+def _plain_lines() -> "OnProgress":
+    pace = Pace()
 
-    def show(self, progress: "ScoringProgress") -> None:
-        if time.monotonic() - self._shown_at >= _PLAIN_SECONDS:
-            self._shown_at = time.monotonic()
+    def show(progress: "ScoringProgress") -> None:
+        if pace.due():
             share = "" if progress.share is None else f" ({progress.share:.0%} of the input)"
             err.print(f"{_figures(progress)}{share}", soft_wrap=True)
+
+    return show
 
 
 def _figures(progress: "ScoringProgress") -> str:

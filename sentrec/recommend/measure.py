@@ -99,7 +99,7 @@ def film_scores(films: Films, others: Mapping[str, Films]) -> dict[str, Floats]:
     """Every way to score films that is compared, by name; arrays have one entry a film of `films`."""
     shrunken = shrink(films)
     scores = {
-        "rank score": shrunken.low,
+        "rank score": shrunken.score,
         "expected": shrunken.expected,
         "raw mean": films.mean,
         "share positive": films.share_positive,
@@ -109,7 +109,7 @@ def film_scores(films: Films, others: Mapping[str, Films]) -> dict[str, Floats]:
         place = {key: number for number, key in enumerate(other.keys)}
         rows = np.array([place[key] for key in films.keys])
         scores[f"{name} mean"] = other.mean[rows]
-        scores[f"{name} rank score"] = shrink(other).low[rows]
+        scores[f"{name} rank score"] = shrink(other).score[rows]
     return scores
 
 

@@ -13,7 +13,7 @@ from sentrec.recommend.films import Films, Floats
 from sentrec.recommend.quotes import Quote, Side
 from sentrec.recommend.shrinkage import Shrunken, shrink
 
-Sort = Literal["lower-bound", "mean"]
+Sort = Literal["lower-bound", "expected", "mean"]
 
 _LIKE_NEAREST = 3
 """How many times the asked number of films `like` re-ranks."""
@@ -29,7 +29,7 @@ class RankOptions:
     Attributes:
         top: Films on it at most.
         min_reviews: Fewest reviews that a film on it has.
-        sort: By the lower bound of the shrunken mean, or by the plain mean.
+        sort: By the lower bound of the shrunken mean (`Shrunken.score`), by the shrunken mean, or by the plain mean.
         genres: Only films of one of these genres; empty: any.
         years: Only films from the first to the second year; None: any.
         like: Only films that are written about like this one: its key or title.
@@ -108,7 +108,7 @@ def rank_films(films: Films, options: RankOptions, catalogue: Catalogue | None =
     """
     catalogue = catalogue or {}
     shrunken = shrink(films)
-    score = films.mean if options.sort == "mean" else shrunken.low
+    score = {"lower-bound": shrunken.score, "expected": shrunken.expected, "mean": films.mean}[options.sort]
     candidates = _eligible(films, options, catalogue)
     keys = np.array(films.keys, dtype=object)
     vectors = _centred(films) if options.like or options.diverse else None

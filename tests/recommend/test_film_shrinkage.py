@@ -28,15 +28,15 @@ OTHERS = [[0.2, 0.4, 0.3], [0.6, 0.5, 0.4, 0.7], [0.1, 0.2], [0.8, 0.7, 0.9, 0.6
 
 
 def test_many_very_good_reviews_outrank_a_single_rave() -> None:
-    shrunken = shrink(films_of([[0.99], [0.93, 0.95, 0.9] * 10, *OTHERS]))
-    assert shrunken.low[1] > shrunken.low[0]
+    shrunken = shrink(films_of([[0.99], [0.99, 0.82, 0.99] * 10, *OTHERS]))
+    assert shrunken.score[1] > shrunken.score[0]
     assert shrunken.expected[0] < 0.99
 
 
 def test_reviews_that_agree_outrank_reviews_that_do_not() -> None:
     agree, differ = [0.78, 0.8, 0.82] * 4, [0.6, 0.8, 1.0] * 4
     shrunken = shrink(films_of([agree, differ, *OTHERS]))
-    assert shrunken.low[0] > shrunken.low[1]
+    assert shrunken.score[0] > shrunken.score[1]
 
 
 def test_with_very_many_reviews_the_film_speaks_for_itself() -> None:
@@ -74,14 +74,43 @@ def test_few_or_equal_films_still_get_an_honest_interval(probabilities: list[lis
     assert (shrunken.low < shrunken.high).all()
 
 
+@pytest.mark.parametrize("spread", [0.05, 0.15])
+@pytest.mark.parametrize("count", [3, 5, 10, 24])
+def test_intervals_of_a_few_films_hold_what_they_promise(count: int, spread: float) -> None:
+    generator = np.random.default_rng(count)
+    covered = []
+    for _ in range(200):
+        truth = generator.normal(0.55, spread, count)
+        sizes = generator.integers(3, 20, count)
+        shrunken = shrink(
+            films_of([list(generator.normal(mean, 0.3, size)) for mean, size in zip(truth, sizes, strict=True)])
+        )
+        covered.append(np.mean((truth >= shrunken.low) & (truth <= shrunken.high)))
+    assert 0.91 < np.mean(covered) < 0.985
+
+
+def test_films_that_many_pan_are_still_told_apart() -> None:
+    panned = [[0.0, 0.02, 0.3], [0.0, 0.02, 0.35], [0.0, 0.0, 0.4, 0.1]]
+    shrunken = shrink(films_of([*panned, *OTHERS]))
+    assert (shrunken.low[:3] == 0.0).all()
+    assert len(set(shrunken.score[:3])) == 3
+
+
+def test_the_score_is_the_lower_quartile_of_what_a_film_may_be() -> None:
+    generator = np.random.default_rng(3)
+    truth = generator.normal(0.55, 0.1, 2000)
+    shrunken = shrink(films_of([list(generator.normal(mean, 0.3, 6)) for mean in truth]))
+    assert np.mean(truth > shrunken.score) == pytest.approx(0.75, abs=0.03)
+
+
 chances = st.floats(0, 1)
 
 
 @given(st.lists(st.lists(chances, min_size=1, max_size=6), min_size=1, max_size=12))
-def test_expected_lies_between_the_film_and_the_overall_mean(probabilities: list[list[float]]) -> None:
+def test_expected_stays_within_what_films_have_and_the_score_below_it(probabilities: list[list[float]]) -> None:
     films = films_of(probabilities)
     shrunken = shrink(films)
-    lower, upper = np.minimum(films.mean, shrunken.overall), np.maximum(films.mean, shrunken.overall)
-    assert (shrunken.expected >= lower - 1e-9).all()
-    assert (shrunken.expected <= upper + 1e-9).all()
+    assert (shrunken.expected >= films.mean.min() - 1e-9).all()
+    assert (shrunken.expected <= films.mean.max() + 1e-9).all()
+    assert (shrunken.score <= shrunken.expected).all()
     assert ((shrunken.low >= 0) & (shrunken.low <= shrunken.high) & (shrunken.high <= 1)).all()

@@ -10,6 +10,7 @@ from sentrec.errors import DataError
 from sentrec.recommend.catalogue import Movie, find_film, fold, parse_years, read_catalogue, read_seen
 from sentrec.recommend.films import Films
 from sentrec.recommend.ranking import RankOptions, rank_films
+from sentrec.recommend.shrinkage import shrink
 
 CATALOGUE = {
     "a": Movie("Matrix, The", 1999, ("Action", "Sci-Fi")),
@@ -50,6 +51,7 @@ def keys(**options: Any) -> str:
         ({"min_reviews": 2}, "abcdef"),
         ({"top": 2}, "ab"),
         ({"sort": "mean", "min_reviews": 1}, "abcdef"),
+        ({"sort": "expected", "min_reviews": 1}, "abcdfe"),
         ({"genres": ("comedy",)}, "cd"),
         ({"genres": ("horror", "action")}, "ae"),
         ({"years": (1995, 1999)}, "abc"),
@@ -58,6 +60,13 @@ def keys(**options: Any) -> str:
 )
 def test_filters_keep_what_they_say(options: dict[str, Any], expected: str) -> None:
     assert keys(**options) == expected
+
+
+def test_the_score_is_what_the_list_is_sorted_by() -> None:
+    shrunken = shrink(films())
+    for sort, scores in (("lower-bound", shrunken.score), ("expected", shrunken.expected), ("mean", films().mean)):
+        ranked = rank_films(films(), RankOptions(sort=sort, min_reviews=1))
+        assert [film.score for film in ranked] == sorted(scores, reverse=True), sort
 
 
 def test_a_film_without_catalogue_entry_has_no_year_and_no_genre() -> None:

@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM end a training at the next step's border, so that it can be saved and resumed."""
+"""Ctrl-C and SIGTERM end a training at the next step's border, so that it can be saved and resumed.
+
+Before the first step and after the last one there is nothing to save: there they act at once.
+"""
 
 import signal
 import threading
@@ -30,11 +33,26 @@ class StopRequest:
         if self.requested:
             raise interruption
 
+    def defer(self) -> None:
+        """From now on a request waits until somebody reads `requested`: for work that is to be saved first.
+
+        Raises:
+            Interrupted: If a request was made while it should have acted at once.
+        """
+        interruption, self._interruption = self._interruption, None
+        if self.requested and interruption is not None:
+            raise interruption
+
     def ask(self) -> None:
         """Makes the request."""
         self.requested = True
         if self._interruption is not None:
             raise self._interruption
+
+
+def nothing_begun() -> Interrupted:
+    """What to raise where a training has not touched its directory yet."""
+    return Interrupted("stopped before the first step; nothing was changed.", "Run the same command again.")
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from sentrec.files import disk_errors, write_json
 from sentrec.recipe import Recipe, load_recipe
 from sentrec.runs import METRICS, Run, holds_run, is_finished, open_run, resume_command, write_group_start
 from sentrec.training.device import make_accelerator
+from sentrec.training.interrupt import nothing_begun, stop_on_signals
+from sentrec.training.lock import sole_training
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.resume import (
     remove_run,
@@ -52,40 +54,37 @@ def train_seeds(
         of each test metric, the confusion matrices added up, and as `seed` the first one.
 
     Raises:
-        RunError: If the directory is taken, or what it holds does not fit the recipe or the data.
-        Interrupted: If SIGINT or SIGTERM came; the state is saved.
+        RunError: If the directory is taken, another training is at work there, or what it holds does not fit the
+            recipe, the data or the number of seeds.
+        Interrupted: If SIGINT or SIGTERM came; from the first step on the state is saved.
         SentrecError: If the recipe, the data or the vectors cannot be used.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     directory = Path(out) if out is not None else Path("runs") / recipe.name
     accelerator = make_accelerator(recipe.training.device)
     members = {seed: directory / f"seed-{seed}" for seed in range(recipe.seed, recipe.seed + seeds)}
-    with accelerator.main_process_first():
-        if accelerator.is_main_process:
-            require_free(directory, resume=resume, force=force, group=True)
-            if resume and holds_run(directory):
-                require_same_recipe(directory, recipe)
-                require_whole_group(directory, list(members))
-        complete = resume and all(is_finished(member) for member in members.values())
-        data = None if complete else prepare(recipe)
-    if resume and data is not None:
-        _require_same_members(members, recipe, data)
-    _begin_group(directory, recipe, list(members), accelerator, keep=resume)
-    runs = []
-    for position, (seed, member) in enumerate(members.items(), start=1):
-        _log.info("Seed %s (%s of %s)", seed, position, seeds)
-        if data is None or is_finished(member):
-            runs.append(open_run(member))
-            continue
-        try:
+    with stop_on_signals() as stop, sole_training(directory, accelerator.is_main_process):
+        stop.raise_at_once(nothing_begun())
+        data = _prepare_group(recipe, directory, members, accelerator, resume, force)
+        stop.defer()
+        _begin_group(directory, recipe, list(members), accelerator, keep=resume)
+        go_on = f"Go on with: {resume_command(directory, seeds)}"
+        runs = []
+        for position, (seed, member) in enumerate(members.items(), start=1):
+            _log.info("Seed %s (%s of %s)", seed, position, seeds)
+            if data is None or is_finished(member):
+                runs.append(open_run(member))
+                continue
             seeded = recipe.model_copy(update={"seed": seed})
-            runs.append(fit(seeded, data, member, accelerator, resume=resume, on_progress=on_progress))
-        except Interrupted as error:
-            hint = f"Go on with: {resume_command(directory, seeds)}"
-            raise Interrupted(f"seed {seed}: {error.message}", hint) from error
-    summary = summarize(runs)
-    if accelerator.is_main_process:
-        write_json(directory / METRICS, summary)
+            try:
+                stop.raise_at_once(Interrupted("stopped before its first step.", go_on))
+                with sole_training(member, accelerator.is_main_process):
+                    runs.append(fit(seeded, data, member, accelerator, stop, resume=resume, on_progress=on_progress))
+            except Interrupted as error:
+                raise Interrupted(f"seed {seed}: {error.message}", go_on) from error
+        summary = summarize(runs)
+        if accelerator.is_main_process:
+            write_json(directory / METRICS, summary)
     return runs, summary
 
 
@@ -115,6 +114,24 @@ def summarize(runs: list[Run]) -> dict[str, Any]:
             for run in runs
         ],
     }
+
+
+def _prepare_group(
+    recipe: Recipe, directory: Path, members: dict[int, Path], accelerator: Accelerator, resume: bool, force: bool
+) -> PreparedData | None:
+    """Checks the directory and reads the data; None where every member is finished already."""
+    with accelerator.main_process_first():
+        if accelerator.is_main_process:
+            require_free(directory, resume=resume, force=force, group=True)
+            if resume and holds_run(directory):
+                require_same_recipe(directory, recipe)
+                require_whole_group(directory, list(members))
+        if resume and all(is_finished(member) for member in members.values()):
+            return None
+        data = prepare(recipe)
+    if resume:
+        _require_same_members(members, recipe, data)
+    return data
 
 
 def _require_same_members(members: dict[int, Path], recipe: Recipe, data: PreparedData) -> None:

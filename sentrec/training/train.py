@@ -21,7 +21,8 @@ from sentrec.text.tokenizer import words_of
 from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint, save_weights
 from sentrec.training.device import device_name, make_accelerator
 from sentrec.training.finish import finish_run
-from sentrec.training.interrupt import StopRequest, stop_on_signals
+from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
+from sentrec.training.lock import sole_training
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.resume import remove_leftovers, remove_run, require_free, require_same_data, require_same_recipe
@@ -52,22 +53,25 @@ def train(
         The finished run, with the weights of the best validation.
 
     Raises:
-        RunError: If the directory is taken, or what it holds does not fit the recipe or the data.
-        Interrupted: If SIGINT or SIGTERM came; the state is saved.
+        RunError: If the directory is taken, another training is at work there, or what it holds does not fit the
+            recipe or the data.
+        Interrupted: If SIGINT or SIGTERM came; from the first step on the state is saved.
         SentrecError: If the recipe, the data or the vectors cannot be used.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     directory = Path(out) if out is not None else Path("runs") / recipe.name
     accelerator = make_accelerator(recipe.training.device)
-    with accelerator.main_process_first():
-        if accelerator.is_main_process:
-            require_free(directory, resume=resume, force=force, group=False)
-            if resume and holds_run(directory):
-                require_same_recipe(directory, recipe)
-        if resume and is_finished(directory):
-            return open_run(directory)
-        data = prepare(recipe)
-    return fit(recipe, data, directory, accelerator, resume=resume, on_progress=on_progress)
+    with stop_on_signals() as stop, sole_training(directory, accelerator.is_main_process):
+        stop.raise_at_once(nothing_begun())
+        with accelerator.main_process_first():
+            if accelerator.is_main_process:
+                require_free(directory, resume=resume, force=force, group=False)
+                if resume and holds_run(directory):
+                    require_same_recipe(directory, recipe)
+            if resume and is_finished(directory):
+                return open_run(directory)
+            data = prepare(recipe)
+        return fit(recipe, data, directory, accelerator, stop, resume=resume, on_progress=on_progress)
 
 
 def fit(
@@ -75,6 +79,7 @@ def fit(
     data: PreparedData,
     directory: Path,
     accelerator: Accelerator,
+    stop: StopRequest,
     *,
     resume: bool,
     on_progress: OnProgress | None,
@@ -86,6 +91,7 @@ def fit(
         data: What `prepare` made of it.
         directory: The run directory; a run in it is replaced unless `resume` finds a checkpoint there.
         accelerator: Device and processes.
+        stop: Once it is requested, the training saves its state and ends.
         resume: Go on from the last checkpoint where there is one.
         on_progress: Called after every step.
 
@@ -93,7 +99,8 @@ def fit(
         The finished run.
     """
     started = time.perf_counter() - data.seconds
-    with disk_errors(directory), stop_on_signals() as stop:
+    stop.defer()
+    with disk_errors(directory):
         loop = _start_loop(recipe, data, directory, accelerator, resume)
         # The seconds that earlier processes spent on a resumed run belong to it.
         started -= loop.state.seconds

@@ -1,5 +1,6 @@
 """Signals: the first one is a request, the second acts; where nothing is to be saved the first acts too."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -9,8 +10,10 @@ import pytest
 from small_runs import small_recipe
 
 from sentrec.errors import Interrupted
+from sentrec.recipe import Recipe
 from sentrec.training.interrupt import stop_on_signals
 from sentrec.training.loop import Progress
+from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train
 
 
@@ -52,6 +55,54 @@ def test_a_request_made_before_is_not_forgotten() -> None:
         send(signal.SIGTERM)
         with pytest.raises(Interrupted, match="so far"):
             stop.raise_at_once(Interrupted("so far"))
+
+
+def test_a_request_that_something_swallowed_ends_the_work_before_its_first_step() -> None:
+    with stop_on_signals() as stop:
+        stop.raise_at_once(Interrupted("so far"))
+        with contextlib.suppress(Interrupted):
+            send(signal.SIGTERM)
+        with pytest.raises(Interrupted, match="so far"):
+            stop.defer()
+
+
+def test_deferred_a_request_waits() -> None:
+    with stop_on_signals() as stop:
+        stop.raise_at_once(Interrupted("so far"))
+        stop.defer()
+        send(signal.SIGTERM)
+        assert stop.requested
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("options", [{}, {"seeds": 2}], ids=["one", "seeds"])
+def test_a_signal_while_the_data_is_read_stops_at_once_and_leaves_nothing(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, options: dict[str, int]
+) -> None:
+    def prepare(_recipe: Recipe) -> None:
+        send(number)
+        pytest.fail("it went on")
+
+    module = "seeds" if options else "train"
+    monkeypatch.setattr(f"sentrec.training.{module}.prepare", prepare)
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted, match="stopped before the first step; nothing was changed") as caught:
+        (train_seeds if options else train)(small_recipe(reviews), tmp_path / "run", **options)
+    assert caught.value.hint
+    assert not (tmp_path / "run").exists()
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_between_two_seeds_says_how_to_go_on(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(*_arguments: object, **_options: object) -> None:
+        send(signal.SIGTERM)
+
+    monkeypatch.setattr("sentrec.training.seeds.fit", fit)
+    with pytest.raises(Interrupted, match="seed 1: stopped before its first step") as caught:
+        train_seeds(small_recipe(reviews), tmp_path / "group", seeds=2)
+    assert str(caught.value.hint).endswith("--seeds 2 --resume")
 
 
 def test_another_thread_leaves_the_signals_alone() -> None:

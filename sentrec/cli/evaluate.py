@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sentrec.evaluation.compare import Comparison
     from sentrec.evaluation.evaluate import Evaluation
     from sentrec.evaluation.excerpts import Excerpt
-    from sentrec.recipe.schema import DataConfig
 
 _MOST_CLASSES_IN_MATRIX = 12
 
@@ -33,16 +32,14 @@ def evaluate(
         str | None, typer.Option(help="A named dataset, or a CSV, JSONL or Parquet file; by default the run's own.")
     ] = None,
     split: Annotated[str, typer.Option(help="Split of the data; a file has only one.")] = "test",
-    text_column: Annotated[
-        list[str] | None, typer.Option(help="Text column of --data; repeat it to join several.", show_default=False)
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="How to read --data: data.text_columns, data.label_column, data.label_names or data.bad_rows.",
+            metavar="KEY=VALUE",
+        ),
     ] = None,
-    label_column: Annotated[str | None, typer.Option(help="Label column of --data.", show_default=False)] = None,
-    label_names: Annotated[
-        str | None, typer.Option(help="Classes of --data in the order of their numbers: bad,good.", show_default=False)
-    ] = None,
-    skip_bad_rows: Annotated[
-        bool, typer.Option("--skip-bad-rows", help="Leave out rows of --data without text or label.")
-    ] = False,
     against: Annotated[
         Path | None, typer.Option(help="Another run, to compare with on the same rows.", show_default=False)
     ] = None,
@@ -57,30 +54,14 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Measure a run on labelled data, and compare it with another run or a baseline."""
-    columns = {
-        "text_columns": text_column or None,
-        "label_column": label_column,
-        "label_names": [name.strip() for name in label_names.split(",")] if label_names else None,
-        "bad_rows": "skip" if skip_bad_rows else None,
-    }
-    source = _data_source(data, {key: value for key, value in columns.items() if value is not None})
     from sentrec.evaluation.evaluate import evaluate as evaluate_run
 
-    result = evaluate_run(run, source, split, against, baseline.value if baseline else None, plots, out_directory)
+    linear = baseline.value if baseline else None
+    result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides or ())
     if as_json:
         print_json(result.to_dict())
     else:
         _show(result)
-
-
-def _data_source(data: str | None, columns: dict[str, Any]) -> "str | DataConfig | None":
-    if not columns:
-        return data
-    if data is None:
-        raise typer.BadParameter("the options on columns, labels and bad rows describe --data: name it too.")
-    from sentrec.recipe.schema import DataConfig
-
-    return DataConfig.model_validate({"dataset": data, **columns})
 
 
 def _show(result: "Evaluation") -> None:

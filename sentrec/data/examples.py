@@ -134,7 +134,7 @@ def _require_labels(labels: ClassNumbers, source: str) -> None:
     if (labels == UNLABELLED).all():
         raise DataError(
             f"no row of {source} has a label: the column is empty, or its labels are kept secret.",
-            "Judge by another split or file, e.g. --set data.test=validation",
+            "Judge by another split or file: --set data.test=validation to train, --split validation to evaluate.",
         )
 
 

@@ -18,6 +18,7 @@ from sentrec.evaluation.baselines import Baseline, make_baseline
 from sentrec.evaluation.compare import Comparison, compare_paired
 from sentrec.evaluation.excerpts import Excerpt, confident_mistakes, sample_predictions
 from sentrec.evaluation.metrics import checked_predictions, classification_metrics
+from sentrec.evaluation.notes import class_notes, group_notes
 from sentrec.evaluation.rows import EvaluationRows, RunData
 from sentrec.files import atomic_directory, write_json
 from sentrec.recipe.schema import DataConfig
@@ -75,6 +76,7 @@ def evaluate(
     baseline: str | None = None,
     plots: bool = True,
     out: str | Path | None = None,
+    overrides: Sequence[str] = (),
 ) -> Evaluation:
     """Measures a finished run on labelled data and writes `evaluation.json` and the plots.
 
@@ -87,6 +89,7 @@ def evaluate(
         baseline: ``nb-lr`` or ``tfidf-lr``: trained on the rows that the run was trained on, then compared with.
         plots: Whether to draw.
         out: Where to write; by default ``evaluation/<data>-<split>`` within the run.
+        overrides: ``key=value`` pairs that describe `data`, such as ``data.label_column=stars``.
 
     Returns:
         Everything that was measured.
@@ -94,13 +97,15 @@ def evaluate(
     Raises:
         RunError: If a run is missing, unfinished or altered.
         DataError: If the data cannot be used, or has labels that the run does not know.
+        RecipeError: If an override is wrong.
         SentrecError: If `out` holds anything else, or may not be written.
     """
-    run = run if isinstance(run, Run) else open_run(run)
+    given, run = run, run if isinstance(run, Run) else open_run(run)
     rival = open_run(against) if isinstance(against, str | Path) else against
+    picked = [*group_notes(given, run), *group_notes(against, rival)]
     models = {baseline: make_baseline(baseline)} if baseline is not None else {}
     run_data = RunData(run)
-    rows = run_data.evaluation_rows(data, split)
+    rows = run_data.evaluation_rows(data, split, overrides)
     directory = _free_directory(run, rows, out)
     examples, names = rows.examples, run.label_names
     labels, probabilities = checked_predictions(examples.labels, _probabilities(run, examples, names), len(names))
@@ -114,7 +119,7 @@ def evaluate(
         samples=tuple(sample_predictions(examples.texts, labels, probabilities, names)),
         mistakes=tuple(confident_mistakes(examples.texts, labels, probabilities, names)),
         comparisons=_comparisons(run_data, rival, models, rows, probabilities.argmax(axis=1)),
-        notes=(*rows.notes, *_class_notes(labels, names)),
+        notes=(*picked, *rows.notes, *_rival_notes(run_data, rival, rows), *class_notes(labels, names)),
         directory=str(directory),
         plots=PLOTS if plots else (),
     )
@@ -125,11 +130,11 @@ def evaluate(
     return result
 
 
-def _class_notes(labels: npt.NDArray[np.int64], label_names: Sequence[str]) -> list[str]:
-    missing = [name for number, name in enumerate(label_names) if not (labels == number).any()]
-    if not missing:
+def _rival_notes(run_data: RunData, rival: Run | None, rows: EvaluationRows) -> list[str]:
+    if rival is None or rival.path == run_data.run.path:
         return []
-    return [f"No row is labelled {', '.join(missing)}: ROC-AUC, which needs every class, is left out."]
+    note = run_data.beside(rival).overlap(rows.examples, _names(run_data.run, rival)[1])
+    return [note] if note else []
 
 
 def _probabilities(run: Run, examples: Examples, label_names: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -39,7 +39,8 @@ def match_labels(
         raise DataError(
             f"the labels of {source} are not those of the run. The data has: {_listed(used)}. "
             f"The run knows: {_listed(run_names)}.",
-            "Rename the labels of the data, or name its classes in the order of their numbers with --label-names.",
+            "Rename the labels of the data, or name its classes in the order of their numbers with "
+            "--set data.label_names=[bad,good]",
         )
     pairs = ", ".join(f"{name} = {run_names[number]}" for name, number in zip(data_names, numbers, strict=True))
     return np.array(numbers, dtype=np.int64)[labels], f"Labels were matched by number: {pairs}."

@@ -1,17 +1,25 @@
 """Which rows a run is evaluated on, which it was trained on, and what a reader has to know of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from sentrec.data.examples import Examples, load_examples
+from sentrec.data.locate import is_local
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.tables import looks_like_file
-from sentrec.errors import DataError
+from sentrec.errors import DataError, did_you_mean
 from sentrec.evaluation.label_matching import match_labels
+from sentrec.recipe.loading import describe_data
 from sentrec.recipe.schema import DataConfig
 from sentrec.runs import Run, read_environment
 from sentrec.text.vocabulary import fingerprint
+
+_OWN_NOTES = {
+    "train": ("The run was trained on these rows: the figures say nothing about other texts.",),
+    "validation": ("Epoch and temperature were chosen on these rows: the figures are somewhat too good.",),
+    "test": (),
+}
 
 
 @dataclass(frozen=True)
@@ -45,15 +53,35 @@ class RunData:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self._splits: Splits | None = None
 
-    @cached_property
-    def splits(self) -> Splits:
-        """The rows that the run was trained, selected and tested on.
+    def beside(self, other: Run) -> "RunData":
+        """The data of another run; what both share is not read twice."""
+        data = RunData(other)
+        if other.recipe.data == self.run.recipe.data:
+            data._splits = self._splits
+        return data
+
+    def part(self, name: str) -> Examples:
+        """The very rows that the run was trained, selected or tested on.
+
+        Args:
+            name: ``train``, ``validation`` or ``test``.
 
         Raises:
-            DataError: If the data cannot be read.
+            DataError: If the data cannot be read, or is no longer what it was.
         """
-        return load_splits(self.run.recipe.data)
+        if self._splits is None:
+            self._splits = load_splits(self.run.recipe.data)
+        splits = self._splits
+        rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}[name]
+        recorded = read_environment(self.run.path).get("data", {}).get(name)
+        if recorded != fingerprint(rows.texts, rows.labels.tobytes(), rows.label_names):
+            raise DataError(
+                f"the {name} rows of {self.run.recipe.data.dataset} are no longer those of {self.run.path}.",
+                "Restore the data, or measure on other rows with --data and without a baseline.",
+            )
+        return rows
 
     def training_rows(self) -> Examples:
         """Exactly the rows that the run was trained on.
@@ -61,62 +89,80 @@ class RunData:
         Raises:
             DataError: If the data cannot be read, or is no longer what it was.
         """
-        train = self.splits.train
-        recorded = read_environment(self.run.path).get("data", {}).get("train")
-        if recorded != fingerprint(train.texts, train.labels.tobytes(), train.label_names):
-            raise DataError(
-                f"the training rows of {self.run.recipe.data.dataset} are no longer those of {self.run.path}.",
-                "Restore the data, so that a baseline can learn from the same rows.",
-            )
-        return train
+        return self.part("train")
 
-    def evaluation_rows(self, data: str | Path | DataConfig | None, split: str) -> EvaluationRows:
+    def evaluation_rows(
+        self, data: str | Path | DataConfig | None, split: str, overrides: Sequence[str] = ()
+    ) -> EvaluationRows:
         """The rows to evaluate on.
 
         Args:
             data: A named dataset, a file, or a recipe's data section; None for the run's own data.
             split: Which split of it.
+            overrides: ``key=value`` pairs that describe `data`, such as ``data.label_column=stars``.
 
         Raises:
             DataError: If the data cannot be used, or has labels that the run does not know.
+            RecipeError: If an override is wrong.
         """
         own = self.run.recipe.data
         if data is None or (not isinstance(data, DataConfig) and _is_same(str(data), own.dataset)):
+            if overrides:
+                raise DataError(
+                    "the run's own data is read as it was for training; --set describes other data.",
+                    "Name the other data with --data, or leave out --set.",
+                )
             return self._own_rows(split)
-        if not isinstance(data, DataConfig):
+        described = describe_data(self._section(data), overrides)
+        # All of a file is its train split, whatever it is evaluated as.
+        examples = load_examples(described, "train" if looks_like_file(described.dataset) else split)
+        return self._matched(examples, described.dataset, split, (), self.overlap(examples))
+
+    def overlap(self, examples: Examples, name: str = "") -> str | None:
+        """A sentence on how many texts the run has seen, or on why that was not counted; None where it saw none.
+
+        Args:
+            examples: The texts.
+            name: What to call the run; empty where it is the one that is evaluated.
+        """
+        of_run = f" of {name}" if name else ""
+        try:
+            # To count what a note says is no reason for a download.
+            if self._splits is None and not is_local(self.run.recipe.data):
+                raise DataError(f"{self.run.recipe.data.dataset} is on the hub, not on this machine.")
+            seen = {*self.part("train").texts, *self.part("validation").texts}
+        except DataError as error:
+            return f"Texts that also occur in train{of_run} were not counted: {error.message}"
+        count = sum(text in seen for text in examples.texts)
+        return f"{count:,} of the {len(examples):,} texts also occur in train or validation{of_run}." if count else None
+
+    def _section(self, data: str | Path | DataConfig) -> dict[str, object]:
+        if isinstance(data, DataConfig):
+            return data.model_dump()
+        own = self.run.recipe.data
+        section: dict[str, object] = {"dataset": str(data)}
+        if looks_like_file(str(data)) and looks_like_file(own.dataset):
             # A file like the one that the run was trained on has its columns.
-            both_files = looks_like_file(str(data)) and looks_like_file(own.dataset)
-            columns = {"text_columns": own.text_columns, "label_column": own.label_column} if both_files else {}
-            data = DataConfig.model_validate({"dataset": str(data), **columns})
-        return self._matched(load_examples(data, split), data.dataset, split, ())
+            section |= {"text_columns": own.text_columns, "label_column": own.label_column}
+        return section
 
     def _own_rows(self, split: str) -> EvaluationRows:
         own = self.run.recipe.data
-        if split == "train":
-            note = "The run was trained on these rows: the figures say nothing about other texts."
-            return self._matched(self.splits.train, own.dataset, split, (note,))
-        if split == "validation":
-            note = "Epoch and temperature were chosen on these rows: the figures are somewhat too good."
-            return self._matched(self.splits.validation, own.dataset, split, (note,))
-        examples = self.splits.test if split == "test" else load_examples(own, split)
-        return self._matched(examples, own.dataset, split, ())
+        if split in _OWN_NOTES:
+            examples, notes = self.part(split), _OWN_NOTES[split]
+        elif looks_like_file(own.dataset) and not looks_like_file(split):
+            raise DataError(f"{self.run.path} has no split '{split}'.", did_you_mean(split, _OWN_NOTES))
+        else:
+            examples, notes = load_examples(own, split), ()
+        return self._matched(examples, own.dataset, split, notes, None if notes else self.overlap(examples))
 
-    def _matched(self, examples: Examples, source: str, split: str, notes: tuple[str, ...]) -> EvaluationRows:
+    def _matched(
+        self, examples: Examples, source: str, split: str, notes: tuple[str, ...], overlap: str | None
+    ) -> EvaluationRows:
         names = self.run.label_names
         labels, match = match_labels(examples.labels, examples.label_names, names, source)
-        found = (match, *notes, *([] if notes else [self._overlap(examples)]))
-        return EvaluationRows(
-            Examples(examples.texts, labels, names), source, split, tuple(note for note in found if note)
-        )
-
-    def _overlap(self, examples: Examples) -> str | None:
-        try:
-            splits = self.splits
-        except DataError as error:
-            return f"Texts that also occur in train were not counted: {error.message}"
-        seen = set(splits.train.texts) | set(splits.validation.texts)
-        count = sum(text in seen for text in examples.texts)
-        return f"{count:,} of the {len(examples):,} texts also occur in train or validation." if count else None
+        found = tuple(note for note in (match, *notes, overlap) if note)
+        return EvaluationRows(Examples(examples.texts, labels, names), source, split, found)
 
 
 def _is_same(data: str, own: str) -> bool:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from sentrec.errors import PluginError, RecipeError, did_you_mean
 from sentrec.recipe.library import find_recipe
-from sentrec.recipe.schema import Recipe
+from sentrec.recipe.schema import DataConfig, Recipe
 from sentrec.recipe.yaml_values import RecipeDumper, RecipeLoader
 
 _PLAIN_WORDS = {
@@ -20,6 +20,9 @@ _PLAIN_WORDS = {
     "invalid_key": "a key should be text",
 }
 """What pydantic says in Python's words, in those of a recipe."""
+
+_ON_ROWS = ("data.text_columns", "data.label_column", "data.label_names", "data.bad_rows")
+"""What tells how to read rows; all else of a data section tells which ones to train on."""
 
 
 def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -65,6 +68,29 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
         listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
         raise RecipeError(f"{source} is not a valid recipe:\n{listed}", "Mend these, then try `sentrec recipes check`.")
     return recipe.model_copy(update={"encoder": options})
+
+
+def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> DataConfig:
+    """A data section apart from any recipe, which tells how to read rows that were not trained on.
+
+    Args:
+        section: Its values; ``dataset`` at least.
+        overrides: ``key=value`` pairs such as ``"data.label_column=stars"``.
+
+    Raises:
+        RecipeError: If a value is wrong, or an override is on anything but the reading of rows.
+    """
+    changes = _read_overrides(overrides)
+    given = changes.pop("data", {})
+    keys = [f"data.{key}" for key in given] if isinstance(given, Mapping) else ["data"]
+    for key in (*changes, *keys):
+        if key not in _ON_ROWS:
+            raise RecipeError(f"'{key}' does not tell how to read rows.", did_you_mean(key, _ON_ROWS))
+    try:
+        return DataConfig.model_validate({**section, **given})
+    except ValidationError as error:
+        mistakes = "\n".join(f"  - data.{line}" for line in _describe(error, DataConfig))
+        raise RecipeError(f"the data cannot be read so:\n{mistakes}") from error
 
 
 def to_yaml(recipe: Recipe) -> str:

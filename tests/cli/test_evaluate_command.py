@@ -106,27 +106,16 @@ def test_options_are_handed_on(invoke: Invoke, asked: list[tuple[Any, ...]]) -> 
     invoke("--split", "validation", "--against", "runs/b", "--baseline", "nb-lr", "--no-plots", "--out", "here")
     run, data, *rest = asked[0]
     assert (run, data) == (Path("runs/imdb"), None)
-    assert rest == ["validation", Path("runs/b"), "nb-lr", False, Path("here")]
+    assert rest == ["validation", Path("runs/b"), "nb-lr", False, Path("here"), ()]
 
 
-def test_column_options_become_a_data_section(invoke: Invoke, asked: list[tuple[Any, ...]]) -> None:
-    columns = [
-        "--text-column",
-        "title",
-        "--text-column",
-        "body",
-        "--label-column",
-        "stars",
-        "--label-names",
-        "bad, good",
-    ]
-    assert invoke("--data", "a.csv", *columns, "--skip-bad-rows").exit_code == 0
-    data = asked[0][1]
-    assert (data.dataset, data.text_columns, data.label_column) == ("a.csv", ("title", "body"), "stars")
-    assert (data.label_names, data.bad_rows) == (("bad", "good"), "skip")
+def test_what_describes_the_data_is_handed_on(invoke: Invoke, asked: list[tuple[Any, ...]]) -> None:
+    changes = ["data.text_columns=[title, body]", "data.bad_rows=skip"]
+    assert invoke("--data", "a.csv", "--set", changes[0], "--set", changes[1]).exit_code == 0
+    assert (asked[0][1], asked[0][-1]) == ("a.csv", changes)
 
 
-@pytest.mark.parametrize("arguments", [("--label-column", "stars"), ("--baseline", "svm"), ("--nonsense",)])
+@pytest.mark.parametrize("arguments", [("--label-column", "stars"), ("--baseline", "svm")])
 def test_wrong_usage_is_refused_before_any_work(
     invoke: Invoke, asked: list[tuple[Any, ...]], arguments: tuple[str, ...]
 ) -> None:

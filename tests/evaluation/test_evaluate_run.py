@@ -95,7 +95,7 @@ def test_a_baseline_learns_from_exactly_the_training_rows(run: Run, monkeypatch:
 
 def test_a_baseline_is_refused_when_the_training_rows_changed(run: Run) -> None:
     data = RunData(run)
-    data.splits.train.labels[0] = 1 - data.splits.train.labels[0]
+    data.training_rows().labels[0] += 1
     with pytest.raises(DataError, match="no longer"):
         data.training_rows()
 
@@ -213,8 +213,9 @@ def test_the_command_prints_the_same_as_json(run: Run, rival: Run, tmp_path: Pat
 def test_the_command_takes_a_file_with_its_columns(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "other.csv"
     path.write_text("title,body,stars\nHm,superb and lovely,1\nOh,awful and dull,0\nEh,,1\n")
-    options = ["--data", str(path), "--text-column", "body", "--label-column", "stars", "--label-names", "bad, good"]
-    result = CliRunner().invoke(app, ["evaluate", str(run.path), *options, "--skip-bad-rows", "--no-plots"])
+    columns = ["data.text_columns=[body]", "data.label_column=stars", "data.label_names=[bad, good]"]
+    options = [word for change in (*columns, "data.bad_rows=skip") for word in ("--set", change)]
+    result = CliRunner().invoke(app, ["evaluate", str(run.path), "--data", str(path), *options, "--no-plots"])
     assert result.exit_code == 0
     assert "2 rows" in result.stdout
     assert "100.00 %" in result.stdout

@@ -1,0 +1,45 @@
+"""Sentences that a reader of an evaluation needs beside its figures."""
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sentrec.errors import RunError
+from sentrec.runs import METRICS, Run, holds_group
+
+
+def class_notes(labels: npt.NDArray[np.int64], label_names: Sequence[str]) -> list[str]:
+    """What is left out where the data lacks a class."""
+    missing = [name for number, name in enumerate(label_names) if not (labels == number).any()]
+    if not missing:
+        return []
+    return [f"No row is labelled {', '.join(missing)}: ROC-AUC, which needs every class, is left out."]
+
+
+def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]:
+    """That a run was picked from a group of seeds, and what all of them reached.
+
+    Args:
+        given: What the caller named.
+        opened: The run that was opened for it.
+
+    Raises:
+        RunError: If the group's figures were altered.
+    """
+    if given is None or opened is None or isinstance(given, Run) or not holds_group(Path(given)):
+        return []
+    path = Path(given) / METRICS
+    try:
+        runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        accuracies = [100 * float(one["test_accuracy"]) for one in runs]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} was altered: it lacks the accuracy of its runs.", "Train the group again.") from error
+    spread = f" ± {statistics.stdev(accuracies):.2f} (mean ± standard deviation)" if len(accuracies) > 1 else ""
+    return [
+        f"{given} holds {len(runs)} runs: this is seed {opened.recipe.seed}, the best of them by validation. "
+        f"Test accuracy of all when they were trained: {statistics.fmean(accuracies):.2f} %{spread}."
+    ]

@@ -1,0 +1,127 @@
+"""An evaluation is on the rows that it says it is on, and tells what the runs have seen of them."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evaluation_corpus import write_reviews
+
+from sentrec.errors import DataError, RecipeError, RunError
+from sentrec.evaluation.evaluate import evaluate
+from sentrec.evaluation.rows import RunData
+from sentrec.recipe import recipe_from_dict
+from sentrec.runs import Run
+
+
+def with_data(run: Run, **data: Any) -> Run:
+    """The run, as if it had been trained on other data."""
+    recipe = run.recipe.model_copy(update={"data": run.recipe.data.model_copy(update=data)})
+    return Run(run.path, recipe, run.label_names, run.metrics)
+
+
+@pytest.mark.parametrize("part", ["test", "validation", "train"])
+def test_own_rows_that_changed_are_refused(run: Run, corpus: Path, tmp_path: Path, part: str) -> None:
+    files = {name: tmp_path / f"{name}.csv" for name in ("train", "test")}
+    for name, path in files.items():
+        shutil.copy(corpus / path.name, path)
+        changed = name == ("test" if part == "test" else "train")
+        path.write_text(path.read_text().replace("the film", "a film") if changed else path.read_text())
+    moved = with_data(run, dataset=str(files["train"]), test=str(files["test"]))
+    with pytest.raises(DataError, match=f"the {part} rows of .* are no longer those of") as caught:
+        evaluate(moved, split=part, plots=False, out=tmp_path / "out")
+    assert "--data" in str(caught.value.hint)
+
+
+def test_own_rows_at_another_place_are_still_the_same(run: Run, corpus: Path, tmp_path: Path) -> None:
+    shutil.copytree(corpus, tmp_path / "moved", ignore=shutil.ignore_patterns("well", "hardly"))
+    moved = with_data(run, dataset=str(tmp_path / "moved" / "train.csv"), test=str(tmp_path / "moved" / "test.csv"))
+    assert evaluate(moved, plots=False, out=tmp_path / "out").metrics["n"] == 60
+
+
+def test_a_split_that_a_run_on_files_lacks_is_refused(run: Run) -> None:
+    with pytest.raises(DataError, match="has no split 'tset'") as caught:
+        RunData(run).evaluation_rows(None, "tset")
+    assert caught.value.hint == "did you mean 'test'?"
+
+
+def test_what_describes_other_data_is_refused_for_the_runs_own(run: Run, corpus: Path) -> None:
+    for data in (None, corpus / "train.csv"):
+        with pytest.raises(DataError, match="own data is read as it was for training"):
+            RunData(run).evaluation_rows(data, "test", ["data.bad_rows=skip"])
+
+
+def test_overrides_leave_the_other_columns_as_the_training_file_has_them(run: Run, tmp_path: Path) -> None:
+    path = write_reviews(tmp_path / "more.csv", ["good", None, "bad"], ["good", "good", "bad"])
+    with pytest.raises(DataError) as caught:
+        RunData(run).evaluation_rows(path, "test")
+    change = str(caught.value.hint).split("--set ")[1]
+    assert len(RunData(run).evaluation_rows(path, "test", [change]).examples) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("data.label_names=bad", "data.label_names: should be a list"),
+        ("data.label_names=[a, a]", "data.label_names: a class is named twice"),
+        ("data.label_colum=stars", "'data.label_colum' does not tell how to read rows"),
+        ("data.test=validation", "'data.test' does not tell how to read rows"),
+        ("training.epochs=3", "'training' does not tell how to read rows"),
+        ("data=3", "'data' does not tell how to read rows"),
+        ("bad_rows", "is not an override"),
+    ],
+)
+def test_a_wrong_override_is_named(run: Run, tmp_path: Path, change: str, message: str) -> None:
+    path = write_reviews(tmp_path / "more.csv", ["good", "bad"], ["good", "bad"])
+    with pytest.raises(RecipeError) as caught:
+        RunData(run).evaluation_rows(path, "test", [change])
+    assert message in caught.value.message
+
+
+def test_training_data_is_not_downloaded_to_count_overlaps(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(*_: Any, **__: Any) -> None:
+        pytest.fail("the hub was asked")
+
+    monkeypatch.setattr("sentrec.data.examples.read_hub", download)
+    elsewhere = with_data(run, dataset="imdb", test=None)
+    path = write_reviews(tmp_path / "more.csv", ["good", "bad"], ["good", "bad"])
+    named = ["data.text_columns=[review]", "data.label_column=verdict"]
+    (note,) = RunData(elsewhere).evaluation_rows(path, "test", named).notes
+    assert note == "Texts that also occur in train were not counted: imdb is on the hub, not on this machine."
+
+
+def test_what_a_rival_was_trained_on_is_told(run: Run, rival: Run, tmp_path: Path) -> None:
+    from sentrec.training.train import train
+
+    sections = rival.recipe.model_dump()
+    turned = sections["data"] | {"dataset": sections["data"]["test"], "test": 0.2}
+    cheat = train(recipe_from_dict(sections | {"name": "cheat", "data": turned}), tmp_path / "cheat")
+    notes = evaluate(run, against=cheat, plots=False).notes
+    assert any(note.endswith("of the 60 texts also occur in train or validation of cheat.") for note in notes)
+    assert not any("cheat" in note for note in evaluate(run, against=run, plots=False).notes)
+    trained = evaluate(run, split="train", against=rival, plots=False).notes
+    assert any("texts also occur in train or validation of hardly." in note for note in trained)
+
+
+def test_the_best_of_a_group_is_shown_as_such(run: Run, rival: Run, tmp_path: Path) -> None:
+    group = tmp_path / "group"
+    for seed, member in ((1, rival), (2, run)):
+        shutil.copytree(member.path, group / f"seed-{seed}", ignore=shutil.ignore_patterns("evaluation"))
+    runs = [
+        {"directory": f"seed-{seed}", "validation_accuracy": accuracy, "test_accuracy": accuracy}
+        for seed, accuracy in ((1, 0.5), (2, 1.0))
+    ]
+    (group / "environment.json").write_text(json.dumps({"sentrec": "0", "versions": {"sentrec": "0"}, "seeds": [1, 2]}))
+    (group / "metrics.json").write_text(json.dumps({"runs": runs}))
+    note = evaluate(group, plots=False).notes[0]
+    assert f"{group} holds 2 runs: this is seed {run.recipe.seed}, the best of them by validation." in note
+    assert "75.00 % ± 35.36 (mean ± standard deviation)" in note
+    assert evaluate(rival, against=group, plots=False, out=tmp_path / "out").notes[0] == note
+    for one in runs:
+        del one["test_accuracy"]
+    (group / "metrics.json").write_text(json.dumps({"runs": runs}))
+    with pytest.raises(RunError, match="was altered"):
+        evaluate(group, plots=False)

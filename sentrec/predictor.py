@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from tokenizers import Tokenizer
 
 from sentrec.errors import DataError
@@ -17,7 +16,7 @@ from sentrec.runs import MODEL, TOKENIZER, Run, open_run
 from sentrec.text.emoji import emoticons_for_unknown_emoji
 from sentrec.text.encoding import EncodedTexts, encode_texts
 from sentrec.training.checkpoint import load_weights, read_tensors
-from sentrec.training.device import best_device
+from sentrec.training.device import find_device
 
 _EMBEDDING_TABLE = "embedding.table.weight"
 
@@ -105,14 +104,16 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
 
     Raises:
         RunError: If the run is missing, unfinished or altered.
+        SentrecError: If there is no such device.
     """
+    where = find_device(device)
     run = run if isinstance(run, Run) else open_run(run)
     weights, _ = read_tensors(run.path / MODEL)
     vocabulary_size, dim = weights[_EMBEDDING_TABLE].shape
     model = build_classifier(run.recipe, vocabulary_size, len(run.label_names), dim)
     load_weights(model, weights, run.path / MODEL)
     tokenizer: Tokenizer = Tokenizer.from_file(str(run.path / TOKENIZER))
-    return Predictor(run, model.to(torch.device(device) if device else best_device()).eval(), tokenizer)
+    return Predictor(run, model.to(where).eval(), tokenizer)
 
 
 def _checked(texts: Sequence[str]) -> list[str]:

@@ -8,6 +8,8 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState, is_initialized
 from accelerate.utils import GradientAccumulationPlugin
 
+from sentrec.errors import SentrecError
+
 
 def make_accelerator(device: Literal["auto", "cpu"]) -> Accelerator:
     """Accelerate's view of the device and of the processes that train together.
@@ -66,3 +68,24 @@ def best_device() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def find_device(name: str | None) -> torch.device:
+    """The device that a user names.
+
+    Args:
+        name: E.g. ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; None takes `best_device`.
+
+    Raises:
+        SentrecError: If this machine has no such device, or torch cannot use it.
+    """
+    if name is None:
+        return best_device()
+    usable = ["cpu"]
+    if torch.cuda.is_available():
+        usable += ["cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        usable.append("mps")
+    if name not in usable:
+        raise SentrecError(f"'{name}' is not a device that torch can use here.", f"There is: {', '.join(usable)}.")
+    return torch.device(name)

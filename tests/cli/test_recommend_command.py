@@ -11,6 +11,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from sentrec.cli.main import app
+from sentrec.errors import SentrecError
 from sentrec.recipe import load_recipe
 from sentrec.training.train import train
 
@@ -123,6 +124,15 @@ def test_predict_reads_standard_input_and_keeps_ids(invoke: Invoke) -> None:
     assert rows[1]["error"] == "no text (field 'text')"
     assert "1 lines could not be used" in result.stderr
     assert invoke("predict", "-", "text").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "command", [("predict", "Superb."), ("recommend", str(EXAMPLES))], ids=["predict", "recommend"]
+)
+def test_a_device_that_is_not_there_is_the_users_mistake(invoke: Invoke, command: tuple[str, ...]) -> None:
+    result = invoke(*command, "--device", "foo")
+    assert isinstance(result.exception, SentrecError)
+    assert "'foo' is not a device" in result.exception.message
 
 
 def test_a_real_process_ends_with_one_line_of_error(run: Path, tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ from sentrec.training.device import has_bfloat16
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
-_POSITIVE_NAMES = ("positive", "pos", "good", "1")
+_POSITIVE_NAMES = ("positive", "pos", "good")
+_POLARITIES = ({0.0, 1.0}, {1.0, 2.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0})
+_FEWEST_STARS, _MOST_STARS = (0.5, 1.0), (5.0, 10.0)
 _LONGEST_TEXT = 100_000
 _FREQUENCY_SMOOTHING = 1e-3
 """The constant `a` of Arora et al. 2017."""
@@ -67,12 +69,15 @@ class OneWorker:
 
 
 class ModelScorer:
-    """Scores with a trained model.
+    """Scores with a trained model; `score` may run in several threads at once, and so may its encoder's ``forward``.
+
+    The model is put into evaluation mode here, once: nothing may switch it while threads share it.
 
     Args:
         predictor: The model.
-        positive: The class that means "liked"; by default the one called positive, pos, good or 1. Where every class is
-            a number (a model of star ratings), the score is the expected rating, scaled to 0 to 1.
+        positive: The class that means "liked"; by default the one called positive, pos or good. Where the classes are
+            numbers that are evidently stars (1 to 5, 1 to 10, halves too) or polarities (0 and 1, 1 and 2, -1 and 1),
+            the score is the expected number, scaled to 0 to 1.
         precision: ``bfloat16`` is faster and moves a probability by about 0.001; ``auto`` takes it where the processor
             computes in it.
 
@@ -82,6 +87,7 @@ class ModelScorer:
 
     def __init__(self, predictor: Predictor, positive: str | None = None, precision: Precision = "float32") -> None:
         self._predictor = predictor
+        predictor.model.eval()
         self._weights = class_weights(predictor.label_names, positive)
         device = next(predictor.model.parameters()).device
         self._device_type = device.type
@@ -175,9 +181,9 @@ def class_weights(label_names: Sequence[str], positive: str | None = None) -> np
     names = list(label_names)
     if positive is not None and positive not in names:
         raise RunError(f"the model has no class '{positive}'.", f"It has: {', '.join(names)}.")
-    if positive is None and len(names) > 2 and all(name.lstrip("-").isdigit() for name in names):
-        stars = np.array([float(name) for name in names])
-        return np.asarray((stars - stars.min()) / (stars.max() - stars.min()))
+    numbers = _evident_scale(names)
+    if positive is None and numbers is not None:
+        return np.asarray((numbers - numbers.min()) / np.ptp(numbers))
     matching = [name for name in names if (name == positive if positive else name.lower() in _POSITIVE_NAMES)]
     if len(matching) != 1:
         raise RunError(
@@ -185,6 +191,16 @@ def class_weights(label_names: Sequence[str], positive: str | None = None) -> np
             "Use a model of sentiment, or name the class that is positive: --positive LABEL",
         )
     return np.array([float(name == matching[0]) for name in names])
+
+
+def _evident_scale(names: Sequence[str]) -> npt.NDArray[np.float64] | None:
+    """The numbers that the classes are, unless these could be anything: topics are numbered, too."""
+    try:
+        numbers = np.array([float(name) for name in names])
+    except ValueError:
+        return None
+    is_stars = numbers.min() in _FEWEST_STARS and numbers.max() in _MOST_STARS and bool((numbers % 0.5 == 0).all())
+    return numbers if is_stars or set(numbers.tolist()) in _POLARITIES else None
 
 
 def _word_weights(vocabulary_size: int) -> torch.Tensor:

@@ -1,6 +1,8 @@
 """A trained model as a scorer: which class is positive, and what may not change a score."""
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from sentrec.predictor import Predictor, load
 from sentrec.recipe import recipe_from_dict
 from sentrec.recommend.lines import classify_lines
 from sentrec.recommend.scoring import ModelScorer, class_weights
+from sentrec.text.shorten import LONGEST_TEXT, shortened
 from sentrec.training.train import train
 
 TEXTS = ["A lovely and superb film.", "Dull!", "word " * 300, ":) x", "\x00\x07 <br /> odd"]
@@ -20,14 +23,15 @@ TEXTS = ["A lovely and superb film.", "Dull!", "word " * 300, ":) x", "\x00\x07 
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predictor]:
     folder = tmp_path_factory.mktemp("model")
     rows = [f"{'lovely superb' if number % 2 else 'dull awful'} film {number},{number % 2}" for number in range(80)]
-    (folder / "train.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    for name in ("train.csv", "test.csv"):
+        (folder / name).write_text("\n".join(["text,label", *rows]) + "\n")
     recipe = recipe_from_dict(
         {
             "name": "tiny",
             "glove": None,
             "data": {
                 "dataset": str(folder / "train.csv"),
-                "test": str(folder / "train.csv"),
+                "test": str(folder / "test.csv"),
                 "label_names": ["neg", "pos"],
             },
             "encoder": {"name": "textcnn", "filters": 4},
@@ -83,6 +87,42 @@ def test_the_positive_class_is_known_by_name(
     assert class_weights(names, positive) == pytest.approx(weights)
 
 
+def test_threads_that_share_a_model_score_as_one_does(predictor: Predictor) -> None:
+    predictor.model.train()
+    scorer = ModelScorer(predictor)
+    assert not predictor.model.training
+    chunks = [[f"{text} {number}" for text in TEXTS] for number in range(12)]
+    alone = [scorer.score(chunk).positive for chunk in chunks]
+    with ThreadPoolExecutor(2) as pool:
+        together = [scores.positive for scores in pool.map(scorer.score, chunks)]
+    assert np.array_equal(alone, together)
+
+
+@pytest.mark.parametrize(
+    ("names", "weights"),
+    [
+        ("0 1", [0, 1]),
+        ("1 0", [1, 0]),
+        ("1 2", [0, 1]),
+        ("-1 1", [0, 1]),
+        ("-1 0 1", [0, 0.5, 1]),
+        ("1.0 2.0 3.0 4.0 5.0", [0, 0.25, 0.5, 0.75, 1]),
+        ("0.5 2.5 5", [0, 4 / 9, 1]),
+        ("1 10 7", [0, 1, 2 / 3]),
+    ],
+)
+def test_numbers_that_are_stars_or_polarities_are_a_scale(names: str, weights: list[float]) -> None:
+    assert class_weights(names.split()) == pytest.approx(weights)
+
+
+@pytest.mark.parametrize("names", ["0 1 2 3", "1 2 3 4", "0 1 2 3 4 5", "1 1.3 5", "nan 1", "1", "0 inf"])
+def test_numbers_that_may_be_topics_need_a_word_of_the_user(names: str) -> None:
+    with pytest.raises(RunError, match="none of these is known") as caught:
+        class_weights(names.split())
+    assert "--positive LABEL" in str(caught.value.hint)
+    assert class_weights(names.split(), names.split()[0])[0] == 1.0
+
+
 @pytest.mark.parametrize(("names", "positive"), [(("World", "Sports", "Sci/Tech"), None), (("neg", "pos"), "poss")])
 def test_a_model_of_other_labels_is_refused_with_a_hint(names: tuple[str, ...], positive: str | None) -> None:
     with pytest.raises(RunError) as caught:
@@ -116,9 +156,32 @@ def test_json_lines_keep_their_ids_and_bad_ones_their_place(predictor: Predictor
     ]
 
 
-def test_the_reviews_of_the_examples_folder_fit() -> None:
-    import json
+def test_lines_that_json_allows_and_nobody_can_use_cost_only_themselves(predictor: Predictor) -> None:
+    lines = [b'{"id": "\\ud83d", "text": "half \\ud83d"}', b'{"id": ' + b"1" * 5000 + b"}"]
+    first, second = classify_lines(predictor, lines)
+    assert json.dumps(first.to_dict(), ensure_ascii=False).encode()
+    assert (first.id, first.text) == ("?", "half ?")
+    assert second.error is not None
+    assert second.error.startswith("not JSON")
 
+
+def test_lines_are_classified_before_very_long_ones_fill_the_memory(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentrec.recommend.lines.CHUNK_CHARACTERS", 100)
+    given = iter([b"x" * 60, b"y" * 60, b"z"])
+    results = classify_lines(predictor, given)
+    assert next(results).text == "x" * 60
+    assert next(given) == b"z"
+
+
+def test_of_ten_megabytes_the_predictor_reads_both_ends(predictor: Predictor) -> None:
+    long = "lovely " * 40_000 + "never read " * 900_000 + "dull " * 40_000
+    assert predictor.encode([long]).token_ids.tolist() == predictor.encode([shortened(long)]).token_ids.tolist()
+    assert len(shortened(long)) == LONGEST_TEXT + 1
+
+
+def test_the_reviews_of_the_examples_folder_fit() -> None:
     path = Path(__file__).parents[2] / "examples" / "reviews.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert len(rows) >= 150

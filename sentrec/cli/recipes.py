@@ -1,5 +1,6 @@
 """`sentrec recipes`: the built-in recipes, and checking any recipe."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,8 @@ def copy(
     from sentrec.recipe.library import copy_recipe
 
     target = copy_recipe(recipe, destination, force)
-    console.err.print(f"Copied to {escape(str(target))}. Train it: sentrec train --recipe {escape(str(target))}")
+    command = shlex.join(["sentrec", "train", "--recipe", str(target)])
+    console.err.print(f"Copied to {escape(str(target))}. Train it: {escape(command)}", soft_wrap=True)
 
 
 @app.command()
@@ -72,5 +74,6 @@ def check(
     if not all_usable(findings):
         console.err.print("[bold red]Error:[/] not everything that it uses is there.")
         raise typer.Exit(1)
-    again = "".join(f" --set {override}" for override in overrides or ())
-    console.err.print(f"Ready: sentrec train --recipe {escape(recipe + again)}", soft_wrap=True)
+    again = [word for override in overrides or () for word in ("--set", override)]
+    command = shlex.join(["sentrec", "train", "--recipe", recipe, *again])
+    console.err.print(f"Ready: {escape(command)}", soft_wrap=True)

@@ -123,10 +123,7 @@ def evaluate(
         directory=str(directory),
         plots=PLOTS if plots else (),
     )
-    with atomic_directory(directory) as temporary:
-        if plots:
-            _draw(temporary, run, rows, result.metrics, probabilities)
-        write_json(temporary / EVALUATION, result.to_dict())
+    _write(result, run, rows, probabilities)
     return result
 
 
@@ -193,6 +190,13 @@ def _free_directory(run: Run, rows: EvaluationRows, out: str | Path | None) -> P
     if others:
         raise SentrecError(f"{directory} holds other files, such as {min(others)}.", "Choose a new folder as --out.")
     return directory
+
+
+def _write(result: Evaluation, run: Run, rows: EvaluationRows, probabilities: npt.NDArray[np.float64]) -> None:
+    with atomic_directory(Path(result.directory)) as temporary:
+        if result.plots:
+            _draw(temporary, run, rows, result.metrics, probabilities)
+        write_json(temporary / EVALUATION, result.to_dict())
 
 
 def _draw(

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import yaml
+
 from sentrec.errors import RecipeError, did_you_mean
 from sentrec.files import write_text
+from sentrec.recipe.yaml_values import RecipeLoader
 
 _PACKAGE = "sentrec_recipes"
 _SUFFIXES = (".yaml", ".yml")
@@ -62,15 +65,19 @@ def copy_recipe(name: str, destination: Path | None = None, force: bool = False)
         The new file.
 
     Raises:
-        RecipeError: If there is no such recipe, or the new file exists already and `force` is not given.
+        RecipeError: If there is no such recipe, the new file exists already and `force` is not given, or it would be
+            the recipe that the copy extends.
     """
     source = _builtin_path(name)
     target = Path() if destination is None else destination.expanduser()
     if target.is_dir():
         target = target / source.name
+    text = source.read_text(encoding="utf-8")
+    if yaml.load(text, Loader=RecipeLoader).get("extends") == target.name:
+        raise RecipeError(f"{target} would extend itself: {source.name} extends {target.name}.", "Choose another name.")
     if target.exists() and not force:
         raise RecipeError(f"{target} exists already.", "Choose another name, or replace it with --force.")
-    write_text(target, source.read_text(encoding="utf-8"))
+    write_text(target, text)
     return target
 
 

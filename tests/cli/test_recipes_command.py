@@ -1,6 +1,7 @@
 """`sentrec recipes` lists, shows, copies and checks."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,13 @@ def test_check_reports_all_mistakes_of_a_recipe(tmp_path: Path) -> None:
     assert isinstance(error, RecipeError)
     for mistake in ("did you mean 'seed'?", "training.epochs", "did you mean 'bilstm'?"):
         assert mistake in error.message
+
+
+def test_the_commands_to_go_on_with_can_be_typed_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    copied = recipes("copy", "quickstart", "my own.yaml").stderr
+    assert shlex.split(copied.partition("Train it: ")[2]) == ["sentrec", "train", "--recipe", "my own.yaml"]
+    changes = ["--set", "description=a b", "--set", "data.label_names=[negative, positive]"]
+    checked = recipes("check", "my own.yaml", *changes).stderr
+    words = shlex.split(checked.partition("Ready: ")[2])
+    assert words == ["sentrec", "train", "--recipe", "my own.yaml", *changes]

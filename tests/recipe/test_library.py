@@ -51,6 +51,16 @@ def test_a_copy_is_the_same_text_and_goes_where_it_is_sent(elsewhere: Path) -> N
     assert sorted(path.name for path in elsewhere.rglob("*.yaml")) == ["imdb.yaml", "imdb.yaml", "mine.yaml"]
 
 
+@pytest.mark.parametrize("destination", ["imdb.yaml", "folder/imdb.yaml", "./imdb.yaml"])
+def test_a_copy_that_would_extend_itself_is_refused(elsewhere: Path, destination: str) -> None:
+    (elsewhere / "folder").mkdir()
+    with pytest.raises(RecipeError, match="would extend itself") as caught:
+        copy_recipe("imdb-gru", Path(destination), force=True)
+    assert "another name" in (caught.value.hint or "")
+    assert not list(elsewhere.rglob("*.yaml"))
+    assert copy_recipe("imdb-gru", Path("gru.yaml")).is_file()
+
+
 def test_a_copy_does_not_overwrite_unless_forced(elsewhere: Path) -> None:
     mine = elsewhere / "imdb.yaml"
     mine.write_text("seed: 7\n", encoding="utf-8")

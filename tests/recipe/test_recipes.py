@@ -1,11 +1,12 @@
 """Every built-in recipe is valid and says what it shows, how to run it, what to expect and how long it takes."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from sentrec.recipe import load_recipe
-from sentrec.recipe.library import BuiltinRecipe, builtin_recipes
+from sentrec.recipe.library import BuiltinRecipe, builtin_recipes, copy_recipe
 
 RECIPES = builtin_recipes()
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
@@ -21,6 +22,15 @@ def test_it_validates_under_its_own_name(recipe: BuiltinRecipe) -> None:
     loaded = load_recipe(recipe.name)
     assert loaded.name == recipe.name
     assert loaded.description
+
+
+@every_recipe
+def test_a_copy_of_it_makes_a_run_of_its_own(
+    recipe: BuiltinRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    copied = load_recipe(copy_recipe(recipe.name, Path("mine.yaml")))
+    assert copied == load_recipe(recipe.name).model_copy(update={"name": "mine"})
 
 
 @every_recipe

@@ -1,5 +1,6 @@
 """Collects what there is on this machine: versions, device, caches, plugins, data; and what is missing."""
 
+import contextlib
 import os
 import platform
 import re
@@ -22,6 +23,8 @@ from sentrec.plugins import PluginReport, registry
 _DISTRIBUTION = "sentrec"
 _LITTLE_SPACE = 2 * 1024**3
 """Bytes; GloVe 6B takes 0.9 GB to download."""
+_MADE_AGAIN = ("encoded", "tokenizers", "scoring")
+"""Folders of the cache that sentrec fills by itself and that may be deleted."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Diagnosis:
     Attributes:
         versions: Version by package, Python first; None for a package that is missing.
         device: What torch says of the machine; empty if torch cannot be imported.
-        cache: The cache folder, the bytes free on its disk, and the GloVe vectors in it.
+        cache: The cache folder, the bytes free on its disk, the GloVe vectors in it, and the bytes in each folder that
+            may be deleted.
         plugins: What became of each plugin.
         data: The folder that SENTREC_DATA names (None if unset) and its data sets with their splits.
         findings: What is missing or worth knowing, each with what mends it.
@@ -108,7 +112,18 @@ def _cache(findings: list[Finding]) -> dict[str, Any]:
     if free < _LITTLE_SPACE:
         detail = f"only {free / 1e9:.1f} GB are free on the disk of {home}."
         findings.append(Finding("disk", "note", detail, "Free some space, or set SENTREC_HOME to another disk."))
-    return {"home": str(home), "free_bytes": free, "glove": [_described(entry) for entry in _glove(findings)]}
+    glove = [_described(entry) for entry in _glove(findings)]
+    folders = {name: _bytes_in(home / name) for name in _MADE_AGAIN}
+    return {"home": str(home), "free_bytes": free, "glove": glove, "folders": folders}
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        # Another sentrec may be at work in the cache, so a file can be gone by now.
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -50,6 +50,30 @@ def test_cached_vectors_are_listed_and_damaged_ones_come_with_the_command(tmp_pa
     assert damaged.mend.startswith("sentrec fetch-glove mine --dim 2 --force")
 
 
+def test_the_folders_that_may_be_deleted_are_sized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTREC_HOME", str(tmp_path))
+    assert diagnose().cache["folders"] == {"encoded": 0, "tokenizers": 0, "scoring": 0}
+    (tmp_path / "encoded").mkdir()
+    (tmp_path / "encoded" / "a.arrow").write_bytes(bytes(700))
+    (tmp_path / "encoded" / "b.arrow").write_bytes(bytes(50))
+    (tmp_path / "scoring" / "one").mkdir(parents=True)
+    (tmp_path / "scoring" / "one" / "0.parquet").write_bytes(bytes(30))
+    assert diagnose().cache["folders"] == {"encoded": 750, "tokenizers": 0, "scoring": 30}
+
+
+def test_what_a_training_caches_lies_in_those_folders(reviews: Path, tmp_path: Path) -> None:
+    from small_runs import small_overrides
+
+    import sentrec
+    from sentrec.files import cache_home
+
+    sentrec.train(sentrec.load_recipe("quickstart", small_overrides(reviews)), tmp_path / "run")
+    folders = diagnose().cache["folders"]
+    assert folders["encoded"] > 0
+    assert folders["tokenizers"] > 0
+    assert {path.name for path in cache_home().iterdir()} <= {*folders, "glove", "locks"}
+
+
 def test_a_broken_plugin_is_noted_and_the_rest_stays_usable(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> Any:
         raise ImportError("no module named 'gone'")

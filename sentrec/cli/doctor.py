@@ -66,6 +66,8 @@ def _cache_lines(diagnosis: "Diagnosis") -> list[str]:
     for glove in cache["glove"]:
         state = "damaged" if glove["problem"] else f"{glove['words']:,} words"
         lines.append(f"GloVe {glove['name']}, {glove['dim']} dimensions: {state}, {glove['bytes'] / 1e6:.0f} MB")
+    sizes = ", ".join(f"{name}/ {size / 1e6:,.1f} MB" for name, size in cache["folders"].items())
+    lines.append(f"{sizes}: these may be deleted; all but an interrupted scoring (--resume) is made again by itself")
     return lines
 
 

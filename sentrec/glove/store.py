@@ -283,6 +283,8 @@ def _finish_matrix(path: Path, kept: npt.NDArray[np.int64], rows: int, dim: int)
                 chosen = kept[at : at + _ROWS_AT_ONCE]
                 matrix[at : at + len(chosen)] = matrix[chosen]
             matrix.flush()
+            # Windows cuts no file that is still mapped.
+            del matrix
         file.truncate(start + 4 * dim * len(kept))
 
 

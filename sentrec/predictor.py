@@ -15,6 +15,7 @@ from sentrec.model.inference import predict_logits
 from sentrec.runs import MODEL, TOKENIZER, Run, open_run
 from sentrec.text.emoji import emoticons_for_unknown_emoji
 from sentrec.text.encoding import EncodedTexts, encode_texts
+from sentrec.text.shorten import shortened
 from sentrec.training.checkpoint import load_weights, read_tensors
 from sentrec.training.device import find_device
 
@@ -61,13 +62,14 @@ class Predictor:
         return predict_logits(self.model, self.encode(texts))
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Token ids of texts as the model reads them; emoji that it does not know as emoticons.
+        """Token ids of texts as the model reads them; emoji that it does not know as emoticons, long texts by their ends.
 
         Raises:
             DataError: If something in `texts` is not a string.
         """
         text_config = self.run.recipe.text
-        readable = [text if text.isascii() else text.translate(self._emoticons) for text in _checked(texts)]
+        cut = map(shortened, _checked(texts))
+        readable = [text if text.isascii() else text.translate(self._emoticons) for text in cut]
         return encode_texts(readable, self.tokenizer, text_config.max_tokens, text_config.keep)
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from sentrec.predictor import Prediction, Predictor
+from sentrec.recommend.reviews import CHUNK_CHARACTERS
 
 _CHUNK = 1024
 
@@ -52,8 +52,7 @@ def classify_lines(predictor: Predictor, lines: Iterable[bytes]) -> Iterator[Lin
         predictor: The model.
         lines: The lines, as bytes; read as a stream.
     """
-    results = _read(lines)
-    while chunk := list(islice(results, _CHUNK)):
+    for chunk in _chunks(_read(lines)):
         usable = [result for result in chunk if result.text is not None]
         predictions = iter(predictor.predict([result.text for result in usable if result.text is not None]))
         for result in chunk:
@@ -61,6 +60,20 @@ def classify_lines(predictor: Predictor, lines: Iterable[bytes]) -> Iterator[Lin
                 yield result
             else:
                 yield LineResult(result.line, result.id, result.text, next(predictions))
+
+
+def _chunks(results: Iterable[LineResult]) -> Iterator[list[LineResult]]:
+    """Results some at a time; fewer where texts are very long, so that they cannot fill the memory."""
+    chunk: list[LineResult] = []
+    characters = 0
+    for result in results:
+        chunk.append(result)
+        characters += len(result.text or "")
+        if len(chunk) == _CHUNK or characters >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
 
 
 def _read(lines: Iterable[bytes]) -> Iterator[LineResult]:
@@ -81,11 +94,13 @@ def _read(lines: Iterable[bytes]) -> Iterator[LineResult]:
 def _from_json(number: int, content: str) -> LineResult:
     try:
         fields = json.loads(content)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also an integer of more digits than Python reads
         return LineResult(number, error=f"not JSON: {error}")
     if not isinstance(fields, dict):
         return LineResult(number, error="not a JSON object")
+    # Half a surrogate pair can be written as JSON but not as UTF-8: it becomes a question mark.
+    key = json.loads(json.dumps(fields.get("id"), ensure_ascii=False).encode("utf-8", "replace"))
     text = fields.get("text")
     if not isinstance(text, str) or not text.strip():
-        return LineResult(number, fields.get("id"), error="no text (field 'text')")
-    return LineResult(number, fields.get("id"), text)
+        return LineResult(number, key, error="no text (field 'text')")
+    return LineResult(number, key, text.encode("utf-8", "replace").decode())

@@ -77,7 +77,7 @@ def scored_table(reviews: Sequence[Review], scores: Scores) -> pa.Table:
         "date": pa.array([review.date for review in reviews], pa.string()),
         "user": pa.array([review.user for review in reviews], pa.string()),
         "probability": pa.array(scores.positive, pa.float64()),
-        "digest": pa.array([review.digest() for review in reviews], pa.binary(16)),
+        "digest": pa.array([review.digest for review in reviews], pa.binary(16)),
         "embedding": pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), embeddings.shape[1])
         if embeddings.shape[1]
         else pa.array([[]] * len(reviews), pa.list_(pa.float16(), 0)),

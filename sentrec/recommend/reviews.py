@@ -2,12 +2,13 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sentrec.errors import DataError
-from sentrec.recommend.sources import BadRow, Row, Source
+from sentrec.recommend.sources import BadRow, Row, Source, Unreadable
+from sentrec.text.shorten import shortened
 
 _KNOWN_NAMES = {
     "movie": ("movie", "movie_id", "film", "title"),
@@ -18,12 +19,17 @@ _KNOWN_NAMES = {
     "user": ("user", "user_id"),
 }
 _REQUIRED = ("movie", "text")
+_OPTIONAL = ("id", "rating", "date", "user")
+_NO_RATING = ("", "n/a", "na", "nan", "none", "null", "-")
 _SHOWN = 1000
+
+CHUNK_CHARACTERS = 1 << 24
+"""A chunk ends also when its texts are this long together: what bounds memory, whatever the reviews are like."""
 
 
 @dataclass(frozen=True)
 class FieldNames:
-    """Which field of a row is what; None: the first of the usual names that the first row has.
+    """Which field of a row is what; None: the first of the usual names that a row has.
 
     Attributes:
         movie: The film that a review is about (``movie``, ``movie_id``, ``film``, ``title``).
@@ -41,28 +47,18 @@ class FieldNames:
     date: str | None = None
     user: str | None = None
 
-    def resolved(self, row: Row, source: str) -> "FieldNames":
-        """The same with every usual name filled in that `row` has.
-
-        Raises:
-            DataError: If the row has no such field as named, or none that could be the film or the text.
-        """
-        found = {field.name: self._find(field.name, row, source) for field in fields(self)}
-        return FieldNames(**found)
-
-    def _find(self, role: str, row: Row, source: str) -> str | None:
+    def candidates(self, role: str) -> tuple[str, ...]:
+        """The names that a field may have, the first that a row has being the one."""
         given: str | None = getattr(self, role)
-        if given is not None and given not in row.fields and role not in _REQUIRED:
-            return given  # optional fields may be absent from some rows, and so from the first
-        candidates = _KNOWN_NAMES[role] if given is None else (given,)
-        present = next((name for name in candidates if name in row.fields), None)
-        if present is None and role in _REQUIRED:
-            there = ", ".join(map(str, row.fields))
-            raise DataError(
-                f"{source} has no field '{given or role}' in line {row.line}; it has: {there}.",
-                f"Name the field: --{role}-field NAME",
-            )
-        return present
+        return _KNOWN_NAMES[role] if given is None else (given,)
+
+    def all_candidates(self) -> frozenset[str]:
+        """Every name that some field may have."""
+        return frozenset(name for role in _KNOWN_NAMES for name in self.candidates(role))
+
+    def find(self, role: str, there: Collection[str]) -> str | None:
+        """The name of a field in a row that has the fields `there`; None where it has none."""
+        return next((name for name in self.candidates(role) if name in there), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +69,12 @@ class Review:
         source: The file that it comes from.
         line: Where in it.
         movie: The film's key.
-        text: What it says, not blank.
+        text: What it says, not blank; of a very long one both ends, see `shortened`.
         id: Its own name, if it has one.
         rating: Stars, if it has some.
         date: As it stands in the file.
         user: As it stands in the file.
+        digest: 16 bytes that tell apart reviews of different films or (whole) texts (BLAKE2b).
     """
 
     source: str
@@ -89,27 +86,33 @@ class Review:
     date: str | None = None
     user: str | None = None
 
-    def digest(self) -> bytes:
-        """16 bytes that tell apart reviews of different films or texts (BLAKE2b)."""
-        key = f"{self.movie}\0{self.text}".encode()
-        return hashlib.blake2b(key, digest_size=16).digest()
+    digest: bytes = b""
+
+    def __post_init__(self) -> None:
+        """Makes the digest where none is given, then cuts the text."""
+        if not self.digest:
+            key = f"{self.movie}\0{self.text}".encode()
+            object.__setattr__(self, "digest", hashlib.blake2b(key, digest_size=16).digest())
+        object.__setattr__(self, "text", shortened(self.text))
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that was left out.
+    """A row that was left out, or a field of one.
 
     Attributes:
         source: The file that it comes from.
         line: Where in it.
         reason: What is wrong with it.
         content: The row, cut to a readable length.
+        is_kept: Whether the review counts all the same, without its field that could not be read.
     """
 
     source: str
     line: int
     reason: str
     content: str
+    is_kept: bool = False
 
 
 def read_chunks(
@@ -120,63 +123,85 @@ def read_chunks(
     Args:
         sources: What to read.
         names: Which field is what.
-        size: Reviews a chunk; the last may hold fewer.
-        on_reject: Is told every row that was left out, in order.
+        size: Reviews a chunk at most; one of very long reviews, or the last, holds fewer.
+        on_reject: Is told every row, and every optional field of a row, that was left out, in order.
 
     Raises:
-        DataError: If a source cannot be read, or has no field for film or text.
+        DataError: If a source cannot be read, or no row of it has a field for film or text.
     """
     chunk: list[Review] = []
+    characters = 0
     for source in sources:
-        for one in _reviews(source, names):
-            if isinstance(one, Reject):
-                on_reject(one)
-                continue
+        for one in _reviews(source, names, on_reject):
             chunk.append(one)
-            if len(chunk) == size:
+            characters += len(one.text)
+            if len(chunk) == size or characters >= CHUNK_CHARACTERS:
                 yield chunk
-                chunk = []
+                chunk, characters = [], 0
     if chunk:
         yield chunk
 
 
-def _reviews(source: Source, names: FieldNames) -> Iterator[Review | Reject]:
-    resolved: FieldNames | None = None
-    for row in source.rows():
+def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], None]) -> Iterator[Review]:
+    missing = set(_REQUIRED)
+    first: Row | None = None
+    for row in source.rows(names.all_candidates()):
         if isinstance(row, BadRow):
-            yield Reject(source.name, row.line, row.reason, row.content[:_SHOWN])
+            on_reject(Reject(source.name, row.line, row.reason, row.content[:_SHOWN]))
             continue
-        resolved = resolved or names.resolved(row, source.name)
+        if missing:
+            first = first or row
+            there: Collection[str] = row.fields if source.header is None else source.header
+            missing = {role for role in missing if names.find(role, there) is None}
+            if missing and source.header is not None:
+                raise _no_field(missing, names, source.name, "its header has", source.header)
         try:
-            yield _review(row, resolved, source.name)
+            review, doubts = _review(row, names, source.name)
         except _UnusableError as error:
-            yield Reject(source.name, row.line, str(error), repr(dict(row.fields))[:_SHOWN])
+            on_reject(Reject(source.name, row.line, str(error), _shown(row)))
+            continue
+        for doubt in doubts:
+            on_reject(Reject(source.name, row.line, doubt, _shown(row), is_kept=True))
+        yield review
+    if missing and first is not None:
+        raise _no_field(missing, names, source.name, f"line {first.line} has", first.fields)
+
+
+def _no_field(missing: set[str], names: FieldNames, source: str, who: str, there: Collection[str]) -> DataError:
+    role = next(role for role in _REQUIRED if role in missing)
+    has = ", ".join(map(str, there)) or "no field at all"
+    message = f"{source} has no field '{names.candidates(role)[0]}' in any row; {who}: {has[:_SHOWN]}."
+    return DataError(message, f"Name the field: --{role}-field NAME")
+
+
+def _shown(row: Row) -> str:
+    return repr(dict(row.fields))[:_SHOWN]
 
 
 class _UnusableError(Exception):
     """Why a row is no review."""
 
 
-def _review(row: Row, names: FieldNames, source: str) -> Review:
-    def value(name: str | None) -> Any:
-        return row.fields.get(name) if name is not None else None
-
-    movie = _plain(value(names.movie), "film", names.movie)
+def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]]:
+    """A row's review, and what is wrong with its optional fields."""
+    found = {role: names.find(role, row.fields) or names.candidates(role)[0] for role in _KNOWN_NAMES}
+    movie = _plain(row.fields.get(found["movie"]), "film", found["movie"])
     if movie is None:
-        raise _UnusableError(f"no film (field '{names.movie}')")
-    return Review(
-        source,
-        row.line,
-        movie,
-        _text(value(names.text), names.text),
-        id=_plain(value(names.id), "id", names.id),
-        rating=_rating(value(names.rating), names.rating),
-        date=_plain(value(names.date), "date", names.date),
-        user=_plain(value(names.user), "user", names.user),
-    )
+        raise _UnusableError(f"no film (field '{found['movie']}')")
+    text = _text(row.fields.get(found["text"]), found["text"])
+    doubts: list[str] = []
+    optional: dict[str, Any] = {}
+    for role in _OPTIONAL:
+        try:
+            read = _rating if role == "rating" else _plain
+            optional[role] = read(row.fields.get(found[role]), role, found[role])
+        except _UnusableError as error:
+            doubts.append(str(error))
+    return Review(source, row.line, movie, text, **optional), doubts
 
 
-def _text(value: Any, name: str | None) -> str:
+def _text(value: Any, name: str) -> str:
+    value = _decoded(value, "text", name)
     if value is None or (isinstance(value, str) and not value.strip()):
         raise _UnusableError(f"no text (field '{name}')")
     if not isinstance(value, str):
@@ -184,8 +209,9 @@ def _text(value: Any, name: str | None) -> str:
     return _unicode(value, "text", name)
 
 
-def _plain(value: Any, what: str, name: str | None) -> str | None:
+def _plain(value: Any, what: str, name: str) -> str | None:
     """An identifier as a string; None where there is none."""
+    value = _decoded(value, what, name)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, dict | list | bool) or (isinstance(value, float) and not math.isfinite(value)):
@@ -194,7 +220,17 @@ def _plain(value: Any, what: str, name: str | None) -> str | None:
     return text or None
 
 
-def _unicode(text: str, what: str, name: str | None) -> str:
+def _decoded(value: Any, what: str, name: str) -> Any:
+    """A value as it is, but bytes (of a binary column) as the text that they encode."""
+    if isinstance(value, Unreadable):
+        raise _UnusableError(f"the {what} (field '{name}') cannot be read: {value.reason}"[:200])
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError as error:
+        raise _UnusableError(f"the {what} (field '{name}') is not UTF-8 at byte {error.start + 1}") from None
+
+
+def _unicode(text: str, what: str, name: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -202,13 +238,14 @@ def _unicode(text: str, what: str, name: str | None) -> str:
     return text
 
 
-def _rating(value: Any, name: str | None) -> float | None:
-    if value is None or (isinstance(value, str) and not value.strip()):
+def _rating(value: Any, what: str, name: str) -> float | None:
+    value = _decoded(value, what, name)
+    if value is None or (isinstance(value, str) and value.strip().casefold() in _NO_RATING):
         return None
     try:
         rating = float(value)
-    except (TypeError, ValueError):
-        rating = math.nan
-    if not math.isfinite(rating) or isinstance(value, bool):
-        raise _UnusableError(f"the rating (field '{name}') is no number: {value!r}"[:200])
-    return rating
+    except (TypeError, ValueError, OverflowError):
+        rating = math.inf
+    if math.isinf(rating) or isinstance(value, bool):
+        raise _UnusableError(f"the {what} (field '{name}') is no number: {value!r}"[:200])
+    return None if math.isnan(rating) else rating

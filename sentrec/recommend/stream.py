@@ -222,6 +222,7 @@ class _RejectsFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
+        self.fields = 0
         self.first: str | None = None
 
     def __enter__(self) -> "_RejectsFile":
@@ -229,11 +230,12 @@ class _RejectsFile:
         return self
 
     def add(self, reject: Reject) -> None:
-        if not self.count:
+        if self.first is None:
             self.first = f"line {reject.line}, {reject.reason}"
             temporary = self._stack.enter_context(atomic_path(self.path))
             self._file = self._stack.enter_context(temporary.open("w", encoding="utf-8", errors="backslashreplace"))
-        self.count += 1
+        self.count += not reject.is_kept
+        self.fields += reject.is_kept
         self._file.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
 
     def __exit__(self, *error: object) -> None:

@@ -17,6 +17,7 @@ from sentrec.errors import DataError
 from sentrec.recommend import sources as module
 from sentrec.recommend.reviews import FieldNames, Reject, Review, read_chunks
 from sentrec.recommend.sources import BadRow, Row, Source
+from sentrec.text.shorten import LONGEST_TEXT
 
 ROWS = [
     {"movie": "Heat", "text": 'Great, "really"\ngreat', "rating": 9.0},
@@ -93,7 +94,7 @@ def test_bad_lines_of_json_are_told_with_line_and_reason_and_the_rest_is_read(tm
     ]
     path.write_bytes(b"\n".join(lines))
     reviews, rejects = read(path, FieldNames(rating="rating"))
-    assert [(one.line, one.movie, one.rating) for one in reviews] == [(1, "A", None), (13, "7", 8.0)]
+    assert [(one.line, one.movie, one.rating) for one in reviews] == [(1, "A", None), (12, "A", None), (13, "7", 8.0)]
     expected = {
         2: "not JSON",
         3: "not a JSON object",
@@ -107,6 +108,7 @@ def test_bad_lines_of_json_are_told_with_line_and_reason_and_the_rest_is_read(tm
         12: "is no number: 'many'",
     }
     assert [one.line for one in rejects] == list(expected)
+    assert [one.line for one in rejects if one.is_kept] == [12]
     for one in rejects:
         assert expected[one.line] in one.reason
         assert one.source == str(path)
@@ -138,7 +140,7 @@ def test_a_review_of_ten_megabytes_is_read(tmp_path: Path) -> None:
     path = tmp_path / "reviews.jsonl"
     path.write_text(json.dumps({"movie": "A", "text": "long " * 2_000_000}))
     (review,), rejects = read(path)
-    assert len(review.text) == 10_000_000
+    assert len(review.text) == LONGEST_TEXT + 1
     assert rejects == []
 
 
@@ -152,7 +154,10 @@ def test_a_review_of_ten_megabytes_is_read(tmp_path: Path) -> None:
         ("a.json", b'[{"movie": "A"}]', "one JSON array"),
         ("a.txt", b"just some words\nand more", "neither JSON lines nor CSV"),
         ("a.parquet", b"PAR1 and then nothing", "cannot be read"),
-        ("a.csv", b"film_name,text\nA,b\n", "no field 'movie' in line 2; it has: film_name, text"),
+        ("a.csv", b"film_name,text\nA,b\n", "no field 'movie' in any row; its header has: film_name, text."),
+        ("a.jsonl", b'{"film_name": 1, "text": 2}\n{}', "no field 'movie' in any row; line 1 has: film_name, text."),
+        ("a.jsonl", b"{}\n", "no field 'movie' in any row; line 1 has: no field at all."),
+        ("a.x", b'[\n{"movie": "A", "text": "b"}\n]', "one JSON array"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_that_says_why(

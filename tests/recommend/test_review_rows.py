@@ -1,0 +1,149 @@
+"""Every row is read by its own fields, a broken value costs only itself, and long texts do not fill the memory."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from sentrec.recommend import reviews as module
+from sentrec.recommend.reviews import FieldNames, Reject, Review, read_chunks
+from sentrec.recommend.sources import Row, Source
+
+
+def read(path: Path, names: FieldNames | None = None) -> tuple[list[Review], list[Reject]]:
+    rejects: list[Reject] = []
+    chunks = list(read_chunks([Source(str(path))], names or FieldNames(), 100, rejects.append))
+    return [review for chunk in chunks for review in chunk], rejects
+
+
+def json_lines(path: Path, *lines: str | dict[str, object]) -> Path:
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+    return path
+
+
+def test_fields_that_the_first_row_lacks_are_read_from_the_others(tmp_path: Path) -> None:
+    path = json_lines(
+        tmp_path / "a.jsonl",
+        {"movie": "a", "text": "b"},
+        {"movie": "a", "text": "c", "rating": 8, "id": "x"},
+        {"film": "d", "review": "e", "stars": 3},
+    )
+    reviews, rejects = read(path)
+    assert [(one.movie, one.text, one.id, one.rating) for one in reviews] == [
+        ("a", "b", None, None),
+        ("a", "c", "x", 8.0),
+        ("d", "e", None, 3.0),
+    ]
+    assert rejects == []
+
+
+def test_a_first_row_without_a_film_or_text_costs_only_itself(tmp_path: Path) -> None:
+    path = json_lines(tmp_path / "a.jsonl", {"text": "whose?"}, {"movie": "a"}, {"movie": "a", "text": "b"})
+    reviews, rejects = read(path)
+    assert [one.line for one in reviews] == [3]
+    assert [one.reason for one in rejects] == ["no film (field 'movie')", "no text (field 'text')"]
+
+
+@pytest.mark.parametrize("first", ["%% garbage, here %%", "[1, 2]", ""])
+def test_json_lines_are_known_without_a_suffix_though_the_first_line_is_broken(tmp_path: Path, first: str) -> None:
+    reviews, rejects = read(json_lines(tmp_path / "reviews", first, {"movie": "a", "text": "b"}))
+    assert [(one.line, one.movie) for one in reviews] == [(2, "a")]
+    assert len(rejects) == bool(first)
+
+
+@pytest.mark.parametrize("rating", ["NaN", '"n/a"', '" "', "null", '"NaN"'])
+def test_a_missing_rating_is_none_and_no_mistake(tmp_path: Path, rating: str) -> None:
+    reviews, rejects = read(json_lines(tmp_path / "a.jsonl", f'{{"movie": "a", "text": "b", "rating": {rating}}}'))
+    assert (reviews[0].rating, rejects) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("rating", "1" * 400, "is no number"),
+        ("rating", "1e999", "is no number"),
+        ("id", '{"a": 1}', "is no name"),
+        ("user", '"\\ud83d"', "is not UTF-8"),
+    ],
+)
+def test_an_optional_field_that_cannot_be_read_is_told_and_costs_no_text(
+    tmp_path: Path, field: str, value: str, reason: str
+) -> None:
+    path = json_lines(tmp_path / "a.jsonl", f'{{"movie": "a", "text": "b", "{field}": {value}}}')
+    (review,), (told,) = read(path)
+    assert getattr(review, field) is None
+    assert (told.line, told.is_kept) == (1, True)
+    assert reason in told.reason
+    assert f"(field '{field}')" in told.reason
+
+
+def test_a_number_of_five_thousand_digits_costs_its_line_only(tmp_path: Path) -> None:
+    path = json_lines(tmp_path / "a.jsonl", '{"movie": ' + "1" * 5000 + "}", {"movie": "a", "text": "b"})
+    reviews, rejects = read(path)
+    assert [one.line for one in reviews] == [2]
+    assert rejects[0].reason.startswith("not JSON: ")
+
+
+def test_broken_values_of_parquet_cost_only_themselves(tmp_path: Path) -> None:
+    bad_text = pa.Array.from_buffers(
+        pa.string(), 3, [None, pa.py_buffer(np.array([0, 2, 3, 5], np.int32)), pa.py_buffer(b"ok\xffok")]
+    )
+    days = pa.array([0, 1, 2**30], pa.int32()).cast(pa.date32())
+    films = pa.array([b"tt1", b"tt2", b"tt3"], pa.binary())
+    path = tmp_path / "a.parquet"
+    pa.parquet.write_table(pa.table({"movie": films, "text": bad_text, "date": days}), path)
+    reviews, rejects = read(path)
+    assert [(one.movie, one.date) for one in reviews] == [("tt1", "1970-01-01"), ("tt3", None)]
+    assert [(one.line, one.is_kept) for one in rejects] == [(2, False), (3, True)]
+    assert "the text (field 'text') cannot be read" in rejects[0].reason
+
+
+def test_of_parquet_only_the_needed_columns_are_read_in_batches_bounded_by_size(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    texts = [f"{number} {'x' * 200_000}" for number in range(300)]
+    table = pa.table({"movie": ["a"] * 300, "text": texts, "other": texts})
+    pa.parquet.write_table(table, path, use_dictionary=False)
+    before = pa.total_allocated_bytes()
+    most = 0
+    for row in Source(str(path)).rows(FieldNames().all_candidates()):
+        assert isinstance(row, Row)
+        assert set(row.fields) == {"movie", "text"}
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < 100_000_000
+
+
+def test_a_quote_that_is_never_closed_is_told_with_the_lines_that_it_swallowed(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('movie,text\na,fine\nb,"open\nc,lost\nd,lost\n')
+    reviews, rejects = read(path)
+    assert [one.movie for one in reviews] == ["a"]
+    assert [(one.line, one.reason) for one in rejects] == [
+        (3, "not CSV: unexpected end of data, in a row that spans 3 lines: is a quote open?")
+    ]
+
+
+def test_a_chunk_of_long_texts_ends_early_and_always_at_the_same_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHUNK_CHARACTERS", 100)
+    rows = [json.dumps({"movie": "a", "text": f"{number} " + "x" * 38}) for number in range(7)]
+    path = json_lines(tmp_path / "a.jsonl", *rows)
+    chunks = [len(chunk) for chunk in read_chunks([Source(str(path))], FieldNames(), 1000, lambda _: None)]
+    assert chunks == [3, 3, 1]
+
+
+def test_long_texts_that_differ_in_their_middle_are_no_duplicates() -> None:
+    first, second = (Review("s", 1, "m", "x" * 90_000 + middle + "x" * 90_000) for middle in "ab")
+    assert first.text == second.text
+    assert first.digest != second.digest
+    assert first.digest == Review("t", 2, "m", "x" * 90_000 + "a" + "x" * 90_000).digest
+
+
+def test_a_file_name_that_is_no_text_has_a_name_that_is(tmp_path: Path) -> None:
+    path = tmp_path / "caf\udce9.jsonl"
+    json_lines(path, {"movie": "a", "text": "b"})
+    (review,), _ = read(path)
+    assert review.source.encode()

@@ -6,10 +6,12 @@ import torch
 
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.model.classifier import TextClassifier
+from sentrec.model.compute import exact_float32, memory_errors, to_device
 from sentrec.text.encoding import EncodedTexts
 
 INFERENCE_BATCH_SIZE = 256
 INFERENCE_BATCH_TOKENS = 32_768
+_MEMORY_HINT = "End other programs that use it, or compute on another device."
 
 
 def predict_logits(
@@ -17,7 +19,8 @@ def predict_logits(
 ) -> npt.NDArray[np.float32]:
     """Scores every text in float32, without dropout.
 
-    Always float32: a score must not depend on the batch it was computed in, nor on the processor's short formats.
+    Always float32, on CUDA without TF32: a score must not depend on the batch it was computed in, nor on the
+    processor's short formats.
 
     Args:
         model: The classifier; its mode is restored afterwards.
@@ -27,15 +30,18 @@ def predict_logits(
 
     Returns:
         Logits, shape ``(texts, classes)``.
+
+    Raises:
+        SentrecError: If there is not enough memory.
     """
     device = next(model.parameters()).device
     logits = np.zeros((len(encoded), model.head.out_features), dtype=np.float32)
     plan = plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
     was_training = model.training
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), exact_float32(device), memory_errors(_MEMORY_HINT):
         for batch in iterate_batches(encoded, plan[process_index::processes]):
-            output = model(batch.token_ids.to(device), batch.mask.to(device))
+            output = model(to_device(batch.token_ids, device), to_device(batch.mask, device))
             logits[batch.rows] = output.cpu().numpy()
     model.train(was_training)
     return logits

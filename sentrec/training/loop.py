@@ -15,6 +15,7 @@ from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.errors import SentrecError
 from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import TextClassifier
+from sentrec.model.compute import memory_errors, to_device
 from sentrec.model.inference import predict_logits
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
@@ -86,7 +87,8 @@ class TrainingLoop:
     """Fits one model.
 
     Every step draws from a seed of its own, made of the recipe's seed and the step's number: a resumed training is the
-    uninterrupted one, whatever happened in between.
+    uninterrupted one, whatever happened in between. On a CPU that holds to the last bit; CUDA adds some gradients up in
+    no fixed order, so that there even two uninterrupted trainings differ by rounding.
 
     Args:
         recipe: A checked recipe.
@@ -168,11 +170,12 @@ class TrainingLoop:
         device = self.accelerator.device
         self._seed_step()
         self.parallel_model.train()
-        with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
-            logits = self.parallel_model(token_ids.to(device, non_blocking=True), mask.to(device, non_blocking=True))
-        loss: Tensor = self.objective(logits, labels.to(device, non_blocking=True))
         self.optimizer.zero_grad(set_to_none=True)
-        self.accelerator.backward(loss)
+        with memory_errors(_memory_hint(token_ids)):
+            with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
+                logits = self.parallel_model(to_device(token_ids, device), to_device(mask, device))
+            loss: Tensor = self.objective(logits, to_device(labels, device))
+            self.accelerator.backward(loss)
         if epoch < self.recipe.model.unfreeze_epoch:
             self.model.embedding.table.weight.grad = None  # AdamW passes over what has no gradient
         clip_gradients(self.model, config.clip_norm)
@@ -250,6 +253,11 @@ class _Meter:
         state.history.append(row)
         state.recent_losses = []
         self._tokens, self._since = 0, now
+
+
+def _memory_hint(token_ids: Tensor) -> str:
+    smaller = max(1, token_ids.numel() // 2)
+    return f"Start over with smaller batches: --set training.batch_tokens={smaller} --force"
 
 
 def _finite(loss: float, which: str, step: int) -> float:

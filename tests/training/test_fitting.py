@@ -1,6 +1,7 @@
 """What a training does to the weights: embeddings, early stopping, the best checkpoint, calibration, errors."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,19 @@ def test_what_accelerate_was_configured_with_changes_nothing(
     run = train(small_recipe(reviews), tmp_path / "run")
     assert (run.path / "model.safetensors").read_bytes() == (small_run.path / "model.safetensors").read_bytes()
     assert run.metrics["test"] == small_run.metrics["test"]
+
+
+def test_a_step_that_needs_too_much_memory_asks_for_smaller_batches(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forward(_model: object, token_ids: Tensor, _mask: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    recipe = small_recipe(reviews)
+    with monkeypatch.context() as patch:
+        patch.setattr("sentrec.model.classifier.TextClassifier.forward", forward)
+        with pytest.raises(SentrecError, match="not enough memory") as caught:
+            train(recipe, tmp_path / "run")
+    (smaller,) = re.findall(r"--set (training\.batch_tokens=\d+) --force", str(caught.value.hint))
+    again = recipe.training.model_copy(update={"batch_tokens": int(smaller.partition("=")[2])})
+    assert train(recipe.model_copy(update={"training": again}), tmp_path / "run", force=True).metrics["steps"] > 18

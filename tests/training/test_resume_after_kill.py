@@ -14,7 +14,7 @@ from killed import start_training, train_until_end
 from small_runs import small_overrides, small_recipe, start_sentrec
 
 from sentrec.recipe import to_yaml
-from sentrec.runs import open_run
+from sentrec.runs import open_run, read_environment
 
 # 48 steps, a checkpoint at each. Validations in mid-epoch, dropout and an embedding table that thaws are on as well.
 CHANGES = (
@@ -62,6 +62,17 @@ def test_killed_once_between_two_rows_of_the_history(recipe: Path, uninterrupted
     assert not (out / "metrics.json").exists()
     assert train_until_end(recipe, out, resume=True) == 0
     assert without_times(out) == without_times(uninterrupted)
+
+
+@pytest.mark.parametrize("die_after", [7, 31])
+def test_killed_in_bfloat16_too(reviews: Path, tmp_path: Path, die_after: int) -> None:
+    path, whole, killed = tmp_path / "bfloat16.yaml", tmp_path / "whole", tmp_path / "killed"
+    path.write_text(to_yaml(small_recipe(reviews, *CHANGES, "training.precision=bfloat16")), encoding="utf-8")
+    assert train_until_end(path, whole) == 0
+    assert train_until_end(path, killed, die_after=die_after) == -9
+    assert train_until_end(path, killed, resume=True) == 0
+    assert read_environment(killed)["training_dtype"] == "bfloat16"
+    assert without_times(killed) == without_times(whole)
 
 
 def test_killed_twice_in_one_epoch_and_in_another(recipe: Path, uninterrupted: Path, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from sentrec.errors import DataError, did_you_mean
 from sentrec.recommend.sources import BadRow, Source
 
-_KEY_NAMES = ("movie_id", "movie", "id", "imdb_id", "film")
+_KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "film")
 _GENRE_SEPARATOR = re.compile(r"[|,;]")
 _ARTICLE = re.compile(r"(.+), (the|a|an)( \(.*\))?")
+_WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
+_TITLE_WITH_YEAR = re.compile(r".*\S\s*\((\d{4})\)")
 _LONGEST_HINT = 300
 
 
@@ -37,6 +39,8 @@ Catalogue = Mapping[str, Movie]
 def read_catalogue(path: Path) -> Catalogue:
     """Reads films from CSV, JSON lines or Parquet with a key (``movie_id``), and ``title``, ``year``, ``genres``.
 
+    Genres are a list, or text separated by ``|``. Where there is no year, that of a title ``Heat (1995)`` counts.
+
     Raises:
         DataError: If the file cannot be read, or has no key or title.
     """
@@ -48,25 +52,49 @@ def read_catalogue(path: Path) -> Catalogue:
         key_name = next((name for name in _KEY_NAMES if name in fields), None)
         if key_name is None or "title" not in fields:
             raise DataError(f"{path} needs the columns movie_id and title; it has: {', '.join(fields)}.")
-        year = re.search(r"\d{4}", str(fields.get("year") or ""))
-        genres = _GENRE_SEPARATOR.split(str(fields.get("genres") or ""))
-        films[str(fields[key_name]).strip()] = Movie(
-            str(fields["title"] or "").strip(),
-            int(year[0]) if year else None,
-            tuple(genre.strip() for genre in genres if genre.strip()),
+        title = str(fields["title"] or "").strip()
+        films[film_key(fields[key_name])] = Movie(
+            title, _year(fields.get("year"), title), _genres(fields.get("genres"))
         )
     return films
 
 
+def film_key(value: object) -> str:
+    """A film's key as it is compared: numbers that a table turned into floats are whole again (``12.0``)."""
+    key = str(value).strip()
+    whole = _WHOLE_NUMBER.fullmatch(key)
+    return whole[1] if whole else key
+
+
+def _year(value: object, title: str) -> int | None:
+    year = re.search(r"\d{4}", "" if value is None else str(value))
+    if year:
+        return int(year[0])
+    in_title = _TITLE_WITH_YEAR.fullmatch(title)
+    return int(in_title[1]) if in_title else None
+
+
+def _genres(value: object) -> tuple[str, ...]:
+    if isinstance(value, list):
+        names = [str(one.get("name") or "") if isinstance(one, Mapping) else str(one) for one in value]
+    else:
+        names = _GENRE_SEPARATOR.split(str(value or ""))
+    return tuple(name.strip() for name in names if name.strip())
+
+
 def read_seen(path: Path) -> frozenset[str]:
-    """Films already seen: one key or title a line (of CSV the first column), folded for comparison.
+    """Films already seen: one key or title a line (or the first column of CSV), folded for comparison.
+
+    A line counts as a whole too, since titles hold commas (``Matrix, The``).
 
     Raises:
         DataError: If the file cannot be read as text.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return frozenset(fold(row[0]) for row in csv.reader(file) if row and row[0].strip())
+            lines = [line.strip() for line in file if line.strip()]
+            columns = [row[0] for row in csv.reader(lines) if row and row[0].strip()]
+            return frozenset(fold(film_key(name)) for name in lines + columns)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}", "It holds one film a line: its key or its title.") from error
 
@@ -84,24 +112,48 @@ def parse_years(text: str) -> tuple[int, int]:
     return first, last
 
 
+def names_of(key: str, movie: Movie | None) -> frozenset[str]:
+    """What a film may be called, folded: its key, its title, and its title with the year."""
+    names = [film_key(key)]
+    if movie is not None and movie.title:
+        names += [movie.title, *([f"{movie.title} ({movie.year})"] if movie.year else [])]
+    return frozenset(map(fold, names))
+
+
 def find_film(name: str, catalogue: Catalogue, keys: Collection[str]) -> str:
-    """The key of the film with this key or title among those that have reviews.
+    """The key of the film with this key, title, or ``TITLE (YEAR)`` among those that have reviews.
 
     Raises:
-        DataError: If there is none; the hint names the nearest title.
+        DataError: If there is none, or several; the hint names the nearest title, or all of these.
     """
+    if not name.strip():
+        raise DataError("the film to find others like has no name.", "Name its title or its key.")
     if name in keys:
         return name
-    titles = {fold(catalogue[key].title): key for key in reversed(list(keys)) if key in catalogue}
-    if fold(name) in titles:
-        return titles[fold(name)]
+    called = [key for key in keys if fold(name) in names_of(key, movie_of(catalogue, key))]
+    if len(called) == 1:
+        return called[0]
+    if called:
+        films = "; ".join(f"{_label(key, catalogue)}, key {key}" for key in called)
+        raise DataError(f"{len(called)} films are called '{name}'.", f"Name one with its year, or by its key: {films}")
+    titles = {fold(movie.title): key for key in keys if (movie := movie_of(catalogue, key)) and movie.title}
     containing = [title for title in titles if fold(name) in title]
     if len(containing) == 1:
         return titles[containing[0]]
-    known = containing or [catalogue[key].title for key in keys if key in catalogue] or list(keys)
+    known = containing or [movie.title for key in keys if (movie := movie_of(catalogue, key))] or list(keys)
     nearest = did_you_mean(name, known)
     hint = nearest if len(nearest) < _LONGEST_HINT else "Name it by its key, or as --movies does."
     raise DataError(f"no film with reviews is called '{name}'.", hint)
+
+
+def movie_of(catalogue: Catalogue, key: str) -> Movie | None:
+    """What a catalogue says of a film; None where it does not have it."""
+    return catalogue.get(key) or catalogue.get(film_key(key))
+
+
+def _label(key: str, catalogue: Catalogue) -> str:
+    movie = movie_of(catalogue, key)
+    return f"{movie.title} ({movie.year})" if movie and movie.year else (movie.title if movie else key)
 
 
 def fold(title: str) -> str:

@@ -1,5 +1,6 @@
 """From films to a ranked list: who may be on it, in what order, and how varied."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -8,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.errors import DataError
-from sentrec.recommend.catalogue import Catalogue, Movie, find_film, fold
+from sentrec.recommend.catalogue import Catalogue, Movie, find_film, fold, movie_of, names_of
 from sentrec.recommend.films import Films, Floats
 from sentrec.recommend.quotes import Quote, Side
 from sentrec.recommend.shrinkage import Shrunken, shrink
 
 Sort = Literal["lower-bound", "expected", "mean"]
+
+_log = logging.getLogger(__name__)
 
 _LIKE_NEAREST = 3
 """How many times the asked number of films `like` re-ranks."""
@@ -109,14 +112,21 @@ def rank_films(films: Films, options: RankOptions, catalogue: Catalogue | None =
     catalogue = catalogue or {}
     shrunken = shrink(films)
     score = {"lower-bound": shrunken.score, "expected": shrunken.expected, "mean": films.mean}[options.sort]
+    if catalogue and not any(movie_of(catalogue, key) for key in films.keys):
+        _log.warning(
+            "no film with reviews is in the catalogue: reviews name films like '%s', the catalogue like '%s'",
+            *(films.keys[0], next(iter(catalogue))),
+        )
     candidates = _eligible(films, options, catalogue)
     keys = np.array(films.keys, dtype=object)
-    vectors = _centred(films) if options.like or options.diverse else None
+    vectors = _centred(films) if options.like is not None or options.diverse else None
     similarity: Floats | None = None
     if options.like is not None and vectors is not None:
         liked = films.keys.index(find_film(options.like, catalogue, films.keys))
         similarity = vectors @ vectors[liked]
         candidates = candidates[candidates != liked]
+        if not len(candidates):
+            raise DataError(f"no other film than '{options.like}' fulfils every filter.", "Leave out a filter.")
         nearest = np.argsort(-similarity[candidates], kind="stable")[: _LIKE_NEAREST * options.top]
         candidates = candidates[nearest]
     order = candidates[np.lexsort((keys[candidates], -films.reviews[candidates], -score[candidates]))]
@@ -142,8 +152,8 @@ def _eligible(films: Films, options: RankOptions, catalogue: Catalogue) -> npt.N
 
 
 def _is_wanted(key: str, options: RankOptions, catalogue: Catalogue) -> bool:
-    movie = catalogue.get(key, Movie(""))
-    if options.exclude & {fold(key), fold(movie.title)}:
+    movie = movie_of(catalogue, key) or Movie("")
+    if options.exclude and options.exclude & names_of(key, movie):
         return False
     if options.genres and not {fold(genre) for genre in movie.genres} & {fold(genre) for genre in options.genres}:
         return False
@@ -170,9 +180,7 @@ def _diversified(
     """Maximal marginal relevance (Carbonell and Goldstein 1998): each next film is good and unlike those before it."""
     span = float(np.ptp(score[order])) or 1.0
     relevance = (score[order] - score[order].min()) / span
-    genres = [
-        frozenset(catalogue[films.keys[number]].genres if films.keys[number] in catalogue else ()) for number in order
-    ]
+    genres = [frozenset((movie_of(catalogue, films.keys[number]) or Movie("")).genres) for number in order]
     nearest = np.zeros(len(order))
     left = list(range(len(order)))
     chosen: list[int] = []
@@ -199,7 +207,7 @@ def _ranked(
     similarity: Floats | None,
     catalogue: Catalogue,
 ) -> RankedFilm:
-    movie = catalogue.get(films.keys[number])
+    movie = movie_of(catalogue, films.keys[number])
     rating = float(films.rating[number])
     return RankedFilm(
         rank=place,

@@ -84,6 +84,27 @@ def test_like_gives_films_written_about_alike_and_not_the_film_itself() -> None:
     assert [film.score for film in ranked] == sorted((film.score for film in ranked), reverse=True)
 
 
+@pytest.mark.parametrize("diverse", [False, True])
+def test_like_without_any_other_film_is_an_error(diverse: bool) -> None:
+    options = RankOptions(like="Babe", years=(1995, 1995), diverse=diverse)
+    with pytest.raises(DataError, match="no other film than 'Babe' fulfils"):
+        rank_films(films(), options, CATALOGUE)
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_like_without_a_name_is_an_error(name: str) -> None:
+    with pytest.raises(DataError, match="has no name"):
+        rank_films(films(), RankOptions(like=name), CATALOGUE)
+
+
+def test_a_catalogue_that_joins_no_film_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    rank_films(films(), RankOptions(), {"tt1": Movie("Heat")})
+    assert "reviews name films like 'a', the catalogue like 'tt1'" in caplog.text
+    caplog.clear()
+    rank_films(films(), RankOptions(), CATALOGUE | {"tt1": Movie("Heat")})
+    assert caplog.text == ""
+
+
 def test_like_needs_embeddings() -> None:
     with pytest.raises(DataError, match="hold no review embeddings"):
         rank_films(films(embedding=np.zeros((6, 0), np.float32)), RankOptions(like="Babe"), CATALOGUE)
@@ -114,6 +135,15 @@ def test_an_unknown_film_is_an_error_with_the_nearest_title() -> None:
     assert caught.value.hint == "did you mean 'Paddington'?"
 
 
+def test_of_two_films_of_one_title_the_year_tells_which() -> None:
+    catalogue = {"x": Movie("Heat", 1995), "y": Movie("Heat", 1986), "z": Movie("Body Heat", 1981)}
+    assert find_film("heat (1986)", catalogue, ("x", "y", "z")) == "y"
+    with pytest.raises(DataError, match="2 films are called 'heat'") as caught:
+        find_film("heat", catalogue, ("x", "y", "z"))
+    assert "Heat (1995), key x; Heat (1986), key y" in str(caught.value.hint)
+    assert find_film("heat", catalogue, ("x", "z")) == "x"
+
+
 def test_titles_are_compared_without_case_and_with_their_article_in_front() -> None:
     assert fold(" Matrix, The ") == fold("The Matrix")
     assert fold("Avventura, A (1960)") == "a avventura (1960)"
@@ -123,15 +153,32 @@ def test_a_catalogue_is_read_from_csv(tmp_path: Path) -> None:
     path = tmp_path / "movies.csv"
     path.write_text('movie_id,title,year,genres\nx,"Heat",1995,Action|Crime\ny,Noir,,\n')
     assert read_catalogue(path) == {"x": Movie("Heat", 1995, ("Action", "Crime")), "y": Movie("Noir")}
+    path.write_text("movieId,title,genres\n6.0,Heat (1995),Action\n")
+    assert read_catalogue(path) == {"6": Movie("Heat (1995)", 1995, ("Action",))}
     path.write_text("id,name\n1,Heat\n")
     with pytest.raises(DataError, match="needs the columns movie_id and title"):
         read_catalogue(path)
 
 
-def test_seen_films_are_the_first_column(tmp_path: Path) -> None:
+def test_genres_of_a_catalogue_may_be_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "movies.jsonl"
+    path.write_text('{"movie_id": 12.0, "title": "Heat", "genres": ["Crime ", {"id": 1, "name": "Action"}]}\n')
+    assert read_catalogue(path)["12"].genres == ("Crime", "Action")
+    ranked = rank_films(films(keys=("12.0", *"bcdef")), RankOptions(genres=("crime",)), read_catalogue(path))
+    assert [film.title for film in ranked] == ["Heat"]
+
+
+@pytest.mark.parametrize("line", ["Matrix, The", "the matrix", "Matrix, The (1999)", '"Matrix, The",1999', "a"])
+def test_a_seen_film_is_left_out_however_it_is_written(line: str, tmp_path: Path) -> None:
     path = tmp_path / "seen.txt"
-    path.write_text('tt1\n\n"Matrix, The",1999\n')
-    assert read_seen(path) == {"tt1", "the matrix"}
+    path.write_text(f"tt1\n\n{line}\n")
+    assert keys(exclude=read_seen(path)) == "bcde"
+
+
+def test_seen_films_are_whole_lines_or_the_first_column(tmp_path: Path) -> None:
+    path = tmp_path / "seen.txt"
+    path.write_text('tt1\n\n"Matrix, The",1999\n12.0\n')
+    assert {"tt1", "the matrix", "12"} <= read_seen(path)
     with pytest.raises(DataError, match="cannot be read"):
         read_seen(tmp_path / "none.txt")
 

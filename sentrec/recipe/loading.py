@@ -14,7 +14,7 @@ from sentrec.recipe.yaml_values import RecipeDumper, RecipeLoader
 
 _PLAIN_WORDS = {
     "model_type": "should be a section with keys of its own",
-    "dict_type": "should be a section with keys of its own, e.g. `name: bilstm`",
+    "dict_type": "should be a section of its own: `name` and options",
     "tuple_type": "should be a list, e.g. [one, two]",
     "list_type": "should be a list, e.g. [one, two]",
     "invalid_key": "a key should be text",
@@ -57,13 +57,14 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
     Raises:
         RecipeError: If anything is wrong; the message lists all mistakes with their paths.
     """
+    tree = {"encoder": {}, **tree}  # so that one that is left out is told like one without a name
     mistakes: list[str] = []
     recipe: Recipe | None = None
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
         mistakes += _describe(error, Recipe)
-    options = _checked_encoder(tree.get("encoder", Recipe.model_fields["encoder"].default), mistakes)
+    options = _checked_encoder(tree["encoder"], mistakes)
     if mistakes or recipe is None:
         listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
         raise RecipeError(f"{source} is not a valid recipe:\n{listed}", "Mend these, then try `sentrec recipes check`.")
@@ -179,12 +180,12 @@ def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
     """The encoder's options with defaults filled in; what is wrong is added to `mistakes`."""
     if not isinstance(encoder, Mapping):
         return {}  # the schema reports it already
-    name = encoder.get("name")
-    if not isinstance(name, str):
-        mistakes.append("encoder.name: names the architecture, e.g. `name: bilstm`")
-        return {}
     from sentrec.plugins import registry
 
+    name = encoder.get("name")
+    if not isinstance(name, str):
+        mistakes.append(f"encoder.name: is needed; {did_you_mean('', registry().encoders)}")
+        return {}
     try:
         config_class = registry().encoder(name).encoder.Config
     except PluginError as error:

@@ -127,9 +127,21 @@ class Recipe(Section):
     data: DataConfig = DataConfig()
     text: TextConfig = TextConfig()
     glove: GloveConfig | None = Field(GloveConfig(), description="Pretrained vectors; null: learn from scratch.")
-    encoder: dict[str, Any] = Field({"name": "bilstm"}, description="`name` and that encoder's own options.")
+    encoder: dict[str, Any] = Field(description="`name` and that encoder's own options.")
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="after")
+    def _embeddings_thaw_within_the_training(self) -> "Recipe":
+        thaws = self.model.unfreeze_epoch
+        if thaws and self.model.embeddings == "frozen":
+            raise ValueError("model.unfreeze_epoch has no meaning with model.embeddings: frozen")
+        if thaws >= self.training.epochs:
+            raise ValueError(
+                f"model.unfreeze_epoch: {thaws} would never come with training.epochs: {self.training.epochs}; "
+                f"state model.embeddings: frozen if that is meant"
+            )
+        return self
 
     @property
     def encoder_name(self) -> str:

@@ -14,7 +14,9 @@ from sentrec.recipe.check import check_recipe
 
 
 def check(**sections: Any) -> dict[str, Finding]:
-    return {finding.topic: finding for finding in check_recipe(recipe_from_dict(sections))}
+    return {
+        finding.topic: finding for finding in check_recipe(recipe_from_dict({"encoder": {"name": "gru"}, **sections}))
+    }
 
 
 def mirror(root: Path, name: str, *splits: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sentrec.errors import RecipeError
-from sentrec.recipe import GloveConfig, Recipe, load_recipe
+from sentrec.recipe import GloveConfig, Recipe, TrainingConfig, load_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -30,8 +30,7 @@ def test_defaults_are_filled_in_those_of_the_encoder_too() -> None:
     recipe = load_recipe(write("small.yaml", "encoder: {name: gru}\n"))
     assert recipe.name == "small"
     assert (recipe.encoder_name, recipe.encoder_options["hidden"]) == ("gru", 128)
-    assert recipe.training.epochs == Recipe().training.epochs
-    assert load_recipe(write("empty.yaml", "# nothing\n")).encoder_name == "bilstm"
+    assert recipe.training == TrainingConfig()
 
 
 # --- overrides
@@ -105,7 +104,7 @@ def test_a_value_that_is_no_yaml_is_named(change: str) -> None:
 
 
 def test_a_recipe_says_only_what_differs_from_its_parent() -> None:
-    write("base.yaml", "name: base\nseed: 5\ntraining: {epochs: 7, patience: 2}\nglove: null\n")
+    write("base.yaml", "name: base\nseed: 5\ntraining: {epochs: 7, patience: 2}\nglove: null\nencoder: {name: gru}\n")
     recipe = load_recipe(write("child.yaml", "extends: base.yaml\ntraining: {epochs: 9}\n"))
     assert (recipe.seed, recipe.training.epochs, recipe.training.patience, recipe.glove) == (5, 9, 2, None)
     assert recipe.name == "child", "the run of a child must not take the place of its parent's"

@@ -25,6 +25,8 @@ def write(name: str, text: str) -> Path:
 
 def mistakes(recipe: str = "", *changes: str) -> list[str]:
     """What is wrong with a recipe, one line a mistake."""
+    if "encoder" not in recipe:
+        recipe = f"encoder: {{name: gru}}\n{recipe}"
     with pytest.raises(RecipeError) as caught:
         load_recipe(write("wrong.yaml", recipe), changes)
     heading, *lines = caught.value.message.splitlines()
@@ -55,9 +57,10 @@ def test_all_mistakes_are_listed_at_once_with_path_and_nearest_name() -> None:
     ("recipe", "expected"),
     [
         ("encoder: {name: bilsmt}", "encoder.name: 'bilsmt' is not a registered encoder. did you mean 'bilstm'?"),
-        ("encoder: {hidden: 3}", "encoder.name: names the architecture"),
-        ("encoder: {name: 3}", "encoder.name: names the architecture"),
-        ("encoder: gru", "encoder: should be a section with keys of its own, e.g. `name: bilstm` (got 'gru')"),
+        ("# no encoder", "encoder.name: is needed; known: bilstm, gru"),
+        ("encoder: {hidden: 3}", "encoder.name: is needed; known: bilstm, gru"),
+        ("encoder: {name: 3}", "encoder.name: is needed; known: bilstm, gru"),
+        ("encoder: gru", "encoder: should be a section of its own: `name` and options (got 'gru')"),
         ("encoder: {name: gru, hidden: -1}", "encoder.hidden: "),
         ("encoder: {name: gru, hidden: [1]}", "encoder.hidden: "),
         ("data: imdb", "data: should be a section with keys of its own (got 'imdb')"),
@@ -71,6 +74,8 @@ def test_all_mistakes_are_listed_at_once_with_path_and_nearest_name() -> None:
         ("glove: {name: 6B, dimension: 50}", "glove.dimension: unknown key; "),
         ("training: {learning_rate: .inf}", "training.learning_rate: "),
         ("training: {learning_rate: 1e999}", "training.learning_rate: "),
+        ("model: {unfreeze_epoch: 1, embeddings: frozen}", "recipe: model.unfreeze_epoch has no meaning with model."),
+        ("model: {unfreeze_epoch: 3}", "recipe: model.unfreeze_epoch: 3 would never come with training.epochs: 3"),
         ("seed: 99999999999", "seed: "),
         ("seed: 1.5", "seed: "),
         ("3: 4", "3: "),
@@ -106,9 +111,10 @@ def test_a_file_that_is_no_recipe_is_named(content: bytes, message: str) -> None
 
 
 def test_a_byte_order_mark_and_anchors_do_no_harm() -> None:
-    text = "\ufeffx: &x {epochs: 2}\n".replace("x: &x {epochs: 2}", "training: &t {epochs: 2, patience: 4}")
-    assert load_recipe(write("bom.yaml", text)).training.patience == 4
-    merged = load_recipe(write("merged.yaml", "training:\n  <<: {epochs: 2, patience: 4}\n  epochs: 3\n")).training
+    text = "\ufefftraining: &t {epochs: 2, patience: 4}\n"
+    assert load_recipe(write("bom.yaml", text + "encoder: {name: gru}\n")).training.patience == 4
+    text = "training:\n  <<: {epochs: 2, patience: 4}\n  epochs: 3\nencoder: {name: gru}\n"
+    merged = load_recipe(write("merged.yaml", text)).training
     assert (merged.epochs, merged.patience) == (3, 4)
 
 
@@ -123,7 +129,7 @@ yaml_values = st.recursive(
 @given(yaml_values, st.sampled_from(list(Recipe.model_fields)))
 def test_whatever_a_section_holds_it_is_accepted_or_named(value: Any, section: str) -> None:
     try:
-        recipe_from_dict({section: value})
+        recipe_from_dict({"encoder": {"name": "gru"}, section: value})
     except RecipeError as error:
         lines = error.message.split("\n  - ")[1:]
         assert lines

@@ -70,7 +70,9 @@ any_name = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], ex
 )
 def test_a_written_recipe_reads_back_equal(name: str, column: str, rate: float, labels: list[str] | None) -> None:
     data = {"label_column": column, "label_names": labels, "dataset": name}
-    recipe = recipe_from_dict({"name": name, "data": data, "training": {"learning_rate": rate}})
+    recipe = recipe_from_dict(
+        {"name": name, "data": data, "encoder": {"name": "gru"}, "training": {"learning_rate": rate}}
+    )
     tree = yaml.load(to_yaml(recipe), Loader=RecipeLoader)
     assert recipe_from_dict(tree) == recipe
 

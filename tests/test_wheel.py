@@ -1,0 +1,74 @@
+"""What an ordinary installation gets: the wheel holds every package and every file that comes with them."""
+
+import configparser
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+FOLDERS = SETUPTOOLS["package-dir"]
+OF_A_SOURCE = ("*.py", "*.yaml", "*.jsonl", "*.html", "*.typed")
+
+
+def source_files(folder: str) -> set[str]:
+    """What a package's folder holds, relative to it."""
+    found = (path for pattern in OF_A_SOURCE for path in (ROOT / folder).rglob(pattern))
+    return {path.relative_to(ROOT / folder).as_posix() for path in found}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built wheel, from a copy, so that the checkout stays clean."""
+    copy, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    for folder in FOLDERS.values():
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    answer = subprocess.run([*pip, "--wheel-dir", str(built), str(copy)], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    (path,) = built.glob("sentrec-*.whl")
+    return path
+
+
+def test_the_wheel_holds_every_source_file_and_nothing_else(wheel: Path) -> None:
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert names == {f"{package}/{name}" for package, folder in FOLDERS.items() for name in source_files(folder)}
+    assert {
+        "sentrec/py.typed",
+        "sentrec/__main__.py",
+        "sentrec/quickstart/train.jsonl",
+        "sentrec_recipes/imdb.yaml",
+    } <= names
+    assert {"/".join(name.split("/")[:-1]) for name in names} == {p.replace(".", "/") for p in SETUPTOOLS["packages"]}
+
+
+def test_an_unpacked_wheel_knows_its_encoders_recipes_and_corpus(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import sentrec, sentrec_plugins\n"
+        "from sentrec.plugins import registry\n"
+        "from sentrec.recipe import load_recipe\n"
+        f"assert sentrec.__file__.startswith({str(tmp_path)!r}), sentrec.__file__\n"
+        f"assert sentrec_plugins.__file__.startswith({str(tmp_path)!r}), sentrec_plugins.__file__\n"
+        "print({'bilstm', 'gru', 'textcnn'} <= registry().encoders.keys(), load_recipe('imdb').data.dataset)\n"
+        "print(all(path.is_file() for path in registry().dataset('quickstart').packaged.values()))\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert answer.stdout.split() == ["True", "imdb", "True"], answer.stderr
+
+
+def test_the_wheel_names_the_command_and_the_built_in_encoders(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("entry_points.txt"))
+        points = configparser.ConfigParser()
+        points.read_string(archive.read(name).decode())
+    assert dict(points["console_scripts"]) == {"sentrec": "sentrec.cli.main:run"}
+    assert set(points["sentrec"]) == {"bilstm", "gru", "textcnn"}

@@ -86,7 +86,7 @@ def _device(findings: list[Finding]) -> dict[str, Any]:
     try:
         import torch
 
-        from sentrec.training.device import best_device, device_name, has_bfloat16
+        from sentrec.model.device import best_device, device_name, has_bfloat16
     except (ImportError, OSError) as error:
         findings.append(
             Finding("device", "missing", f"torch cannot be imported: {error}", "pip install --force-reinstall torch")

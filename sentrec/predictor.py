@@ -11,13 +11,13 @@ from tokenizers import Tokenizer
 from sentrec.errors import DataError
 from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import TextClassifier, build_classifier
+from sentrec.model.device import find_device
 from sentrec.model.inference import predict_logits
+from sentrec.model.weights import load_weights, read_tensors
 from sentrec.runs import MODEL, TOKENIZER, Run, open_run
 from sentrec.text.emoji import emoticons_for_unknown_emoji
 from sentrec.text.encoding import EncodedTexts, encode_texts
 from sentrec.text.shorten import shortened
-from sentrec.training.checkpoint import load_weights, read_tensors
-from sentrec.training.device import find_device
 
 _EMBEDDING_TABLE = "embedding.table.weight"
 
@@ -62,7 +62,7 @@ class Predictor:
         return predict_logits(self.model, self.encode(texts))
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Token ids of texts as the model reads them; emoji that it does not know as emoticons, long texts by their ends.
+        """Token ids of texts as the model reads them; emoji that it does not know as emoticons, long texts cut.
 
         Raises:
             DataError: If something in `texts` is not a string.

@@ -15,12 +15,12 @@ from torch.nn import functional
 from sentrec.errors import RunError
 from sentrec.evaluation.baselines import Baseline
 from sentrec.evaluation.calibration import softmax
+from sentrec.model.device import has_bfloat16
 from sentrec.model.inference import predict_logits
 from sentrec.predictor import Predictor
 from sentrec.runs import MODEL, TOKENIZER
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import SPECIAL_TOKENS
-from sentrec.training.device import has_bfloat16
 
 Precision = Literal["auto", "float32", "bfloat16"]
 

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from sentrec.evaluation.calibration import fit_temperature, softmax
 from sentrec.evaluation.metrics import classification_metrics
+from sentrec.model.weights import load_weights, read_tensors, save_weights
 from sentrec.runs import MODEL, Run, open_run, write_end
-from sentrec.training.checkpoint import load_weights, read_tensors, remove_checkpoints, save_weights
+from sentrec.training.checkpoint import remove_checkpoints
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 

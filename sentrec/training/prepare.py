@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from sentrec.data.examples import Examples
 from sentrec.data.splits import Splits, load_splits
 from sentrec.glove.store import GloveVectors, open_vectors
+from sentrec.model.classifier import build_classifier
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts, encode_cached
 from sentrec.text.tokenizer import UNKNOWN_ID
@@ -64,14 +65,16 @@ class PreparedData:
 def prepare(recipe: Recipe) -> PreparedData:
     """Reads, divides, tokenizes and encodes the recipe's data.
 
-    The vectors are opened first: that they are missing should be said before minutes of work.
+    The vectors are opened and the encoder is tried first: what is wrong there should be said before minutes of work.
 
     Raises:
+        PluginError: If the encoder fails.
         GloveError: If the vectors are not in the cache.
         DataError: If the data cannot be used.
     """
     started = time.perf_counter()
     vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    build_classifier(recipe, 2, 2, vectors.dim if vectors else recipe.model.embedding_dim)
     splits = load_splits(recipe.data)
     tokenizer = learn_tokenizer(splits.train.texts, recipe.text, vectors)
 

@@ -11,16 +11,10 @@ from small_runs import small_recipe
 from torch import nn
 
 from sentrec.errors import RunError, SentrecError
+from sentrec.model import weights as weights_module
+from sentrec.model.weights import load_weights, read_tensors, save_weights, write_tensors
 from sentrec.runs import open_run
-from sentrec.training import checkpoint as checkpoint_module
-from sentrec.training.checkpoint import (
-    load_checkpoint,
-    load_weights,
-    read_tensors,
-    save_checkpoint,
-    save_weights,
-    write_tensors,
-)
+from sentrec.training.checkpoint import load_checkpoint, save_checkpoint
 from sentrec.training.train import train
 
 
@@ -77,7 +71,7 @@ def test_a_broken_file_is_named(tmp_path: Path, damage: str) -> None:
 
 def full_disk(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets so many tensors files through; the next ones fail half-way, as safetensors does on a full disk."""
-    real = checkpoint_module.save_file
+    real = weights_module.save_file
     left = writes
 
     def save_file(tensors: dict[str, Any], path: Path, metadata: dict[str, str] | None) -> None:
@@ -88,7 +82,7 @@ def full_disk(writes: int, monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_bytes(b"half")
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(checkpoint_module, "save_file", save_file)
+    monkeypatch.setattr(weights_module, "save_file", save_file)
 
 
 def test_a_full_disk_is_one_clear_error_and_the_last_checkpoint_stays_whole(
@@ -123,7 +117,7 @@ def test_a_refusal_without_a_number_is_still_told(tmp_path: Path, monkeypatch: p
     def save_file(*_arguments: object) -> None:
         raise SafetensorError("no room on the shelf")
 
-    monkeypatch.setattr(checkpoint_module, "save_file", save_file)
+    monkeypatch.setattr(weights_module, "save_file", save_file)
     with pytest.raises(OSError, match="no room on the shelf"):
         write_tensors(tmp_path / "t", {})
 

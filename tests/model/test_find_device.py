@@ -5,7 +5,7 @@ import torch
 
 import sentrec
 from sentrec.errors import SentrecError
-from sentrec.training.device import best_device, find_device
+from sentrec.model.device import best_device, find_device
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from sentrec import DatasetSpec, Encoder, EncoderConfig, hookimpl, load_recipe
+from sentrec import DatasetSpec, Encoder, EncoderConfig, hookimpl, load_recipe, train
 from sentrec.errors import PluginError
 from sentrec.model import classifier
 from sentrec.plugins import EncoderEntry, Registry
@@ -145,6 +145,17 @@ def test_an_encoder_that_fails_is_named_with_its_origin(
     with pytest.raises(PluginError, match=rf"encoder 'theirs' \(theirs 0.3\) {reason}") as caught:
         classifier.build_classifier(recipe, vocabulary_size=10, classes=2, embedding_dim=5)
     assert "theirs 0.3" in str(caught.value.hint)
+
+
+def test_an_encoder_that_fails_is_named_before_any_data_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    registry = Registry(encoders={"theirs": _entry(FailsOnBatch)})
+    monkeypatch.setattr(classifier, "registry", lambda: registry)
+    recipe = load_recipe("quickstart", [f"data.dataset={tmp_path / 'absent.csv'}"])
+    with pytest.raises(PluginError, match="sizes do not fit"):
+        train(recipe.model_copy(update={"encoder": {"name": "theirs"}}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 class Drawing(Mine):

@@ -9,11 +9,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-out = Console(highlight=False)
+out = Console(highlight=False, emoji=False)
 """Results: what a user pipes into a file."""
 
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 """Progress, warnings and errors."""
+
+
+def printable(text: str) -> str:
+    """Text without what commands a terminal (escape sequences) or cannot be printed; line breaks stay."""
+    return "".join(mark for mark in text if mark.isprintable() or mark == "\n")
 
 
 def print_json(value: Any) -> None:
@@ -23,9 +28,9 @@ def print_json(value: Any) -> None:
 
 def print_error(message: str, hint: str | None = None) -> None:
     """Prints ``Error: ...`` and, where there is one, what to do next."""
-    err.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+    err.print(f"[bold red]Error:[/] {escape(printable(message))}", soft_wrap=True)
     if hint:
-        err.print(f"[bold]Hint:[/] {escape(hint)}", soft_wrap=True)
+        err.print(f"[bold]Hint:[/] {escape(printable(hint))}", soft_wrap=True)
 
 
 class WarningHandler(logging.Handler):
@@ -35,7 +40,7 @@ class WarningHandler(logging.Handler):
         """Prints one record."""
         style = {logging.WARNING: "yellow", logging.ERROR: "red"}.get(record.levelno, "dim")
         label = f"[{style}]{record.levelname.capitalize()}:[/] " if record.levelno >= logging.WARNING else ""
-        err.print(label + escape(record.getMessage()), soft_wrap=True)
+        err.print(label + escape(printable(record.getMessage())), soft_wrap=True)
 
 
 def show_log(level: int = logging.INFO) -> None:

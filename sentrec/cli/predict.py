@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
+from rich.text import Text
 
-from sentrec.cli.console import err, out
+from sentrec.cli.console import err, out, printable
+from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
     from sentrec.recommend.lines import LineResult
@@ -31,14 +32,18 @@ def predict(
     """Say how a model classifies texts: one result a line, in their order."""
     if texts and "-" in texts and len(texts) > 1:
         raise typer.BadParameter("- stands for standard input and goes alone.")
+    if texts and not all(text.strip() for text in texts):
+        raise typer.BadParameter("a text is empty.")
     from sentrec.predictor import load
-    from sentrec.recommend.lines import classify_lines
+    from sentrec.recommend.lines import CHUNK, classify_lines
 
     predictor = load(model, device)
-    results = classify_lines(predictor, _lines(texts))
-    unusable = _print_all(results, as_json)
+    # Who types lines wants each answer at once.
+    chunk = 1 if sys.stdin.isatty() else CHUNK
+    unusable = _print_all(classify_lines(predictor, _lines(texts), chunk), as_json)
     if unusable:
-        err.print(f"[yellow]Warning:[/] {unusable:,} lines could not be used: they have an error for a result.")
+        lines = counted(unusable, "line")
+        err.print(f"[yellow]Warning:[/] {lines} could not be used: the result is an error.", soft_wrap=True)
 
 
 def _lines(texts: list[str] | None) -> Iterable[bytes]:
@@ -51,14 +56,22 @@ def _lines(texts: list[str] | None) -> Iterable[bytes]:
 
 
 def _print_all(results: "Iterator[LineResult]", as_json: bool) -> int:
+    from sentrec.recommend.export import to_json
+
     unusable = 0
     for result in results:
         unusable += result.prediction is None
         if as_json:
-            typer.echo(json.dumps(result.to_dict(), ensure_ascii=False))
-        elif result.prediction is None:
-            out.print(f"[red]{'error':<12}[/]        {escape(result.error or '')}", soft_wrap=True)
+            typer.echo(to_json(result.to_dict()))
         else:
-            label, text = escape(f"{result.prediction.label:<12}"), escape(" ".join((result.text or "").split()))
-            out.print(f"[bold]{label}[/] {result.prediction.probability:6.1%}  {text}", soft_wrap=True)
+            out.print(_line(result), soft_wrap=True)
     return unusable
+
+
+def _line(result: "LineResult") -> Text:
+    """Label, probability, the id in brackets where there is one, and the text."""
+    key = "" if result.id is None else f"[{result.id}] "
+    if result.prediction is None:
+        return Text.assemble((f"{'error':<12}", "red"), printable(f"         {key}{result.error}"))
+    text = printable(" ".join(f"{key}{result.text}".split()))
+    return Text.assemble((f"{result.prediction.label:<12}", "bold"), f" {result.prediction.probability:6.1%}  {text}")

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
-from sentrec.cli.console import err, out
+from sentrec.cli.console import err, out, printable
+from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
     from sentrec.recommend.measure import RankingMeasures
@@ -42,30 +43,32 @@ def show_films(films: "Sequence[RankedFilm]") -> None:
         _print_line(row, widths, "")
         for side, quote in film.quotes.items():
             if quote:
-                mark = "[green]+[/]" if side == "positive" else "[red]-[/]"
-                text = f"{mark} [dim]{escape(' '.join(quote.text.split()))}[/]"
+                mark = ("+", "green") if side == "positive" else ("-", "red")
+                text = Text.assemble(mark, " ", (_one_line(quote.text), "dim"))
                 out.print(Padding(text, (0, 0, 0, widths[0] + 1)))
 
 
 def show_summary(summary: Mapping[str, Any]) -> None:
     """Says how many reviews there were, and which did not count."""
-    err.print(f"{summary['reviews']:,} reviews of {summary['films']:,} films")
+    err.print(f"{counted(summary['reviews'], 'review')} of {counted(summary['films'], 'film')}")
     if summary["duplicates"]:
-        err.print(f"{summary['duplicates']:,} exact repetitions counted once")
+        err.print(f"{counted(summary['duplicates'], 'exact repetition')} counted once")
     if summary["rejected"]:
-        where = escape(str(summary["rejects_file"]))
-        err.print(f"[yellow]{summary['rejected']:,} rows left out[/]; line and reason of each: {where}", soft_wrap=True)
+        left_out = (f"{counted(summary['rejected'], 'row')} left out", "yellow")
+        where = printable(str(summary["rejects_file"]))
+        err.print(Text.assemble(left_out, f"; line and reason of each: {where}"), soft_wrap=True)
 
 
 def show_measures(measures: "RankingMeasures") -> None:
     """Prints how well several scores agree with star ratings."""
-    out.print(f"{measures.films:,} films with at least {measures.min_reviews} reviews, against their mean stars\n")
+    least = counted(measures.min_reviews, "review")
+    out.print(f"{counted(measures.films, 'film')} with at least {least}, against their mean stars\n")
     table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
     table.add_column("score", no_wrap=True)
     for heading in _MEASURES.values():
         table.add_column(heading, justify="right")
     for name, values in measures.scores.items():
-        table.add_row(escape(name), *(_measure_cell(key, values[key]) for key in _MEASURES))
+        table.add_row(Text(name), *(_measure_cell(key, values[key]) for key in _MEASURES))
     best = [f"{measures.best_stars[f'top{k}']:.2f}" for k in (10, 50)]
     chance = [f"{measures.liked_share:.2f}"] * 2 + [f"{measures.mean_stars:.2f}"] * 2
     table.add_row("[dim]best possible[/]", "1", "1", "1", "1", "", "", *best)
@@ -75,8 +78,12 @@ def show_measures(measures: "RankingMeasures") -> None:
 
 
 def _name(film: "RankedFilm") -> str:
-    name = " ".join((film.title or film.movie).split())
-    return "".join(mark for mark in name if mark.isprintable()) + (f" ({film.year})" if film.year else "")
+    name = _one_line(film.title or film.movie)
+    return name if film.year is None or name.endswith(f"({film.year})") else f"{name} ({film.year})"
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def _figures(film: "RankedFilm") -> dict[str, str]:

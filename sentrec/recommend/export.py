@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from sentrec.recommend.ranking import RankedFilm
 
@@ -15,15 +16,30 @@ _COLUMNS = (
 
 def to_json_lines(films: Sequence[RankedFilm]) -> str:
     """One JSON object a film and line."""
-    return "".join(json.dumps(film.to_dict(), ensure_ascii=False) + "\n" for film in films)
+    return "".join(to_json(film.to_dict()) + "\n" for film in films)
+
+
+def to_json(value: Any) -> str:
+    """One line of JSON that can be written as UTF-8: half a surrogate pair has the rest escaped too."""
+    line = json.dumps(value, ensure_ascii=False)
+    return line if _is_utf8(line) else json.dumps(value)
 
 
 def to_csv(films: Sequence[RankedFilm]) -> str:
-    """A header, then one row a film; genres separated by ``|``, of the quotes only their text."""
+    """A header, then one row a film; genres separated by ``|``, of the quotes only their text, on one line."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for film in films:
-        quotes = {f"{side}_quote": quote.text for side, quote in film.quotes.items() if quote}
+        quotes = {f"{side}_quote": " ".join(quote.text.split()) for side, quote in film.quotes.items() if quote}
         writer.writerow(film.to_dict() | {"genres": "|".join(film.genres)} | quotes)
-    return buffer.getvalue()
+    table = buffer.getvalue()
+    return table if _is_utf8(table) else table.encode("utf-8", "backslashreplace").decode()
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -8,7 +8,8 @@ from typing import Any
 from sentrec.predictor import Prediction, Predictor
 from sentrec.recommend.reviews import CHUNK_CHARACTERS
 
-_CHUNK = 1024
+CHUNK = 1024
+"""Lines that are classified together."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class LineResult:
         }
 
 
-def classify_lines(predictor: Predictor, lines: Iterable[bytes]) -> Iterator[LineResult]:
+def classify_lines(predictor: Predictor, lines: Iterable[bytes], chunk_lines: int = CHUNK) -> Iterator[LineResult]:
     """Classifies plain texts, or JSON objects with ``text`` and optionally ``id``, one a line.
 
     Whether lines are JSON is told by the first one that is not blank. A line that cannot be used (blank, no JSON, not
@@ -51,8 +52,9 @@ def classify_lines(predictor: Predictor, lines: Iterable[bytes]) -> Iterator[Lin
     Args:
         predictor: The model.
         lines: The lines, as bytes; read as a stream.
+        chunk_lines: How many are classified together; with 1 each result comes before the next line is read.
     """
-    for chunk in _chunks(_read(lines)):
+    for chunk in _chunks(_read(lines), chunk_lines):
         usable = [result for result in chunk if result.text is not None]
         predictions = iter(predictor.predict([result.text for result in usable if result.text is not None]))
         for result in chunk:
@@ -62,14 +64,14 @@ def classify_lines(predictor: Predictor, lines: Iterable[bytes]) -> Iterator[Lin
                 yield LineResult(result.line, result.id, result.text, next(predictions))
 
 
-def _chunks(results: Iterable[LineResult]) -> Iterator[list[LineResult]]:
+def _chunks(results: Iterable[LineResult], most: int) -> Iterator[list[LineResult]]:
     """Results some at a time; fewer where texts are very long, so that they cannot fill the memory."""
     chunk: list[LineResult] = []
     characters = 0
     for result in results:
         chunk.append(result)
         characters += len(result.text or "")
-        if len(chunk) == _CHUNK or characters >= CHUNK_CHARACTERS:
+        if len(chunk) == most or characters >= CHUNK_CHARACTERS:
             yield chunk
             chunk, characters = [], 0
     if chunk:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sentrec.recommend.quotes import Quote
 from sentrec.recommend.ranking import RankedFilm
+from sentrec.recommend.wording import counted
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2129; --soft: #667080; --line: #e2e6ec; --back: #ffffff;
@@ -45,8 +46,8 @@ def to_page(films: Sequence[RankedFilm], summary: Mapping[str, Any], title: str 
     Returns:
         A whole document; everything that came from reviews is escaped.
     """
-    counts = f"{summary['reviews']:,} reviews of {summary['films']:,} films"
-    left_out = [f"{summary[name]:,} {what}" for name, what in _LEFT_OUT if summary[name]]
+    counts = f"{counted(summary['reviews'], 'review')} of {counted(summary['films'], 'film')}"
+    left_out = [f"{counted(summary[name], one)} {what}" for name, one, what in _LEFT_OUT if summary[name]]
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -56,7 +57,7 @@ def to_page(films: Sequence[RankedFilm], summary: Mapping[str, Any], title: str 
     )
 
 
-_LEFT_OUT = (("duplicates", "exact repetitions counted once"), ("rejected", "rows left out"))
+_LEFT_OUT = (("duplicates", "exact repetition", "counted once"), ("rejected", "row", "left out"))
 _FOOTER = (
     "<footer>The mark is the mean that many more reviews of the film would be expected to give, the band its 95 % "
     "interval (empirical Bayes over films). The list is ordered so that a film needs reviews that agree, and enough of "

@@ -85,7 +85,7 @@ def test_standard_input_filters_and_rejects(invoke: Invoke, tmp_path: Path) -> N
     result = invoke("recommend", "-", "--movies", "movies.csv", "--year", "2000-2002", "--json", input=text)
     (film,) = map(json.loads, result.stdout.splitlines())
     assert (film["movie"], film["title"], film["year"]) == ("Little Thunder", "Tonnerre", 2001)
-    assert "1 rows left out; line and reason of each: reviews.rejects.jsonl" in " ".join(result.stderr.split())
+    assert "1 row left out; line and reason of each: reviews.rejects.jsonl" in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_predict_reads_standard_input_and_keeps_ids(invoke: Invoke) -> None:
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     assert [one["id"] for one in rows] == ["x", "y"]
     assert rows[1]["error"] == "no text (field 'text')"
-    assert "1 lines could not be used" in result.stderr
+    assert "1 line could not be used" in result.stderr
     assert invoke("predict", "-", "text").exit_code == 2
 
 
@@ -133,6 +133,46 @@ def test_a_device_that_is_not_there_is_the_users_mistake(invoke: Invoke, command
     result = invoke(*command, "--device", "foo")
     assert isinstance(result.exception, SentrecError)
     assert "'foo' is not a device" in result.exception.message
+
+
+def test_predict_prints_ids_and_nothing_that_commands_a_terminal(invoke: Invoke) -> None:
+    lines = '{"id": "r :cat: 1", "text": "Superb :cat: \\u001b[31mred [bold]x"}\n{"id": "r2"}\n'
+    shown = invoke("predict", "-", input=lines).stdout.splitlines()
+    assert shown[0].endswith("%  [r :cat: 1] Superb :cat: [31mred [bold]x")
+    assert shown[1].split(maxsplit=1) == ["error", "[r2] no text (field 'text')"]
+
+
+def test_predict_takes_arguments_of_any_bytes_but_no_empty_one(invoke: Invoke, run: Path) -> None:
+    for more in ((), ("--json",)):
+        result = invoke("predict", "caf\udce9 superb", *more)
+        assert result.exit_code == 0, result.output
+        assert "caf? superb" in result.stdout or json.loads(result.stdout)["line"] == 1
+    assert invoke("predict", "good", " ").exit_code == 2
+    command = [str(Path(sys.executable).with_name("sentrec")), "predict", b"caf\xe9 superb", "--model", str(run)]
+    assert subprocess.run(command, capture_output=True).returncode == 0
+
+
+def test_quotes_and_titles_reach_a_terminal_as_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
+    from sentrec.cli.ranking import show_films
+    from sentrec.recommend.quotes import Quote
+    from sentrec.recommend.ranking import RankedFilm
+
+    quote = Quote("So \x1b[2J :cat: [red]good\nindeed", 0, 9, 0.9, "x")
+    figures = dict.fromkeys(("mean", "share_positive", "expected", "low", "high", "score"), 0.5)
+    names = {"movie": "m", "title": "Heat \x1b[1m:cat: (1995)", "year": 1995, "genres": ()}
+    counts = {"rank": 1, "reviews": 1, "duplicates": 0, "mean_rating": None, "similarity": None}
+    show_films([RankedFilm(**figures, **names, **counts, quotes={"positive": quote})])  # type: ignore[arg-type]
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "Heat [1m:cat: (1995)  " in shown
+    assert "+ So [2J :cat: [red]good indeed" in shown
+
+
+def test_errors_and_warnings_are_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
+    from sentrec.cli.console import print_error
+
+    print_error("no film is called ':cat: \x1b[1m[x]'.", "one\ntwo \x07")
+    assert capsys.readouterr().err == "Error: no film is called ':cat: [1m[x]'.\nHint: one\ntwo \n"
 
 
 def test_a_real_process_ends_with_one_line_of_error(run: Path, tmp_path: Path) -> None:

@@ -138,6 +138,19 @@ def test_every_line_gives_one_result_in_its_order(predictor: Predictor) -> None:
     assert [one.prediction.label for one in results if one.prediction] == ["pos", "neg"]
 
 
+def test_one_line_at_a_time_is_answered_before_the_next_is_read(predictor: Predictor) -> None:
+    read: list[bytes] = []
+
+    def typed() -> Iterator[bytes]:
+        for line in (b"lovely", b"dull", b"superb"):
+            read.append(line)
+            yield line
+
+    results = classify_lines(predictor, typed(), chunk_lines=1)
+    for number in (1, 2, 3):
+        assert next(results).line == len(read) == number
+
+
 def test_json_lines_keep_their_ids_and_bad_ones_their_place(predictor: Predictor) -> None:
     lines = [b'{"id": 7, "text": "lovely"}', b"{oops", b'{"id": "b"}', b"[1]", b'{"text": "dull awful"}']
     results = [one.to_dict() for one in classify_lines(predictor, lines)]

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from sentrec.recommend.export import to_csv, to_json_lines
@@ -62,7 +63,7 @@ def test_the_page_shows_what_reviews_say_as_text_only() -> None:
     assert reader.open == []
     assert not reader.tags & {"script", "b", "img", "link", "iframe"} - {"b"}
     assert reader.text.count(_HOSTILE) == 2
-    assert "2,000 reviews of 5 films; 2 exact repetitions counted once; 1 rows left out" in reader.text
+    assert "2,000 reviews of 5 films; 2 exact repetitions counted once; 1 row left out" in reader.text
     for part in ("1999, Comedy, <b>", "0.800", "1,234", "8.5", "95%"):
         assert part in reader.text
 
@@ -81,6 +82,25 @@ def test_csv_and_json_lines_hold_the_same_film() -> None:
     assert row["title"] == line["title"] == _HOSTILE
     assert (row["genres"], line["genres"]) == ("Comedy|<b>", ["Comedy", "<b>"])
     assert float(row["score"]) == line["score"] == 0.8
-    assert row["positive_quote"] == line["quotes"]["positive"]["text"] == _HOSTILE
+    assert line["quotes"]["positive"]["text"] == _HOSTILE
+    assert row["positive_quote"] == _HOSTILE.replace("\n", " ")
     assert row["negative_quote"] == ""
     assert line["quotes"]["positive"]["start"] == 3
+
+
+def test_a_quote_never_breaks_a_row_of_csv() -> None:
+    quote = Quote("It broke\r in\r\n\x0btwo", 0, 20, 0.9, "x")
+    table = to_csv([replace(FILM, title="Heat", quotes={"positive": quote, "negative": quote})])
+    assert [len(row) for row in csv.reader(table.splitlines())] == [17, 17]
+    assert "It broke in two" in table
+
+
+def test_half_a_surrogate_pair_can_be_written_and_read_again() -> None:
+    film = replace(FILM, movie="\ud83d", title="caf\u00e9 \ud83d")
+    assert json.loads(to_json_lines([film]).encode())["movie"] == "\ud83d"
+    assert b"caf\xc3\xa9 \\ud83d" in to_csv([film]).encode()
+
+
+def test_the_page_counts_in_words() -> None:
+    summary = {"films": 1, "reviews": 1, "duplicates": 1, "rejected": 2, "rejects_file": "x"}
+    assert "1 review of 1 film; 1 exact repetition counted once; 2 rows left out" in to_page([FILM], summary)

@@ -56,6 +56,7 @@ def load_splits(data: DataConfig) -> Splits:
             kept, held_out = stratified_holdout(train, source, seed=data.split_seed + 1000 * index)
             _require_rows(held_out, train, name)
             train, parts[name] = train.take(kept), train.take(held_out)
+    _require_unlike_parts(parts)
     if data.train_rows is not None and data.train_rows < len(train):
         train = train.take(stratified_sample(train.labels, data.train_rows, data.split_seed))
     _require_two_classes(train)
@@ -130,6 +131,15 @@ def _same_classes(part: Examples, train: Examples, name: str) -> Examples:
         )
     numbers = np.array([train.label_names.index(label) for label in part.label_names])
     return Examples(part.texts, numbers[part.labels], train.label_names)
+
+
+def _require_unlike_parts(parts: dict[str, Examples]) -> None:
+    # A copy of a file, or a mirror beside the hub, has another name and the same rows.
+    if parts["validation"].texts == parts["test"].texts:
+        raise DataError(
+            "validation and test hold the same rows.",
+            "Select on a share of train instead: --set data.validation=0.1",
+        )
 
 
 def _require_two_classes(train: Examples) -> None:

@@ -183,6 +183,12 @@ def test_no_two_parts_are_the_same_rows(
     assert "=0.2" in str(caught.value.hint)
 
 
+def test_a_copy_of_the_test_file_is_not_selected_on(tmp_path: Path) -> None:
+    files = {name: str(corpus(tmp_path / f"{name}.parquet", size=30, offset=500)) for name in ("validation", "test")}
+    with pytest.raises(DataError, match="validation and test hold the same rows"):
+        split(corpus(tmp_path / "train.parquet"), **files)
+
+
 def test_two_names_of_one_split_of_the_hub_are_the_same_rows() -> None:
     spec = DatasetSpec("cinema", "some/cinema", (), splits={"train": "train", "dev": "dev", "test": "dev"})
     with pytest.MonkeyPatch.context() as patch:

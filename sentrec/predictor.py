@@ -10,16 +10,13 @@ from tokenizers import Tokenizer
 
 from sentrec.errors import DataError
 from sentrec.evaluation.calibration import softmax
-from sentrec.model.classifier import TextClassifier, build_classifier
+from sentrec.model.classifier import TextClassifier, restore_classifier
 from sentrec.model.device import find_device
 from sentrec.model.inference import predict_logits
-from sentrec.model.weights import load_weights, read_tensors
 from sentrec.runs import MODEL, TOKENIZER, Run, open_run
 from sentrec.text.emoji import emoticons_for_unknown_emoji
 from sentrec.text.encoding import EncodedTexts, encode_texts
 from sentrec.text.shorten import shortened
-
-_EMBEDDING_TABLE = "embedding.table.weight"
 
 
 @dataclass(frozen=True)
@@ -110,10 +107,7 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
     """
     where = find_device(device)
     run = run if isinstance(run, Run) else open_run(run)
-    weights, _ = read_tensors(run.path / MODEL)
-    vocabulary_size, dim = weights[_EMBEDDING_TABLE].shape
-    model = build_classifier(run.recipe, vocabulary_size, len(run.label_names), dim)
-    load_weights(model, weights, run.path / MODEL)
+    model = restore_classifier(run.recipe, run.path / MODEL, len(run.label_names))
     tokenizer: Tokenizer = Tokenizer.from_file(str(run.path / TOKENIZER))
     return Predictor(run, model.to(where).eval(), tokenizer)
 

@@ -1,15 +1,22 @@
 """Shared embeddings + encoder + head = a text classifier."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from sentrec.errors import RunError
 from sentrec.glove.store import GloveVectors
 from sentrec.model.embeddings import TokenEmbedding, initial_embeddings
 from sentrec.model.encoder import Encoder
+from sentrec.model.weights import TRAIN_AGAIN, load_weights, read_tensors
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
+
+_WORD_VECTORS = "embedding.table.weight"
+"""The name of `TextClassifier.word_vectors` among its weights."""
 
 
 class TextClassifier(nn.Module):
@@ -28,6 +35,11 @@ class TextClassifier(nn.Module):
         self.encoder = encoder
         self.dropout = nn.Dropout(output_dropout)
         self.head = nn.Linear(encoder.output_size, classes)
+
+    @property
+    def word_vectors(self) -> nn.Parameter:
+        """The shared table, shape ``(words, dim)``; it starts from GloVe, may be frozen, and learns at its own rate."""
+        return cast("nn.Parameter", self.embedding.table.weight)
 
     def features(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """What the encoder makes of each text, shape ``(batch, encoder.output_size)``; arguments as of `forward`."""
@@ -72,8 +84,24 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
         return TextClassifier(embedding, encoder, classes, model.output_dropout)
 
 
+def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifier:
+    """The recipe's model with the weights of a file; needs neither GloVe nor the tokenizer.
+
+    Raises:
+        RunError: If the file is broken, or holds the weights of another model.
+        PluginError: If the encoder fails.
+    """
+    weights, _ = read_tensors(path)
+    if _WORD_VECTORS not in weights:
+        raise RunError(f"{path} holds no word vectors: it is not of a text classifier.", TRAIN_AGAIN)
+    vocabulary_size, dim = weights[_WORD_VECTORS].shape
+    classifier = build_classifier(recipe, vocabulary_size, classes, dim)
+    load_weights(classifier, weights, path)
+    return classifier
+
+
 def start_embeddings(classifier: TextClassifier, words: Sequence[str], vectors: GloveVectors | None, seed: int) -> None:
     """Fills the classifier's embedding table from GloVe (or at random where there is none), in place."""
-    table = classifier.embedding.table.weight
+    table = classifier.word_vectors
     with torch.no_grad():
         table.copy_(initial_embeddings(words, vectors, table.shape[1], seed))

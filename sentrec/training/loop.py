@@ -112,7 +112,7 @@ class TrainingLoop:
     ) -> None:
         self.recipe = recipe
         self.model = model.to(accelerator.device)
-        model.embedding.table.weight.requires_grad_(recipe.model.embeddings == "fine-tuned")
+        model.word_vectors.requires_grad_(recipe.model.embeddings == "fine-tuned")
         self.optimizer = build_optimizer(self.model, recipe.training)
         self.train = train
         self.train_labels = torch.from_numpy(train_labels)
@@ -177,7 +177,7 @@ class TrainingLoop:
             loss: Tensor = self.objective(logits, to_device(labels, device))
             self.accelerator.backward(loss)
         if epoch < self.recipe.model.unfreeze_epoch:
-            self.model.embedding.table.weight.grad = None  # AdamW passes over what has no gradient
+            self.model.word_vectors.grad = None  # AdamW passes over what has no gradient
         clip_gradients(self.model, config.clip_norm)
         factor = schedule_factor(self.state.step, self.total_steps, config.warmup, config.schedule)
         set_learning_rate(self.optimizer, factor)

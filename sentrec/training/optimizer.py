@@ -15,7 +15,7 @@ def build_optimizer(model: TextClassifier, config: TrainingConfig) -> torch.opti
 
     Each group keeps its peak learning rate as ``peak``, which `set_learning_rate` scales.
     """
-    table = model.embedding.table.weight
+    table = model.word_vectors
     others = [parameter for parameter in model.parameters() if parameter is not table and parameter.requires_grad]
     matrices = [parameter for parameter in others if parameter.ndim > 1]
     vectors = [parameter for parameter in others if parameter.ndim <= 1]

@@ -10,10 +10,9 @@ from sentrec.data.examples import Examples
 from sentrec.data.splits import Splits, load_splits
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.model.classifier import build_classifier
-from sentrec.model.classifier import build_classifier
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts, encode_cached
-from sentrec.text.tokenizer import SPECIAL_TOKENS, UNKNOWN_ID
+from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
 
 
@@ -71,7 +70,6 @@ def prepare(recipe: Recipe) -> PreparedData:
     Raises:
         PluginError: If the encoder fails.
         GloveError: If the vectors are not in the cache.
-        PluginError: If the encoder fails.
         DataError: If the data cannot be used.
     """
     started = time.perf_counter()

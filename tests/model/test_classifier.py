@@ -1,14 +1,19 @@
 """The classifier: seeded, blind to padding, and the same however the texts are batched."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 import sentrec
-from sentrec.model.classifier import TextClassifier, build_classifier, start_embeddings
+from sentrec.errors import RunError
+from sentrec.model.classifier import TextClassifier, build_classifier, restore_classifier, start_embeddings
 from sentrec.model.inference import predict_logits
+from sentrec.model.weights import save_weights
 from sentrec.text.encoding import EncodedTexts
 
 WORDS = ("<pad>", "<unk>", *(f"word{number}" for number in range(28)))
@@ -89,3 +94,20 @@ def test_inference_drops_nothing_and_restores_the_mode(training: bool) -> None:
 
 def test_no_texts_give_no_rows(model: TextClassifier) -> None:
     assert predict_logits(model, encoded([])).shape == (0, 3)
+
+
+def test_a_classifier_comes_back_from_its_weights_alone(model: TextClassifier, tmp_path: Path) -> None:
+    recipe = sentrec.load_recipe("quickstart", ["encoder.hidden=6", "seed=9", "model.embedding_dim=64"])
+    save_weights(tmp_path / "w", model)
+    restored = restore_classifier(recipe, tmp_path / "w", 3)
+    assert torch.equal(restored.word_vectors, model.word_vectors)
+    texts = encoded([[2, 3, 4], [5]])
+    assert np.array_equal(predict_logits(restored, texts), predict_logits(model, texts))
+
+
+def test_weights_of_something_else_are_one_clear_error(tmp_path: Path) -> None:
+    recipe = sentrec.load_recipe("quickstart", ["encoder.hidden=6"])
+    save_weights(tmp_path / "w", nn.Linear(2, 3))
+    with pytest.raises(RunError, match="holds no word vectors") as caught:
+        restore_classifier(recipe, tmp_path / "w", 3)
+    assert caught.value.hint

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_runs import ROWS, small_recipe, write_corpus
 
-from sentrec.errors import DataError, GloveError, RunError
+from sentrec.errors import DataError, GloveError, PluginError, RunError
 from sentrec.runs import Run, open_run
 from sentrec.training.loop import Progress
 from sentrec.training.seeds import train_seeds
@@ -174,6 +174,21 @@ def test_force_keeps_the_old_run_when_the_vectors_are_missing(copy: Path, review
         with pytest.raises(GloveError) as caught:
             attempt(small_recipe(reviews, "glove={name: 6B, dim: 50}"), copy, force=True)
         assert "sentrec fetch-glove 6B --dim 50" in str(caught.value.hint)
+    assert contents(copy) == before
+
+
+def test_force_keeps_the_old_run_when_the_encoder_fails_and_no_data_is_read(
+    copy: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise PluginError("encoder 'bilstm' (somebody's) fails")
+
+    before = contents(copy)
+    monkeypatch.setattr("sentrec.plugins.EncoderEntry.build", fail)
+    monkeypatch.setattr("sentrec.training.prepare.load_splits", lambda _data: pytest.fail("it read the data"))
+    for attempt in (train, lambda *args, force: train_seeds(*args, seeds=2, force=force)):
+        with pytest.raises(PluginError):
+            attempt(small_recipe(reviews), copy, force=True)
     assert contents(copy) == before
 
 

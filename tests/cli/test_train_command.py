@@ -169,6 +169,17 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_termination_while_the_data_is_read_is_reported(
+    sentrec: Sentrec, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentrec.training.train.prepare", lambda _recipe: os.kill(os.getpid(), signal.SIGTERM))
+    code, output, errors = sentrec("train", "--recipe", recipe, "--out", str(tmp_path / "run"))
+    assert (code, output) == (130, "")
+    assert "Interrupted: stopped before the first step; nothing was changed." in errors
+    assert "None" not in errors
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_the_printed_command_goes_on(
     sentrec: Sentrec, reviews: Path, tmp_path: Path, number: signal.Signals

@@ -70,9 +70,9 @@ def show_measures(measures: "RankingMeasures") -> None:
     for name, values in measures.scores.items():
         table.add_row(Text(name), *(_measure_cell(key, values[key]) for key in _MEASURES))
     best = [f"{measures.best_stars[f'top{k}']:.2f}" for k in (10, 50)]
-    chance = [f"{measures.liked_share:.2f}"] * 2 + [f"{measures.mean_stars:.2f}"] * 2
+    chance = [f"{measures.chance[key]:.{_digits(key)}f}" for key in _MEASURES]
     table.add_row("[dim]best possible[/]", "1", "1", "1", "1", "", "", *best)
-    table.add_row("[dim]chance[/]", "0", "0", "", "", *chance)
+    table.add_row("[dim]chance[/]", *chance)
     out.print(table)
     out.print("\n[dim]P@k: share of films with mean stars of 8 or more. 95 % intervals: bootstrap over films.[/]")
 
@@ -105,7 +105,11 @@ def _print_line(cells: Sequence[str], widths: Sequence[int], style: str) -> None
     out.print((left + right).rstrip(), style=style, markup=False, soft_wrap=True)
 
 
+def _digits(key: str) -> int:
+    return 2 if key.startswith(("precision", "stars")) else 3
+
+
 def _measure_cell(key: str, measure: Any) -> str:
-    digits = 2 if key.startswith(("precision", "stars")) else 3
+    digits = _digits(key)
     interval = f"\n[dim]{measure.low:.{digits}f}-{measure.high:.{digits}f}[/]" if key in _WITH_INTERVAL else ""
     return f"{measure.value:.{digits}f}{interval}"

@@ -1,5 +1,10 @@
-"""How well a ranking agrees with star ratings, against simpler rankings and against chance."""
+"""How well a ranking agrees with star ratings, against simpler rankings and against chance.
 
+Films of equal scores have no order: a measure is then its mean over all their orders (McSherry and Najork 2008,
+"Computing information retrieval performance measures efficiently in the presence of tied scores").
+"""
+
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,9 +17,12 @@ from sentrec.errors import DataError
 from sentrec.recommend.films import Films, Floats
 from sentrec.recommend.shrinkage import shrink
 
+_log = logging.getLogger(__name__)
+
 _REPLICATES = 500
 _SEED = 0
 _LIKED = 8.0
+_MOST_STARS = 10.0
 _CUTOFFS = (10, 50)
 _FEWEST_FILMS = 3
 
@@ -44,6 +52,7 @@ class RankingMeasures:
         liked_share: Share of films with mean stars of 8 or more; what chance gives as precision.
         mean_stars: Mean stars of all these films; what chance gives.
         best_stars: Mean stars of the best possible top k, by ``top10`` and ``top50``.
+        chance: What a random order gives on average, by the names of the measures.
         scores: For each way to score films its measures by name: ``spearman``, ``kendall``, ``ndcg10``, ``ndcg50``,
             ``precision10``, ``precision50``, ``stars10``, ``stars50``.
     """
@@ -53,6 +62,7 @@ class RankingMeasures:
     liked_share: float
     mean_stars: float
     best_stars: Mapping[str, float]
+    chance: Mapping[str, float]
     scores: Mapping[str, Mapping[str, Measure]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,15 +92,22 @@ def measure_ranking(films: Films, min_reviews: int, others: Mapping[str, Films] 
             f"{len(stars):,} films have {min_reviews} reviews and star ratings: too few (or all alike) to measure.",
             "Ask for fewer reviews (--min-reviews), and name the field of the stars: --rating-field NAME",
         )
+    liked_share = float((stars >= _LIKED).mean())
+    if liked_share in (0.0, 1.0) or stars.max() > _MOST_STARS:
+        _log.warning(
+            "mean stars go from %.3g to %.3g: precision counts films with 8 or more of 10 stars, and says nothing here",
+            *(stars.min(), stars.max()),
+        )
     scores = {name: score[rated] for name, score in film_scores(films, others or {}).items()}
     draws = np.random.default_rng(_SEED).integers(0, len(stars), (_REPLICATES, len(stars)))
     ordered = np.sort(stars)[::-1]
     return RankingMeasures(
         films=len(stars),
         min_reviews=min_reviews,
-        liked_share=float((stars >= _LIKED).mean()),
+        liked_share=liked_share,
         mean_stars=float(stars.mean()),
         best_stars={f"top{k}": float(ordered[:k].mean()) for k in _CUTOFFS},
+        chance={name: figure(np.zeros(len(stars)), stars) for name, figure in _figures().items()},
         scores={name: _measured(score, stars, draws) for name, score in scores.items()},
     )
 
@@ -124,16 +141,23 @@ def ndcg(scores: Floats, gains: Floats, k: int) -> float:
     k = min(k, len(gains))
     discount = 1.0 / np.log2(np.arange(2, k + 2))
     ideal = float((np.sort(gains)[::-1][:k] * discount).sum())
-    return float((gains[_order(scores)[:k]] * discount).sum()) / ideal if ideal else 0.0
+    return float((_in_order(scores, gains)[:k] * discount).sum()) / ideal if ideal else 0.0
 
 
 def precision_at(scores: Floats, liked: npt.NDArray[np.bool_], k: int) -> float:
     """Share of liked films among the first k."""
-    return float(liked[_order(scores)[:k]].mean())
+    return _mean_of_first(scores, liked.astype(np.float64), k)
 
 
-def _order(scores: Floats) -> npt.NDArray[np.int64]:
-    return np.argsort(-scores, kind="stable")
+def _mean_of_first(scores: Floats, values: Floats, k: int) -> float:
+    return float(_in_order(scores, values)[:k].mean())
+
+
+def _in_order(scores: Floats, values: Floats) -> Floats:
+    """Values by falling score; each of equal scores has their mean, which any linear measure has on average."""
+    _, group = np.unique(-scores, return_inverse=True)
+    means = np.bincount(group, values) / np.bincount(group)
+    return np.asarray(means[np.sort(group)])
 
 
 def _figures() -> dict[str, Callable[[Floats, Floats], float]]:
@@ -144,7 +168,7 @@ def _figures() -> dict[str, Callable[[Floats, Floats], float]]:
     for k in _CUTOFFS:
         figures[f"ndcg{k}"] = lambda score, stars, k=k: ndcg(score, stars, k)  # type: ignore[misc]
         figures[f"precision{k}"] = lambda score, stars, k=k: precision_at(score, stars >= _LIKED, k)  # type: ignore[misc]
-        figures[f"stars{k}"] = lambda score, stars, k=k: float(stars[_order(score)[:k]].mean())  # type: ignore[misc]
+        figures[f"stars{k}"] = lambda score, stars, k=k: _mean_of_first(score, stars, k)  # type: ignore[misc]
     return figures
 
 

@@ -1,6 +1,7 @@
 """`sentrec recommend`: reviews in, ranked films out."""
 
 import logging
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,16 @@ from sentrec.cli.ranking import show_films, show_measures, show_summary
 from sentrec.cli.scoring import scoring_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sentrec.recommend.films import Films
     from sentrec.recommend.ranking import RankOptions
     from sentrec.recommend.recommend import Recommendation
-    from sentrec.recommend.stream import ScoringOptions
+    from sentrec.recommend.stream import ScoredFilms, ScoringOptions
 
 
 def recommend(
+    context: typer.Context,
     files: options.Files = None,
     model: options.Model = None,
     scores: options.ScoresFile = None,
@@ -53,7 +57,9 @@ def recommend(
 ) -> None:
     """Rank films by what their reviews say, with how sure that is and why."""
     _check_usage(files or [], model, scores, as_json and as_csv, baseline is not None, evaluate)
+    _check_applicable(context, evaluate, only_scores=not files, has_catalogue=movies is not None)
     pages = _pages(out_file, html)
+    _check_outputs(files or [], {"--out": out_file, "--html": html, "--scores": scores, "--rejects": rejects})
     if quiet:
         show_log(logging.WARNING)
     wanted = _rank_options(top, min_reviews, sort.value, genre or [], year, like, exclude, diverse)
@@ -61,14 +67,16 @@ def recommend(
     scoring = _scoring_options(fields, resume, scores, rejects)
     job = _Job(files or [], model, wanted, scoring, positive, precision.value, device, quiet)
     if evaluate:
-        _evaluate(job, baseline.value if baseline else None, as_json)
-        return
-    result = job.recommend(movies)
-    _print(result, as_json, as_csv, is_written=out_file is not None)
-    for path, render in pages:
-        _write(path, render, result)
+        summary = _evaluate(job, baseline.value if baseline else None, as_json)
+    else:
+        # Written within the block, so that a full disk does not cost the scores.
+        with job.recommendation(movies) as result:
+            _print(result, as_json, as_csv, is_written=out_file is not None)
+            for path, render in pages:
+                _write(path, render, result)
+        summary = result.summary()
     if not quiet:
-        show_summary(result.summary())
+        show_summary(summary)
 
 
 @dataclass(frozen=True)
@@ -84,15 +92,33 @@ class _Job:
     device: str | None
     quiet: bool
 
-    def recommend(self, movies: Path | None = None) -> "Recommendation":
+    @contextmanager
+    def recommendation(self, movies: Path | None) -> "Iterator[Recommendation]":
         from sentrec.recommend.catalogue import read_catalogue
-        from sentrec.recommend.recommend import rank_scores, recommend
+        from sentrec.recommend.recommend import rank_scores, recommendation
 
         catalogue = read_catalogue(movies) if movies else None
         if not self.files and self.scoring.scores:
-            return rank_scores(self.scoring.scores, self.options, catalogue)
-        with scoring_progress(self.quiet) as on_progress:
-            return recommend(self.files, self.scorer(), self.options, self.scoring, catalogue, on_progress)
+            yield rank_scores(self.scoring.scores, self.options, catalogue)
+            return
+        with ExitStack() as stack:
+            with scoring_progress(self.quiet) as on_progress:
+                job = recommendation(self.files, self.scorer(), self.options, self.scoring, catalogue, on_progress)
+                result = stack.enter_context(job)
+            yield result
+
+    @contextmanager
+    def film_sums(self) -> "Iterator[ScoredFilms]":
+        from sentrec.recommend.recommend import film_sums, scored_sums
+
+        if not self.files and self.scoring.scores:
+            yield scored_sums(self.scoring.scores)
+            return
+        with ExitStack() as stack:
+            with scoring_progress(self.quiet) as on_progress:
+                job = film_sums(self.files, self.scorer(), self.scoring, on_progress)
+                scored = stack.enter_context(job)
+            yield scored
 
     def scorer(self) -> Any:
         from sentrec.predictor import load
@@ -125,6 +151,33 @@ def _check_usage(
     for message, is_so in wrong.items():
         if is_so:
             raise typer.BadParameter(message)
+
+
+_RANKING = ("top", "sort", "movies", "genre", "year", "like", "exclude", "diverse", "as_csv", "out_file", "html")
+_CATALOGUE = ("genre", "year")
+_SCORING = ("model", "resume", "positive", "precision", "device", "rejects")
+_FIELDS = ("movie_field", "text_field", "id_field", "rating_field", "date_field", "user_field")
+
+
+def _check_applicable(context: typer.Context, evaluate: bool, only_scores: bool, has_catalogue: bool) -> None:
+    """Refuses options that would do nothing, so that nobody believes that they did."""
+    needless = {
+        "with --evaluate, which makes no list": _RANKING if evaluate else (),
+        "without files of reviews, since nothing is scored": (*_SCORING, *_FIELDS) if only_scores else (),
+        "without --movies": () if has_catalogue else _CATALOGUE,
+    }
+    for reason, names in needless.items():
+        for parameter in context.command.params:
+            source = context.get_parameter_source(parameter.name or "")
+            if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+                raise typer.BadParameter(f"{parameter.opts[0]} has no effect {reason}.")
+
+
+def _check_outputs(files: list[str], outputs: dict[str, Path | None]) -> None:
+    from sentrec.recommend.outputs import check_outputs
+    from sentrec.recommend.sources import Source
+
+    check_outputs([Source(file) for file in files], outputs)
 
 
 def _pages(out_file: Path | None, html: Path | None) -> list[tuple[Path, str]]:
@@ -185,13 +238,14 @@ def _print(result: "Recommendation", as_json: bool, as_csv: bool, is_written: bo
         show_films(result.films)
 
 
-def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> None:
+def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> dict[str, Any]:
     from sentrec.recommend.measure import measure_ranking
 
-    films = job.recommend().all_films
-    others = {baseline: job.baseline_films(baseline)} if baseline else {}
-    measures = measure_ranking(films, job.options.min_reviews, others)
-    if as_json:
-        print_json(measures.to_dict())
-    else:
-        show_measures(measures)
+    with job.film_sums() as scored:
+        others = {baseline: job.baseline_films(baseline)} if baseline else {}
+        measures = measure_ranking(scored.films, job.options.min_reviews, others)
+        if as_json:
+            print_json(measures.to_dict())
+        else:
+            show_measures(measures)
+    return scored.summary()

@@ -1,15 +1,15 @@
 """What is known of each film: sums over its reviews, exact duplicates counted once."""
 
-import sqlite3
-import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from sentrec.recommend.disk import temporary_database
 from sentrec.recommend.parts import embeddings_of
 
 Floats = npt.NDArray[np.float64]
@@ -44,24 +44,21 @@ class Films:
 
 
 class SeenTexts:
-    """Remembers digests on disk, so that memory does not grow with their number (8 MB of cache, 40 bytes each on disk).
+    """Remembers digests on disk, so that memory does not grow with their number (40 bytes each on disk).
 
-    Used as a context manager; its file goes when the block ends.
+    Used as a context manager; all is forgotten when the block ends.
     """
 
     def __enter__(self) -> "SeenTexts":
         """Opens the file."""
-        self._folder = tempfile.TemporaryDirectory(prefix="sentrec-")
-        self._database = sqlite3.connect(Path(self._folder.name) / "seen.sqlite", isolation_level=None)
-        for setting in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192"):
-            self._database.execute(f"PRAGMA {setting}")
-        self._database.execute("CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._stack = ExitStack()
+        table = "CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID"
+        self._database = self._stack.enter_context(temporary_database(table))
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         """Removes the file."""
-        self._database.close()
-        self._folder.cleanup()
+        self._stack.__exit__(*error)
 
     def first_times(self, digests: Sequence[bytes]) -> npt.NDArray[np.bool_]:
         """Which of these digests were not there before, earlier ones of the same call included."""

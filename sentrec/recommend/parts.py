@@ -1,8 +1,11 @@
 """Scored reviews on disk: a part for each chunk, so that an interrupted scoring goes on, and one file in the end."""
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +13,37 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from sentrec.errors import DataError
-from sentrec.files import atomic_path
+from sentrec.files import atomic_path, cache_home, disk_errors
 from sentrec.recommend.reviews import Review
 from sentrec.recommend.scoring import Scores
 
+logger = logging.getLogger(__name__)
+
 _DIGEST = b"sentrec_chunk"
 _SCORES_ROWS = 4096
+_PATIENCE_SECONDS = 0.5
 _COLUMNS = ("source", "line", "id", "movie", "rating", "date", "user", "probability", "digest", "embedding")
+
+
+@contextmanager
+def sole_use(folder: Path) -> Iterator[None]:
+    """Keeps every other scoring out of a folder of parts until the block ends; a killed process keeps nobody out.
+
+    Raises:
+        DataError: If another scoring is at work there.
+    """
+    from filelock import Timeout
+    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
+
+    path = cache_home() / "locks" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]}.lock"
+    with ExitStack() as stack:
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(WeakFileLock(path, timeout=_PATIENCE_SECONDS))
+            except Timeout as error:
+                raise DataError("another process scores these reviews with this model.", "Wait for its end.") from error
+        yield
 
 
 class PartStore:
@@ -24,44 +51,75 @@ class PartStore:
 
     A part is used again only for the very same reviews, so that a file that changed in between does no harm.
 
-    Args:
+    Attributes:
         folder: Where they lie.
+
+    Args:
+        folder: The same.
         keep: Whether to use what an earlier, interrupted scoring left there.
     """
 
     def __init__(self, folder: Path, keep: bool) -> None:
-        self._folder = folder
+        self.folder = folder
+        self._reviews: dict[int, int] = {}
         if not keep:
+            if any(folder.glob("part-*.parquet")):
+                logger.warning("the scores that an earlier, unfinished run kept are removed; --resume would use them")
             self.remove()
 
+    @property
+    def reviews(self) -> int:
+        """How many reviews have been found or written so far."""
+        return sum(self._reviews.values())
+
     def find(self, number: int, reviews: Sequence[Review]) -> pa.Table | None:
-        """The scored chunk, or None if it is not there or holds other reviews."""
+        """The scored chunk, or None if it is not there, is damaged, or holds other reviews."""
         path = self._path(number)
-        if not path.is_file() or (pa.parquet.read_schema(path).metadata or {}).get(_DIGEST) != chunk_digest(reviews):
+        try:
+            if not path.is_file() or _digest_of(path) != chunk_digest(reviews):
+                return None
+            table = pa.parquet.read_table(path)
+        except (pa.ArrowException, OSError) as error:
+            logger.warning("%s is damaged and is made again: %s", path, str(error).splitlines()[0])
             return None
-        return pa.parquet.read_table(path)
+        sources = [review.source for review in reviews]
+        self._reviews[number] = len(reviews)
+        # The same file may have been named in another way then.
+        return table if table.column("source").to_pylist() == sources else self._keep(number, _named(table, sources))
 
     def write(self, number: int, reviews: Sequence[Review], scores: Scores) -> pa.Table:
         """Keeps a scored chunk, whole or not at all, and gives it as `find` would."""
         table = scored_table(reviews, scores).replace_schema_metadata({_DIGEST: chunk_digest(reviews)})
+        self._reviews[number] = len(reviews)
+        return self._keep(number, table)
+
+    def remove(self) -> None:
+        """Removes all parts, and whatever else lies in the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _keep(self, number: int, table: pa.Table) -> pa.Table:
         with atomic_path(self._path(number)) as temporary:
             pa.parquet.write_table(table, temporary, compression="zstd")
         # Read back, because a table from a file differs in its layout, and so would what is written from it.
         return pa.parquet.read_table(self._path(number))
 
-    def remove(self) -> None:
-        """Removes all parts."""
-        shutil.rmtree(self._folder, ignore_errors=True)
-
     def _path(self, number: int) -> Path:
-        return self._folder / f"part-{number:06d}.parquet"
+        return self.folder / f"part-{number:06d}.parquet"
+
+
+def _digest_of(path: Path) -> bytes | None:
+    return (pa.parquet.read_schema(path).metadata or {}).get(_DIGEST)
+
+
+def _named(table: pa.Table, sources: list[str]) -> pa.Table:
+    return table.set_column(0, "source", pa.array(sources, pa.string()))
 
 
 def chunk_digest(reviews: Sequence[Review]) -> bytes:
-    """Tells chunks apart by everything that their reviews hold."""
+    """Tells chunks apart by everything that their reviews hold, but for how their file was named."""
     digest = hashlib.blake2b(digest_size=16)
     for review in reviews:
-        digest.update(repr(review).encode())
+        digest.update(repr(replace(review, source="")).encode())
     return digest.hexdigest().encode()
 
 
@@ -110,6 +168,11 @@ def read_scores(path: Path) -> Iterator[pa.RecordBatch]:
                 raise DataError(
                     f"{path} is no scores file: it has no column '{min(missing)}'.",
                     "Name one that `recommend --scores` wrote.",
+                )
+            if not pa.types.is_fixed_size_list(file.schema_arrow.field("embedding").type):
+                raise DataError(
+                    f"{path} was rewritten by another program: its embeddings have no fixed size any more.",
+                    "Name the file that `recommend --scores` wrote.",
                 )
             yield from file.iter_batches(batch_size=_SCORES_ROWS)
     except pa.ArrowException as error:

@@ -1,16 +1,15 @@
 """The most telling sentences of a film: from its most positive and most negative reviews, scored by the model."""
 
 import re
-import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from sentrec.recommend.disk import temporary_database
 from sentrec.recommend.reviews import Review
 from sentrec.recommend.scoring import Scorer
 
@@ -21,7 +20,7 @@ _KEPT = 3
 _LONGEST_REVIEW = 20_000
 _WORDS = (5, 35)
 _BORDER = re.compile(
-    r"""(?:<br\s*/?>\s*)+|\n+                                 # a new line
+    r"""(?:<br\s*/?>\s*)+|[\r\n]+                             # a new line
     |(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bvs\.)
     (?<=[.!?…"')\]])(?<![\w,;:]["')\]])\s+(?=["'(\[]?[^\Wa-z_]|[^\w\s])   # the end of a sentence, then a new one""",
     re.VERBOSE,
@@ -62,26 +61,24 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
 class ExtremeReviews:
     """Keeps the most positive and the most negative reviews of each film, their texts on disk.
 
-    Used as a context manager; its file goes when the block ends. Memory holds six numbers a film.
+    Used as a context manager; all is forgotten when the block ends. Memory holds six numbers a film.
     """
 
     def __enter__(self) -> "ExtremeReviews":
         """Opens the file."""
-        self._folder = tempfile.TemporaryDirectory(prefix="sentrec-")
-        self._database = sqlite3.connect(Path(self._folder.name) / "reviews.sqlite", isolation_level=None)
-        for setting in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192"):
-            self._database.execute(f"PRAGMA {setting}")
-        self._database.execute(
-            "CREATE TABLE kept (movie TEXT, side TEXT, slot INTEGER, name TEXT, text TEXT, "
-            "PRIMARY KEY (movie, side, slot)) WITHOUT ROWID"
+        self._stack = ExitStack()
+        self._database = self._stack.enter_context(
+            temporary_database(
+                "CREATE TABLE kept (movie TEXT, side TEXT, slot INTEGER, name TEXT, text TEXT, "
+                "PRIMARY KEY (movie, side, slot)) WITHOUT ROWID"
+            )
         )
         self._extremes: dict[tuple[str, str], list[float]] = {}
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         """Removes the file."""
-        self._database.close()
-        self._folder.cleanup()
+        self._stack.__exit__(*error)
 
     def offer(
         self, reviews: Sequence[Review], probabilities: npt.NDArray[np.float64], counts: npt.NDArray[np.bool_]

@@ -1,6 +1,7 @@
 """Reviews in, ranked films out: the one way through this room."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sentrec.recommend.quotes import ExtremeReviews, choose_quotes
 from sentrec.recommend.ranking import RankedFilm, RankOptions, rank_films
 from sentrec.recommend.scoring import BaselineScorer, Scorer
 from sentrec.recommend.sources import Source
-from sentrec.recommend.stream import OnProgress, ScoringOptions, part_store, score_films
+from sentrec.recommend.stream import OnProgress, ScoredFilms, ScoringOptions, part_store, score_films
 
 
 @dataclass(frozen=True)
@@ -22,29 +23,15 @@ class Recommendation:
 
     Attributes:
         films: The list, the best first.
-        all_films: Every film with its sums.
-        reviews: Reviews read, duplicates included.
-        duplicates: Exact repetitions that did not count.
-        rejected: Rows left out.
-        rejects_file: Where they were written, if there were any.
+        scored: All films, and how many reviews did and did not count.
     """
 
     films: list[RankedFilm]
-    all_films: Films
-    reviews: int
-    duplicates: int
-    rejected: int = 0
-    rejects_file: Path | None = None
+    scored: ScoredFilms
 
     def summary(self) -> dict[str, Any]:
         """The counts in plain JSON types."""
-        return {
-            "films": len(self.all_films),
-            "reviews": self.reviews,
-            "duplicates": self.duplicates,
-            "rejected": self.rejected,
-            "rejects_file": str(self.rejects_file) if self.rejects_file else None,
-        }
+        return self.scored.summary()
 
 
 def recommend(
@@ -75,15 +62,52 @@ def recommend(
         DataError: If a file cannot be read, or no film can be ranked.
         Interrupted: On Ctrl-C; the same call with ``resume`` goes on.
     """
+    with recommendation(files, scorer, options, scoring, catalogue, on_progress) as result:
+        return result
+
+
+@contextmanager
+def recommendation(
+    files: Sequence[str | Path],
+    scorer: Scorer,
+    options: RankOptions | None = None,
+    scoring: ScoringOptions | None = None,
+    catalogue: Catalogue | None = None,
+    on_progress: OnProgress | None = None,
+) -> Iterator[Recommendation]:
+    """Gives what `recommend` does; the scores are kept for ``resume`` until the block ends well.
+
+    So whatever goes wrong while the ranking is written does not cost them.
+    """
     scoring = scoring or ScoringOptions()
     sources = [Source(str(file)) for file in files]
-    with part_store(sources, scorer, scoring) as store, ExtremeReviews() as extremes:
-        scored = score_films(sources, scorer, scoring, store, extremes, on_progress)
-        films = rank_films(scored.films, options or RankOptions(), catalogue)
-        quotes = choose_quotes([film.movie for film in films], extremes, scorer)
-    quoted = [replace(film, quotes=quotes[film.movie]) for film in films]
-    duplicates = int(scored.films.duplicates.sum())
-    return Recommendation(quoted, scored.films, scored.reviews, duplicates, scored.rejected, scored.rejects_file)
+    with part_store(sources, scorer, scoring) as store:
+        with ExtremeReviews() as extremes:
+            scored = score_films(sources, scorer, scoring, store, extremes, on_progress)
+            films = rank_films(scored.films, options or RankOptions(), catalogue)
+            quotes = choose_quotes([film.movie for film in films], extremes, scorer)
+        yield Recommendation([replace(film, quotes=quotes[film.movie]) for film in films], scored)
+
+
+@contextmanager
+def film_sums(
+    files: Sequence[str | Path],
+    scorer: Scorer,
+    scoring: ScoringOptions | None = None,
+    on_progress: OnProgress | None = None,
+) -> Iterator[ScoredFilms]:
+    """Gives every film with its sums, without ranking any; the scores are kept until the block ends well.
+
+    Args:
+        files: As of `recommend`.
+        scorer: What scores a review.
+        scoring: How reviews are read.
+        on_progress: Is told after each chunk.
+    """
+    scoring = scoring or ScoringOptions()
+    sources = [Source(str(file)) for file in files]
+    with part_store(sources, scorer, scoring) as store:
+        yield score_films(sources, scorer, scoring, store, on_progress=on_progress)
 
 
 def rank_scores(path: Path, options: RankOptions | None = None, catalogue: Catalogue | None = None) -> Recommendation:
@@ -97,6 +121,16 @@ def rank_scores(path: Path, options: RankOptions | None = None, catalogue: Catal
     Raises:
         DataError: If the file is no scores file, or no film can be ranked.
     """
+    scored = scored_sums(path)
+    return Recommendation(rank_films(scored.films, options or RankOptions(), catalogue), scored)
+
+
+def scored_sums(path: Path) -> ScoredFilms:
+    """Every film of a scores file with its sums.
+
+    Raises:
+        DataError: If the file is no scores file, or empty.
+    """
     with SeenTexts() as seen:
         sums = FilmSums(seen)
         for batch in read_scores(path):
@@ -104,9 +138,7 @@ def rank_scores(path: Path, options: RankOptions | None = None, catalogue: Catal
         films = sums.result()
     if not len(films):
         raise DataError(f"{path} holds no reviews.")
-    duplicates = int(films.duplicates.sum())
-    ranked = rank_films(films, options or RankOptions(), catalogue)
-    return Recommendation(ranked, films, int(films.reviews.sum()) + duplicates, duplicates)
+    return ScoredFilms(films, int(films.reviews.sum() + films.duplicates.sum()))
 
 
 def baseline_films(
@@ -138,4 +170,4 @@ def baseline_films(
     model = make_baseline(name).fit(train.texts, train.labels, len(train.label_names))
     scorer = BaselineScorer(model, train.label_names, positive)
     sources = [Source(str(file)) for file in files]
-    return score_films(sources, scorer, replace(scoring, scores=None), None, on_progress=on_progress).films
+    return score_films(sources, scorer, scoring, None, on_progress=on_progress).films

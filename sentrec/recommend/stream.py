@@ -9,19 +9,20 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
-from sentrec.errors import DataError, Interrupted
-from sentrec.files import atomic_path, cache_home
+from sentrec.errors import DataError, Interrupted, SentrecError
+from sentrec.files import cache_home
 from sentrec.recommend.films import Films, FilmSums, SeenTexts
-from sentrec.recommend.parts import PartStore, scored_table
+from sentrec.recommend.outputs import RejectsFile, ScoresFile, check_outputs, default_rejects
+from sentrec.recommend.parts import PartStore, scored_table, sole_use
 from sentrec.recommend.quotes import ExtremeReviews
-from sentrec.recommend.reviews import FieldNames, Reject, Review, read_chunks
+from sentrec.recommend.reviews import CHUNK_CHARACTERS, FieldNames, Review, read_chunks
 from sentrec.recommend.scoring import Scorer
-from sentrec.recommend.sources import STANDARD_INPUT, Source
+from sentrec.recommend.sources import Source
 
 CHUNK = 2048
 """Reviews that are scored at a time, in batches of like length."""
@@ -81,25 +82,63 @@ class ScoredFilms:
         films: Every film with its sums.
         reviews: Reviews read, duplicates included.
         rejected: Rows left out.
-        rejects_file: Where they were written, if there were any.
+        fields_left_out: Optional fields that could not be read, of reviews that count all the same.
+        rejects_file: Where both were written, if there were any.
     """
 
     films: Films
     reviews: int
-    rejected: int
-    rejects_file: Path | None
+    rejected: int = 0
+    fields_left_out: int = 0
+    rejects_file: Path | None = None
+
+    @property
+    def duplicates(self) -> int:
+        """Exact repetitions that did not count."""
+        return int(self.films.duplicates.sum())
+
+    def summary(self) -> dict[str, Any]:
+        """The counts in plain JSON types."""
+        return {
+            "films": len(self.films),
+            "reviews": self.reviews,
+            "duplicates": self.duplicates,
+            "rejected": self.rejected,
+            "fields_left_out": self.fields_left_out,
+            "rejects_file": str(self.rejects_file) if self.rejects_file else None,
+        }
 
 
 @contextmanager
 def part_store(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOptions) -> Iterator[PartStore]:
-    """Gives the store of scored chunks for these files and this model.
+    """Gives the store of scored chunks for these files and this model; nobody else scores them meanwhile.
 
-    It is emptied when the block ends well. It stays for ``resume`` when it does not, so that not even a mistake in the
-    options of the ranking costs the scores.
+    It is emptied when the block ends well. It stays for ``resume`` when it does not, so that no mistake in the options
+    of the ranking, nor a full disk when it is written, costs the scores.
+
+    Raises:
+        SentrecError: If another process scores the same; and the block's own, which then say how to go on.
+        Interrupted: On Ctrl-C anywhere in the block.
     """
-    store = PartStore(scoring.work or _work_folder(sources, scorer, scoring.names), keep=scoring.resume)
-    yield store
-    store.remove()
+    outputs = {"--scores": scoring.scores, "--rejects": scoring.rejects or default_rejects(sources)}
+    check_outputs(sources, outputs)
+    folder = scoring.work or _work_folder(sources, scorer, scoring.names)
+    resume = "--resume"
+    if any(source.is_standard_input for source in sources):
+        resume = "the same input and --resume"
+    with sole_use(folder):
+        store = PartStore(folder, keep=scoring.resume)
+        try:
+            yield store
+        except KeyboardInterrupt:
+            message = f"{store.reviews:,} reviews are scored and kept."
+            raise Interrupted(message, f"Go on with the same command, {resume}.") from None
+        except SentrecError as error:
+            if store.reviews and not isinstance(error, Interrupted):
+                kept = f"The scores are kept: mend it and run the command again with {resume}."
+                error.hint = f"{error.hint}\n{kept}" if error.hint else kept
+            raise
+        store.remove()
 
 
 def score_films(
@@ -119,32 +158,33 @@ def score_films(
         sources: What to read.
         scorer: What scores a review.
         scoring: How reviews are read.
-        store: Where scored chunks are kept; None: nowhere.
+        store: Where scored chunks are kept; None: nowhere, and no file of scores or rejects is written either.
         extremes: Where to keep the reviews that quotes are taken from.
         on_progress: Is told after each chunk.
 
     Raises:
         DataError: If a source cannot be read, or holds no review.
-        Interrupted: On Ctrl-C; with ``resume`` it goes on.
     """
     progress = _Counter(sources, on_progress)
     with ExitStack() as stack:
         sums = FilmSums(stack.enter_context(SeenTexts()))
-        rejects = stack.enter_context(_RejectsFile(scoring.rejects or _default_rejects(sources)))
-        scores = stack.enter_context(_ScoresFile(scoring.scores))
-        stack.enter_context(_interruptible(progress, sources))
+        rejects = stack.enter_context(RejectsFile(scoring.rejects or default_rejects(sources), store))
+        scores = stack.enter_context(ScoresFile(scoring.scores, store))
         chunks = read_chunks(sources, scoring.names, CHUNK, rejects.add)
         for chunk in _scored_in_order(chunks, scorer, store):
             counts = sums.add(chunk.table)
             scores.write(chunk.table)
             if extremes is not None:
                 extremes.offer(chunk.reviews, chunk.table.column("probability").to_numpy(), counts)
-            progress.add(len(chunk.reviews), chunk.is_reused, rejects.count)
+            progress.add(len(chunk.reviews), chunk.is_reused, rejects.rows)
         if not progress.reviews:
             names = ", ".join(source.name for source in sources)
-            reason = f"The first row left out: {rejects.first}." if rejects.first else None
-            raise DataError(f"{names}: no row is a review with a film and a text.", reason)
-    return ScoredFilms(sums.result(), progress.reviews, rejects.count, rejects.path if rejects.count else None)
+            reason = f"The first row left out: {rejects.first}." if rejects.first else ""
+            where = f" All are in {rejects.path}." if rejects.is_kept else ""
+            raise DataError(f"{names}: no row is a review with a film and a text.", reason + where or None)
+    return ScoredFilms(
+        sums.result(), progress.reviews, rejects.rows, rejects.fields, rejects.path if rejects.is_kept else None
+    )
 
 
 @dataclass(frozen=True)
@@ -183,13 +223,8 @@ def _scored(number: int, reviews: Sequence[Review], scorer: Scorer, store: PartS
 
 def _work_folder(sources: Sequence[Source], scorer: Scorer, names: FieldNames) -> Path:
     paths = [source.path if source.is_standard_input else str(Path(source.path).resolve()) for source in sources]
-    key = json.dumps([scorer.fingerprint(), paths, asdict(names), CHUNK])
+    key = json.dumps([scorer.fingerprint(), paths, asdict(names), CHUNK, CHUNK_CHARACTERS])
     return cache_home() / "scoring" / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-
-
-def _default_rejects(sources: Sequence[Source]) -> Path:
-    path = sources[0].path
-    return Path(f"{'reviews' if path == STANDARD_INPUT else Path(path).name}.rejects.jsonl")
 
 
 class _Counter:
@@ -214,66 +249,3 @@ class _Counter:
             return None
         total = sum(source.size for source in self._sources)
         return min(sum(source.bytes_read() for source in self._sources) / total, 1.0) if total else None
-
-
-class _RejectsFile:
-    """Rows left out, as JSON lines; no file where there are none."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.count = 0
-        self.fields = 0
-        self.first: str | None = None
-
-    def __enter__(self) -> "_RejectsFile":
-        self._stack = ExitStack()
-        return self
-
-    def add(self, reject: Reject) -> None:
-        if self.first is None:
-            self.first = f"line {reject.line}, {reject.reason}"
-            temporary = self._stack.enter_context(atomic_path(self.path))
-            self._file = self._stack.enter_context(temporary.open("w", encoding="utf-8", errors="backslashreplace"))
-        self.count += not reject.is_kept
-        self.fields += reject.is_kept
-        self._file.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
-
-    def __exit__(self, *error: object) -> None:
-        # Written also when nothing is left to rank: then it is what explains why.
-        self._stack.close()
-
-
-class _ScoresFile:
-    """The scores of all reviews as one Parquet file; whole or not at all."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._writer: pa.parquet.ParquetWriter | None = None
-
-    def __enter__(self) -> "_ScoresFile":
-        self._stack = ExitStack().__enter__()
-        return self
-
-    def write(self, table: pa.Table) -> None:
-        if self._path is None:
-            return
-        table = table.replace_schema_metadata(None)
-        if self._writer is None:
-            temporary = self._stack.enter_context(atomic_path(self._path))
-            writer = pa.parquet.ParquetWriter(temporary, table.schema, compression="zstd")
-            self._writer = self._stack.enter_context(writer)
-        self._writer.write_table(table)
-
-    def __exit__(self, *error: object) -> bool | None:
-        return self._stack.__exit__(*error)  # type: ignore[arg-type]
-
-
-@contextmanager
-def _interruptible(progress: _Counter, sources: Sequence[Source]) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        hint = "Go on with the same command and --resume."
-        if any(source.is_standard_input for source in sources):
-            hint = "Go on with the same command, the same input and --resume."
-        raise Interrupted(f"{progress.reviews:,} reviews are scored and kept.", hint) from None

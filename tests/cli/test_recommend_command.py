@@ -1,6 +1,7 @@
 """`sentrec recommend` and `sentrec predict` as a user types them, with a model trained for the purpose."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,6 +98,11 @@ def test_standard_input_filters_and_rejects(invoke: Invoke, tmp_path: Path) -> N
         ((str(EXAMPLES), "--baseline", "nb-lr"), "--baseline needs"),
         (("-", "-"), "can be read once"),
         ((str(EXAMPLES), "--top", "0"), "--top"),
+        ((str(EXAMPLES), "--evaluate", "--html", "list.html"), "--html has no effect with --evaluate"),
+        ((str(EXAMPLES), "--evaluate", "--top", "20"), "--top has no effect with --evaluate"),
+        ((str(EXAMPLES), "--genre", "Drama"), "--genre has no effect without --movies"),
+        (("--scores", "x.parquet", "--resume"), "--resume has no effect without files of reviews"),
+        (("--scores", "x.parquet", "--text-field", "a"), "--text-field has no effect without files of reviews"),
     ],
 )
 def test_wrong_usage_is_refused_before_anything_is_scored(
@@ -181,3 +187,32 @@ def test_a_real_process_ends_with_one_line_of_error(run: Path, tmp_path: Path) -
     assert done.returncode == 1
     assert done.stderr.startswith("Error: none.jsonl does not exist.\nHint:")
     assert done.stdout == ""
+
+
+def test_an_output_that_is_an_input_is_refused(invoke: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("movie,text\na,b\n")
+    result = invoke("recommend", "list.csv", "--out", "list.csv")
+    assert "--out list.csv would overwrite list.csv" in str(result.exception)
+    assert path.read_text() == "movie,text\na,b\n"
+
+
+def test_evaluate_says_what_it_read_and_a_baseline_writes_no_rejects(invoke: Invoke, tmp_path: Path) -> None:
+    path = tmp_path / "reviews.jsonl"
+    path.write_text(EXAMPLES.read_text(encoding="utf-8") + "{broken\n", encoding="utf-8")
+    rejects = tmp_path / "told.jsonl"
+    arguments = ("reviews.jsonl", "--evaluate", "--baseline", "nb-lr", "--rejects", "told.jsonl")
+    result = invoke("recommend", *arguments)
+    assert result.exit_code == 0, result.output
+    assert "154 reviews of 24 films" in result.stderr
+    assert "1 row left out" in result.stderr
+    assert len(rejects.read_text().splitlines()) == 1
+
+
+def test_a_list_that_cannot_be_written_does_not_cost_the_scores(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, not a folder")
+    failed = invoke("recommend", str(EXAMPLES), "--out", "taken/list.csv")
+    assert "run the command again with --resume" in str(getattr(failed.exception, "hint", ""))
+    resumed = invoke("recommend", str(EXAMPLES), "--out", "list.csv", "--resume")
+    assert resumed.exit_code == 0, resumed.output
+    assert not list((Path(os.environ["SENTREC_HOME"]) / "scoring").glob("*"))

@@ -1,5 +1,10 @@
 """Sentences are found where they are, and the most telling ones are chosen."""
 
+import os
+import sqlite3
+import subprocess
+import sys
+import textwrap
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from recommend_corpus import WordScorer
 
+from sentrec.errors import SentrecError
+from sentrec.recommend.disk import temporary_database
 from sentrec.recommend.quotes import ExtremeReviews, choose_quotes, sentences
 from sentrec.recommend.reviews import Review
 
@@ -76,8 +83,36 @@ def test_only_the_most_extreme_reviews_of_a_film_are_kept_and_duplicates_never()
     assert quotes_of(texts, [True] * 9 + [False])["positive"] == texts[8]
 
 
-def test_the_files_are_gone_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with ExtremeReviews():
-        assert list(tmp_path.iterdir())
-    assert not list(tmp_path.iterdir())
+def test_no_quote_holds_a_carriage_return_which_would_break_a_row_of_csv() -> None:
+    assert split("So it goes.\rAnd on.\r\nAnd on") == ["So it goes.", "And on.", "And on"]
+    assert split("all in\rone breath") == ["all in", "one breath"]
+
+
+def test_what_is_remembered_lies_on_disk_in_a_file_without_a_name(tmp_path: Path) -> None:
+    script = """
+        import os
+        from sentrec.recommend.disk import temporary_database
+        with temporary_database("CREATE TABLE kept (text TEXT)") as database:
+            for number in range(30):
+                database.execute("INSERT INTO kept VALUES (?)", ("x" * 1_000_000,))
+            sizes = []
+            for one in os.listdir("/proc/self/fd"):
+                if os.path.lexists(f"/proc/self/fd/{one}"):
+                    sizes.append(os.stat(f"/proc/self/fd/{one}").st_size)
+            print(max(sizes), os.listdir(os.environ["SQLITE_TMPDIR"]))
+    """
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs /proc to see a file without a name")
+    environment = os.environ | {"SQLITE_TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    size, names = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    assert int(size) > 20_000_000
+    assert names == "[]"
+
+
+def test_a_full_disk_is_an_error_that_says_what_to_do() -> None:
+    with (
+        pytest.raises(SentrecError, match="temporary file cannot be written"),
+        temporary_database("CREATE TABLE a (b)"),
+    ):
+        raise sqlite3.OperationalError("database or disk is full")

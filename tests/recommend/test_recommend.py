@@ -39,7 +39,8 @@ def reviews(tmp_path: Path) -> Path:
 def test_films_come_out_in_the_order_of_their_quality_with_quotes(reviews: Path) -> None:
     seen: list[ScoringProgress] = []
     result = recommend([reviews], WordScorer(), on_progress=seen.append)
-    assert result.summary() == {"films": 12, "reviews": 84, "duplicates": 0, "rejected": 0, "rejects_file": None}
+    counts = {"films": 12, "reviews": 84, "duplicates": 0, "rejected": 0, "fields_left_out": 0, "rejects_file": None}
+    assert result.summary() == counts
     assert [film.rank for film in result.films] == list(range(1, 13))
     assert {film.movie for film in result.films[:3]} <= {"m8", "m9", "m10", "m11"}
     best = result.films[0]
@@ -61,7 +62,7 @@ def test_exact_repetitions_of_a_film_count_once_and_are_reported(reviews: Path) 
     elsewhere = [rows[0] | {"movie": "m-new"}]
     write_reviews(reviews, rows + again + again + elsewhere)
     twice = recommend([reviews], WordScorer(), RankOptions(min_reviews=1))
-    assert twice.duplicates == 14
+    assert twice.scored.duplicates == 14
     by_key = {film.movie: film for film in twice.films}
     assert (by_key["m3"].reviews, by_key["m3"].duplicates) == (7, 14)
     assert by_key["m3"].mean == next(film.mean for film in once.films if film.movie == "m3")
@@ -96,9 +97,9 @@ def test_rows_left_out_are_written_with_line_and_reason(reviews: Path) -> None:
     with reviews.open("a") as file:
         file.write('{broken\n{"movie": "A", "text": ""}\n')
     result = recommend([reviews], WordScorer())
-    assert result.rejected == 2
-    assert result.rejects_file == Path("reviews.jsonl.rejects.jsonl")
-    rejects = [json.loads(line) for line in result.rejects_file.read_text().splitlines()]
+    assert result.scored.rejected == 2
+    assert result.scored.rejects_file == Path("reviews.jsonl.rejects.jsonl")
+    rejects = [json.loads(line) for line in result.scored.rejects_file.read_text().splitlines()]
     assert [(one["line"], one["content"]) for one in rejects] == [(85, "{broken"), (86, "{'movie': 'A', 'text': ''}")]
 
 
@@ -106,7 +107,8 @@ def test_a_file_without_any_review_is_an_error_and_says_why(tmp_path: Path) -> N
     path = write_reviews(tmp_path / "bad.jsonl", [{"movie": "A", "text": " "}])
     with pytest.raises(DataError, match="no row is a review") as caught:
         recommend([path], WordScorer())
-    assert caught.value.hint == "The first row left out: line 1, no text (field 'text')."
+    where = "All are in bad.jsonl.rejects.jsonl."
+    assert caught.value.hint == f"The first row left out: line 1, no text (field 'text'). {where}"
     assert Path("bad.jsonl.rejects.jsonl").is_file()
 
 
@@ -187,9 +189,10 @@ def test_killed_half_way_and_resumed_gives_the_same_bytes(reviews: Path, tmp_pat
         if len(list(work.glob("*/part-*.parquet"))) >= 3:
             break
         time.sleep(0.05)
+    assert next(work.glob("*/scores.parquet")).is_file()
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert not killed.exists()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["reviews.jsonl", "whole.parquet"]
     scorer = WordScorer()
     resumed = recommend([reviews], scorer, scoring=ScoringOptions(scores=killed, resume=True))
     assert outputs(resumed, killed) == expected

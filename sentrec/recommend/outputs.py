@@ -1,0 +1,148 @@
+"""The files that a scoring writes beside its ranking: made in the job's own folder, then put where they belong."""
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from sentrec.errors import DataError
+from sentrec.files import atomic_path, disk_errors
+from sentrec.recommend.parts import PartStore
+from sentrec.recommend.reviews import Reject
+from sentrec.recommend.sources import STANDARD_INPUT, Source
+
+logger = logging.getLogger(__name__)
+
+
+def check_outputs(sources: Sequence[Source], outputs: Mapping[str, Path | None]) -> None:
+    """Refuses outputs that would overwrite an input, or each other.
+
+    Args:
+        sources: What is read.
+        outputs: What is to be written, by the option that names it.
+
+    Raises:
+        DataError: If one is the same file as another.
+    """
+    taken = {Path(source.path).resolve(): source.name for source in sources if not source.is_standard_input}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise DataError(f"{option} {path} would overwrite {taken[path.resolve()]}.", "Choose another name.")
+        taken[path.resolve()] = f"what {option} writes"
+
+
+def default_rejects(sources: Sequence[Source]) -> Path:
+    """``NAME.rejects.jsonl`` in the current folder; NAME tells the folder too where that is another."""
+    if sources[0].path == STANDARD_INPUT:
+        return Path("reviews.rejects.jsonl")
+    path = Path(sources[0].path).resolve()
+    inside = path.is_relative_to(Path.cwd())
+    parts = path.relative_to(Path.cwd()).parts if inside else path.parts[-2:]
+    return Path("-".join(part for part in parts if part != path.root) + ".rejects.jsonl")
+
+
+class RejectsFile:
+    """Rows and fields left out, as JSON lines; no file where there are none, nor one of an earlier run.
+
+    Attributes:
+        path: The file.
+        rows: Rows left out so far.
+        fields: Optional fields left out so far, of rows that count.
+        first: Line and reason of the first; None while there is none.
+
+    Args:
+        path: The same.
+        store: The job's folder; None: rows are counted only.
+    """
+
+    def __init__(self, path: Path, store: PartStore | None) -> None:
+        self.path = path
+        self.rows = 0
+        self.fields = 0
+        self.first: str | None = None
+        self._made = store.folder / "rejects.jsonl" if store else None
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is something to write, and it is written."""
+        return self.first is not None and self._made is not None
+
+    def __enter__(self) -> "RejectsFile":
+        """Opens nothing yet."""
+        self._stack = ExitStack()
+        return self
+
+    def add(self, reject: Reject) -> None:
+        """Writes one."""
+        if self.first is None:
+            self.first = f"line {reject.line}, {reject.reason}"
+            if self._made is not None:
+                with disk_errors(self._made):
+                    self._made.parent.mkdir(parents=True, exist_ok=True)
+                    file = self._made.open("w", encoding="utf-8", errors="backslashreplace")
+                self._file = self._stack.enter_context(file)
+        self.rows += not reject.is_kept
+        self.fields += reject.is_kept
+        if self._made is not None:
+            self._file.write(json.dumps(asdict(reject), ensure_ascii=False) + "\n")
+
+    def __exit__(self, *error: Any) -> None:
+        """Puts the file in its place; also when nothing is left to rank, since it explains why."""
+        self._stack.close()
+        if self.is_kept and self._made is not None:
+            _put(self._made, self.path)
+            if self.fields:
+                message = "%d optional fields could not be read; their reviews count without them. Reasons: %s"
+                logger.warning(message, self.fields, self.path)
+        elif self._made is not None and self.path.is_file() and error[0] is None:
+            self.path.unlink()
+
+
+class ScoresFile:
+    """The scores of all reviews as one Parquet file; whole or not at all.
+
+    Args:
+        path: The file; None: none.
+        store: The job's folder; None: nothing is written.
+    """
+
+    def __init__(self, path: Path | None, store: PartStore | None) -> None:
+        self._path = path
+        self._made = store.folder / "scores.parquet" if store and path else None
+        self._writer: pa.parquet.ParquetWriter | None = None
+
+    def __enter__(self) -> "ScoresFile":
+        """Opens nothing yet."""
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        """Adds the rows of `scored_table`."""
+        if self._made is None:
+            return
+        table = table.replace_schema_metadata(None)
+        with disk_errors(self._made):
+            self._writer = self._writer or pa.parquet.ParquetWriter(self._made, table.schema, compression="zstd")
+            self._writer.write_table(table)
+
+    def __exit__(self, *error: Any) -> None:
+        """Puts the file in its place if all went well."""
+        if self._writer is None:
+            return
+        self._writer.close()
+        if error[0] is None and self._made is not None and self._path is not None:
+            _put(self._made, self._path)
+
+
+def _put(made: Path, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        shutil.copyfile(made, temporary)
+    made.unlink()

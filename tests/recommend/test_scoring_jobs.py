@@ -1,0 +1,159 @@
+"""What a scoring has done is not lost, nor used wrongly, whatever comes after it or runs beside it."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from recommend_corpus import WordScorer, sample_rows, write_reviews
+
+from sentrec.errors import DataError, Interrupted
+from sentrec.recommend import recommend as module
+from sentrec.recommend import stream
+from sentrec.recommend.recommend import film_sums, rank_scores, recommend, recommendation
+from sentrec.recommend.scoring import Scores
+from sentrec.recommend.sources import Source
+from sentrec.recommend.stream import ScoringOptions
+
+RESUME = ScoringOptions(resume=True)
+
+
+@pytest.fixture(autouse=True)
+def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stream, "CHUNK", 10)
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    return write_reviews(tmp_path / "reviews.jsonl", sample_rows())
+
+
+def scored_on_resume(reviews: Path) -> int:
+    scorer = WordScorer()
+    with film_sums([reviews], scorer, RESUME):
+        return scorer.scored
+
+
+def test_a_mistake_while_the_ranking_is_written_keeps_the_scores_and_says_so(reviews: Path) -> None:
+    with pytest.raises(DataError) as caught, recommendation([reviews], WordScorer()):
+        raise DataError("the disk is full.", "Free some space.")
+    hint = "Free some space.\nThe scores are kept: mend it and run the command again with --resume."
+    assert caught.value.hint == hint
+    assert scored_on_resume(reviews) == 0
+    assert scored_on_resume(reviews) == 84
+
+
+def test_a_run_that_removes_the_scores_of_a_failed_one_says_so(reviews: Path, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("sentrec").propagate = True
+    with pytest.raises(DataError), film_sums([reviews], WordScorer()):
+        raise DataError("late")
+    with film_sums([reviews], WordScorer()):
+        assert "--resume would use them" in caplog.text
+
+
+def test_ctrl_c_while_quotes_are_chosen_can_be_resumed(reviews: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "choose_quotes", stop)
+        with pytest.raises(Interrupted, match="84 reviews are scored and kept") as caught:
+            recommend([reviews], WordScorer())
+    assert caught.value.hint == "Go on with the same command, --resume."
+    assert scored_on_resume(reviews) == 0
+
+
+def test_two_scorings_of_the_same_at_once_are_refused(reviews: Path) -> None:
+    with film_sums([reviews], WordScorer()), pytest.raises(DataError, match="another process scores these reviews"):
+        recommend([reviews], WordScorer())
+    assert len(recommend([reviews], WordScorer()).films) == 12
+
+
+def test_a_file_named_in_another_way_is_resumed_under_its_new_name(reviews: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError), film_sums([reviews], WordScorer()):
+        raise DataError("late")
+    scorer = WordScorer()
+    with film_sums(["./reviews.jsonl"], scorer, ScoringOptions(resume=True, scores=tmp_path / "scores.parquet")):
+        assert scorer.scored == 0
+    sources = pa.parquet.read_table(tmp_path / "scores.parquet").column("source")
+    assert set(sources.to_pylist()) == {"./reviews.jsonl"}
+
+
+def test_a_damaged_part_is_scored_again(reviews: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    with pytest.raises(DataError), film_sums([reviews], WordScorer(), ScoringOptions(work=work)):
+        raise DataError("late")
+    (work / "part-000002.parquet").write_bytes(b"PAR1 and no more")
+    scorer = WordScorer()
+    with film_sums([reviews], scorer, ScoringOptions(work=work, resume=True)) as scored:
+        assert (scorer.scored, scored.reviews) == (10, 84)
+
+
+class ScorerOfNothing(WordScorer):
+    def score(self, texts: Sequence[str]) -> Scores:
+        raise AssertionError(texts)
+
+
+@pytest.mark.parametrize("options", [{"scores": Path("reviews.jsonl")}, {"rejects": Path("./reviews.jsonl")}])
+def test_an_output_never_overwrites_an_input(reviews: Path, options: dict[str, Path]) -> None:
+    before = reviews.read_bytes()
+    with pytest.raises(DataError, match=r"would overwrite .*reviews\.jsonl"):
+        recommend([reviews], ScorerOfNothing(), scoring=ScoringOptions(**options))  # type: ignore[arg-type]
+    assert reviews.read_bytes() == before
+
+
+def test_a_run_without_rejects_leaves_none_of_an_earlier_run(reviews: Path) -> None:
+    rejects = Path("reviews.jsonl.rejects.jsonl")
+    whole = reviews.read_text()
+    reviews.write_text(whole + "{broken\n")
+    recommend([reviews], WordScorer())
+    assert rejects.is_file()
+    reviews.write_text(whole)
+    recommend([reviews], WordScorer())
+    assert not rejects.exists()
+
+
+def test_files_of_one_name_in_two_folders_have_rejects_of_their_own(reviews: Path, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "reviews.jsonl").write_text(reviews.read_text() + "{broken\n")
+        recommend([f"{folder}/reviews.jsonl"], WordScorer())
+    assert sorted(path.name for path in tmp_path.glob("*.rejects.jsonl")) == [
+        "a-reviews.jsonl.rejects.jsonl",
+        "b-reviews.jsonl.rejects.jsonl",
+    ]
+
+
+def test_fields_left_out_are_counted_and_written_and_their_reviews_count(reviews: Path) -> None:
+    rows = sample_rows()
+    rows[3]["rating"] = "many"
+    write_reviews(reviews, rows)
+    scored = recommend([reviews], WordScorer()).scored
+    assert (scored.reviews, scored.rejected, scored.fields_left_out) == (84, 0, 1)
+    assert scored.rejects_file is not None
+    (told,) = map(json.loads, scored.rejects_file.read_text().splitlines())
+    assert (told["line"], told["is_kept"]) == (4, True)
+
+
+def test_a_scores_file_that_another_program_rewrote_is_refused(reviews: Path, tmp_path: Path) -> None:
+    path = tmp_path / "scores.parquet"
+    recommend([reviews], WordScorer(), scoring=ScoringOptions(scores=path))
+    table = pa.parquet.read_table(path)
+    embeddings = pa.array(table.column("embedding").to_pylist(), pa.list_(pa.float32()))
+    place = table.schema.get_field_index("embedding")
+    pa.parquet.write_table(table.set_column(place, "embedding", embeddings), path)
+    with pytest.raises(DataError, match="rewritten by another program"):
+        rank_scores(path)
+
+
+def test_a_scoring_without_a_store_as_of_a_baseline_writes_no_file(reviews: Path, tmp_path: Path) -> None:
+    with reviews.open("a") as file:
+        file.write("{broken\n")
+    options = ScoringOptions(scores=tmp_path / "scores.parquet")
+    scored = stream.score_films([Source(str(reviews))], WordScorer(), options, None)
+    assert (scored.reviews, scored.rejected, scored.rejects_file) == (84, 1, None)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["reviews.jsonl"]

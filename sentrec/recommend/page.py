@@ -60,8 +60,8 @@ def to_page(films: Sequence[RankedFilm], summary: Mapping[str, Any], title: str 
 _LEFT_OUT = (("duplicates", "exact repetition", "counted once"), ("rejected", "row", "left out"))
 _FOOTER = (
     "<footer>The mark is the mean that many more reviews of the film would be expected to give, the band its 95 % "
-    "interval (empirical Bayes over films). The list is ordered so that a film needs reviews that agree, and enough of "
-    "them. Quotes are the sentences that the model finds most positive and most negative.</footer>\n"
+    "interval (a hierarchical model of films). The list is ordered so that a film needs reviews that agree, and enough "
+    "of them. Quotes are the sentences that the model finds most positive and most negative.</footer>\n"
 )
 
 

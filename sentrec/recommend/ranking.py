@@ -64,7 +64,7 @@ class RankedFilm:
         duplicates: Exact repetitions left out.
         mean: Mean positive probability.
         share_positive: Share of reviews that are rather positive.
-        expected: The mean that many more reviews would give, by empirical Bayes.
+        expected: The mean that many more reviews would give, as `shrinkage` explains.
         low: Lower end of its 95 % interval.
         high: Upper end.
         score: What the list is sorted by.

@@ -27,10 +27,13 @@ and over the posterior of ``tau``, summed on a grid::
     interval = expected +- 1.96 sqrt(variance), cut to 0..1
     score    = expected - 0.67 sqrt(variance), not cut: the film is better than this with a probability of 75 %
 
-A single best ``tau`` would often be 0 when films are few, and the intervals then far too short. The lower end of the
-95 % interval would be too cautious a score: on the IMDB test reviews it orders films with at least 3 reviews by their
-stars with a Spearman correlation of 0.868, this score with 0.887, `expected` with 0.891; but of the first 50 films by
-`expected` and by this score 48 are liked, by the plain mean 45. Any share from 60 to 80 % does about as well.
+A single best ``tau`` would often be 0 when films are few, and the intervals then far too short; these hold the truth of
+93 to 96 % of simulated films, be they 3 or 24.
+
+The lower end of the 95 % interval would be too cautious a score: on the IMDB test reviews it orders films with at least
+3 reviews by their stars with a Spearman correlation of 0.868, this score with 0.887, `expected` with 0.891. Of the
+first 50 films by this score or by `expected` 48 have 8 stars or more, by the plain mean 45. Any probability from 60 to
+80 % does about as well.
 
 Sources: Rubin 1981, "Estimation in parallel randomized experiments" (the model, integrating over tau); Gelman et al.
 2013, "Bayesian Data Analysis", section 5.4, equations 5.17 to 5.21, and Gelman 2006 on the flat prior of tau; Efron and

@@ -1,7 +1,8 @@
 """Emoji that a vocabulary does not know, said by the emoticon of the same mood, which it does know.
 
 Reviews written before there were emoji teach a model ``:)`` and ``:(`` but no emoji, so that an angry face would be
-just one more unknown word. Only emoji whose mood is clear are replaced.
+just one more unknown word. Only emoji whose mood is clear are replaced. What a model was trained and measured on
+is left as it is: an emoji that occurs there often enough is in the vocabulary, and then it stays itself here, too.
 """
 
 from collections.abc import Mapping

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 _DIGEST = b"sentrec_chunk"
 _SCORES_ROWS = 4096
 _PATIENCE_SECONDS = 0.5
+_FORGOTTEN_SECONDS = 30 * 24 * 3600
 _COLUMNS = ("source", "line", "id", "movie", "rating", "date", "user", "probability", "digest", "embedding")
 
 
@@ -44,6 +46,15 @@ def sole_use(folder: Path) -> Iterator[None]:
             except Timeout as error:
                 raise DataError("another process scores these reviews with this model.", "Wait for its end.") from error
         yield
+
+
+def remove_forgotten(folder: Path) -> None:
+    """Removes the parts of scorings that nobody went on with for 30 days; each has a folder in `folder`."""
+    before = time.time() - _FORGOTTEN_SECONDS
+    for job in folder.glob("*/"):
+        if job.stat().st_mtime < before:
+            logger.info("removing the scores of a run that was not resumed for 30 days: %s", job)
+            shutil.rmtree(job, ignore_errors=True)
 
 
 class PartStore:

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from sentrec import __version__
 from sentrec.errors import DataError, Interrupted, SentrecError
 from sentrec.files import cache_home
 from sentrec.recommend.films import Films, FilmSums, SeenTexts
 from sentrec.recommend.outputs import RejectsFile, ScoresFile, check_outputs, default_rejects
-from sentrec.recommend.parts import PartStore, scored_table, sole_use
+from sentrec.recommend.parts import PartStore, remove_forgotten, scored_table, sole_use
 from sentrec.recommend.quotes import ExtremeReviews
 from sentrec.recommend.reviews import CHUNK_CHARACTERS, FieldNames, Review, read_chunks
 from sentrec.recommend.scoring import Scorer
@@ -127,12 +128,14 @@ def part_store(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOption
     if any(source.is_standard_input for source in sources):
         resume = "the same input and --resume"
     with sole_use(folder):
+        if scoring.work is None:
+            remove_forgotten(folder.parent)
         store = PartStore(folder, keep=scoring.resume)
         try:
             yield store
         except KeyboardInterrupt:
             message = f"{store.reviews:,} reviews are scored and kept."
-            raise Interrupted(message, f"Go on with the same command, {resume}.") from None
+            raise Interrupted(message, f"Go on with the same command and {resume}.") from None
         except SentrecError as error:
             if store.reviews and not isinstance(error, Interrupted):
                 kept = f"The scores are kept: mend it and run the command again with {resume}."
@@ -223,7 +226,7 @@ def _scored(number: int, reviews: Sequence[Review], scorer: Scorer, store: PartS
 
 def _work_folder(sources: Sequence[Source], scorer: Scorer, names: FieldNames) -> Path:
     paths = [source.path if source.is_standard_input else str(Path(source.path).resolve()) for source in sources]
-    key = json.dumps([scorer.fingerprint(), paths, asdict(names), CHUNK, CHUNK_CHARACTERS])
+    key = json.dumps([scorer.fingerprint(), paths, asdict(names), __version__, CHUNK, CHUNK_CHARACTERS])
     return cache_home() / "scoring" / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,7 +65,7 @@ def test_ctrl_c_while_quotes_are_chosen_can_be_resumed(reviews: Path, monkeypatc
         patch.setattr(module, "choose_quotes", stop)
         with pytest.raises(Interrupted, match="84 reviews are scored and kept") as caught:
             recommend([reviews], WordScorer())
-    assert caught.value.hint == "Go on with the same command, --resume."
+    assert caught.value.hint == "Go on with the same command and --resume."
     assert scored_on_resume(reviews) == 0
 
 
@@ -157,3 +159,13 @@ def test_a_scoring_without_a_store_as_of_a_baseline_writes_no_file(reviews: Path
     scored = stream.score_films([Source(str(reviews))], WordScorer(), options, None)
     assert (scored.reviews, scored.rejected, scored.rejects_file) == (84, 1, None)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["reviews.jsonl"]
+
+
+def test_parts_that_nobody_resumed_for_a_month_are_removed_and_newer_ones_stay(reviews: Path, tmp_path: Path) -> None:
+    jobs = Path(os.environ["SENTREC_HOME"]) / "scoring"
+    for name, days in (("old", 31), ("new", 29)):
+        (jobs / name).mkdir(parents=True)
+        (jobs / name / "part-000000.parquet").touch()
+        os.utime(jobs / name, times=(time.time() - days * 86_400,) * 2)
+    recommend([reviews], WordScorer())
+    assert [path.name for path in jobs.iterdir()] == ["new"]

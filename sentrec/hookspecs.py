@@ -31,7 +31,7 @@ class RegisterDataset(Protocol):
 
 @hookspec
 def sentrec_register_encoders(register: RegisterEncoder) -> None:
-    """Registers encoder architectures, e.g. ``register("bilstm", BiLSTM)``."""
+    """Registers encoder architectures, e.g. ``register("my-encoder", MyEncoder)``."""
 
 
 @hookspec

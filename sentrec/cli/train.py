@@ -90,12 +90,21 @@ def _show_run(run: "Run") -> None:
     stdout.print(
         f"macro F1 {test['macro_f1']:.4f}, log loss {test['log_loss']:.4f}, calibration error {test['ece']:.4f}"
     )
+    stdout.print(_calibration_line(run.metrics["calibration"]), soft_wrap=True)
     stdout.print(
         f"{data['train_rows']:,} training texts, {run.metrics['parameters']:,} parameters, seed {run.metrics['seed']}, "
         f"{duration(run.metrics['seconds'])} in all"
     )
     if data["test_texts_in_train"]:
         stdout.print(f"{data['test_texts_in_train']:,} test texts also occur in train")
+
+
+def _calibration_line(calibration: dict[str, Any]) -> str:
+    loss, error = calibration["validation_log_loss"], calibration["validation_ece"]
+    return (
+        f"calibrated on validation with temperature {calibration['temperature']:.2f}: log loss {loss['before']:.4f} to "
+        f"{loss['after']:.4f}, calibration error {error['before']:.4f} to {error['after']:.4f}"
+    )
 
 
 def _show_seeds(runs: "list[Run]", summary: dict[str, Any]) -> None:

@@ -57,6 +57,7 @@ class PreparedData:
             "test_rows": len(splits.test),
             "train_duplicates": splits.duplicates,
             "test_texts_in_train": splits.overlap,
+            "validation_texts_in_train": splits.validation_overlap,
             "vocabulary": self.tokenizer.get_vocab_size(),
             "test_unknown_share": round(float((self.test.token_ids == UNKNOWN_ID).mean()), 5),
         }

@@ -14,7 +14,6 @@ from sentrec.model.classifier import TextClassifier, restore_classifier
 from sentrec.model.device import find_device
 from sentrec.model.inference import predict_logits
 from sentrec.runs import MODEL, TOKENIZER, Run, open_run
-from sentrec.text.emoji import emoticons_for_unknown_emoji
 from sentrec.text.encoding import EncodedTexts, encode_texts
 from sentrec.text.shorten import shortened
 
@@ -48,7 +47,6 @@ class Predictor:
         self.model = model
         self.tokenizer = tokenizer
         self.label_names = run.label_names
-        self._emoticons = emoticons_for_unknown_emoji(tokenizer)
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Uncalibrated scores of each class, shape ``(len(texts), classes)``.
@@ -59,15 +57,14 @@ class Predictor:
         return predict_logits(self.model, self.encode(texts))
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Token ids of texts as the model reads them; emoji that it does not know as emoticons, long texts cut.
+        """Token ids of texts as the model reads them.
 
         Raises:
             DataError: If something in `texts` is not a string.
         """
         text_config = self.run.recipe.text
-        cut = map(shortened, _checked(texts))
-        readable = [text if text.isascii() else text.translate(self._emoticons) for text in cut]
-        return encode_texts(readable, self.tokenizer, text_config.max_tokens, text_config.keep)
+        cut = [shortened(text) for text in _checked(texts)]
+        return encode_texts(cut, self.tokenizer, text_config.max_tokens, text_config.keep)
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of each class, shape ``(len(texts), classes)``, columns as in `label_names`.

@@ -1,27 +1,29 @@
 """Emoji that a vocabulary does not know, said by the emoticon of the same mood, which it does know.
 
 Reviews written before there were emoji teach a model ``:)`` and ``:(`` but no emoji, so that an angry face would be
-just one more unknown word. Only emoji whose mood is clear are replaced. What a model was trained and measured on
-is left as it is: an emoji that occurs there often enough is in the vocabulary, and then it stays itself here, too.
+just one more unknown word. Only emoji whose mood is clear are replaced; one that is in the vocabulary stays itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection
 
-from tokenizers import Tokenizer
+from tokenizers import Regex, normalizers
 
-_GLAD = "😀😃😄😁😆😂🤣😊😍🥰😘😇🤩😻👍👏🙌🎉💯❤♥💕💖💙💚💛💜🧡🖤💓💗💘💞🔥⭐🌟✨🏆🥳😎🤗👌🙂☺😋😉💪"
-_SAD = "😡😠🤬😤😞😟😢😩😫😣😖😒🙄😑😐🙁☹😕😔🤮🤢👎💩💔🥱😴😪🤦"
-_EMOTICONS = ((_GLAD, ":)"), (_SAD, ":("))
+GLAD = "😀😃😄😁😆😂🤣😊😍🥰😘😇🤩😻👍👏🙌🎉💯❤♥💕💖💙💚💛💜🧡🖤💓💗💘💞🔥⭐🌟✨🏆🥳😎🤗👌🙂☺😋😉💪"
+SAD = "😡😠🤬😤😞😟😢😩😫😣😖😒🙄😑😐🙁☹😕😔🤮🤢👎💩💔🥱😴😪🤦"
 
 
-def emoticons_for_unknown_emoji(tokenizer: Tokenizer) -> Mapping[int, str]:
-    """A table for `str.translate` that replaces emoji by emoticons.
+def emoji_as_emoticons(words: Collection[str]) -> list[normalizers.Normalizer]:
+    """The steps of a tokenizer that write emoji as emoticons.
 
     Args:
-        tokenizer: What the text goes to next; emoji that it knows stay, and nothing becomes what it does not know.
+        words: The tokenizer's vocabulary; emoji in it stay, and nothing becomes what is not in it.
+
+    Returns:
+        At most one step for each mood.
     """
-    table: dict[int, str] = {}
-    for emoji, emoticon in _EMOTICONS:
-        if tokenizer.token_to_id(emoticon) is not None:
-            table |= {ord(mark): f" {emoticon} " for mark in emoji if tokenizer.token_to_id(mark) is None}
-    return table
+    steps: list[normalizers.Normalizer] = []
+    for emoji, emoticon in ((GLAD, ":)"), (SAD, ":(")):
+        unknown = [mark for mark in emoji if mark not in words]
+        if emoticon in words and unknown:
+            steps.append(normalizers.Replace(Regex("|".join(unknown)), f" {emoticon} "))
+    return steps

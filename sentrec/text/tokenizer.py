@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from sentrec.text.emoji import emoji_as_emoticons
+
 PADDING = "<pad>"
 UNKNOWN = "<unk>"
 PADDING_ID = 0
@@ -77,10 +79,11 @@ def build_tokenizer(lowercase: bool) -> Tokenizer:
 
 
 def with_vocabulary(tokenizer: Tokenizer, words: Sequence[str]) -> Tokenizer:
-    """The same rules with `words` as the vocabulary, numbered from 2 in their order."""
+    """The same rules with `words` as the vocabulary, numbered from 2 in their order; see `sentrec.text.emoji`, too."""
     vocabulary = {word: number for number, word in enumerate((*SPECIAL_TOKENS, *words))}
     result: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
     result.model = models.WordLevel(vocabulary, unk_token=UNKNOWN)
+    result.normalizer = normalizers.Sequence([tokenizer.normalizer, *emoji_as_emoticons(vocabulary)])
     return result
 
 

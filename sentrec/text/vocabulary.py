@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from sentrec.files import cache_home, write_text
 from sentrec.glove.store import GloveVectors
 from sentrec.recipe.schema import TextConfig
+from sentrec.text.emoji import GLAD, SAD
 from sentrec.text.tokenizer import SPECIAL_TOKENS, build_tokenizer, count_words, with_vocabulary
 
 _log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def learn_tokenizer(texts: Sequence[str], config: TextConfig, vectors: GloveVect
     """
     tokenizer = build_tokenizer(folds_case(config, vectors.name if vectors else None))
     # The rules themselves are part of the key, so that no vocabulary outlives a change of them.
-    parameters = (tokenizer.to_str(), config.vocabulary_size, config.min_frequency)
+    parameters = (tokenizer.to_str(), GLAD, SAD, config.vocabulary_size, config.min_frequency)
     key = fingerprint(texts, *parameters, vectors.fingerprint if vectors else None)
     cached = cache_home() / "tokenizers" / f"{key}.json"
     learned = _read_cached(cached)

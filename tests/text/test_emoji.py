@@ -1,12 +1,12 @@
 """An emoji that the vocabulary lacks is read as the emoticon of its mood; one that it has stays."""
 
-from sentrec.text.emoji import emoticons_for_unknown_emoji
+from sentrec.text.emoji import emoji_as_emoticons
 from sentrec.text.tokenizer import build_tokenizer, with_vocabulary
 
 
 def read(text: str, words: list[str]) -> list[str]:
     tokenizer = with_vocabulary(build_tokenizer(lowercase=True), words)
-    return tokenizer.encode(text.translate(emoticons_for_unknown_emoji(tokenizer))).tokens
+    return tokenizer.encode(text).tokens
 
 
 def test_unknown_emoji_become_known_emoticons() -> None:
@@ -22,5 +22,5 @@ def test_known_emoji_and_those_without_a_mood_stay() -> None:
 
 
 def test_nothing_is_replaced_by_what_is_unknown_itself() -> None:
-    tokenizer = with_vocabulary(build_tokenizer(lowercase=True), ["fine"])
-    assert emoticons_for_unknown_emoji(tokenizer) == {}
+    assert emoji_as_emoticons(["fine"]) == []
+    assert read("fine 😍", ["fine"]) == ["fine", "<unk>"]

@@ -43,10 +43,15 @@ def disk_errors(path: Path) -> Iterator[None]:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Gives a temporary file name beside `path` that takes its place when the block ends well, else is removed.
 
+    What is there and is no regular file, such as ``/dev/null`` or a pipe, is written to as it is.
+
     Raises:
         SentrecError: If the disk is full or may not be written.
     """
     with disk_errors(path):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            yield path
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = _temporary_name(path)
         # Made with the rights that the umask allows; `tempfile` would keep it from everyone but its owner.

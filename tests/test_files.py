@@ -165,3 +165,11 @@ def test_the_cache_is_where_the_variable_says(monkeypatch: pytest.MonkeyPatch, t
 )
 def test_the_nearest_name_is_given_else_all(name: str, known: list[str], hint: str) -> None:
     assert did_you_mean(name, known) == hint
+
+
+def test_a_device_or_pipe_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with atomic_path(pipe) as path:
+        assert path == pipe
+    assert pipe.is_fifo()

@@ -154,9 +154,21 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert "100/100 bytes" in shown
 
 
+def _let_interrupts_through() -> None:
+    # A test run in the background ignores Ctrl-C, and a child inherits that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from sentrec.cli.main import run; run()", "fetch-glove", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ.copy())
+    return subprocess.Popen(
+        preexec_fn=_let_interrupts_through,
+        args=command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ.copy(),
+    )
 
 
 def test_errors_reach_the_shell_as_one_message_and_code_1() -> None:

@@ -54,21 +54,21 @@ def plan_batches(
     return batches
 
 
-def make_batch(encoded: EncodedTexts, rows: npt.NDArray[np.int64]) -> Batch:
-    """Pads the texts in `rows` to the longest of them."""
+def make_batch(encoded: EncodedTexts, rows: npt.NDArray[np.int64], multiple: int = 1) -> Batch:
+    """Pads the texts in `rows` to the longest of them, rounded up to a multiple of `multiple` tokens."""
     starts = encoded.offsets[rows]
     lengths = encoded.offsets[rows + 1] - starts
-    columns = np.arange(lengths.max())
+    columns = np.arange(-(-int(lengths.max()) // multiple) * multiple)
     mask = columns < lengths[:, None]
     source = np.where(mask, starts[:, None] + columns, 0)
     token_ids = np.where(mask, encoded.token_ids[source], PADDING_ID).astype(np.int64)
     return Batch(rows, torch.from_numpy(token_ids), torch.from_numpy(mask))
 
 
-def iterate_batches(encoded: EncodedTexts, plan: list[npt.NDArray[np.int64]]) -> Iterator[Batch]:
-    """Makes each batch of a plan when its turn comes."""
+def iterate_batches(encoded: EncodedTexts, plan: list[npt.NDArray[np.int64]], multiple: int = 1) -> Iterator[Batch]:
+    """Makes each batch of a plan when its turn comes; `multiple` as in `make_batch`."""
     for rows in plan:
-        yield make_batch(encoded, rows)
+        yield make_batch(encoded, rows, multiple)
 
 
 def _cut(

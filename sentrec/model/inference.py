@@ -11,6 +11,8 @@ from sentrec.text.encoding import EncodedTexts
 
 INFERENCE_BATCH_SIZE = 256
 INFERENCE_BATCH_TOKENS = 32_768
+LENGTH_MULTIPLE = 8
+"""oneDNN keeps code for every shape that it meets: with few shapes, memory does not grow with the number of texts."""
 _MEMORY_HINT = "End other programs that use it, or compute on another device."
 
 
@@ -40,7 +42,7 @@ def predict_logits(
     was_training = model.training
     model.eval()
     with torch.inference_mode(), exact_float32(device), memory_errors(_MEMORY_HINT):
-        for batch in iterate_batches(encoded, plan[process_index::processes]):
+        for batch in iterate_batches(encoded, plan[process_index::processes], LENGTH_MULTIPLE):
             output = model(to_device(batch.token_ids, device), to_device(batch.mask, device))
             logits[batch.rows] = output.cpu().numpy()
     model.train(was_training)

@@ -21,7 +21,7 @@ def list_recipes(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List the built-in recipes."""
-    from sentrec.recipe.library import builtin_recipes
+    from sentrec.recipe.builtin import builtin_recipes
 
     recipes = builtin_recipes()
     if as_json:
@@ -37,7 +37,7 @@ def list_recipes(
 @app.command()
 def show(recipe: _NameOrFile) -> None:
     """Print a recipe as it is written."""
-    from sentrec.recipe.library import find_recipe
+    from sentrec.recipe.builtin import find_recipe
 
     typer.echo(find_recipe(recipe).read_text(encoding="utf-8"), nl=False)
 
@@ -49,7 +49,7 @@ def copy(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Copy a built-in recipe to a file that you can change."""
-    from sentrec.recipe.library import copy_recipe
+    from sentrec.recipe.builtin import copy_recipe
 
     target = copy_recipe(recipe, destination, force)
     command = shlex.join(["sentrec", "train", "--recipe", str(target)])

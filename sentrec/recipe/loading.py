@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from sentrec.errors import PluginError, RecipeError, did_you_mean
-from sentrec.recipe.library import find_recipe
+from sentrec.recipe.builtin import find_recipe
 from sentrec.recipe.schema import DataConfig, Recipe
 from sentrec.recipe.yaml_values import RecipeDumper, RecipeLoader
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sentrec.recipe import load_recipe
-from sentrec.recipe.library import BuiltinRecipe, builtin_recipes, copy_recipe
+from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes, copy_recipe
 
 RECIPES = builtin_recipes()
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)

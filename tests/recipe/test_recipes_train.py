@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import sentrec
-from sentrec.recipe.library import BuiltinRecipe, builtin_recipes
+from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes
 
 HERE_AND_NOW = (
     *("data.dataset=quickstart", "data.train_rows=64", "data.label_names=[negative,positive]", "glove=null"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sentrec.errors import RecipeError
-from sentrec.recipe.library import builtin_recipes, copy_recipe, find_recipe
+from sentrec.recipe.builtin import builtin_recipes, copy_recipe, find_recipe
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation import plots as plotting
 from sentrec.evaluation.baselines import Baseline, make_baseline
 from sentrec.evaluation.compare import Comparison, compare_paired
+from sentrec.evaluation.drawing import save_png
 from sentrec.evaluation.excerpts import Excerpt, confident_mistakes, sample_predictions
 from sentrec.evaluation.metrics import checked_predictions, classification_metrics
 from sentrec.evaluation.notes import class_notes, group_notes
@@ -211,4 +212,4 @@ def _draw(
         plotting.roc_curves(labels, probabilities, names, title),
     )
     for figure, name in zip(figures, PLOTS, strict=True):
-        plotting.save_png(figure, directory / name)
+        save_png(figure, directory / name)

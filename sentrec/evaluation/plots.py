@@ -1,37 +1,22 @@
 """The plots of an evaluation, as matplotlib figures; drawn with the Agg canvas, without pyplot's global state."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy import stats
 from sklearn import metrics
 
 from sentrec.evaluation.calibration import reliability_bins
-from sentrec.files import atomic_path
+from sentrec.evaluation.drawing import TURNED, label_axes, new_figure, short_name
 
 _BLUE, _PALE, _ORANGE, _GREY = "#2b6cb0", "#bcd4ee", "#dd6b20", "#718096"
-_TURNED: Mapping[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
-_LONGEST_NAME = 24
 _MOST_CURVES = 10
 _MOST_LABELLED_CELLS = 20 * 20
-
-
-def save_png(figure: Figure, path: Path) -> Path:
-    """Writes a figure as PNG, atomically.
-
-    Raises:
-        SentrecError: If the disk is full or may not be written.
-    """
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150)
-    return path
 
 
 def training_curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
@@ -41,14 +26,14 @@ def training_curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Fi
         history: The rows of a run's ``history.jsonl``.
         title: What was trained.
     """
-    figure = _figure(9.0, 3.8)
+    figure = new_figure(9.0, 3.8)
     figure.suptitle(title, fontsize=11)
     left, right = figure.subplots(1, 2)
     _draw_column(left, history, "loss", "training", color=_BLUE, linewidth=1.2)
     _draw_column(left, history, "validation_loss", "validation", color=_ORANGE, marker="o", markersize=4)
     if left.lines:
         left.legend(frameon=False)
-    _label(left, "Loss", "", "step", "cross-entropy (nats)")
+    label_axes(left, "Loss", "", "step", "cross-entropy (nats)")
     steps, accuracies = _draw_column(
         right, history, "validation_accuracy", "validation", color=_ORANGE, marker="o", markersize=4
     )
@@ -60,7 +45,7 @@ def training_curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Fi
     right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
     right.set_xlim(left.get_xlim())
     right.margins(y=0.25)  # room for the legend
-    _label(right, "Validation accuracy", "", "step", "accuracy")
+    label_axes(right, "Validation accuracy", "", "step", "accuracy")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -80,18 +65,18 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], label_names: Sequence[str]
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     classes = len(label_names)
-    names = [_shortened(name) for name in label_names]
+    names = [short_name(name) for name in label_names]
     longest = max(map(len, names))
     turned = longest > 8 and classes > 2
     side = float(np.clip(2.0 + 0.7 * classes, 3.4, 13.0))
-    figure = _figure(side + 2.0 + 0.08 * longest, side + 1.0 + (0.055 * longest if turned else 0.0))
+    figure = new_figure(side + 2.0 + 0.08 * longest, side + 1.0 + (0.055 * longest if turned else 0.0))
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     bar = figure.colorbar(image, ax=axes, format=PercentFormatter(1.0), shrink=0.6, aspect=24)
     bar.set_label("share of the true class")
-    axes.set_xticks(range(classes), names, **(_TURNED if turned else {}))
+    axes.set_xticks(range(classes), names, **(TURNED if turned else {}))
     axes.set_yticks(range(classes), names)
-    _label(axes, "Confusion matrix", title, "predicted class", "true class")
+    label_axes(axes, "Confusion matrix", title, "predicted class", "true class")
     if counts.size <= _MOST_LABELLED_CELLS:
         _write_cells(axes, counts, shares)
     return figure
@@ -106,7 +91,7 @@ def reliability_diagram(labels: npt.NDArray[Any], probabilities: npt.NDArray[np.
         title: What the rows are.
     """
     bins = reliability_bins(labels, probabilities)
-    figure = _figure(5.6, 6.4)
+    figure = new_figure(5.6, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     filled, width = bins.counts > 0, 1.0 / len(bins.counts)
     middle = ((bins.edges[:-1] + bins.edges[1:]) / 2)[filled]
@@ -127,13 +112,13 @@ def reliability_diagram(labels: npt.NDArray[Any], probabilities: npt.NDArray[np.
     upper.set_ylim(0, 1.02)
     upper.legend(loc="upper left", frameon=False)
     upper.yaxis.set_major_formatter(PercentFormatter(1.0))
-    _label(upper, f"Reliability (calibration error {bins.calibration_error:.3f})", title, "", "accuracy")
+    label_axes(upper, f"Reliability (calibration error {bins.calibration_error:.3f})", title, "", "accuracy")
     lower.bar(middle, counts, width=width, color=_PALE, edgecolor="white")
     # A chance-level classifier is never less sure than one class in `classes`.
     lower.set_xlim(np.floor(10 / probabilities.shape[1]) / 10, 1.0)
     lower.yaxis.set_major_formatter("{x:,.0f}")
     lower.xaxis.set_major_formatter(PercentFormatter(1.0))
-    _label(lower, "", "", "confidence: probability of the predicted class", "predictions")
+    label_axes(lower, "", "", "confidence: probability of the predicted class", "predictions")
     figure.align_ylabels()
     return figure
 
@@ -162,12 +147,12 @@ def roc_curves(
         if 0 < (labels == number).sum() < len(labels)
     }
     shown = sorted(sorted(areas, key=areas.__getitem__)[:_MOST_CURVES])
-    figure = _figure(5.6, 5.4)
+    figure = new_figure(5.6, 5.4)
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=_GREY, linestyle="--", linewidth=1, label="chance (AUC 0.5)")
     for place, number in enumerate(shown):
         false_positives, true_positives, _ = metrics.roc_curve(labels == number, probabilities[:, number])
-        name = f"{_shortened(label_names[number])} (AUC {areas[number]:.3f})"
+        name = f"{short_name(label_names[number])} (AUC {areas[number]:.3f})"
         axes.plot(false_positives, true_positives, color=f"C{place}", linewidth=1.6, label=name)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
@@ -176,7 +161,7 @@ def roc_curves(
     heading = "ROC" if len(label_names) == 2 else "ROC, each class against the rest"
     if len(shown) < len(areas):
         heading += f"\n(the {len(shown)} hardest of {len(areas)} classes)"
-    _label(axes, heading, title, "false positive rate", "true positive rate")
+    label_axes(axes, heading, title, "false positive rate", "true positive rate")
     return figure
 
 
@@ -215,23 +200,3 @@ def _write_cells(axes: Axes, counts: npt.NDArray[np.int64], shares: npt.NDArray[
         colour = "white" if share > 0.5 else "black"
         text = f"{count:,}\n{share:.1%}"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _label(axes: Axes, heading: str, title: str, horizontal: str, vertical: str) -> None:
-    if heading:
-        axes.set_title("\n".join(filter(None, (heading, title))), fontsize=11)
-    axes.set_xlabel(horizontal)
-    axes.set_ylabel(vertical)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _shortened(name: str) -> str:
-    # Cut in the middle, since long class names tend to differ at either end.
-    half = _LONGEST_NAME // 2
-    return name if len(name) <= _LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"

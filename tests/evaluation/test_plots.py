@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from sentrec.evaluation import plots
 from sentrec.evaluation.calibration import softmax
+from sentrec.evaluation.drawing import save_png
 from sentrec.evaluation.metrics import classification_metrics
 
 
@@ -28,7 +29,7 @@ def drawn_figures(classes: int, n: int = 300) -> dict[str, Figure]:
 @pytest.mark.filterwarnings("error")
 def test_every_figure_becomes_a_labelled_png(classes: int, tmp_path: Path) -> None:
     for name, figure in drawn_figures(classes).items():
-        path = plots.save_png(figure, tmp_path / f"{name}.png")
+        path = save_png(figure, tmp_path / f"{name}.png")
         assert path.read_bytes().startswith(b"\x89PNG")
         assert "run on data" in figure.axes[0].get_title()
         assert figure.axes[-1 if name == "reliability" else 0].get_xlabel()
@@ -53,7 +54,7 @@ def test_roc_shows_each_class_and_of_many_the_hardest() -> None:
 def test_roc_leaves_out_what_has_no_curve(tmp_path: Path) -> None:
     figure = plots.roc_curves(np.ones(4, dtype=np.int64), np.full((4, 2), 0.5), ("no", "yes"))
     assert len(figure.axes[0].lines) == 1
-    assert plots.save_png(figure, tmp_path / "roc.png").is_file()
+    assert save_png(figure, tmp_path / "roc.png").is_file()
 
 
 def test_training_curves_mark_the_best_validation() -> None:
@@ -75,7 +76,7 @@ def test_training_curves_mark_the_best_validation() -> None:
 @pytest.mark.filterwarnings("error")
 def test_a_training_without_validations_is_drawn_too(tmp_path: Path) -> None:
     for number, history in enumerate(([], [{"step": 1, "epoch": 1, "loss": 0.7}])):
-        assert plots.save_png(plots.training_curves(history), tmp_path / f"{number}.png").is_file()
+        assert save_png(plots.training_curves(history), tmp_path / f"{number}.png").is_file()
 
 
 def test_drawing_needs_no_pyplot_and_so_no_global_state() -> None:

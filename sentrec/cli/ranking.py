@@ -1,6 +1,6 @@
 """How rankings, and measures of rankings, look on a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
@@ -14,17 +14,19 @@ from sentrec.recommend.wording import counted
 if TYPE_CHECKING:
     from sentrec.recommend.measure import RankingMeasures
     from sentrec.recommend.ranking import RankedFilm
+    from sentrec.recommend.stream import ScoredFilms
 
 _NARROWEST_NAME = 12
+_WIDEST_SCORE_NAME = 14
 _MEASURES = {
     "spearman": "Spearman",
     "kendall": "Kendall",
-    "ndcg10": "NDCG@10",
-    "ndcg50": "NDCG@50",
-    "precision10": "P@10",
-    "precision50": "P@50",
-    "stars10": "stars@10",
-    "stars50": "stars@50",
+    "ndcg10": "NDCG\n@10",
+    "ndcg50": "NDCG\n@50",
+    "precision10": "P\n@10",
+    "precision50": "P\n@50",
+    "stars10": "stars\n@10",
+    "stars50": "stars\n@50",
 }
 _WITH_INTERVAL = ("spearman", "precision50", "stars50")
 
@@ -48,9 +50,13 @@ def show_films(films: "Sequence[RankedFilm]") -> None:
                 out.print(Padding(text, (0, 0, 0, widths[0] + 1)))
 
 
-def show_summary(summary: Mapping[str, Any]) -> None:
-    """Says how many reviews there were, and which did not count."""
-    err.print(f"{counted(summary['reviews'], 'review')} of {counted(summary['films'], 'film')}")
+def show_summary(scored: "ScoredFilms") -> None:
+    """Says how many reviews there were, how fast they were scored, and which did not count."""
+    summary = scored.summary()
+    err.print(
+        f"{counted(summary['reviews'], 'review')} of {counted(summary['films'], 'film')}{_speed(scored)}",
+        soft_wrap=True,
+    )
     if summary["duplicates"]:
         err.print(f"{counted(summary['duplicates'], 'exact repetition')} counted once")
     if summary["rejected"]:
@@ -63,10 +69,11 @@ def show_measures(measures: "RankingMeasures") -> None:
     """Prints how well several scores agree with star ratings."""
     least = counted(measures.min_reviews, "review")
     out.print(f"{counted(measures.films, 'film')} with at least {least}, against their mean stars\n")
-    table = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    table.add_column("score", no_wrap=True)
+    # Eight measures fit 80 columns only if names, and no figures, may be wrapped.
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
+    table.add_column("score", max_width=_WIDEST_SCORE_NAME)
     for heading in _MEASURES.values():
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, values in measures.scores.items():
         table.add_row(Text(name), *(_measure_cell(key, values[key]) for key in _MEASURES))
     best = [f"{measures.best_stars[f'top{k}']:.2f}" for k in (10, 50)]
@@ -75,6 +82,13 @@ def show_measures(measures: "RankingMeasures") -> None:
     table.add_row("[dim]chance[/]", *chance)
     out.print(table)
     out.print("\n[dim]P@k: share of films with mean stars of 8 or more. 95 % intervals: bootstrap over films.[/]")
+
+
+def _speed(scored: "ScoredFilms") -> str:
+    if scored.reviews_per_second is None:
+        return ""
+    share = "" if scored.newly_scored == scored.reviews else f"{scored.newly_scored:,} of them "
+    return f", {share}scored at {scored.reviews_per_second:,.0f} a second"
 
 
 def _name(film: "RankedFilm") -> str:

@@ -67,16 +67,16 @@ def recommend(
     scoring = _scoring_options(fields, resume, scores, rejects)
     job = _Job(files or [], model, wanted, scoring, positive, precision.value, device, quiet)
     if evaluate:
-        summary = _evaluate(job, baseline.value if baseline else None, as_json)
+        scored = _evaluate(job, baseline.value if baseline else None, as_json)
     else:
         # Written within the block, so that a full disk does not cost the scores.
         with job.recommendation(movies) as result:
             _print(result, as_json, as_csv, is_written=out_file is not None)
             for path, render in pages:
                 _write(path, render, result)
-        summary = result.summary()
+        scored = result.scored
     if not quiet:
-        show_summary(summary)
+        show_summary(scored)
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def _print(result: "Recommendation", as_json: bool, as_csv: bool, is_written: bo
         show_films(result.films)
 
 
-def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> dict[str, Any]:
+def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> "ScoredFilms":
     from sentrec.recommend.measure import measure_ranking
 
     with job.film_sums() as scored:
@@ -248,4 +248,4 @@ def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> dict[str, Any]:
             print_json(measures.to_dict())
         else:
             show_measures(measures)
-    return scored.summary()
+    return scored

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +39,7 @@ class ScoringProgress:
         reused: Those among them that an earlier, interrupted scoring had done.
         rejected: Rows left out.
         share: Share of the input that was read, 0 to 1; None where that is unknown.
-        seconds: Since the start.
+        seconds: Since the scoring of the first review that was not reused began.
     """
 
     reviews: int
@@ -85,6 +86,8 @@ class ScoredFilms:
         rejected: Rows left out.
         fields_left_out: Optional fields that could not be read, of reviews that count all the same.
         rejects_file: Where both were written, if there were any.
+        newly_scored: Reviews that this scoring scored itself; an earlier, interrupted one had done the others.
+        seconds: From the first of these to the last, with what goes on beside it: reading and summing up.
     """
 
     films: Films
@@ -92,6 +95,13 @@ class ScoredFilms:
     rejected: int = 0
     fields_left_out: int = 0
     rejects_file: Path | None = None
+    newly_scored: int = 0
+    seconds: float = 0.0
+
+    @property
+    def reviews_per_second(self) -> float | None:
+        """Newly scored reviews a second; None where there are none."""
+        return self.newly_scored / max(self.seconds, 1e-9) if self.newly_scored else None
 
     @property
     def duplicates(self) -> int:
@@ -179,22 +189,30 @@ def score_films(
             scores.write(chunk.table)
             if extremes is not None:
                 extremes.offer(chunk.reviews, chunk.table.column("probability").to_numpy(), counts)
-            progress.add(len(chunk.reviews), chunk.is_reused, rejects.rows)
+            progress.add(chunk, rejects.rows)
         if not progress.reviews:
             names = ", ".join(source.name for source in sources)
             reason = f"The first row left out: {rejects.first}." if rejects.first else ""
             where = f" All are in {rejects.path}." if rejects.is_kept else ""
             raise DataError(f"{names}: no row is a review with a film and a text.", reason + where or None)
     return ScoredFilms(
-        sums.result(), progress.reviews, rejects.rows, rejects.fields, rejects.path if rejects.is_kept else None
+        sums.result(),
+        progress.reviews,
+        rejects.rows,
+        rejects.fields,
+        rejects.path if rejects.is_kept else None,
+        progress.reviews - progress.reused,
+        progress.seconds,
     )
 
 
 @dataclass(frozen=True)
 class _ScoredChunk:
+    """Reviews and their scores; `began` is when they began to be scored, None if an earlier scoring did that."""
+
     reviews: Sequence[Review]
     table: pa.Table
-    is_reused: bool
+    began: float | None
 
 
 def _scored_in_order(chunks: Iterator[list[Review]], scorer: Scorer, store: PartStore | None) -> Iterator[_ScoredChunk]:
@@ -216,12 +234,13 @@ def _scored_in_order(chunks: Iterator[list[Review]], scorer: Scorer, store: Part
 def _scored(number: int, reviews: Sequence[Review], scorer: Scorer, store: PartStore | None) -> _ScoredChunk:
     found = store.find(number, reviews) if store else None
     if found is not None:
-        return _ScoredChunk(reviews, found, is_reused=True)
+        return _ScoredChunk(reviews, found, began=None)
+    began = time.perf_counter()
     scores = scorer.score([review.text for review in reviews])
     if not np.isfinite(scores.positive).all():
         raise DataError("the model gave a probability that is no number.", "Its weights are broken: train it again.")
     table = store.write(number, reviews, scores) if store else scored_table(reviews, scores)
-    return _ScoredChunk(reviews, table, is_reused=False)
+    return _ScoredChunk(reviews, table, began)
 
 
 def _work_folder(sources: Sequence[Source], scorer: Scorer, names: FieldNames) -> Path:
@@ -235,17 +254,22 @@ class _Counter:
 
     def __init__(self, sources: Sequence[Source], on_progress: OnProgress | None) -> None:
         self.reviews = 0
-        self._reused = 0
+        self.reused = 0
+        self.seconds = 0.0
+        self._began = math.inf
         self._sources = sources
         self._on_progress = on_progress
-        self._started = time.perf_counter()
 
-    def add(self, reviews: int, is_reused: bool, rejected: int) -> None:
-        self.reviews += reviews
-        self._reused += reviews if is_reused else 0
+    def add(self, chunk: _ScoredChunk, rejected: int) -> None:
+        self.reviews += len(chunk.reviews)
+        if chunk.began is None:
+            self.reused += len(chunk.reviews)
+        else:
+            # Chunks come in the order of the input, but some are scored side by side.
+            self._began = min(self._began, chunk.began)
+            self.seconds = time.perf_counter() - self._began
         if self._on_progress:
-            seconds = time.perf_counter() - self._started
-            self._on_progress(ScoringProgress(self.reviews, self._reused, rejected, self._share(), seconds))
+            self._on_progress(ScoringProgress(self.reviews, self.reused, rejected, self._share(), self.seconds))
 
     def _share(self) -> float | None:
         if any(source.is_standard_input for source in self._sources):

@@ -1,12 +1,15 @@
 """`sentrec recommend` and `sentrec predict` as a user types them, with a model trained for the purpose."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
@@ -46,7 +49,7 @@ def test_it_prints_a_table_and_says_what_it_read(invoke: Invoke) -> None:
     lines = result.stdout.splitlines()
     assert lines[0].split()[:3] == ["film", "score", "expected"]
     assert sum(line.lstrip()[:1].isdigit() for line in lines) == 5
-    assert "154 reviews of 24 films" in result.stderr
+    assert re.search(r"154 reviews of 24 films, scored at [\d,]+ a second\n", result.stderr)
     assert "Concrete Orchard" not in result.stdout
 
 
@@ -72,6 +75,51 @@ def test_scores_rank_again_without_a_model_and_measure_against_stars(invoke: Inv
     shown = invoke("recommend", "--scores", "scores.parquet", "--evaluate", "-q")
     assert "23 films with at least 3 reviews" in shown.stdout
     assert "best possible" in shown.stdout
+
+
+def test_measures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from sentrec.cli import ranking
+    from sentrec.recommend.measure import Measure, RankingMeasures
+
+    keys = ("spearman", "kendall", "ndcg10", "ndcg50", "precision10", "precision50", "stars10", "stars50")
+    stars, precision, correlation = (
+        Measure(9.71, 9.51, 10.0),
+        Measure(0.52, 0.44, 0.61),
+        Measure(-0.123, -0.234, -0.012),
+    )
+    kinds = (*[correlation] * 4, *[precision] * 2, *[stars] * 2)
+    values = dict(zip(keys, kinds, strict=True))
+    names = ("rank score", "share positive", "tfidf-lr mean", "tfidf-lr rank score")
+    best = {"top10": 10.0, "top50": 10.0}
+    shown = io.StringIO()
+    monkeypatch.setattr(ranking, "out", Console(file=shown, width=80, highlight=False))
+    chance = dict.fromkeys(keys, -0.123)
+    ranking.show_measures(RankingMeasures(1234, 3, 0.4, 6.5, best, chance, dict.fromkeys(names, values)))
+    lines = shown.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in shown.getvalue()
+    figures = [*["-0.123"] * 4, "0.52", "0.52", "9.71", "9.71"]
+    assert [line.split()[-8:] for line in lines if "9.71" in line] == [figures] * 4
+    intervals = ["-0.234--0.012", "0.44-0.61", "9.51-10.00"]
+    assert [line.split()[-3:] for line in lines if "9.51" in line] == [intervals] * 4
+
+
+def test_the_summary_says_how_fast_new_reviews_were_scored(capsys: pytest.CaptureFixture[str]) -> None:
+    from sentrec.cli.ranking import show_summary
+    from sentrec.recommend.films import Films
+    from sentrec.recommend.stream import ScoredFilms
+
+    figures = [np.zeros(24)] * 5
+    films = Films(tuple("abcdefghijklmnopqrstuvwx"), np.ones(24, int), np.zeros(24, int), *figures)
+    for newly_scored in (10_000, 4_000, 0):
+        show_summary(ScoredFilms(films, 10_000, newly_scored=newly_scored, seconds=2.0))
+    assert capsys.readouterr().err.splitlines() == [
+        "10,000 reviews of 24 films, scored at 5,000 a second",
+        "10,000 reviews of 24 films, 4,000 of them scored at 2,000 a second",
+        "10,000 reviews of 24 films",
+    ]
 
 
 def test_a_linear_baseline_is_measured_beside_the_model(invoke: Invoke) -> None:

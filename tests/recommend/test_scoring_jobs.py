@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -15,6 +17,7 @@ from recommend_corpus import WordScorer, sample_rows, write_reviews
 from sentrec.errors import DataError, Interrupted
 from sentrec.recommend import recommend as module
 from sentrec.recommend import stream
+from sentrec.recommend.parts import PartStore
 from sentrec.recommend.recommend import film_sums, rank_scores, recommend, recommendation
 from sentrec.recommend.scoring import Scores
 from sentrec.recommend.sources import Source
@@ -93,6 +96,42 @@ def test_a_damaged_part_is_scored_again(reviews: Path, tmp_path: Path) -> None:
     scorer = WordScorer()
     with film_sums([reviews], scorer, ScoringOptions(work=work, resume=True)) as scored:
         assert (scorer.scored, scored.reviews) == (10, 84)
+
+
+class ScorerByTheClock(WordScorer):
+    """Takes two seconds a chunk, by a clock that the test reads."""
+
+    seconds = 0.0
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        ScorerByTheClock.seconds += 2.0
+        return super().score(texts)
+
+
+def test_reviews_a_second_count_neither_what_an_earlier_scoring_did_nor_its_time(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = PartStore.find
+
+    def slow_find(*arguments: Any) -> pa.Table | None:
+        found = find(*arguments)
+        ScorerByTheClock.seconds += 0.0 if found is None else 100.0
+        return found
+
+    monkeypatch.setattr(stream, "time", SimpleNamespace(perf_counter=lambda: ScorerByTheClock.seconds))
+    monkeypatch.setattr(PartStore, "find", slow_find)
+    work = tmp_path / "work"
+    options, store = ScoringOptions(work=work), PartStore(work, keep=True)
+    scored = stream.score_films([Source(str(reviews))], ScorerByTheClock(), options, store)
+    assert (scored.newly_scored, scored.reviews_per_second) == (84, 84 / 18)
+    for number in (7, 8):
+        (work / f"part-{number:06d}.parquet").unlink()
+    scored = stream.score_films([Source(str(reviews))], ScorerByTheClock(), options, store)
+    assert (scored.reviews, scored.newly_scored, scored.reviews_per_second) == (84, 14, 14 / 4)
+    told: list[stream.ScoringProgress] = []
+    scored = stream.score_films([Source(str(reviews))], ScorerByTheClock(), options, store, None, told.append)
+    assert (scored.newly_scored, scored.reviews_per_second) == (0, None)
+    assert [now.reviews_per_second for now in told] == [0.0] * 9
 
 
 class ScorerOfNothing(WordScorer):

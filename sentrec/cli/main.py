@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import sentrec
-from sentrec.cli import console, doctor, encoders, evaluate, fetch_glove, predict, recipes, recommend, train
+from sentrec.cli import console, doctor, encoders, evaluate, fetch_glove, predict, recipes, recommend, train, transfer
 from sentrec.errors import Interrupted, SentrecError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ def _root(
 
 
 app.command("train")(train.train)
+app.command("transfer")(transfer.transfer)
 app.command("fetch-glove")(fetch_glove.fetch_glove)
 app.command("encoders")(encoders.encoders)
 app.add_typer(recipes.app, name="recipes")

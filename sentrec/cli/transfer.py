@@ -1,0 +1,69 @@
+"""`sentrec transfer`: what really moves from a source to a target, at several label budgets."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from sentrec.cli.console import out as stdout
+from sentrec.cli.console import show_log
+from sentrec.cli.study_progress import study_progress
+from sentrec.cli.study_table import show_tables
+
+if TYPE_CHECKING:
+    from sentrec.transfer.results import Study
+
+
+def transfer(
+    recipe: Annotated[
+        str, typer.Option(help="A transfer recipe: a file, or a built-in one's name.", show_default=False)
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change one value, e.g. budgets=[100,all].", show_default=False
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Study directory; by default runs/NAME.", show_default=False)] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Repeat every cell with so many seeds.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on: finished cells are kept.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a study that is there.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON document.")] = False,
+) -> None:
+    """Measure what a source gives to a target, against training on the target alone."""
+    if resume and force:
+        raise typer.BadParameter("--resume keeps what is there and --force replaces it: choose one.")
+    if quiet:
+        show_log(logging.WARNING)
+    from sentrec.transfer.loading import load_transfer
+    from sentrec.transfer.study import transfer as run_study
+
+    loaded = load_transfer(recipe, overrides or ())
+    with study_progress(quiet) as on_progress:
+        study = run_study(loaded, out, seeds=seeds, resume=resume, force=force, on_progress=on_progress)
+    if as_json:
+        typer.echo((study.path / "results.json").read_text(encoding="utf-8"), nl=False)
+    else:
+        _show(study)
+        _show_next(study)
+
+
+def _show(study: "Study") -> None:
+    from sentrec.transfer.analysis import table
+    from sentrec.transfer.verdict import verdicts
+
+    rows = table(study.targets, study.results)
+    show_tables(study.targets, rows)
+    for sentence in verdicts(rows):
+        stdout.print(f"\n{escape(sentence)}")
+
+
+def _show_next(study: "Study") -> None:
+    report = escape(str(study.path / "report.md"))
+    stdout.print(f"\nThe report, with its plots: {report}", soft_wrap=True)
+    seeds = len({result.cell.seed for result in study.results})
+    stdout.print("More seeds make the intervals narrower; finished cells are kept:", soft_wrap=True)
+    stdout.print(f"  {escape(study.command)} --seeds {2 * seeds} --resume", soft_wrap=True)

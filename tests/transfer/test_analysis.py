@@ -1,0 +1,218 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sentrec.transfer.analysis import CHANCE, Row, table
+from sentrec.transfer.interval import paired_interval
+from sentrec.transfer.results import Budget, Cell, CellResult, Target
+
+ROWS = 200
+LABELS = np.arange(ROWS) % 2
+
+
+def film_reviews(name: str = "imdb", labels: Any = LABELS) -> Target:
+    return Target(name, ("negative", "positive"), [f"review {row}" for row in range(len(labels))], labels, 1000)
+
+
+def history(*accuracies: float) -> list[dict[str, Any]]:
+    """One validation every 5 steps, which take a second each, with losses in between."""
+    rows: list[dict[str, Any]] = []
+    for number, accuracy in enumerate(accuracies, 1):
+        rows.append({"step": 5 * number - 2, "epoch": number, "seconds": 5.0 * number - 2, "loss": 0.5})
+        rows.append({"step": 5 * number, "epoch": number, "seconds": 5.0 * number, "validation_accuracy": accuracy})
+    return rows
+
+
+def result(
+    arm: str,
+    budget: Budget = 100,
+    seed: int = 1,
+    wrong: int = 40,
+    source: str | None = None,
+    validations: Sequence[float] = (),
+    train_accuracy: float | None = 0.9,
+    labels: int = 100,
+    target: str = "imdb",
+) -> CellResult:
+    """A cell that is wrong on so many of the first test rows."""
+    predicted = np.where(np.arange(ROWS) < wrong, 1 - LABELS, LABELS).astype(np.int16)
+    return CellResult(
+        cell=Cell(target, source, arm, budget, seed),
+        labels=labels,
+        accuracy=1 - wrong / ROWS,
+        train_accuracy=train_accuracy,
+        validation_rows=20,
+        seconds=10.0 * seed,
+        epoch_steps=10 if validations else 0,
+        history=history(*validations),
+        predicted=predicted,
+    )
+
+
+def row_of(rows: Sequence[Row], arm: str, budget: Budget = 100) -> Row:
+    return next(row for row in rows if (row.arm, row.budget) == (arm, budget))
+
+
+def test_a_row_summarises_its_seeds() -> None:
+    cells = [result("scratch", seed=seed, wrong=wrong, labels=98 + seed) for seed, wrong in ((1, 40), (2, 50), (3, 60))]
+    (row,) = table([film_reviews()], cells)
+    assert (row.target, row.source, row.arm, row.budget, row.labels, row.seeds) == (
+        "imdb",
+        None,
+        "scratch",
+        100,
+        100,
+        3,
+    )
+    assert (row.accuracy, row.sd, row.seconds) == pytest.approx((0.75, 0.05, 20.0))
+    assert row.gap == pytest.approx(0.15)
+    assert (row.difference, row.interval, row.compared_seeds) == (None, None, 0)
+
+
+def test_one_seed_has_no_standard_deviation() -> None:
+    (row,) = table([film_reviews()], [result("scratch")])
+    assert (row.seeds, row.sd) == (1, None)
+
+
+def test_the_difference_and_its_interval_are_over_the_seeds_that_both_arms_have() -> None:
+    scratch = [result("scratch", seed=seed, wrong=wrong) for seed, wrong in ((1, 40), (2, 50), (3, 180))]
+    full = [result("full", seed=seed, wrong=wrong, source="news") for seed, wrong in ((2, 30), (1, 24), (4, 0))]
+    row = row_of(table([film_reviews()], [*scratch, *full]), "full")
+    full_right, scratch_right = (
+        np.stack([one.predicted == LABELS for one in some]) for some in ((full[1], full[0]), scratch[:2])
+    )
+    assert row.difference == pytest.approx(0.09)
+    assert row.interval == paired_interval(full_right, scratch_right)
+    assert (row.seeds, row.compared_seeds) == (3, 2)
+    assert row.accuracy == pytest.approx(1 - 54 / 600)
+
+
+def test_the_baseline_has_the_same_target_and_budget() -> None:
+    cells = [
+        result("scratch", budget=100, wrong=80),
+        result("scratch", budget="all", wrong=20, labels=1000),
+        result("full", budget="all", wrong=10, source="news", labels=1000),
+        result("full", budget=500, wrong=10, source="news", labels=500),
+        result("scratch", budget="all", wrong=100, target="dvd"),
+    ]
+    rows = table([film_reviews(), film_reviews("dvd")], cells)
+    assert row_of(rows, "full", "all").difference == pytest.approx(0.05)
+    alone = row_of(rows, "full", 500)
+    assert (alone.difference, alone.interval, alone.reached) == (None, None, None)
+
+
+def test_the_order_of_the_rows() -> None:
+    cells = [
+        result("full", "all", source="news"),
+        result("full", 500, source="news"),
+        result("nb-lr", 500),
+        result("scratch", "all"),
+        result("zero-shot", 0, source="shop", train_accuracy=None),
+        result("full", 500, source="shop"),
+        result("scratch", 500),
+        result("probe", 500, source="news"),
+        result("scratch", 5000, target="dvd"),
+        result("scratch", 1000),
+    ]
+    rows = table([film_reviews("dvd"), film_reviews()], cells)
+    assert [(row.target, row.budget, row.arm, row.source) for row in rows] == [
+        ("dvd", 5000, "scratch", None),
+        ("imdb", 0, "zero-shot", "shop"),
+        ("imdb", 500, "scratch", None),
+        ("imdb", 500, "full", "news"),
+        ("imdb", 500, "probe", "news"),
+        ("imdb", 500, "nb-lr", None),
+        ("imdb", 500, "full", "shop"),
+        ("imdb", 1000, "scratch", None),
+        ("imdb", "all", "scratch", None),
+        ("imdb", "all", "full", "news"),
+    ]
+
+
+def test_epochs_and_seconds_until_the_baselines_best_validation() -> None:
+    cells = [
+        result("scratch", seed=1, validations=(0.6, 0.8, 0.7)),
+        result("scratch", seed=2, validations=(0.6, 0.7, 0.9)),
+        result("scratch", seed=3, validations=(0.6, 0.7, 0.7)),
+        result("full", seed=1, validations=(0.8, 0.6), source="news"),
+        result("full", seed=2, validations=(0.8, 0.91), source="news"),
+        result("full", seed=3, validations=(0.5, 0.69), source="news"),
+    ]
+    rows = table([film_reviews()], cells)
+    full, scratch = row_of(rows, "full"), row_of(rows, "scratch")
+    # Ten steps an epoch: seed 1 is there after half an epoch, seed 2 after a whole one, seed 3 never.
+    assert (full.epochs_to_baseline, full.seconds_to_baseline, full.reached) == (0.75, 7.5, 2)
+    assert (scratch.epochs_to_baseline, scratch.seconds_to_baseline, scratch.reached) == (1.0, 10.0, 3)
+
+
+def test_no_time_to_the_baseline_where_fewer_than_half_of_the_seeds_get_there() -> None:
+    cells = [result("scratch", seed=seed, validations=(0.8,)) for seed in (1, 2, 3)]
+    cells += [result("full", seed=seed, validations=(0.8 if seed == 3 else 0.7,), source="news") for seed in (1, 2, 3)]
+    row = row_of(table([film_reviews()], cells), "full")
+    assert (row.epochs_to_baseline, row.seconds_to_baseline, row.reached) == (None, None, 1)
+
+
+def test_arms_without_steps_have_no_time_to_the_baseline() -> None:
+    cells = [result("scratch", validations=(0.8,)), result("nb-lr")]
+    row = row_of(table([film_reviews()], cells), "nb-lr")
+    assert (row.epochs_to_baseline, row.seconds_to_baseline, row.reached) == (None, None, None)
+    assert row.difference == 0.0
+
+
+def test_zero_shot_is_held_against_chance_and_the_baseline_of_every_budget() -> None:
+    labels = np.where(np.arange(ROWS) < 150, LABELS, 1)
+    right = (np.arange(ROWS) >= 40).astype(bool)
+    shot = CellResult(
+        Cell("imdb", "shop", "zero-shot", 0, 1),
+        0,
+        0.8,
+        None,
+        0,
+        1.0,
+        0,
+        [],
+        np.where(right, labels, 2).astype(np.int16),
+    )
+    predicted = labels.astype(np.int16)
+    scratch = [
+        CellResult(Cell("imdb", None, "scratch", "all", 1), 1000, 1.0, 0.9, 9, 1.0, 0, [], predicted),
+        CellResult(Cell("imdb", None, "scratch", 100, 1), 100, 1.0, 0.9, 9, 1.0, 0, [], predicted),
+    ]
+    row = row_of(table([film_reviews(labels=labels)], [shot, *scratch]), "zero-shot", 0)
+    assert (row.difference, row.gap) == (None, None)
+    assert [(one.arm, one.budget, one.labels) for one in row.contrasts] == [
+        (CHANCE, 0, 0),
+        ("scratch", 100, 100),
+        ("scratch", "all", 1000),
+    ]
+    # 125 of the 200 labels are of class 1.
+    assert [one.difference for one in row.contrasts] == pytest.approx([0.8 - 0.625, -0.2, -0.2])
+    assert row.contrasts[0].interval[0] < 0.175 < row.contrasts[0].interval[1]
+
+
+def test_linear_arms_are_held_against_the_most_accurate_network_of_their_budget() -> None:
+    cells = [
+        result("scratch", wrong=40),
+        result("full", wrong=30, source="news"),
+        result("full", wrong=20, source="shop"),
+        result("tfidf-lr", wrong=10),
+        result("nb-lr", wrong=0),
+        result("full", 500, wrong=0, source="news"),
+    ]
+    row = row_of(table([film_reviews()], cells), "nb-lr")
+    (contrast,) = row.contrasts
+    assert (contrast.arm, contrast.source, contrast.budget, contrast.seeds) == ("full", "shop", 100, 1)
+    assert contrast.difference == pytest.approx(0.1)
+    assert row.difference == pytest.approx(0.2)
+    assert row_of(table([film_reviews()], cells), "scratch").contrasts == ()
+
+
+def test_predictions_of_other_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit the test rows"):
+        table([film_reviews(labels=LABELS[:50])], [result("scratch"), result("full", source="news")])
+
+
+def test_a_study_without_cells_has_no_rows() -> None:
+    assert table([film_reviews()], []) == []

@@ -74,7 +74,7 @@ def _difference(row: "Row") -> str:
 
 def _points(share: float) -> str:
     """A difference of accuracies in percentage points, with its sign."""
-    return f"{100 * share:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return f"{100 * share:+.2f}"
 
 
 def _epochs(row: "Row") -> str:

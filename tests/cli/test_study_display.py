@@ -13,7 +13,7 @@ from sentrec.cli import study_progress, study_table
 from sentrec.transfer.analysis import Row
 from sentrec.transfer.results import StudyProgress, Target
 
-INTERVAL = "-12.35 (-14.32 to -10.12)".replace("-", "\N{MINUS SIGN}")
+INTERVAL = "-12.35 (-14.32 to -10.12)"
 
 
 def row(arm: str, budget: Any, source: str | None = None, **figures: Any) -> Row:

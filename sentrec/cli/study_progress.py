@@ -53,7 +53,7 @@ class _LiveDisplay:
 
     def show(self, progress: "StudyProgress") -> None:
         if self.task is None:  # a study whose cells are all finished never comes here, and shows no bar
-            self.task = self.live.add_task("", share="", left="")
+            self.task = self.live.add_task("", total=progress.cells, share="", left="")
         # Whole cells only: a source that is being trained is none, and a bar must not go back when it is done.
         self.live.update(
             self.task,

@@ -122,7 +122,9 @@ def test_a_terminal_shows_one_bar_and_a_line_for_each_cell(monkeypatch: pytest.M
         show(StudyProgress(12, 136, doing, 0.43, 8940.0))
     lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.getvalue()).replace("\r", "\n").split("\n")
     assert lines.count("11/136 scratch, seed 2: accuracy 0.8000 in 1 min 05 s") == 1
-    last = [line for line in lines if "━" in line][-1]
+    bars = [line for line in lines if "━" in line]
+    assert all("/136 " in bar for bar in bars)
+    last = bars[-1]
     assert len(last) <= width
     assert re.search(r" 12/136 full from rotten-.* 43% 0:00:0\d 2 h 29 min left", last), last
     assert (doing in last) == (width == 120)

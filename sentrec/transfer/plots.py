@@ -1,0 +1,236 @@
+"""The plots of a transfer study, as matplotlib figures; an arm has the same colour in all of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator
+
+from sentrec.evaluation.drawing import TURNED, label_axes, new_figure, short_name
+from sentrec.transfer.analysis import Row
+from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Budget, CellResult
+from sentrec.transfer.wording import label_count, points, seed_count
+
+# Okabe and Ito's palette, which the colour-blind tell apart; the linear models, which only give a scale, are grey.
+_COLOURS: Mapping[str, str] = {
+    BASELINE: "#000000",
+    "full": "#0072B2",
+    "probe": "#E69F00",
+    "gradual": "#009E73",
+    ZERO_SHOT: "#CC79A7",
+    "frozen-glove": "#56B4E9",
+    "random-embeddings": "#D55E00",
+    "nb-lr": "#606060",
+    "tfidf-lr": "#909090",
+}
+_MARKERS: Mapping[str, str] = {"nb-lr": "x", "tfidf-lr": "+"}
+_SOURCE_STYLES = (("o", "-"), ("^", (0, (5, 1.5))), ("s", (0, (3, 1, 1, 1))), ("D", (0, (1, 1))), ("v", "-."))
+_TICK_DISTANCE = 0.08
+"""Share of the logarithmic axis that a tick label takes."""
+
+
+class _Curve(NamedTuple):
+    x: npt.NDArray[np.float64]
+    y: npt.NDArray[np.float64]
+
+
+def label_efficiency(rows: Sequence[Row], target: str) -> Figure:
+    """Accuracy against labels of the target, both ends of a band one standard deviation over the seeds away.
+
+    The budgets are on a logarithmic axis; linear models are dotted, zero-shot is a horizontal dashed line.
+
+    Args:
+        rows: As `sentrec.transfer.analysis.table` gives them, of any targets.
+        target: Whose rows to draw.
+    """
+    rows = [row for row in rows if row.target == target]
+    sources = _sources(rows)
+    figure = new_figure(8.4, 4.8)
+    axes = figure.add_subplot()
+    axes.set_xscale("log")
+    for source, arm in _ways(rows):
+        own = [row for row in rows if (row.source, row.arm) == (source, arm)]
+        style = _style(source, arm, sources)
+        if arm == ZERO_SHOT:
+            axes.axhline(own[0].accuracy, 0.01, 0.99, **{**style, "linestyle": "--"})
+        else:
+            _draw_budgets(axes, own, style)
+    _tick_budgets(axes, rows)
+    axes.yaxis.set_major_formatter(_percent)
+    axes.grid(axis="y", color="#e2e8f0", linewidth=0.8)
+    axes.set_axisbelow(True)
+    note = seed_count(max((row.seeds for row in rows), default=0))
+    if any(row.sd is not None for row in rows):
+        note += "; bands: ± 1 standard deviation"
+    label_axes(axes, f"{target}: accuracy by number of labels", note, "labels of the target", "test accuracy")
+    figure.legend(loc="outside right upper", frameon=False, fontsize=9.5)
+    return figure
+
+
+def convergence(results: Sequence[CellResult], target: str, budget: Budget) -> Figure:
+    """Validation accuracy and training loss over the epochs, for the baseline and the arms that start from a source.
+
+    A thin line is one seed. The bold one is their mean, as far as all seeds have been trained.
+
+    Args:
+        results: Finished cells, of any targets and budgets.
+        target: Whose cells to draw.
+        budget: Those with which budget.
+    """
+    cells = [
+        result
+        for result in results
+        if (result.cell.target, result.cell.budget) == (target, budget)
+        and result.cell.arm in (BASELINE, *TRANSFER_ARMS)
+        and result.epoch_steps
+    ]
+    figure = new_figure(9.0, 4.2)
+    left, right = figure.subplots(1, 2)
+    sources = _sources([result.cell for result in cells])
+    for source, arm in _ways([result.cell for result in cells]):
+        own = [result for result in cells if (result.cell.source, result.cell.arm) == (source, arm)]
+        style = _style(source, arm, sources)
+        _draw_curves(left, [_history(result, "validation_accuracy") for result in own], style)
+        _draw_curves(right, [_history(result, "loss") for result in own], {**style, "label": None})
+    left.yaxis.set_major_formatter(_percent)
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+        axes.grid(axis="y", color="#e2e8f0", linewidth=0.8)
+    selected_on = max((result.validation_rows for result in cells), default=0)
+    label_axes(left, f"Validation accuracy ({selected_on:,} rows)", "", "epoch", "accuracy")
+    label_axes(right, "Training loss", "", "epoch", "cross-entropy (nats)")
+    seeds = len({result.cell.seed for result in cells})
+    labels = max((result.labels for result in cells), default=0)
+    note = f" (thin: one of {seeds} seeds, bold: their mean)" if seeds > 1 else " (1 seed)"
+    figure.suptitle(f"{target}, {labels:,} labels: convergence{note}", fontsize=11)
+    if left.lines:
+        figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9.5)
+    return figure
+
+
+def matrix(rows: Sequence[Row], budget: Budget, arm: str) -> Figure:
+    """Heat map of sources by targets: the difference in accuracy to the baseline, in points.
+
+    A star marks a difference whose interval excludes zero. A pair that was not measured stays empty.
+
+    Args:
+        rows: As `sentrec.transfer.analysis.table` gives them.
+        budget: Which budget to show.
+        arm: Which arm to show.
+    """
+    shown = {
+        (row.source, row.target): row
+        for row in rows
+        if row.arm == arm and row.budget == budget and row.source is not None and row.difference is not None
+    }
+    sources = list(dict.fromkeys(source for source, _ in shown))
+    targets = list(dict.fromkeys(target for _, target in shown))
+    values = np.full((len(sources), len(targets)), np.nan)
+    for (source, target), row in shown.items():
+        values[sources.index(source), targets.index(target)] = 100 * (row.difference or 0.0)
+    limit = max(1.0, float(np.nanmax(np.abs(values), initial=0.0)))
+    names = [short_name(str(source)) for source in sources]
+    figure = new_figure(3.4 + 0.08 * max(map(len, names), default=0) + 1.1 * len(targets), 2.2 + 0.7 * len(sources))
+    axes = figure.add_subplot()
+    image = axes.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+    figure.colorbar(image, ax=axes, aspect=16).set_label("points")
+    axes.set_xticks(range(len(targets)), [short_name(target) for target in targets], **TURNED)
+    axes.set_yticks(range(len(sources)), names)
+    for (source, target), row in shown.items():
+        _write_difference(axes, targets.index(target), sources.index(source), row, limit)
+    note = f"★ 95 % interval excludes 0; {seed_count(max((row.seeds for row in shown.values()), default=0))}"
+    label_axes(axes, f"Points of accuracy: {arm} against {BASELINE}, {label_count(budget)}", note, "target", "source")
+    return figure
+
+
+def _percent(share: float, _: float) -> str:
+    return f"{100 * share:.4g} %"
+
+
+def _sources(cells: Sequence[Any]) -> list[str]:
+    return list(dict.fromkeys(cell.source for cell in cells if cell.source is not None))
+
+
+def _ways(cells: Sequence[Any]) -> list[tuple[str | None, str]]:
+    """The pairs of source and arm, by arm; one arm's sources in order of first appearance."""
+    arms = list(_COLOURS)
+    return sorted(dict.fromkeys((cell.source, cell.arm) for cell in cells), key=lambda way: arms.index(way[1]))
+
+
+def _style(source: str | None, arm: str, sources: Sequence[str]) -> dict[str, Any]:
+    """The colour tells the arm; marker and dashes tell the source, where there are several."""
+    marker, line = _SOURCE_STYLES[sources.index(source) % len(_SOURCE_STYLES) if source is not None else 0]
+    return {
+        "color": _COLOURS[arm],
+        "marker": _MARKERS.get(arm, marker),
+        "linestyle": ":" if arm in LINEAR_ARMS else line,
+        "linewidth": 2.2 if arm == BASELINE else 1.7,
+        "markersize": 5,
+        "label": arm if source is None else f"{arm} from {short_name(source)}",
+    }
+
+
+def _draw_budgets(axes: Axes, rows: Sequence[Row], style: Mapping[str, Any]) -> None:
+    rows = sorted(rows, key=lambda row: row.labels)
+    labels = [row.labels for row in rows]
+    axes.plot(labels, [row.accuracy for row in rows], **style)
+    spread = [row.sd or 0.0 for row in rows]
+    if any(spread):
+        low = [row.accuracy - sd for row, sd in zip(rows, spread, strict=True)]
+        high = [row.accuracy + sd for row, sd in zip(rows, spread, strict=True)]
+        axes.fill_between(labels, low, high, color=style["color"], alpha=0.13, linewidth=0)
+
+
+def _tick_budgets(axes: Axes, rows: Sequence[Row]) -> None:
+    """Ticks where the budgets are; of labels that would overlap, the larger budget keeps its own."""
+    budgets = sorted({row.labels for row in rows if row.labels > 0})
+    axes.xaxis.set_minor_locator(NullLocator())
+    if not budgets:
+        axes.set_xticks([])
+        return
+    axes.set_xlim(budgets[0] / 1.3, budgets[-1] * 1.3)
+    span = np.log(budgets[-1] / budgets[0] * 1.3**2)
+    texts, room = [], np.inf
+    for budget in reversed(budgets):
+        fits = np.log(room / budget) > _TICK_DISTANCE * span
+        texts.append(f"{budget:,}" if fits else "")
+        room = budget if fits else room
+    axes.set_xticks(budgets, texts[::-1])
+
+
+def _history(result: CellResult, column: str) -> _Curve:
+    rows = [row for row in result.history if column in row]
+    epochs = np.array([row["step"] / result.epoch_steps for row in rows], dtype=np.float64)
+    return _Curve(epochs, np.array([row[column] for row in rows], dtype=np.float64))
+
+
+def _draw_curves(axes: Axes, curves: Sequence[_Curve], style: Mapping[str, Any]) -> None:
+    curves = [curve for curve in curves if len(curve.x)]
+    if not curves:
+        return
+    if len(curves) > 1:
+        thin = {"color": style["color"], "linestyle": style["linestyle"], "linewidth": 0.7, "alpha": 0.4}
+        for curve in curves:
+            axes.plot(curve.x, curve.y, **thin)
+    mean = _mean_curve(curves)
+    # A curve of few points, one epoch each, would be invisible or seem denser than it is.
+    marker = style["marker"] if len(mean.x) <= 20 else None
+    axes.plot(mean.x, mean.y, **{**style, "marker": marker, "markersize": 4})
+
+
+def _mean_curve(curves: Sequence[_Curve]) -> _Curve:
+    """The mean over what all curves cover, at every point that any of them has there."""
+    first, last = max(curve.x[0] for curve in curves), min(curve.x[-1] for curve in curves)
+    points = np.unique(np.concatenate([curve.x for curve in curves]))
+    points = points[(points >= first) & (points <= last)]
+    return _Curve(points, np.mean([np.interp(points, curve.x, curve.y) for curve in curves], axis=0))
+
+
+def _write_difference(axes: Axes, column: int, line: int, row: Row, limit: float) -> None:
+    difference = row.difference or 0.0
+    star = " ★" if row.interval is not None and not row.interval[0] <= 0.0 <= row.interval[1] else ""
+    colour = "white" if abs(100 * difference) > 0.6 * limit else "black"
+    axes.text(column, line, points(difference, 1) + star, ha="center", va="center", color=colour, fontsize=10)

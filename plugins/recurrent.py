@@ -52,6 +52,10 @@ class RecurrentEncoder(Encoder):
         # Pooling does not ask for the order of the tokens, so the backward states may stay reversed.
         return torch.cat([self._pool(ahead, mask), self._pool(back, mask)], dim=-1)
 
+    def layer_of(self, parameter: str) -> int:
+        """The place of a direction's network in its list; see `Encoder.layer_of`."""
+        return int(parameter.split(".")[1])
+
     def _read(self, layer: int, sequence: Tensor, reversal: Tensor) -> tuple[Tensor, Tensor]:
         ahead, _ = self.forward_layers[layer](sequence)
         back, _ = self.backward_layers[layer](reorder(sequence, reversal))

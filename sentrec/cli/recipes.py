@@ -1,8 +1,9 @@
 """`sentrec recipes`: the built-in recipes, and checking any recipe."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -10,6 +11,9 @@ from rich.table import Table
 
 from sentrec.cli import console
 from sentrec.cli.findings import print_findings
+
+if TYPE_CHECKING:
+    from sentrec.findings import Finding
 
 app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
 
@@ -25,13 +29,13 @@ def list_recipes(
 
     recipes = builtin_recipes()
     if as_json:
-        console.print_json([{"name": recipe.name, "summary": recipe.summary} for recipe in recipes])
+        console.print_json([{"name": one.name, "command": one.command, "summary": one.summary} for one in recipes])
         return
-    table = Table("recipe", "what it shows", box=None, header_style="bold", pad_edge=False)
+    table = Table("recipe", "command", "what it shows", box=None, header_style="bold", pad_edge=False)
     for recipe in recipes:
-        table.add_row(recipe.name, escape(recipe.summary))
+        table.add_row(recipe.name, recipe.command, escape(recipe.summary))
     console.out.print(table)
-    console.err.print("[dim]Train one: sentrec train --recipe NAME · read it: sentrec recipes show NAME[/]")
+    console.err.print("[dim]Run one: sentrec COMMAND --recipe NAME · read it: sentrec recipes show NAME[/]")
 
 
 @app.command()
@@ -49,11 +53,11 @@ def copy(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Copy a built-in recipe to a file that you can change."""
-    from sentrec.recipe.builtin import copy_recipe
+    from sentrec.recipe.builtin import command_for, copy_recipe
 
     target = copy_recipe(recipe, destination, force)
-    command = shlex.join(["sentrec", "train", "--recipe", str(target)])
-    console.err.print(f"Copied to {escape(str(target))}. Train it: {escape(command)}", soft_wrap=True)
+    command = shlex.join(["sentrec", command_for(target), "--recipe", str(target)])
+    console.err.print(f"Copied to {escape(str(target))}. Run it: {escape(command)}", soft_wrap=True)
 
 
 @app.command()
@@ -65,15 +69,29 @@ def check(
 ) -> None:
     """Check a recipe and show what it will use; exit code 1 if anything is wrong or missing."""
     from sentrec.findings import all_usable
-    from sentrec.recipe import load_recipe
-    from sentrec.recipe.check import check_recipe
+    from sentrec.recipe.builtin import command_for, find_recipe
 
-    findings = check_recipe(load_recipe(recipe, overrides or ()))
+    name = command_for(find_recipe(recipe))
+    findings = _study_findings(recipe, overrides or ()) if name == "transfer" else _findings(recipe, overrides or ())
     console.out.print(f"{escape(recipe)} is a valid recipe. It uses:", soft_wrap=True)
     print_findings(findings)
     if not all_usable(findings):
         console.err.print("[bold red]Error:[/] not everything that it uses is there.")
         raise typer.Exit(1)
     again = [word for override in overrides or () for word in ("--set", override)]
-    command = shlex.join(["sentrec", "train", "--recipe", recipe, *again])
+    command = shlex.join(["sentrec", name, "--recipe", recipe, *again])
     console.err.print(f"Ready: {escape(command)}", soft_wrap=True)
+
+
+def _findings(recipe: str, overrides: Sequence[str]) -> "list[Finding]":
+    from sentrec.recipe import load_recipe
+    from sentrec.recipe.check import check_recipe
+
+    return check_recipe(load_recipe(recipe, overrides))
+
+
+def _study_findings(recipe: str, overrides: Sequence[str]) -> "list[Finding]":
+    from sentrec.transfer.check import check_study
+    from sentrec.transfer.loading import load_transfer
+
+    return check_study(load_transfer(recipe, overrides))

@@ -6,6 +6,7 @@ The options were chosen on held-out parts of training sets (IMDB and Rotten Toma
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +20,25 @@ _HASH_SIZE = 2**24
 _WORD = r"(?u)\b\w+\b"
 _FEWEST_TEXTS = 2
 
+Texts: TypeAlias = Sequence[str] | sparse.csr_matrix
+"""Texts, or the n-grams that `Baseline.count` found in them."""
+
 
 class Baseline(ABC):
     """A classifier of texts by logistic regression over n-grams of words."""
 
+    _ngrams: "_NGrams"
+
+    def count(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """The n-grams of texts, one row each, for `fit` and `predict_proba` of many trainings on the same texts."""
+        return self._ngrams.count(texts)
+
     @abstractmethod
-    def fit(self, texts: Sequence[str], labels: npt.NDArray[np.int64], n_classes: int) -> "Baseline":
+    def fit(self, texts: Texts, labels: npt.NDArray[np.int64], n_classes: int) -> "Baseline":
         """Trains on labelled texts.
 
         Args:
-            texts: The texts.
+            texts: The texts, or what `count` made of them.
             labels: Class numbers of shape ``(texts,)``, of at least two classes.
             n_classes: Number of classes; one that no text has gets probability 0.
 
@@ -40,8 +50,8 @@ class Baseline(ABC):
         """
 
     @abstractmethod
-    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """The probability of each class, ``(texts, n_classes)``."""
+    def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
+        """The probability of each class, ``(texts, n_classes)``, of texts or of what `count` made of them."""
 
 
 class NaiveBayesLogisticRegression(Baseline):
@@ -51,18 +61,18 @@ class NaiveBayesLogisticRegression(Baseline):
     classes are modelled directly, more of them one against the rest.
     """
 
-    def fit(
-        self, texts: Sequence[str], labels: npt.NDArray[np.int64], n_classes: int
-    ) -> "NaiveBayesLogisticRegression":
+    def __init__(self) -> None:
+        self._ngrams = _NGrams(longest=3, binary=True)
+
+    def fit(self, texts: Texts, labels: npt.NDArray[np.int64], n_classes: int) -> "NaiveBayesLogisticRegression":
         """Trains on labelled texts; see `Baseline.fit`."""
         self._classes, self._n_classes = _present_classes(labels), n_classes
-        self._ngrams = _NGrams(longest=3, binary=True)
         counts = self._ngrams.fit_transform(texts)
         positives = self._classes[1:] if len(self._classes) == 2 else self._classes
         self._models = [self._fit_one(counts, labels == positive) for positive in positives]
         return self
 
-    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
         """The probability of each class, ``(texts, n_classes)``."""
         counts = self._ngrams.transform(texts)
         scores = np.column_stack([model.predict_proba(_weighted(counts, ratio))[:, 1] for ratio, model in self._models])
@@ -85,16 +95,18 @@ class NaiveBayesLogisticRegression(Baseline):
 class TfidfLogisticRegression(Baseline):
     """Logistic regression over TF-IDF weighted words and bigrams, with sublinear term frequency."""
 
-    def fit(self, texts: Sequence[str], labels: npt.NDArray[np.int64], n_classes: int) -> "TfidfLogisticRegression":
+    def __init__(self) -> None:
+        self._ngrams = _NGrams(longest=2, binary=False)
+
+    def fit(self, texts: Texts, labels: npt.NDArray[np.int64], n_classes: int) -> "TfidfLogisticRegression":
         """Trains on labelled texts; see `Baseline.fit`."""
         self._classes, self._n_classes = _present_classes(labels), n_classes
-        self._ngrams = _NGrams(longest=2, binary=False)
         self._weights = TfidfTransformer(sublinear_tf=True)
         features = self._weights.fit_transform(self._ngrams.fit_transform(texts))
         self._model = LogisticRegression(C=10.0, max_iter=1000).fit(features, labels)
         return self
 
-    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
         """The probability of each class, ``(texts, n_classes)``."""
         features = self._weights.transform(self._ngrams.transform(texts))
         return _in_columns(self._model.predict_proba(features), self._classes, self._n_classes)
@@ -135,16 +147,19 @@ class _NGrams:
             alternate_sign=False,
         )
 
-    def fit_transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        counts = self._hashing.transform(texts)
+    def count(self, texts: Texts) -> sparse.csr_matrix:
+        return texts if sparse.issparse(texts) else self._hashing.transform(texts)
+
+    def fit_transform(self, texts: Texts) -> sparse.csr_matrix:
+        counts = self.count(texts)
         occurrences = np.bincount(counts.indices, minlength=_HASH_SIZE)
         self._kept = np.flatnonzero(occurrences >= min(_FEWEST_TEXTS, occurrences.max()))
         if not occurrences.any():
             raise DataError("The training texts hold no words that a baseline could learn from.")
         return counts[:, self._kept]
 
-    def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        return self._hashing.transform(texts)[:, self._kept]
+    def transform(self, texts: Texts) -> sparse.csr_matrix:
+        return self.count(texts)[:, self._kept]
 
 
 def _plain(text: str) -> str:

@@ -15,7 +15,7 @@ from sentrec.model.weights import TRAIN_AGAIN, load_weights, read_tensors
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
 
-_WORD_VECTORS = "embedding.table.weight"
+WORD_VECTORS = "embedding.table.weight"
 """The name of `TextClassifier.word_vectors` among its weights."""
 
 
@@ -92,9 +92,9 @@ def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifi
         PluginError: If the encoder fails.
     """
     weights, _ = read_tensors(path)
-    if _WORD_VECTORS not in weights:
+    if WORD_VECTORS not in weights:
         raise RunError(f"{path} holds no word vectors: it is not of a text classifier.", TRAIN_AGAIN)
-    vocabulary_size, dim = weights[_WORD_VECTORS].shape
+    vocabulary_size, dim = weights[WORD_VECTORS].shape
     classifier = build_classifier(recipe, vocabulary_size, classes, dim)
     load_weights(classifier, weights, path)
     return classifier

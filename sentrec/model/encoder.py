@@ -49,3 +49,16 @@ class Encoder(nn.Module, ABC):
         Returns:
             Features, float, shape ``(batch, output_size)``.
         """
+
+    def layer_of(self, parameter: str) -> int:
+        """Which layer a parameter belongs to, for transfer that moves or thaws an encoder layer by layer.
+
+        An encoder of one layer need not say anything.
+
+        Args:
+            parameter: A name of `named_parameters`.
+
+        Returns:
+            The layer, from 0 nearest to the embeddings.
+        """
+        return 0

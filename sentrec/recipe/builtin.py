@@ -1,8 +1,10 @@
 """The built-in recipes: finding one by name, and copying it to change it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -22,11 +24,13 @@ class BuiltinRecipe:
         name: What `--recipe` takes, e.g. ``imdb``.
         path: Its file.
         header: The comment at its top, without the comment signs: what it shows, how to run it, what to expect.
+        command: The subcommand that runs it, ``train`` or ``transfer``.
     """
 
     name: str
     path: Path
     header: str
+    command: str
 
     @property
     def summary(self) -> str:
@@ -37,7 +41,21 @@ class BuiltinRecipe:
 def builtin_recipes() -> list[BuiltinRecipe]:
     """All recipes that come with sentrec, by name."""
     paths = sorted(path for path in _folder().iterdir() if path.suffix == ".yaml")
-    return [BuiltinRecipe(path.stem, path, _header(path)) for path in paths]
+    return [BuiltinRecipe(path.stem, path, _header(path), command_for(path)) for path in paths]
+
+
+def is_study(tree: Mapping[str, Any]) -> bool:
+    """Whether these sections are of a transfer study, which names a target, and not of one training."""
+    return "target" in tree
+
+
+def command_for(path: Path) -> str:
+    """The subcommand that runs a recipe file: ``transfer`` for a study, else ``train``."""
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=RecipeLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return "train"  # which tells what is wrong with the file
+    return "transfer" if isinstance(tree, dict) and is_study(tree) else "train"
 
 
 def find_recipe(name_or_path: str | Path) -> Path:

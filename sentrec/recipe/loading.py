@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from sentrec.errors import PluginError, RecipeError, did_you_mean
-from sentrec.recipe.builtin import find_recipe
+from sentrec.recipe.builtin import find_recipe, is_study
 from sentrec.recipe.schema import DataConfig, Recipe
 from sentrec.recipe.yaml_values import RecipeDumper, RecipeLoader
 
@@ -38,9 +38,10 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
     Raises:
         RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
     """
-    path = find_recipe(name_or_path)
-    tree = _merged(_read_with_parents(path, ()), _read_overrides(overrides))
-    tree.setdefault("name", path.stem)
+    tree = merged(read_tree(name_or_path), read_overrides(overrides))
+    if is_study(tree):
+        command = f"sentrec transfer --recipe {name_or_path}"
+        raise RecipeError(f"{name_or_path} describes a transfer study, not one training.", f"Run it with: {command}")
     return recipe_from_dict(tree, str(name_or_path))
 
 
@@ -63,12 +64,22 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
-        mistakes += _describe(error, Recipe)
+        mistakes += describe_mistakes(error, Recipe)
     options = _checked_encoder(tree["encoder"], mistakes)
     if mistakes or recipe is None:
         listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
         raise RecipeError(f"{source} is not a valid recipe:\n{listed}", "Mend these, then try `sentrec recipes check`.")
     return recipe.model_copy(update={"encoder": options})
+
+
+def read_tree(name_or_path: str | Path) -> dict[str, Any]:
+    """The sections of a recipe as they are written, with those that it extends, and a name; nothing is checked.
+
+    Raises:
+        RecipeError: If the file, or one that it extends, is missing or is not YAML.
+    """
+    path = find_recipe(name_or_path)
+    return {"name": path.stem} | _read_with_parents(path, ())
 
 
 def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> DataConfig:
@@ -81,7 +92,7 @@ def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> 
     Raises:
         RecipeError: If a value is wrong, or an override is on anything but the reading of rows.
     """
-    changes = _read_overrides(overrides)
+    changes = read_overrides(overrides)
     given = changes.pop("data", {})
     keys = [f"data.{key}" for key in given] if isinstance(given, Mapping) else ["data"]
     for key in (*changes, *keys):
@@ -90,7 +101,7 @@ def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> 
     try:
         return DataConfig.model_validate({**section, **given})
     except ValidationError as error:
-        mistakes = "\n".join(f"  - data.{line}" for line in _describe(error, DataConfig))
+        mistakes = "\n".join(f"  - data.{line}" for line in describe_mistakes(error, DataConfig))
         raise RecipeError(f"the data cannot be read so:\n{mistakes}") from error
 
 
@@ -113,7 +124,7 @@ def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]
     base = _read_with_parents(_find_parent(path, parent), (*children, path.resolve()))
     # Two recipes of one name would share a run directory.
     base.pop("name", None)
-    return _merged(base, tree)
+    return merged(base, tree)
 
 
 def _find_parent(path: Path, parent: str) -> Path:
@@ -146,12 +157,13 @@ def _parse(text: str, source: str) -> Any:
         raise RecipeError(f"{source} is not valid YAML: {error}") from error
 
 
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`, section by section; another encoder loses the options of the old one."""
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
         if isinstance(old, dict) and isinstance(value, dict) and not _other_encoder(key, old, value):
-            value = _merged(old, value)
+            value = merged(old, value)
         result[key] = value
     return result
 
@@ -161,8 +173,12 @@ def _other_encoder(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
     return key == "encoder" and "name" in old and new.get("name", old["name"]) != old["name"]
 
 
-def _read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """All overrides as one tree, so that their order does not matter to what is merged with it."""
+def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """All overrides as one tree, so that their order does not matter to what is merged with it.
+
+    Raises:
+        RecipeError: If one is not ``key=value``.
+    """
     changes: dict[str, Any] = {}
     for override in overrides:
         key, equals, text = override.partition("=")
@@ -172,7 +188,7 @@ def _read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
         change = _parse(text, f"the value of '{override}'")
         for part in reversed(parts):
             change = {part: change}
-        changes = _merged(changes, change)
+        changes = merged(changes, change)
     return changes
 
 
@@ -195,12 +211,12 @@ def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
     try:
         config = config_class.model_validate(options)
     except ValidationError as error:
-        mistakes += [f"encoder.{line}" for line in _describe(error, config_class)]
+        mistakes += [f"encoder.{line}" for line in describe_mistakes(error, config_class)]
         return {}
     return {"name": name, **config.model_dump(mode="json")}
 
 
-def _describe(error: ValidationError, schema: type[BaseModel]) -> list[str]:
+def describe_mistakes(error: ValidationError, schema: type[BaseModel]) -> list[str]:
     """One line a mistake: its path, what is wrong and, for an unknown key, the nearest known one."""
     lines = []
     for item in error.errors(include_url=False):

@@ -42,6 +42,13 @@ class EncodedTexts:
         """Tokens of each text, shape ``(texts,)``; at least 1."""
         return np.diff(self.offsets)
 
+    def take(self, rows: npt.NDArray[np.int64]) -> "EncodedTexts":
+        """These texts only, in this order."""
+        lengths = self.lengths()[rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        source = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return EncodedTexts(self.token_ids[source], offsets)
+
 
 def encode_texts(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, keep: Keep) -> EncodedTexts:
     """Encodes texts; one without any token becomes one unknown word.

@@ -34,13 +34,34 @@ def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Pa
     load_weights(loop.model, weights, best)
     validation, test = loop.logits(data.validation), loop.logits(data.test)
     if loop.accelerator.is_main_process:
-        metrics = _metrics(loop, data, validation, test)
-        save_weights(directory / MODEL, loop.model)
-        metrics["seconds"] = round(time.perf_counter() - started, 2)
-        write_end(directory, loop.state.history, metrics)
+        write_results(loop, data, directory, validation, test, started)
         remove_checkpoints(best.parent)
     loop.accelerator.wait_for_everyone()
     return open_run(directory)
+
+
+def write_results(
+    loop: TrainingLoop,
+    data: PreparedData,
+    directory: Path,
+    validation: npt.NDArray[np.float32],
+    test: npt.NDArray[np.float32],
+    started: float,
+) -> None:
+    """Writes the weights, the history and the figures of a run whose directory was begun.
+
+    Args:
+        loop: The loop, with the weights that are to be kept.
+        data: What it was trained on.
+        directory: The run directory.
+        validation: Logits of the validation rows.
+        test: Logits of the test rows.
+        started: When the training began, on the clock of `time.perf_counter`.
+    """
+    metrics = _metrics(loop, data, validation, test)
+    save_weights(directory / MODEL, loop.model)
+    metrics["seconds"] = round(time.perf_counter() - started, 2)
+    write_end(directory, loop.state.history, metrics)
 
 
 def _metrics(

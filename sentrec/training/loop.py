@@ -20,6 +20,7 @@ from sentrec.model.device import training_dtype
 from sentrec.model.inference import predict_logits
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
+from sentrec.training.learning_plan import LearningPlan, recipe_plan
 from sentrec.training.optimizer import build_optimizer, clip_gradients, schedule_factor, set_learning_rate
 
 _HISTORY_ROWS = 200
@@ -98,6 +99,7 @@ class TrainingLoop:
         validation: Encoded validation rows.
         validation_labels: Their class numbers.
         accelerator: Device and processes.
+        plan: Which weights learn, how fast and from when on; None: as the recipe says.
     """
 
     def __init__(
@@ -109,11 +111,14 @@ class TrainingLoop:
         validation: EncodedTexts,
         validation_labels: npt.NDArray[np.int64],
         accelerator: Accelerator,
+        plan: LearningPlan | None = None,
     ) -> None:
         self.recipe = recipe
         self.model = model.to(accelerator.device)
-        model.word_vectors.requires_grad_(recipe.model.embeddings == "fine-tuned")
-        self.optimizer = build_optimizer(self.model, recipe.training)
+        self.plan = recipe_plan(recipe, model) if plan is None else plan
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in self.plan)
+        self.optimizer = build_optimizer(self.model, recipe.training, self.plan)
         self.train = train
         self.train_labels = torch.from_numpy(train_labels)
         self.validation = validation
@@ -176,8 +181,9 @@ class TrainingLoop:
                 logits = self.parallel_model(to_device(token_ids, device), to_device(mask, device))
             loss: Tensor = self.objective(logits, to_device(labels, device))
             self.accelerator.backward(loss)
-        if epoch < self.recipe.model.unfreeze_epoch:
-            self.model.word_vectors.grad = None  # AdamW passes over what has no gradient
+        for name, parameter in self.model.named_parameters():
+            if name in self.plan and epoch < self.plan[name].from_epoch:
+                parameter.grad = None  # AdamW passes over what has no gradient
         clip_gradients(self.model, config.clip_norm)
         factor = schedule_factor(self.state.step, self.total_steps, config.warmup, config.schedule)
         set_learning_rate(self.optimizer, factor)

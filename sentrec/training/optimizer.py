@@ -6,28 +6,30 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from sentrec.model.classifier import TextClassifier
+from sentrec.model.classifier import WORD_VECTORS, TextClassifier
 from sentrec.recipe.schema import TrainingConfig
+from sentrec.training.learning_plan import LearningPlan
 
 
-def build_optimizer(model: TextClassifier, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); weight decay acts on weight matrices only.
+def build_optimizer(model: TextClassifier, config: TrainingConfig, plan: LearningPlan) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019); weight decay acts on weight matrices only, not on word vectors.
 
     Each group keeps its peak learning rate as ``peak``, which `set_learning_rate` scales.
+
+    Args:
+        model: The model; weights that the plan does not name are left out.
+        config: Learning rate and weight decay.
+        plan: What learns, and how fast.
     """
-    table = model.word_vectors
-    others = [parameter for parameter in model.parameters() if parameter is not table and parameter.requires_grad]
-    matrices = [parameter for parameter in others if parameter.ndim > 1]
-    vectors = [parameter for parameter in others if parameter.ndim <= 1]
-    groups = [
-        {"params": matrices, "peak": config.learning_rate, "weight_decay": config.weight_decay},
-        {"params": vectors, "peak": config.learning_rate, "weight_decay": 0.0},
-    ]
-    if table.requires_grad:
-        peak = config.embedding_learning_rate or config.learning_rate
-        groups.append({"params": [table], "peak": peak, "weight_decay": 0.0})
-    fused = table.device.type in ("cpu", "cuda")
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=config.learning_rate, fused=fused)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if name in plan:
+            decays = parameter.ndim > 1 and name != WORD_VECTORS
+            key = (config.learning_rate * plan[name].factor, config.weight_decay if decays else 0.0)
+            groups.setdefault(key, []).append(parameter)
+    settings = [{"params": members, "peak": peak, "weight_decay": decay} for (peak, decay), members in groups.items()]
+    fused = model.word_vectors.device.type in ("cpu", "cuda")
+    return torch.optim.AdamW(settings, lr=config.learning_rate, fused=fused)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -1,11 +1,8 @@
 """`train`: from a recipe to a finished run directory, resumable at any step."""
 
-import platform
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -13,22 +10,20 @@ from torch import Tensor
 
 from sentrec.errors import Interrupted
 from sentrec.files import disk_errors
-from sentrec.glove.store import GloveVectors
-from sentrec.model.classifier import TextClassifier, build_classifier, start_embeddings
-from sentrec.model.device import device_name, make_accelerator
+from sentrec.model.classifier import build_classifier, start_embeddings
+from sentrec.model.device import make_accelerator
 from sentrec.model.weights import save_weights
 from sentrec.recipe import Recipe, load_recipe
 from sentrec.runs import CHECKPOINTS, Run, holds_run, is_finished, open_run, resume_command, write_history, write_start
 from sentrec.text.tokenizer import words_of
 from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
+from sentrec.training.environment import describe_environment
 from sentrec.training.finish import finish_run
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
 from sentrec.training.lock import sole_training
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.resume import remove_leftovers, remove_run, require_free, require_same_data, require_same_recipe
-
-_PACKAGES = ("sentrec", "torch", "numpy", "tokenizers", "accelerate", "safetensors", "pyarrow", "scikit-learn")
 
 OnProgress = Callable[[Progress], None]
 
@@ -133,8 +128,7 @@ def _start_loop(
     elif accelerator.is_main_process:
         # Only now, when data and model are known to be good, does an older run give way.
         remove_run(directory)
-        environment = _environment(loop, data.vectors, model) | {"data": data.fingerprints()}
-        write_start(directory, recipe, data.label_names, data.tokenizer.to_str(), environment)
+        write_start(directory, recipe, data.label_names, data.tokenizer.to_str(), describe_environment(loop, data))
     accelerator.wait_for_everyone()
     return loop
 
@@ -175,17 +169,3 @@ def _interruption(loop: TrainingLoop, directory: Path) -> Interrupted:
 def _save(loop: TrainingLoop, directory: Path) -> None:
     save_checkpoint(directory / CHECKPOINTS / LAST, loop.model, loop.optimizer, loop.state.to_dict())
     write_history(directory, loop.state.history)
-
-
-def _environment(loop: TrainingLoop, vectors: GloveVectors | None, model: TextClassifier) -> dict[str, Any]:
-    return {
-        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES},
-        "platform": platform.platform(),
-        "device": device_name(loop.accelerator.device),
-        "processes": loop.accelerator.num_processes,
-        "threads": torch.get_num_threads(),
-        "training_dtype": str(loop.dtype).removeprefix("torch."),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "seed": loop.recipe.seed,
-        "glove": vectors.fingerprint if vectors else None,
-    }

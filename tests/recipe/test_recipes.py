@@ -5,21 +5,35 @@ from pathlib import Path
 
 import pytest
 
-from sentrec.recipe import load_recipe
-from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes, copy_recipe
+from sentrec.recipe import Recipe, load_recipe
+from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes, command_for, copy_recipe, find_recipe
+from sentrec.transfer.loading import NamedTarget, load_targets, load_transfer
+from sentrec.transfer.schema import TransferRecipe
 
 RECIPES = builtin_recipes()
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 
 
+def load(name: str | Path) -> Recipe | TransferRecipe:
+    return load_transfer(name) if command_for(find_recipe(name)) == "transfer" else load_recipe(name)
+
+
 def test_the_promised_recipes_exist() -> None:
     names = {recipe.name for recipe in RECIPES}
-    assert names >= {"imdb", "imdb-textcnn", "imdb-gru", "ag-news", "quickstart"}
+    assert names >= {
+        "imdb",
+        "imdb-textcnn",
+        "imdb-gru",
+        "ag-news",
+        "quickstart",
+        "ag-news-to-imdb",
+        "dvd-to-electronics",
+    }
 
 
 @every_recipe
 def test_it_validates_under_its_own_name(recipe: BuiltinRecipe) -> None:
-    loaded = load_recipe(recipe.name)
+    loaded = load(recipe.name)
     assert loaded.name == recipe.name
     assert loaded.description
 
@@ -29,14 +43,14 @@ def test_a_copy_of_it_makes_a_run_of_its_own(
     recipe: BuiltinRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    copied = load_recipe(copy_recipe(recipe.name, Path("mine.yaml")))
-    assert copied == load_recipe(recipe.name).model_copy(update={"name": "mine"})
+    copied = load(copy_recipe(recipe.name, Path("mine.yaml")))
+    assert copied == load(recipe.name).model_copy(update={"name": "mine"})
 
 
 @every_recipe
 def test_its_header_says_what_how_result_and_time(recipe: BuiltinRecipe) -> None:
     assert re.match(r".{15,}[.]$", recipe.summary)
-    assert f"sentrec train --recipe {recipe.name}.yaml" in recipe.header
+    assert f"sentrec {recipe.command} --recipe {recipe.name}.yaml" in recipe.header
     expected = recipe.header.partition("Expected:")[2]
     assert re.search(r"0\.\d{2,3}|\d{2}(\.\d)? %", expected), "states no expected accuracy"
     assert re.search(r"\d+(\.\d+)? (minutes?|seconds?|s\b)", expected), "states no time"
@@ -44,8 +58,11 @@ def test_its_header_says_what_how_result_and_time(recipe: BuiltinRecipe) -> None
 
 @every_recipe
 def test_a_recipe_with_glove_says_how_to_fetch_it(recipe: BuiltinRecipe) -> None:
-    glove = load_recipe(recipe.name).glove
-    if glove is not None:
+    loaded = load(recipe.name)
+    for one in load_targets(loaded) if isinstance(loaded, TransferRecipe) else [NamedTarget("", loaded)]:
+        glove = one.recipe.glove
+        if glove is None:
+            continue
         assert f"sentrec fetch-glove {glove.name} --dim {glove.dim}" in recipe.header
 
 

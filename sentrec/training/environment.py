@@ -1,0 +1,35 @@
+"""What a run notes of where and on what it was made."""
+
+import platform
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from sentrec.model.device import device_name
+from sentrec.training.loop import TrainingLoop
+from sentrec.training.prepare import PreparedData
+
+_PACKAGES = ("sentrec", "torch", "numpy", "tokenizers", "accelerate", "safetensors", "pyarrow", "scikit-learn")
+
+
+def describe_environment(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
+    """Versions, device, seed and fingerprints of the data, in plain JSON types."""
+    return describe_versions() | {
+        "device": device_name(loop.accelerator.device),
+        "processes": loop.accelerator.num_processes,
+        "training_dtype": str(loop.dtype).removeprefix("torch."),
+        "parameters": sum(parameter.numel() for parameter in loop.model.parameters()),
+        "seed": loop.recipe.seed,
+        "glove": data.vectors.fingerprint if data.vectors else None,
+        "data": data.fingerprints(),
+    }
+
+
+def describe_versions() -> dict[str, Any]:
+    """Versions of what the figures depend on, the platform, and torch's threads."""
+    return {
+        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,96 @@
+"""The cells of a study in the order in which they are measured, and how far along they are."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from sentrec.training.loop import Progress
+from sentrec.transfer.results import LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Cell, CellResult, StudyProgress
+from sentrec.transfer.schema import TransferRecipe
+
+OnProgress = Callable[[StudyProgress], None]
+
+
+def study_cells(study: TransferRecipe, sources: Sequence[str], targets: Sequence[str]) -> list[Cell]:
+    """Every cell of a study, seed by seed, so that a first full picture is there early.
+
+    Args:
+        study: Arms, budgets and seeds.
+        sources: Names of the sources.
+        targets: Names of the targets.
+    """
+    cells = []
+    for seed in range(study.seed, study.seed + study.seeds):
+        for target in targets:
+            if study.has_zero_shot:
+                cells += [Cell(target, source, ZERO_SHOT, 0, seed) for source in sources]
+            for budget in study.budgets:
+                for arm in study.arms:
+                    origins = sources if arm in TRANSFER_ARMS else () if arm == ZERO_SHOT else (None,)
+                    cells += [Cell(target, source, arm, budget, seed) for source in origins]
+    return cells
+
+
+def describe(cell: Cell) -> str:
+    """A cell in words, e.g. ``full from ag-news, 500 labels of imdb, seed 2``."""
+    origin = "" if cell.source is None else f" from {cell.source}"
+    if cell.arm == ZERO_SHOT:
+        return f"{cell.arm}{origin} on {cell.target}, seed {cell.seed}"
+    labels = f"{cell.budget:,}" if isinstance(cell.budget, int) else "all"
+    return f"{cell.arm}{origin}, {labels} labels of {cell.target}, seed {cell.seed}"
+
+
+class StudyMeter:
+    """Tells how far a study is, and how long it will take.
+
+    The time left is that of the work left, a work unit being one text read in training, by what the units done so far
+    have cost. Linear models, whose time is another, count for little.
+
+    Args:
+        works: Units of each piece of work that is still to be done, by what it is called.
+        done: Cells that were finished before.
+        cells: Cells in all.
+        listener: Who is told; None: nobody.
+    """
+
+    def __init__(self, works: dict[str, float], done: int, cells: int, listener: OnProgress | None) -> None:
+        self._works = works
+        self._done = done
+        self._cells = cells
+        self._listener = listener
+        self._doing = ""
+        self._units_done = 0.0
+        self._began = time.perf_counter()
+
+    def begin(self, doing: str) -> None:
+        """A piece of work begins."""
+        self._doing = doing
+        self._tell(0.0)
+
+    def step(self, progress: Progress) -> None:
+        """The training that is at work took a step."""
+        self._tell(progress.step / progress.total_steps)
+
+    def finish(self, result: CellResult | None = None) -> None:
+        """The piece of work is done; a cell has a result."""
+        self._units_done += self._works.get(self._doing, 0.0)
+        self._done += result is not None
+        self._tell(1.0, result, units=self._units_done)
+
+    def _tell(self, share: float, finished: CellResult | None = None, units: float | None = None) -> None:
+        if self._listener is None:
+            return
+        done = self._units_done + share * self._works.get(self._doing, 0.0) if units is None else units
+        left = sum(self._works.values()) - done
+        seconds = time.perf_counter() - self._began
+        estimate = seconds / done * left if done > 0 else None
+        self._listener(StudyProgress(self._done, self._cells, self._doing, share, estimate, finished))
+
+
+def cell_work(cell: Cell, train_texts: int, epochs: int, test_texts: int) -> float:
+    """How much a cell is to do, in texts read in training: scoring a text costs about a third of that."""
+    if cell.arm in LINEAR_ARMS:
+        return 0.05 * (train_texts + test_texts)
+    if cell.arm == ZERO_SHOT:
+        return test_texts / 3
+    share = 1 / 3 if cell.arm == "probe" else 1.0
+    return share * train_texts * epochs + test_texts / 3

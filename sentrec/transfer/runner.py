@@ -1,0 +1,236 @@
+"""Runs the cells of a study: prepares each target once, trains each source once, keeps what is finished."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from accelerate import Accelerator
+from scipy import sparse
+
+from sentrec.errors import Interrupted
+from sentrec.evaluation.baselines import make_baseline
+from sentrec.recipe import Recipe
+from sentrec.runs import Run
+from sentrec.text.tokenizer import SPECIAL_TOKENS, words_of
+from sentrec.text.vocabulary import fingerprint, folds_case
+from sentrec.training.interrupt import StopRequest
+from sentrec.training.loop import Progress
+from sentrec.transfer.arms import learning_plan, target_only_model
+from sentrec.transfer.cell import Fitting, fit_cell, fit_linear, judge_unseen
+from sentrec.transfer.grid import OnProgress, StudyMeter, cell_work, describe, study_cells
+from sentrec.transfer.origins import Origin
+from sentrec.transfer.results import LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Cell, CellResult
+from sentrec.transfer.schema import Moves, TransferRecipe
+from sentrec.transfer.store import load_cell, save_cell
+from sentrec.transfer.target import EncodedTarget, Rows, TargetRows, budget_training, encode_target
+from sentrec.transfer.vocabulary import joint_tokenizer
+from sentrec.transfer.weights import move_weights, read_source, require_same_labels, require_zero_shot
+
+_EVERYTHING = Moves(head=True)
+
+
+class StudyRunner:
+    """Measures the cells of one study.
+
+    Args:
+        study: What to measure.
+        directory: Where finished cells are kept.
+        origins: The sources.
+        targets: The targets' rows.
+        accelerator: The device.
+        stop: Ends the study before the next step once it is requested.
+    """
+
+    def __init__(
+        self,
+        study: TransferRecipe,
+        directory: Path,
+        origins: Sequence[Origin],
+        targets: Sequence[TargetRows],
+        accelerator: Accelerator,
+        stop: StopRequest,
+    ) -> None:
+        self.study = study
+        self.directory = directory
+        self.origins = {one.name: one for one in origins}
+        self.targets = {one.name: one for one in targets}
+        self._accelerator = accelerator
+        self._stop = stop
+        self._runs: dict[tuple[str, int], Run] = {}
+        self._encoded: dict[tuple[str, str | None], EncodedTarget] = {}
+        self._ngrams: dict[tuple[str, str], tuple[sparse.csr_matrix, sparse.csr_matrix]] = {}
+        self._linear: dict[tuple[str, str, bytes], CellResult] = {}
+
+    def cells(self) -> list[Cell]:
+        """All cells in the order of their measurement."""
+        return study_cells(self.study, list(self.origins), list(self.targets))
+
+    def check(self) -> None:
+        """Finds before any training what could only fail after hours: budgets, classes, label sets, stages.
+
+        Raises:
+            DataError: If a budget is too large or lacks a class, or label sets rule out what is asked for.
+            RecipeError: If gradual unfreezing does not fit into the training.
+        """
+        for target in self.targets.values():
+            for origin in self.origins.values():
+                self._check_labels(origin, target)
+            for cell in self.cells():
+                if cell.target == target.name and cell.arm != ZERO_SHOT and cell.arm not in LINEAR_ARMS:
+                    self._check_plan(cell, target)
+
+    def run(self, on_progress: OnProgress | None) -> list[CellResult]:
+        """Measures every cell that is not finished yet.
+
+        Returns:
+            All results, in the order of `cells`.
+
+        Raises:
+            Interrupted: If the study was asked to stop; finished cells are saved.
+        """
+        results = {cell: self._finished(cell) for cell in self.cells()}
+        missing = [cell for cell, result in results.items() if result is None]
+        works = self._source_works(missing) | {describe(cell): self._work(cell) for cell in missing}
+        meter = StudyMeter(works, len(results) - len(missing), len(results), on_progress)
+        for cell in missing:
+            self._train_source(cell, meter)
+            meter.begin(describe(cell))
+            results[cell] = self._measure(cell, meter)
+            meter.finish(results[cell])
+        return [result for result in results.values() if result is not None]
+
+    def _measure(self, cell: Cell, meter: StudyMeter) -> CellResult:
+        self._end_if_asked()
+        target = self.targets[cell.target]
+        with TemporaryDirectory(dir=self.directory, prefix=".model-") as folder:
+            model_folder = Path(folder) / "run" if self._keeps_model(cell) else None
+            if cell.arm in LINEAR_ARMS:
+                result = self._fit_linear(cell, target)
+            elif cell.arm == ZERO_SHOT:
+                result = self._judge_unseen(cell, target)
+            else:
+                result = self._fit(cell, target, meter, model_folder)
+            save_cell(self.directory, result, self._key(cell), model_folder)
+        return result
+
+    def _fit(self, cell: Cell, target: TargetRows, meter: StudyMeter, keep_in: Path | None) -> CellResult:
+        def on_step(progress: Progress) -> None:
+            meter.step(progress)
+            self._end_if_asked()
+
+        train, validation = target.divide(cell.budget, cell.seed)
+        recipe = self._recipe(cell, target)
+        encoded = self._encode(target, cell.source)
+        model = target_only_model(
+            cell.arm, recipe, words_of(encoded.tokenizer), len(target.pool.label_names), target.vectors
+        )
+        if cell.source is not None:
+            source = read_source(self._runs[cell.source, cell.seed])
+            move_weights(source, model, words_of(encoded.tokenizer), target.pool.label_names, self.study.moves)
+        plan = learning_plan(cell.arm, recipe, model, self.study)
+        fitting = Fitting(cell, recipe, model, plan, train, validation, self.study.select)
+        return fit_cell(fitting, target, encoded, self._accelerator, on_step, keep_in)
+
+    def _judge_unseen(self, cell: Cell, target: TargetRows) -> CellResult:
+        assert cell.source is not None  # every zero-shot cell has one
+        encoded = self._encode(target, cell.source)
+        words, names = words_of(encoded.tokenizer), target.pool.label_names
+        model = target_only_model(cell.arm, self._recipe(cell, target), words, len(names), target.vectors)
+        move_weights(read_source(self._runs[cell.source, cell.seed]), model, words, names, _EVERYTHING)
+        return judge_unseen(cell, model.to(self._accelerator.device), target, encoded)
+
+    def _fit_linear(self, cell: Cell, target: TargetRows) -> CellResult:
+        rows = _all_rows(target, cell)
+        # A linear model has no seed: the same rows give the same answer.
+        key = (target.name, cell.arm, rows.tobytes())
+        if key not in self._linear:
+            pool, test = self._count_ngrams(target, cell.arm)
+            self._linear[key] = fit_linear(cell, rows, target, pool, test)
+        return replace(self._linear[key], cell=cell)
+
+    def _train_source(self, cell: Cell, meter: StudyMeter) -> None:
+        """Sees to it that the source of a cell is trained; a cell without one needs none."""
+        if cell.source is None or (cell.source, cell.seed) in self._runs:
+            return
+        self._end_if_asked()
+        origin = self.origins[cell.source]
+        meter.begin(_source_work(origin, cell.seed))
+        self._runs[cell.source, cell.seed] = origin.run(cell.seed, self._accelerator, self._stop, meter.step)
+        self._stop.defer()  # the end of a training acts on signals at once
+        meter.finish()
+
+    def _finished(self, cell: Cell) -> CellResult | None:
+        return load_cell(self.directory, cell, self._key(cell), self._keeps_model(cell))
+
+    def _keeps_model(self, cell: Cell) -> bool:
+        return self.study.keep_models and cell.arm not in (*LINEAR_ARMS, ZERO_SHOT)
+
+    def _key(self, cell: Cell) -> str:
+        """What changes when the outcome of a cell would."""
+        target, study = self.targets[cell.target], self.study
+        settings = self._recipe(cell, target).model_dump(mode="json", exclude={"name", "description"})
+        origin = self.origins[cell.source].key(cell.seed) if cell.source is not None else None
+        options = study.model_dump(mode="json", include={"select", *(("moves", cell.arm) if cell.source else ())})
+        return fingerprint([], settings, target.fingerprint, origin, options, vars(cell))
+
+    def _recipe(self, cell: Cell, target: TargetRows) -> Recipe:
+        recipe = target.recipe.model_copy(update={"seed": cell.seed})
+        if cell.arm == ZERO_SHOT or cell.arm in LINEAR_ARMS:
+            return recipe
+        train, _ = target.divide(cell.budget, cell.seed)
+        return recipe.model_copy(update={"training": budget_training(recipe.training, len(train), self.study)})
+
+    def _encode(self, target: TargetRows, source: str | None) -> EncodedTarget:
+        if (target.name, source) not in self._encoded:
+            tokenizer = target.tokenizer
+            if source is not None:
+                glove = target.recipe.glove
+                lowercase = folds_case(target.recipe.text, glove.name if glove else None)
+                tokenizer = joint_tokenizer(tokenizer, self.origins[source].tokenizer(), lowercase)
+            self._encoded[target.name, source] = encode_target(target, tokenizer)
+        return self._encoded[target.name, source]
+
+    def _count_ngrams(self, target: TargetRows, arm: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        if (target.name, arm) not in self._ngrams:
+            baseline = make_baseline(arm)
+            self._ngrams[target.name, arm] = (baseline.count(target.pool.texts), baseline.count(target.test.texts))
+        return self._ngrams[target.name, arm]
+
+    def _check_labels(self, origin: Origin, target: TargetRows) -> None:
+        ours, theirs = origin.label_names(), target.pool.label_names
+        if self.study.has_zero_shot:
+            require_zero_shot(origin.name, ours, target.name, theirs)
+        if self.study.moves.head:
+            require_same_labels(ours, theirs)
+
+    def _check_plan(self, cell: Cell, target: TargetRows) -> None:
+        recipe = self._recipe(cell, target)
+        model = target_only_model(cell.arm, recipe, SPECIAL_TOKENS, len(target.pool.label_names), target.vectors)
+        learning_plan(cell.arm, recipe, model, self.study)
+
+    def _end_if_asked(self) -> None:
+        if self._stop.requested:
+            done = sum(self._finished(cell) is not None for cell in self.cells())
+            raise Interrupted(f"{done} of {len(self.cells())} cells are finished and saved.")
+
+    def _work(self, cell: Cell) -> float:
+        target = self.targets[cell.target]
+        rows = target.available if cell.budget == "all" else cell.budget
+        return cell_work(cell, rows, self._recipe(cell, target).training.epochs, len(target.test))
+
+    def _source_works(self, missing: Sequence[Cell]) -> dict[str, float]:
+        wanted = {(cell.source, cell.seed) for cell in missing if cell.source is not None}
+        origins = ((self.origins[source], seed) for source, seed in wanted)
+        return {_source_work(origin, seed): origin.work(seed) for origin, seed in origins}
+
+
+def _source_work(origin: Origin, seed: int) -> str:
+    return f"source {origin.name}, seed {seed}"
+
+
+def _all_rows(target: TargetRows, cell: Cell) -> Rows:
+    train, validation = target.divide(cell.budget, cell.seed)
+    # Validation rows of their own, which no smaller budget could hold, are left out of the largest one, too.
+    return np.sort(np.concatenate([train, validation])) if target.holds_out or cell.budget != "all" else train

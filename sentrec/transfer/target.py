@@ -1,0 +1,165 @@
+"""The rows of a target: which ones a label budget holds, and their token ids."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from sentrec.data.examples import Examples
+from sentrec.data.locate import source_of
+from sentrec.data.splits import Splits, load_splits, stratified_holdout, stratified_sample
+from sentrec.errors import DataError
+from sentrec.glove.store import GloveVectors, open_vectors
+from sentrec.recipe import Recipe
+from sentrec.recipe.schema import TrainingConfig
+from sentrec.text.encoding import EncodedTexts, encode_cached
+from sentrec.text.vocabulary import fingerprint, learn_tokenizer
+from sentrec.transfer.loading import NamedTarget
+from sentrec.transfer.results import Budget
+from sentrec.transfer.schema import TransferRecipe
+
+_HELD_OUT = 0.1
+_SMALLEST_BATCH = 16
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TargetRows:
+    """A target's labelled rows.
+
+    Attributes:
+        name: What the report calls the target.
+        recipe: Its recipe.
+        pool: Training rows, followed by the validation rows.
+        train_rows: How many of the pool are training rows where all labels are used.
+        holds_out: Whether the validation rows were held out from train, so that a budget may hold them.
+        test: The test rows.
+        vectors: The GloVe vectors, or None.
+        tokenizer: Learned on all training texts: labels are scarce, texts are not.
+        splits: What was noticed about the rows.
+    """
+
+    name: str
+    recipe: Recipe
+    pool: Examples
+    train_rows: int
+    holds_out: bool
+    test: Examples
+    vectors: GloveVectors | None
+    tokenizer: Tokenizer
+    splits: Splits
+
+    def divide(self, budget: Budget, seed: int) -> tuple[Rows, Rows]:
+        """The training and the validation rows of a budget, as places in the pool.
+
+        A budget of N labels holds N rows in all; a smaller one of the same seed is part of a larger one. ``all`` are
+        the rows that `sentrec train` uses.
+
+        Args:
+            budget: How many labels.
+            seed: Seed of the choice.
+
+        Raises:
+            DataError: If there are not so many rows, or a class would have none.
+        """
+        if budget == "all":
+            return np.arange(self.train_rows), np.arange(self.train_rows, len(self.pool))
+        available = self.available
+        if budget > available:
+            raise DataError(
+                f"a budget of {budget:,} labels is larger than {self.name}, which has {available:,} to train on.",
+                "Lower the budgets, or write `all`.",
+            )
+        rows = stratified_sample(self.pool.labels[:available], budget, seed)
+        chosen = self.pool.take(rows)
+        kept, held_out = stratified_holdout(chosen, self._share, seed)
+        self._require_classes(chosen.labels[kept], budget)
+        if not len(held_out):
+            raise DataError(f"a budget of {budget} labels of {self.name} is too small to hold any out.")
+        return rows[kept], rows[held_out]
+
+    @property
+    def available(self) -> int:
+        """Rows that a budget may choose from."""
+        return len(self.pool) if self.holds_out else self.train_rows
+
+    @property
+    def _share(self) -> float:
+        share = source_of(self.recipe.data, "validation")
+        return share if isinstance(share, float) else _HELD_OUT
+
+    def _require_classes(self, labels: npt.NDArray[np.int64], budget: Budget) -> None:
+        names = self.pool.label_names
+        missing = sorted(set(range(len(names))) - set(labels.tolist()))
+        if missing:
+            listed = ", ".join(names[number] for number in missing)
+            raise DataError(
+                f"a budget of {budget} labels of {self.name} leaves no training row of: {listed}.",
+                "Raise the smallest budget.",
+            )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What changes when any text or label of the target does."""
+        return fingerprint([*self.pool.texts, *self.test.texts], self.pool.labels.tobytes(), self.test.labels.tobytes())
+
+
+@dataclass(frozen=True)
+class EncodedTarget:
+    """A target's rows as token ids of one vocabulary.
+
+    Attributes:
+        tokenizer: It has the vocabulary.
+        pool: Token ids of the pool.
+        test: Token ids of the test rows.
+    """
+
+    tokenizer: Tokenizer
+    pool: EncodedTexts
+    test: EncodedTexts
+
+
+def load_target(target: NamedTarget) -> TargetRows:
+    """Reads a target's rows and learns its vocabulary.
+
+    Raises:
+        SentrecError: If the data or the vectors cannot be used.
+    """
+    recipe = target.recipe
+    vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    splits = load_splits(recipe.data)
+    train, validation = splits.train, splits.validation
+    pool = Examples(
+        train.texts + validation.texts, np.concatenate([train.labels, validation.labels]), train.label_names
+    )
+    holds_out = isinstance(source_of(recipe.data, "validation"), float)
+    tokenizer = learn_tokenizer(pool.texts if holds_out else train.texts, recipe.text, vectors)
+    return TargetRows(target.name, recipe, pool, len(train), holds_out, splits.test, vectors, tokenizer, splits)
+
+
+def encode_target(target: TargetRows, tokenizer: Tokenizer) -> EncodedTarget:
+    """The target's token ids under a vocabulary, from the cache where they were made before."""
+    text = target.recipe.text
+    pool, test = (
+        encode_cached(texts, tokenizer, text.max_tokens, text.keep) for texts in (target.pool.texts, target.test.texts)
+    )
+    return EncodedTarget(tokenizer, pool, test)
+
+
+def budget_training(config: TrainingConfig, rows: int, study: TransferRecipe) -> TrainingConfig:
+    """The training section for a budget: small ones get smaller batches and more passes, and all their epochs.
+
+    Args:
+        config: The target recipe's own.
+        rows: Training rows of the budget.
+        study: Says how many steps and batches there should be at least.
+    """
+    batch_size = min(config.batch_size, max(_SMALLEST_BATCH, rows // study.minimum_batches))
+    epochs = max(config.epochs, math.ceil(study.minimum_steps / math.ceil(rows / batch_size)))
+    # Few validation rows are noisy: stopping early on them would end trainings at random.
+    patience = epochs * config.validations_per_epoch
+    return config.model_copy(update={"batch_size": batch_size, "epochs": epochs, "patience": patience})

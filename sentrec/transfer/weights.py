@@ -1,0 +1,126 @@
+"""Moving weights from a source's run into a model of the target."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from sentrec.errors import DataError
+from sentrec.evaluation.label_matching import match_labels
+from sentrec.model.classifier import WORD_VECTORS, TextClassifier
+from sentrec.model.weights import read_tensors
+from sentrec.runs import MODEL, TOKENIZER, Run
+from sentrec.text.tokenizer import PADDING_ID, words_of
+from sentrec.transfer.schema import Moves
+
+_ENCODER = "encoder."
+_HEAD = "head."
+
+
+@dataclass(frozen=True)
+class SourceWeights:
+    """What a trained source offers.
+
+    Attributes:
+        tensors: Its weights by name.
+        words: Its vocabulary in the order of the ids.
+        label_names: Its classes in the order of their numbers.
+    """
+
+    tensors: dict[str, Tensor]
+    words: Sequence[str]
+    label_names: tuple[str, ...]
+
+
+def read_source(run: Run) -> SourceWeights:
+    """The weights, words and classes of a finished run."""
+    tensors, _ = read_tensors(run.path / MODEL)
+    return SourceWeights(tensors, words_of(Tokenizer.from_file(str(run.path / TOKENIZER))), run.label_names)
+
+
+def matching_classes(source: Sequence[str], target: Sequence[str]) -> list[int] | None:
+    """The source's class for each class of the target; None where the label sets do not agree.
+
+    They agree if every class of one is a class of the other, by name whatever the case, or by number where one side
+    has only numbers for names.
+    """
+    if len(source) != len(target):
+        return None
+    try:
+        numbers, _ = match_labels(np.arange(len(target)), target, source, "the target")
+    except DataError:
+        return None
+    return numbers.tolist() if len(set(numbers.tolist())) == len(target) else None
+
+
+def move_weights(
+    source: SourceWeights, model: TextClassifier, words: Sequence[str], label_names: Sequence[str], moves: Moves
+) -> None:
+    """Overwrites a model's starting weights with the source's, in place, as far as `moves` says.
+
+    Words that the source does not know keep the vectors that the model has, which are GloVe's.
+
+    Args:
+        source: What the source offers.
+        model: A model of the same architecture, over another vocabulary.
+        words: Its vocabulary in the order of the ids.
+        label_names: Its classes.
+        moves: What to move.
+
+    Raises:
+        DataError: If the head is to move and the label sets do not agree.
+    """
+    state = model.state_dict()
+    if moves.embeddings:
+        _move_word_vectors(source, state[WORD_VECTORS], words)
+    for name, tensor in source.tensors.items():
+        if name.startswith(_ENCODER) and _moves_layer(moves, model.encoder.layer_of(name.removeprefix(_ENCODER))):
+            state[name].copy_(tensor)
+    if moves.head:
+        require_same_labels(source.label_names, label_names)
+    classes = matching_classes(source.label_names, label_names)
+    if moves.head is not False and classes is not None:
+        for name in ("weight", "bias"):
+            state[_HEAD + name].copy_(source.tensors[_HEAD + name][classes])
+
+
+def require_same_labels(source_labels: Sequence[str], target_labels: Sequence[str]) -> None:
+    """Makes sure that a head can move.
+
+    Raises:
+        DataError: If the label sets do not agree.
+    """
+    if matching_classes(source_labels, target_labels) is None:
+        raise DataError(_different_labels(source_labels, target_labels), "Leave the head: --set moves.head=false")
+
+
+def require_zero_shot(source: str, source_labels: Sequence[str], target: str, target_labels: Sequence[str]) -> None:
+    """Makes sure that a source can be judged on a target as it is.
+
+    Raises:
+        DataError: If their label sets do not agree.
+    """
+    if matching_classes(source_labels, target_labels) is None:
+        raise DataError(
+            f"{source} cannot be tried on {target} without training: {_different_labels(source_labels, target_labels)}",
+            "Leave `zero-shot` out of the arms.",
+        )
+
+
+def _move_word_vectors(source: SourceWeights, table: Tensor, words: Sequence[str]) -> None:
+    row_of = {word: row for row, word in enumerate(source.words)}
+    rows = torch.tensor([row_of.get(word, -1) for word in words])
+    rows[PADDING_ID] = -1
+    known = rows >= 0
+    table[known] = source.tensors[WORD_VECTORS][rows[known]]
+
+
+def _moves_layer(moves: Moves, layer: int) -> bool:
+    return moves.encoder == "all" or (moves.encoder != "none" and layer in moves.encoder)
+
+
+def _different_labels(source: Sequence[str], target: Sequence[str]) -> str:
+    return f"the source's labels ({', '.join(source)}) are not the target's ({', '.join(target)})."

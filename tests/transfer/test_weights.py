@@ -1,0 +1,174 @@
+"""Weights really move, and what is frozen stays as it was, to the last bit."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from corpus_study import small_study
+from hypothesis import given
+from hypothesis import strategies as st
+from small_runs import small_recipe
+from torch import Tensor
+
+from sentrec.errors import DataError, RecipeError
+from sentrec.model.classifier import WORD_VECTORS, TextClassifier
+from sentrec.model.device import make_accelerator
+from sentrec.model.weights import read_tensors
+from sentrec.recipe import Recipe
+from sentrec.runs import MODEL, Run
+from sentrec.training.learning_plan import LearningPlan, recipe_plan
+from sentrec.training.loop import TrainingLoop
+from sentrec.training.prepare import PreparedData, prepare
+from sentrec.transfer.arms import learning_plan, target_only_model
+from sentrec.transfer.schema import Moves, TransferRecipe
+from sentrec.transfer.vocabulary import joint_tokenizer
+from sentrec.transfer.weights import SourceWeights, matching_classes, move_weights, read_source
+
+WORDS = ("[PAD]", "[UNK]", "film", "lovely", "unheard")
+
+
+@pytest.fixture
+def recipe(reviews: Path) -> Recipe:
+    return small_recipe(reviews, "seed=5", "encoder.layers=2")
+
+
+@pytest.fixture
+def source(small_run: Run) -> SourceWeights:
+    return read_source(small_run)
+
+
+def fresh(recipe: Recipe, words: Sequence[str] = WORDS) -> TextClassifier:
+    return target_only_model("full", recipe, words, 2, None)
+
+
+def test_weights_of_the_run_stand_in_the_new_model(reviews: Path, small_run: Run, source: SourceWeights) -> None:
+    model, untouched = (fresh(small_recipe(reviews, "seed=5")) for _ in range(2))
+    move_weights(source, model, WORDS, ("bad", "good"), Moves())
+    moved, kept, stored = model.state_dict(), untouched.state_dict(), read_tensors(small_run.path / MODEL)[0]
+    for name in moved:
+        if name != WORD_VECTORS:
+            assert torch.equal(moved[name], stored[name]), name
+            assert not torch.equal(moved[name], kept[name]), name
+    for row, word in enumerate(WORDS):
+        known = word in source.words and row > 0
+        expected = stored[WORD_VECTORS][source.words.index(word)] if known else kept[WORD_VECTORS][row]
+        assert torch.equal(moved[WORD_VECTORS][row], expected), word
+    assert "unheard" not in source.words
+
+
+def test_the_head_moves_in_the_order_of_the_targets_classes(reviews: Path, source: SourceWeights) -> None:
+    model = fresh(small_recipe(reviews))
+    move_weights(source, model, WORDS, ("Good", "Bad"), Moves())
+    assert torch.equal(model.head.bias.data, source.tensors["head.bias"].flip(0))
+    assert torch.equal(model.head.weight.data, source.tensors["head.weight"].flip(0))
+
+
+def test_other_labels_leave_the_head(reviews: Path, source: SourceWeights) -> None:
+    model = fresh(small_recipe(reviews, "seed=5"))
+    before = model.head.weight.detach().clone()
+    move_weights(source, model, WORDS, ("World", "Sports"), Moves())
+    assert torch.equal(model.head.weight, before)
+    with pytest.raises(DataError, match="World, Sports"):
+        move_weights(source, model, WORDS, ("World", "Sports"), Moves(head=True))
+
+
+@pytest.mark.parametrize(
+    ("moves", "moved"),
+    [
+        (Moves(embeddings=False, head=False), {"forward_layers.0", "backward_layers.0", "forward_layers.1"}),
+        (Moves(embeddings=False, head=False, encoder="none"), set()),
+        (Moves(embeddings=False, head=False, encoder=(0,)), {"forward_layers.0", "backward_layers.0"}),
+    ],
+)
+def test_only_the_layers_that_are_named_move(recipe: Recipe, moves: Moves, moved: set[str]) -> None:
+    other = fresh(recipe.model_copy(update={"seed": 6}))
+    source = SourceWeights(other.state_dict(), WORDS, ("bad", "good"))
+    model, untouched = fresh(recipe), fresh(recipe)
+    move_weights(source, model, WORDS, ("bad", "good"), moves)
+    changed = differing(model.state_dict(), untouched.state_dict())
+    assert {".".join(name.split(".")[1:3]) for name in changed} - {"backward_layers.1"} == moved
+    assert all(name.startswith("encoder.") for name in changed)
+
+
+@given(st.permutations(["a", "b", "c"]))
+def test_classes_match_by_name(order: list[str]) -> None:
+    assert matching_classes(("a", "b", "c"), order) == [("a", "b", "c").index(name) for name in order]
+
+
+def test_classes_match_by_number_where_one_side_has_only_numbers() -> None:
+    assert matching_classes(("negative", "positive"), ("0", "1")) == [0, 1]
+    assert matching_classes(("negative", "positive"), ("0", "1", "2")) is None
+    assert matching_classes(("World", "Sports"), ("negative", "positive")) is None
+
+
+def differing(first: dict[str, Tensor], second: dict[str, Tensor]) -> set[str]:
+    return {name for name in first if not torch.equal(first[name], second[name])}
+
+
+def trained(recipe: Recipe, data: PreparedData, model: TextClassifier, plan: LearningPlan) -> list[set[str]]:
+    """Which weights have changed since the start, after each epoch."""
+    begun = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    labels = (data.splits.train.labels, data.splits.validation.labels)
+    loop = TrainingLoop(recipe, model, data.train, labels[0], data.validation, labels[1], make_accelerator("cpu"), plan)
+    return [differing(begun, model.state_dict()) for progress in loop.run() if progress.validated]
+
+
+def prepared_model(recipe: Recipe) -> tuple[PreparedData, TextClassifier]:
+    data = prepare(recipe)
+    words = sorted(data.tokenizer.get_vocab(), key=data.tokenizer.get_vocab().__getitem__)
+    return data, fresh(recipe, words)
+
+
+def study_of(tmp_path: Path, **changes: object) -> TransferRecipe:
+    return small_study(tmp_path, **changes)
+
+
+def test_a_probe_changes_the_head_and_nothing_else(recipe: Recipe, tmp_path: Path) -> None:
+    data, model = prepared_model(recipe)
+    plan = learning_plan("probe", recipe, model, study_of(tmp_path))
+    assert trained(recipe, data, model, plan)[-1] == {"head.weight", "head.bias"}
+
+
+def test_frozen_glove_changes_all_but_the_word_vectors(recipe: Recipe, tmp_path: Path) -> None:
+    data, model = prepared_model(recipe)
+    plan = learning_plan("frozen-glove", recipe, model, study_of(tmp_path))
+    assert trained(recipe, data, model, plan)[-1] == set(model.state_dict()) - {WORD_VECTORS}
+
+
+def test_gradual_unfreezing_thaws_from_the_head_downwards(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": 4, "patience": 4})})
+    data, model = prepared_model(recipe)
+    plan = learning_plan("gradual", recipe, model, study_of(tmp_path))
+    upper = {name for name in model.state_dict() if "_layers.1." in name}
+    lower = {name for name in model.state_dict() if "_layers.0." in name}
+    head = {"head.weight", "head.bias"}
+    stages = [head, head | upper, head | upper | lower, head | upper | lower | {WORD_VECTORS}]
+    assert trained(recipe, data, model, plan) == stages
+    rates = [plan[name].factor for name in ("head.bias", min(upper), min(lower), WORD_VECTORS)]
+    assert rates == pytest.approx([1.0, 1 / 2.6, 1 / 2.6**2, 1 / 2.6**3])
+
+
+def test_a_factor_scales_every_rate(recipe: Recipe, tmp_path: Path) -> None:
+    model = fresh(recipe)
+    plan = learning_plan("full", recipe, model, study_of(tmp_path, full={"learning_rate_factor": 0.25}))
+    own = recipe_plan(recipe, model)
+    assert set(plan) == set(own)
+    assert all(plan[name].factor == 0.25 * own[name].factor for name in plan)
+
+
+def test_gradual_unfreezing_needs_an_epoch_a_layer(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="4 layers takes 4 epochs; the training has 3"):
+        learning_plan("gradual", recipe, fresh(recipe), study_of(tmp_path))
+
+
+def test_the_joint_vocabulary_keeps_the_targets_ids(small_run: Run, reviews: Path) -> None:
+    target = prepare(small_recipe(reviews, "text.vocabulary_size=8")).tokenizer
+    source = prepare(small_recipe(reviews)).tokenizer
+    joint = joint_tokenizer(target, source, lowercase=True)
+    vocabulary, ours = joint.get_vocab(), target.get_vocab()
+    assert all(vocabulary[word] == number for word, number in ours.items())
+    assert set(vocabulary) == set(ours) | set(source.get_vocab())
+    assert len(ours) < len(vocabulary)
+    text = "The film was LOVELY and dull"
+    assert joint.encode(text).tokens == source.encode(text).tokens

@@ -1,0 +1,120 @@
+"""The command line of the benchmarks: ``make bench``, or ``python -m benchmarks`` from the folder ``tests``."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from .machine import machine_facts, one_line
+from .settings import FULL, QUICK, Settings
+from .table import WRITERS, Section, show
+from .workplace import NothingToMeasure, Workplace, workplace
+
+_WIDTH = 190
+Part = Callable[[Workplace, Settings], list[Section]]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures what was asked for, prints a table for each part, and writes the files that were named."""
+    options = _parser().parse_args(arguments)
+    settings = _settings(options)
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+    console.print(one_line(machine_facts()), highlight=False)
+    started = time.perf_counter()
+    try:
+        with workplace(settings) as place:
+            parts = options.parts or (QUICK_PARTS if options.quick else PARTS)
+            sections = [section for name in parts for section in _measure(name, place, settings, console)]
+    except NothingToMeasure as reason:
+        console.print(f"Nothing was measured: {reason}", highlight=False)
+        return
+    spent = f"{'quick mode, ' if options.quick else ''}{time.perf_counter() - started:.0f} s in all"
+    console.print(spent, highlight=False)
+    facts = machine_facts()
+    for path in options.out:
+        WRITERS[path.suffix](path, facts | {"run": spent}, f"{one_line(facts)}; {spent}", sections)
+
+
+def _measure(name: str, place: Workplace, settings: Settings, console: Console) -> list[Section]:
+    started = time.perf_counter()
+
+    def tell(text: str) -> None:
+        console.print(f"{name}, {time.perf_counter() - started:4.0f} s: {text}", style="dim", highlight=False)
+
+    tell("begins")
+    sections = _parts(tell)[name](place, settings)
+    for section in sections:
+        show(section, console)
+    return sections
+
+
+def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
+    from .comparison import compare
+    from .limits import measure_limits
+    from .scaling import measure_scaling
+    from .steps import measure_steps
+    from .text import measure_text
+    from .vectors import measure_vectors
+
+    return {
+        "peers": partial(compare, tell=tell),
+        "vectors": measure_vectors,
+        "text": measure_text,
+        "steps": measure_steps,
+        "limits": measure_limits,
+        "scaling": measure_scaling,
+    }
+
+
+PARTS = ("peers", "vectors", "text", "steps", "limits", "scaling")
+QUICK_PARTS = PARTS[:-1]
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    changes = {
+        "recipes": tuple(options.recipes) if options.recipes else None,
+        "overrides": tuple(options.changes) if options.changes else None,
+        "scoring_sizes": tuple(options.scoring_sizes) if options.scoring_sizes else None,
+        "tutorial_epochs": options.tutorial_epochs,
+    }
+    return (QUICK if options.quick else FULL).changed(**changes)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("benchmarks", description="Measures sentrec beside its peers, on IMDB.")
+    parser.add_argument("--quick", action="store_true", help="the same ratios on fewer rows, in under two minutes")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, help="what to measure; default: all, without scaling if quick"
+    )
+    parser.add_argument(
+        "--recipes",
+        nargs="+",
+        metavar="RECIPE",
+        help=f"default: {' '.join(FULL.recipes)}; quick: {' '.join(QUICK.recipes)}",
+    )
+    parser.add_argument(
+        "--set", action="append", dest="changes", metavar="KEY=VALUE", help=f"default: {' '.join(FULL.overrides)}"
+    )
+    parser.add_argument(
+        "--tutorial-epochs", type=int, metavar="N", help="train the tutorial BiLSTM really (minutes each)"
+    )
+    parser.add_argument("--scoring-sizes", type=int, nargs="+", metavar="N", help="e.g. 10000 100000 1000000")
+    parser.add_argument(
+        "--out", action="append", type=_output, default=[], metavar="FILE", help="also write FILE.md or FILE.json"
+    )
+    return parser
+
+
+def _output(name: str) -> Path:
+    path = Path(name)
+    if path.suffix not in WRITERS:
+        raise argparse.ArgumentTypeError(f"{name} must end in {' or '.join(WRITERS)}")
+    return path
+
+
+if __name__ == "__main__":
+    main()

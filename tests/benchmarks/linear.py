@@ -1,0 +1,120 @@
+"""Linear peers: n-grams with TF-IDF, n-grams with naive Bayes weights, and the mean of static word vectors."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .contender import Contender, Labels, Probabilities, Trained
+
+_MODEL = "model.joblib"
+
+
+class _Stored(Contender):
+    """A contender whose model is one Python object; kept with joblib, as scikit-learn's own documents advise."""
+
+    model: Any = None
+
+    def load(self, folder: Path) -> None:
+        import joblib
+
+        self.model = joblib.load(folder / _MODEL)
+
+    def predict_proba(self, texts: Sequence[str]) -> Probabilities:
+        return np.asarray(self.model.predict_proba(texts), dtype=np.float64)
+
+    def _keep(self, model: Any, folder: Path) -> Trained:
+        import joblib
+
+        self.model = model
+        joblib.dump(model, folder / _MODEL)
+        return Trained()
+
+
+class TfidfPipeline(_Stored):
+    """What scikit-learn's users write: TF-IDF over words and bigrams, and logistic regression."""
+
+    title = "TF-IDF (1,2) + LR, scikit-learn"
+
+    def train(self, texts: Sequence[str], labels: Labels, folder: Path) -> Trained:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
+        features = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+        return self._keep(make_pipeline(features, LogisticRegression(C=10.0, max_iter=300)).fit(texts, labels), folder)
+
+
+class NaiveBayesNgrams(_Stored):
+    """The strongest linear model: sentrec's own baseline after Wang and Manning 2012."""
+
+    title = "NB-weighted (1,3) + LR"
+
+    def train(self, texts: Sequence[str], labels: Labels, folder: Path) -> Trained:
+        from sentrec.evaluation.baselines import make_baseline
+
+        return self._keep(make_baseline("nb-lr").fit(texts, labels, 2), folder)
+
+    def load(self, folder: Path) -> None:
+        import sentrec.evaluation.baselines  # noqa: F401 - joblib would import it too; here it is seen
+
+        super().load(folder)
+
+
+class GloveMeans(_Stored):
+    """Logistic regression on the mean of a text's GloVe vectors, rare words counting more.
+
+    What model2vec does with its own vectors, which must be downloaded: static vectors, weighted by their rank (smooth
+    inverse frequency with Zipf's law), and averaged.
+    """
+
+    title = "mean of GloVe 50d + LR (as model2vec pools)"
+
+    def train(self, texts: Sequence[str], labels: Labels, folder: Path) -> Trained:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        pooling = MeanVectors(*_known_words(texts))
+        return self._keep(make_pipeline(pooling, StandardScaler(), LogisticRegression()).fit(texts, labels), folder)
+
+
+class MeanVectors:
+    """Turns texts into weighted means of word vectors, as a step of a scikit-learn pipeline.
+
+    Args:
+        words: Words, the most frequent first.
+        vectors: Their vectors, shape ``(words, dim)``.
+    """
+
+    def __init__(self, words: Sequence[str], vectors: Any) -> None:
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        share = 1.0 / (np.arange(1, len(words) + 1) * (np.log(len(words)) + np.euler_gamma))
+        self.vectors = np.asarray(vectors * (1e-3 / (1e-3 + share))[:, None], dtype=np.float32)
+        self.counts = CountVectorizer(vocabulary=list(words), token_pattern=r"\w+|[^\w\s]", dtype=np.float32)
+
+    def fit(self, texts: Sequence[str], labels: object = None) -> "MeanVectors":
+        """Learns nothing."""
+        return self
+
+    def transform(self, texts: Sequence[str]) -> Any:
+        """The mean of every text, shape ``(texts, dim)``."""
+        counts = self.counts.transform(texts)
+        lengths = np.asarray(counts.sum(axis=1)).reshape(-1, 1)
+        return (counts @ self.vectors) / np.maximum(lengths, 1.0)
+
+
+def _known_words(texts: Sequence[str]) -> tuple[list[str], Any]:
+    """Words of the texts that have a vector, the most frequent first, and their vectors."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    from sentrec.glove.store import open_vectors
+
+    counter = CountVectorizer(token_pattern=r"\w+|[^\w\s]")
+    frequency = np.asarray(counter.fit_transform(texts).sum(axis=0)).ravel()
+    words = counter.get_feature_names_out()[np.argsort(-frequency, kind="stable")]
+    stored = open_vectors("6B", 50)
+    rows = stored.rows(words.tolist())
+    return words[rows >= 0].tolist(), np.asarray(stored.matrix[rows[rows >= 0]])

@@ -1,0 +1,84 @@
+"""Medians, peak memory, sizes, and measurements that need a process of their own."""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = Path(__file__).parents[1]
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+MEGA = 1e6
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Wall time of a call."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def median_seconds(work: Callable[[], object], repetitions: int) -> float:
+    """Median wall time of several calls."""
+    return statistics.median(seconds_of(work) for _ in range(repetitions))
+
+
+def peak_megabytes() -> float:
+    """Most memory that this process has held so far, in millions of bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # The portable figure below begins, on Linux, with what the parent held when it started this process.
+        line = next(line for line in status.read_text(encoding="utf-8").splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / MEGA
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / MEGA
+
+
+def megabytes_on_disk(folder: Path) -> float:
+    """What a folder's files take, in millions of bytes."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / MEGA
+
+
+def all_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def confine(cores: int) -> None:
+    """Leaves this process so many cores; to be called before any library starts threads."""
+    for variable in _THREADS:
+        os.environ[variable] = str(cores)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of this package."""
+    return [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+
+
+def run_process(command: Sequence[str]) -> str:
+    """Runs a process to its end.
+
+    Returns:
+        What it printed.
+
+    Raises:
+        RuntimeError: If it failed, with the end of what it complained of.
+    """
+    path = os.pathsep.join([str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[:6])} ... failed:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def run_module(module: str, *arguments: str) -> dict[str, Any]:
+    """Runs a module of this package in a process of its own and reads the JSON of the last line that it prints."""
+    answer: dict[str, Any] = json.loads(run_process(module_command(module, *arguments)).splitlines()[-1])
+    return answer

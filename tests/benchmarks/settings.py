@@ -1,0 +1,74 @@
+"""How much a benchmark does: all of it, or a quick look at the same ratios."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sizes and repetitions.
+
+    Attributes:
+        train_rows: IMDB training reviews; all there are at most.
+        test_rows: IMDB test reviews that accuracy is measured on.
+        scored_rows: Of these, how many are scored to measure speed; slow contenders score fewer.
+        repetitions: How often a figure is taken; the median counts.
+        single_texts: Reviews that are scored one by one, for the latency.
+        starts: How often a process is started, for the start-up time.
+        overrides: What every recipe is changed by, as ``sentrec train --set`` would.
+        recipes: The recipes that take part.
+        tutorial_steps: Training steps of the tutorial BiLSTM that are timed.
+        tutorial_epochs: Where not 0, the tutorial BiLSTM is really trained for so many epochs.
+        timed_steps: Training steps of a recipe that are taken apart.
+        training_sizes: Training rows for which the whole training is timed.
+        scoring_sizes: Reviews for which the whole scoring is timed.
+        process_steps: Training steps for the comparison of one with two processes; 0 leaves it out.
+    """
+
+    train_rows: int = 25_000
+    test_rows: int = 25_000
+    scored_rows: int = 10_000
+    repetitions: int = 3
+    single_texts: int = 200
+    starts: int = 5
+    overrides: tuple[str, ...] = ("glove.dim=50",)
+    recipes: tuple[str, ...] = ("imdb", "imdb-textcnn", "imdb-fast")
+    tutorial_steps: int = 12
+    tutorial_epochs: int = 0
+    timed_steps: int = 60
+    training_sizes: tuple[int, ...] = (5_000, 10_000, 25_000)
+    scoring_sizes: tuple[int, ...] = (10_000, 100_000)
+    process_steps: int = 60
+
+    def to_json(self) -> str:
+        """All of it, for another process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Settings":
+        """What `to_json` wrote."""
+        values: dict[str, Any] = json.loads(text)
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls().changed(**(values | lists))
+
+    def changed(self, **changes: Any) -> "Settings":
+        """The same settings but for some, leaving out changes that are None."""
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+
+FULL = Settings()
+QUICK = Settings(
+    train_rows=2_000,
+    test_rows=500,
+    scored_rows=500,
+    repetitions=1,
+    single_texts=20,
+    starts=1,
+    recipes=("imdb", "imdb-fast"),
+    tutorial_steps=2,
+    timed_steps=6,
+    training_sizes=(1_000, 2_000),
+    scoring_sizes=(500, 2_000),
+    process_steps=0,
+)

@@ -127,7 +127,7 @@ def test_all_contenders_are_measured_and_those_that_are_missing_named(
     monkeypatch.setattr(comparison, "run_module", fake)
     monkeypatch.setattr(comparison, "run_process", lambda command: "")
     monkeypatch.setattr(contenders.PEERS["fasttext"](FULL).__class__, "needs", ("no_such_module_anywhere",))
-    settings = QUICK.changed(recipes=("imdb-fast",))
+    settings = FULL.changed(recipes=("imdb-fast",))
     table_, epochs = comparison.compare(workplace.Workplace(tmp_path, tmp_path), settings, lambda text: None)
     assert [one["key"] for one in table_.rows] == [
         key for key in contenders.contender_keys(settings) if key != "fasttext"

@@ -54,7 +54,11 @@ PEERS: dict[str, Callable[[Settings], Contender]] = {
 
 def contender_keys(settings: Settings) -> list[str]:
     """The keys of all, in the order of the table."""
-    recipes = [f"{RECIPE}{name}{precision}" for name in settings.recipes for precision in ("", _BFLOAT16)]
+    recipes = [
+        f"{RECIPE}{name}{precision}"
+        for name in settings.recipes
+        for precision in ("", _BFLOAT16)[: 1 + settings.bfloat16]
+    ]
     return [*PEERS, *recipes]
 
 

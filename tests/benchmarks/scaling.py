@@ -10,7 +10,7 @@ from typing import Any
 from .measure import all_cores, confine, peak_megabytes, run_module, run_process, seconds_of
 from .settings import Settings
 from .table import Column, Section
-from .workplace import Workplace, read_split
+from .workplace import Workplace, empty_cache, read_split
 
 _CODE = "from sentrec.cli.main import run; run()"
 
@@ -110,7 +110,8 @@ def _train(recipe: str, folder: str, size: str, settings: Settings) -> dict[str,
 
     changed = sentrec.load_recipe(recipe, [*settings.overrides, f"data.train_rows={size}"])
     runs = []
-    seconds = seconds_of(lambda: runs.append(sentrec.train(changed, folder)))
+    with empty_cache():
+        seconds = seconds_of(lambda: runs.append(sentrec.train(changed, folder)))
     return {"seconds": seconds, "accuracy": runs[0].metrics["test"]["accuracy"], "megabytes": peak_megabytes()}
 
 

@@ -18,6 +18,7 @@ class Settings:
         starts: How often a process is started, for the start-up time.
         overrides: What every recipe is changed by, as ``sentrec train --set`` would.
         recipes: The recipes that take part.
+        bfloat16: Whether each of them also scores in bfloat16.
         tutorial_steps: Training steps of the tutorial BiLSTM that are timed.
         tutorial_epochs: Where not 0, the tutorial BiLSTM is really trained for so many epochs.
         timed_steps: Training steps of a recipe that are taken apart.
@@ -34,6 +35,7 @@ class Settings:
     starts: int = 5
     overrides: tuple[str, ...] = ("glove.dim=50",)
     recipes: tuple[str, ...] = ("imdb", "imdb-textcnn", "imdb-fast")
+    bfloat16: bool = True
     tutorial_steps: int = 12
     tutorial_epochs: int = 0
     timed_steps: int = 60
@@ -65,7 +67,9 @@ QUICK = Settings(
     repetitions=1,
     single_texts=20,
     starts=1,
+    overrides=("glove.dim=50", "training.epochs=1"),
     recipes=("imdb", "imdb-fast"),
+    bfloat16=False,
     tutorial_steps=2,
     timed_steps=6,
     training_sizes=(1_000, 2_000),

@@ -1,6 +1,5 @@
 """GloVe vectors: parsing the text and opening the store, beside gensim's loader."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from .measure import median_seconds, seconds_of
 from .settings import Settings
 from .table import Section, figures
-from .workplace import Workplace
+from .workplace import Workplace, empty_cache
 
 _ARCHIVE, _MEMBER = "glove.6B.50d.zip", "glove.6B.50d.txt"
 _OPENINGS = 9
@@ -60,7 +59,7 @@ def _parsing(text: Path, settings: Settings) -> Figure:
     from sentrec.glove.fetch import fetch_glove
 
     def parse() -> None:
-        with _empty_cache():
+        with empty_cache(with_vectors=False):
             fetch_glove("measured", 50, from_file=text)
 
     on = f"with checksums, median of {settings.repetitions}"
@@ -89,14 +88,3 @@ def _unpacked(archive: Path, folder: Path) -> Iterator[Path]:
         ):
             shutil.copyfileobj(source, target)
         yield Path(name) / _MEMBER
-
-
-@contextmanager
-def _empty_cache() -> Iterator[None]:
-    before = os.environ["SENTREC_HOME"]
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["SENTREC_HOME"] = folder
-        try:
-            yield
-        finally:
-            os.environ["SENTREC_HOME"] = before

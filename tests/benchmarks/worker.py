@@ -21,13 +21,14 @@ def train(key: str, folder: Path, settings: Settings) -> dict[str, Any]:
     """Trains from raw text and judges the test rows; says how long all of that took."""
     import numpy as np
 
-    from .workplace import read_split
+    from .workplace import empty_cache, read_split
 
     rows, tests = read_split("train"), read_split("test")
     folder.mkdir(parents=True, exist_ok=True)
     contender = find_contender(key, settings)
     started = time.perf_counter()
-    trained = contender.train(rows["text"], np.array(rows["label"]), folder)
+    with empty_cache():
+        trained = contender.train(rows["text"], np.array(rows["label"]), folder)
     accuracy = trained.accuracy
     if accuracy is None and trained.estimated_seconds is None:
         probabilities = contender.predict_proba(tests["text"])

@@ -48,20 +48,42 @@ def workplace(settings: Settings) -> Iterator[Workplace]:
     Raises:
         NothingToMeasure: If IMDB or the vectors are missing.
     """
-    source, vectors = _real_data(), _stored_vectors()
-    before = {name: os.environ.get(name) for name in ("SENTREC_DATA", "SENTREC_HOME")}
+    source = _real_data()
+    _require_vectors()
     with tempfile.TemporaryDirectory(prefix="sentrec-bench-") as name:
         folder = Path(name)
         for split, rows in (("train", settings.train_rows), ("test", settings.test_rows)):
             cut(source / "imdb" / f"{split}.parquet", folder / "data" / "imdb" / f"{split}.parquet", rows)
-        (folder / "home").mkdir()
-        (folder / "home" / "glove").symlink_to(vectors, target_is_directory=True)
-        os.environ.update(SENTREC_DATA=str(folder / "data"), SENTREC_HOME=str(folder / "home"))
-        try:
+        with _variable("SENTREC_DATA", folder / "data"), empty_cache():
             yield Workplace(folder, source)
-        finally:
-            for variable, value in before.items():
-                os.environ.pop(variable) if value is None else os.environ.update({variable: value})
+
+
+@contextmanager
+def empty_cache(with_vectors: bool = True) -> Iterator[None]:
+    """Lets this process and its children use a cache in which no earlier training has left anything.
+
+    Args:
+        with_vectors: Whether it shares the stored vectors of the present cache.
+    """
+    vectors = (cache_home() / "glove").resolve()
+    with tempfile.TemporaryDirectory(prefix="sentrec-bench-") as name:
+        if with_vectors:
+            (Path(name) / "glove").symlink_to(vectors, target_is_directory=True)
+        with _variable("SENTREC_HOME", Path(name)):
+            yield
+
+
+@contextmanager
+def _variable(name: str, value: Path) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = str(value)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def cut(source: Path, target: Path, rows: int) -> None:
@@ -87,9 +109,8 @@ def _real_data() -> Path:
     raise NothingToMeasure("SENTREC_DATA names no folder with imdb/train.parquet and imdb/test.parquet.")
 
 
-def _stored_vectors() -> Path:
+def _require_vectors() -> None:
     try:
         open_vectors("6B", 50)
     except GloveError as error:
         raise NothingToMeasure(f"{error.message} {error.hint}") from error
-    return (cache_home() / "glove").resolve()

@@ -66,15 +66,12 @@ def _figures(row: "Row") -> tuple[str, str, str]:
 
 
 def _difference(row: "Row") -> str:
+    from sentrec.transfer.wording import points
+
     if row.difference is None:
         return ""
-    interval = "" if row.interval is None else f" ({_points(row.interval[0])} to {_points(row.interval[1])})"
-    return _points(row.difference) + interval
-
-
-def _points(share: float) -> str:
-    """A difference of accuracies in percentage points, with its sign."""
-    return f"{100 * share:+.2f}"
+    interval = "" if row.interval is None else f" ({points(row.interval[0], 2)} to {points(row.interval[1], 2)})"
+    return points(row.difference, 2) + interval
 
 
 def _epochs(row: "Row") -> str:

@@ -12,7 +12,7 @@ from sentrec.errors import Interrupted, RecipeError
 from sentrec.files import cache_home
 from sentrec.recipe import Recipe
 from sentrec.runs import TOKENIZER, Run, is_finished, open_run
-from sentrec.text.vocabulary import folds_case, fingerprint
+from sentrec.text.vocabulary import fingerprint, folds_case
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.lock import sole_training
 from sentrec.training.loop import Progress

@@ -38,19 +38,21 @@ _MEASURED = (
     "linear models select nothing and learn from all N. The rows are stratified by class. With one seed, every arm "
     "gets the same rows, and a smaller budget is part of a larger one. `all` holds every row that `sentrec train` "
     "would use.",
-    "**Accuracy.** Mean ± standard deviation over the seeds, on the whole test split, with the weights of the best "
-    "validation.",
+    "**Accuracy.** Mean ± standard deviation over the seeds, on the whole test split, with the weights that the "
+    "recipe's `select` names: of the last step, unless it says otherwise. A linear model that gets all labels has no "
+    "spread: every seed gives it the same rows.",
     f"**Difference.** Mean accuracy less that of `{BASELINE}` with the same labels, over the seeds that both have. The "
     "95 % interval is paired: both arms are judged on the same test rows, seed by seed. It covers the choice of the "
     "test rows and, with two seeds or more, what differs from seed to seed: the labelled rows, the initial weights, "
-    "their order. With one seed it covers the test rows alone. It does not cover the choice of data sets and recipe.",
+    "their order. With one seed it covers the test rows alone. It does not cover the choice of data sets and "
+    "recipe, nor, where the source is a finished run, how that run came out: it serves every seed.",
     f"**Convergence.** Epochs and seconds of training until the validation accuracy first reaches the best one of "
     f"`{BASELINE}` with the same labels and seed: the median of the seeds that get there. Where fewer than half of "
     "them do, only their number stands.",
     "**Train less test.** Accuracy on the rows that an arm learned from (2,000 of them at most) less accuracy on the "
     "test rows: the generalisation gap.",
-    "**Seconds.** Training and scoring, without what all arms share: the preparation of the data and the training of "
-    "the sources.",
+    "**Seconds.** Training and scoring, without the preparation of the data (tokens, n-gram counts) and the training "
+    "of the sources.",
 )
 
 

@@ -21,7 +21,7 @@ from sentrec.transfer.arms import learning_plan, target_only_model
 from sentrec.transfer.cell import Fitting, fit_cell, fit_linear, judge_unseen
 from sentrec.transfer.grid import OnProgress, StudyMeter, cell_work, describe, study_cells
 from sentrec.transfer.origins import Origin
-from sentrec.transfer.results import LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Cell, CellResult
+from sentrec.transfer.results import LINEAR_ARMS, ZERO_SHOT, Cell, CellResult
 from sentrec.transfer.schema import Moves, TransferRecipe
 from sentrec.transfer.store import load_cell, save_cell
 from sentrec.transfer.target import EncodedTarget, Rows, TargetRows, budget_training, encode_target

@@ -10,7 +10,6 @@ from accelerate import Accelerator
 from sentrec.errors import Interrupted, RunError, SentrecError
 from sentrec.files import disk_errors, write_json, write_text
 from sentrec.model.device import device_name, make_accelerator
-from sentrec.recipe.loading import to_yaml
 from sentrec.training.environment import describe_versions
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
 from sentrec.training.lock import sole_training

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sentrec.transfer.analysis import CHANCE, Contrast, Row
 from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT
+from sentrec.transfer.wording import points
 
 _NEGLIGIBLE = 0.005
 """Half a point: an interval inside ± this bounds the effect, where a wider one is merely no evidence of it."""
@@ -32,7 +33,7 @@ class _Effect:
     def amount(self, in_full: bool) -> str:
         """In percentage points, e.g. ``+2.1 (+1.2 to +3.0)``."""
         digits = _digits(self.low, self.high)
-        difference, low, high = (_points(value, digits) for value in (self.difference, self.low, self.high))
+        difference, low, high = (points(value, digits) for value in (self.difference, self.low, self.high))
         return f"{difference} points (95 % interval {low} to {high})" if in_full else f"{difference} ({low} to {high})"
 
 
@@ -183,8 +184,3 @@ def _digits(low: float, high: float) -> int:
     """Decimals of a point that keep an end of the interval which is not 0 from looking like 0."""
     smallest = min((abs(end) for end in (low, high) if end != 0.0), default=1.0)
     return next((digits for digits in (1, 2) if round(100 * smallest, digits) > 0.0), 3)
-
-
-def _points(share: float, digits: int) -> str:
-    rounded = round(100 * share, digits)
-    return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"

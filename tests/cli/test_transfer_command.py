@@ -65,7 +65,7 @@ def test_it_prints_the_table_the_verdict_and_where_to_go_on(
     assert "imdb from ag [news]: 200 test rows, all = 150 labels, 2 seeds" in output
     assert ["50", "scratch", "0.6000", "±", "0.0000", "0.5"] in rows
     assert [row[:5] for row in rows if row[:1] == ["full"]] == [
-        ["full", figure, "±", "0.0000", sign] for figure, sign in (("0.7500", "+15.00"), ("0.8000", "+0.00"))
+        ["full", figure, "±", "0.0000", sign] for figure, sign in (("0.7500", "+15.00"), ("0.8000", "0.00"))
     ]
     order = ["budget", "Full fine-tuning from ag [news] changes imdb accuracy", "report.md", "sentrec transfer"]
     places = [output.index(part) for part in order]

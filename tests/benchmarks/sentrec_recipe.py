@@ -1,5 +1,6 @@
 """A recipe of sentrec as a contender."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -7,8 +8,6 @@ from typing import Any, Literal
 import numpy as np
 
 from .contender import Contender, Labels, Probabilities, Trained, two_columns
-
-_CHUNK = 512
 
 
 class SentrecRecipe(Contender):
@@ -46,9 +45,13 @@ class SentrecRecipe(Contender):
         if len(texts) == 1:
             return np.asarray(self._predictor.predict_proba(texts))
         from sentrec.recommend.scoring import ModelScorer
+        from sentrec.recommend.stream import CHUNK
 
         if self._scorer is None:
             self._scorer = ModelScorer(self._predictor, precision=self._precision)
-        chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
-        with self._scorer.workers() as (pool, _):
+        with self._scorer.workers() as (pool, workers):
+            # No worker may be left without a chunk at the end: a stream of millions has no such end to speak of.
+            rounds = math.ceil(len(texts) / (CHUNK * workers))
+            size = math.ceil(len(texts) / (rounds * workers))
+            chunks = [texts[start : start + size] for start in range(0, len(texts), size)]
             return two_columns(np.concatenate([scores.positive for scores in pool.map(self._scorer.score, chunks)]))

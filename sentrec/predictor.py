@@ -14,7 +14,7 @@ from sentrec.model.classifier import TextClassifier, restore_classifier
 from sentrec.model.device import find_device
 from sentrec.model.inference import predict_logits
 from sentrec.runs import MODEL, TOKENIZER, Run, open_run
-from sentrec.text.encoding import EncodedTexts, encode_texts
+from sentrec.text.encoding import EncodedTexts, TextEncoder
 from sentrec.text.shorten import shortened
 
 
@@ -47,6 +47,8 @@ class Predictor:
         self.model = model
         self.tokenizer = tokenizer
         self.label_names = run.label_names
+        text = run.recipe.text
+        self._encoder = TextEncoder(tokenizer, text.max_tokens, text.keep)
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Uncalibrated scores of each class, shape ``(len(texts), classes)``.
@@ -62,9 +64,7 @@ class Predictor:
         Raises:
             DataError: If something in `texts` is not a string.
         """
-        text_config = self.run.recipe.text
-        cut = [shortened(text) for text in _checked(texts)]
-        return encode_texts(cut, self.tokenizer, text_config.max_tokens, text_config.keep)
+        return self._encoder.encode([shortened(text) for text in _checked(texts)])
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of each class, shape ``(len(texts), classes)``, columns as in `label_names`.
@@ -117,4 +117,4 @@ def _checked(texts: Sequence[str]) -> list[str]:
         if not isinstance(text, str):
             raise DataError(f"text {position + 1} is not a string but a {type(text).__name__}.")
     # Half a surrogate pair is legal in a Python string but is no text; it becomes a question mark.
-    return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+    return [text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8") for text in texts]

@@ -27,7 +27,6 @@ Precision = Literal["auto", "float32", "bfloat16"]
 _POSITIVE_NAMES = ("positive", "pos", "good")
 _POLARITIES = ({0.0, 1.0}, {1.0, 2.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0})
 _FEWEST_STARS, _MOST_STARS = (0.5, 1.0), (5.0, 10.0)
-_LONGEST_TEXT = 100_000
 _FREQUENCY_SMOOTHING = 1e-3
 """The constant `a` of Arora et al. 2017."""
 
@@ -92,7 +91,7 @@ class ModelScorer:
         device = next(predictor.model.parameters()).device
         self._device_type = device.type
         self._bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
-        table = predictor.model.embedding.table.weight.detach()
+        table = predictor.model.word_vectors.detach()
         self._table = table.to("cpu", torch.float32)
         self._word_weights = _word_weights(len(table))
 
@@ -108,7 +107,7 @@ class ModelScorer:
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Scores every text, in their order; of one beyond 100,000 characters only both ends are read."""
-        encoded = self._predictor.encode([_shortened(text) for text in texts])
+        encoded = self._predictor.encode(texts)
         with torch.autocast(self._device_type, torch.bfloat16, enabled=self._bfloat16):
             logits = predict_logits(self._predictor.model, encoded)
         positive = softmax(logits, self._predictor.run.temperature) @ self._weights
@@ -209,10 +208,3 @@ def _word_weights(vocabulary_size: int) -> torch.Tensor:
     share = 1.0 / (ranks * float(np.log(vocabulary_size) + np.euler_gamma))
     weights = _FREQUENCY_SMOOTHING / (_FREQUENCY_SMOOTHING + share)
     return torch.cat([torch.zeros(len(SPECIAL_TOKENS)), weights])[:vocabulary_size]
-
-
-def _shortened(text: str) -> str:
-    if len(text) <= _LONGEST_TEXT:
-        return text
-    half = _LONGEST_TEXT // 2
-    return f"{text[:half]} {text[-half:]}"

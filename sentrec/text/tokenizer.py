@@ -5,6 +5,7 @@ stand alone (``do n't``, ``it 's``), punctuation is kept, hyphenated words stay 
 their own as well, since they carry sentiment.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -18,7 +19,10 @@ PADDING_ID = 0
 UNKNOWN_ID = 1
 SPECIAL_TOKENS = (PADDING, UNKNOWN)
 
+_TAG = r"(?i)</?(?:a|b|br|div|em|font|h\d|hr|i|img|li|p|span|strong|table|td|tr|u|ul)(?:\s[^<>]*)?/?>"
+
 # Each line is a pass over the text: one that begins with a rare sign is several times cheaper than a character class.
+# What may reach across white space, as tags and "it #39;s" do, must be known to `chunks_of`, too.
 _NORMALIZED = (
     (r"(?:&| |)#0?39;", "'"),  # AG News lost the ampersand of its entities, and writes "it #39;s"
     ("&apos;", "'"),
@@ -27,7 +31,7 @@ _NORMALIZED = (
     ("&lt;", "<"),
     ("&gt;", ">"),
     ("&amp;", "&"),
-    (r"(?i)</?(?:a|b|br|div|em|font|h\d|hr|i|img|li|p|span|strong|table|td|tr|u|ul)(?:\s[^<>]*)?/?>", " "),
+    (_TAG, " "),
     (r"\u2018|\u2019|\u201b|\u02bc", "'"),
     ("\u00b4", "'"),
     (r"\u201c|\u201d|\u201e", '"'),
@@ -35,6 +39,10 @@ _NORMALIZED = (
     (r"(?:\u2026|\.\.)[\u2026.]*", "..."),
     ("-{3,}", "--"),
 )
+
+_SPACE_BEFORE_APOSTROPHE = re.compile("(?<!&) (?=#0?39[;\u037e])")  # NFC makes the Greek question mark a semicolon
+_ASCII_TAG = re.compile(_TAG, re.ASCII)
+_CHANGES_TAGS = re.compile("&lt|&gt|quot|nbsp|#0?39|\u0338")  # U+0338 after a bracket is another sign than a bracket
 
 # Tokens are separated by what is in none of them: white space, control and invisible characters, and what only shapes
 # the sign before it (variant selectors, keycaps, skin tones).
@@ -98,6 +106,30 @@ def count_words(tokenizer: Tokenizer, texts: Iterable[str]) -> dict[str, int]:
         for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(chunk):
             words[word] += count
     return dict(sorted(words.items(), key=lambda item: (-item[1], item[0])))
+
+
+def chunks_of(text: str) -> list[str] | None:
+    """The parts of a text between white space, whose tokens one after another are those of the text.
+
+    Most chunks of most texts have been met before; `sentrec.text.encoding` splits each only once.
+
+    Args:
+        text: Any text, not normalized.
+
+    Returns:
+        The chunks; None for the few texts whose markup is more than plain tags: their tokens must be found as a whole.
+    """
+    if "<" in text:
+        if _CHANGES_TAGS.search(text):
+            return None
+        text = _ASCII_TAG.sub(" ", text)
+        if "<" in text and not text.isascii():
+            return None
+    elif "&lt" in text:
+        return None
+    elif " #" in text:
+        text = _SPACE_BEFORE_APOSTROPHE.sub("", text)
+    return text.split()
 
 
 def words_of(tokenizer: Tokenizer) -> list[str]:

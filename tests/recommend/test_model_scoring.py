@@ -190,7 +190,7 @@ def test_lines_are_classified_before_very_long_ones_fill_the_memory(
 
 def test_of_ten_megabytes_the_predictor_reads_both_ends(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr("sentrec.predictor.encode_texts", lambda texts, *_: read.extend(texts))
+    monkeypatch.setattr("sentrec.predictor.TextEncoder.encode", lambda _, texts: read.extend(texts))
     predictor.encode(["lovely " + "x" * 10_000_000 + " dull"])
     (text,) = read
     assert len(text) == LONGEST_TEXT + 1

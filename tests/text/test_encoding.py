@@ -1,6 +1,7 @@
 """Encoding cuts where it is told to, gives every text a token, and is the same from the cache or without it."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from sentrec.files import cache_home
-from sentrec.text.encoding import EncodedTexts, Keep, encode_cached, encode_texts
+from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder, encode_cached, encode_texts
 from sentrec.text.tokenizer import UNKNOWN_ID, build_tokenizer, with_vocabulary
 
 ALPHABET = "abcdefghij"
@@ -75,6 +76,76 @@ def test_lengths_and_order_hold_for_any_texts(texts: list[str], max_tokens: int,
     for row, ids in zip(rows(encoded), whole, strict=True):
         assert row == ids if len(ids) <= max_tokens else set(row) <= set(ids)
     assert (encoded.token_ids.dtype, encoded.offsets.dtype) == (np.int32, np.int64)
+
+
+# Whatever reaches across white space, or nearly does, and signs that look like it.
+FRAGMENTS = [
+    *(" ", "  ", "\t", "\n", "\x0b", "\x1c", "\x85", "\xa0", "\u2000", "\u200b", "\u3000"),
+    *(
+        "a",
+        "B",
+        "don't",
+        "it",
+        "s",
+        "n",
+        "film",
+        "1990s",
+        "\u0130",
+        "\u03a3",
+        "\u017f",
+        "e\u0301",
+        "e",
+        "\u0301",
+        "\u0338",
+    ),
+    *("<", ">", "/", "br", "<br />", "<BR\t/>", "<a href=x y>", "</p>", "<br\xa0/>", "<\u017f", "p", "img", "h1", "="),
+    *("&", ";", "#", "39", "#39;", " #39;s", " #039;", "&#39;", "&lt;", "&gt;", "&amp;", "&quot;", "quot;", "&nbsp;"),
+    *("nbsp;", "&lt", "\u037e", "'", "''", "'n'", "n't", "Mr", ".", "..", "\u2026", "-", "--", ":)", "\U0001f600", "_"),
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join), max_size=4))
+def test_remembered_chunks_give_the_tokens_of_the_whole_text(texts: list[str]) -> None:
+    rules = build_tokenizer(lowercase=True)
+    whole = [rules.pre_tokenizer.pre_tokenize_str(rules.normalizer.normalize_str(text)) for text in texts]
+    words = sorted({word for tokens in whole for word, _ in tokens})
+    encoder = TextEncoder(with_vocabulary(rules, words), 100, "head")
+    expected = [[words.index(word) + 2 for word, _ in tokens] or [UNKNOWN_ID] for tokens in whole]
+    for _ in range(2):
+        assert rows(encoder.encode(texts)) == expected
+
+
+def test_a_chunk_is_split_once_however_often_it_occurs() -> None:
+    class Counting:
+        def __init__(self) -> None:
+            self.split: list[str] = []
+
+        def encode_batch_fast(self, texts: list[str], add_special_tokens: bool) -> object:
+            self.split += texts
+            return TOKENIZER.encode_batch_fast(texts, add_special_tokens=add_special_tokens)
+
+    tokenizer = Counting()
+    encoder = TextEncoder(tokenizer, 10, "head")  # type: ignore[arg-type]
+    for texts in (["a b a", "b"], ["b a c"]):
+        encoder.encode(texts)
+    assert sorted(tokenizer.split) == ["a", "b", "c"]
+
+
+def test_memory_does_not_grow_with_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentrec.text.encoding._REMEMBERED_CHARACTERS", 10)
+    encoder = TextEncoder(TOKENIZER, 10, "head")
+    for number in range(50):
+        assert rows(encoder.encode([f"a {number} b"])) == [[2, UNKNOWN_ID, 3]]
+    assert len(encoder._ids_of) <= 10
+
+
+def test_threads_may_share_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentrec.text.encoding._REMEMBERED_CHARACTERS", 100)
+    encoder = TextEncoder(TOKENIZER, 10, "head")
+    batches = [[f"a {number + offset} b" for offset in range(40)] for number in range(100)]
+    with ThreadPoolExecutor(4) as pool:
+        for encoded in pool.map(encoder.encode, batches):
+            assert rows(encoded) == [[2, UNKNOWN_ID, 3]] * 40
 
 
 def test_more_texts_than_one_chunk_keep_their_order() -> None:

@@ -80,6 +80,21 @@ class NaiveBayesLogisticRegression(Baseline):
             scores = np.column_stack([1.0 - scores, scores])
         return _in_columns(scores / scores.sum(axis=1, keepdims=True), self._classes, self._n_classes)
 
+    def linear_weights(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The fitted model as a plain linear one over the n-grams that `count` gives.
+
+        Returns:
+            The columns that it uses, shape ``(n,)``, their weights ``(n, margins)`` and the bias ``(margins,)``. With
+            two classes there is one margin, of the second class; else one for each class.
+
+        Raises:
+            DataError: If a class had no rows.
+        """
+        if len(self._classes) < self._n_classes:
+            raise DataError("A linear model needs training rows of every class.")
+        weights = np.column_stack([ratio * model.coef_[0] for ratio, model in self._models])
+        return self._ngrams.kept, weights, np.concatenate([model.intercept_ for _, model in self._models])
+
     @staticmethod
     def _fit_one(
         counts: sparse.csr_matrix, positive: npt.NDArray[np.bool_]
@@ -153,13 +168,13 @@ class _NGrams:
     def fit_transform(self, texts: Texts) -> sparse.csr_matrix:
         counts = self.count(texts)
         occurrences = np.bincount(counts.indices, minlength=_HASH_SIZE)
-        self._kept = np.flatnonzero(occurrences >= min(_FEWEST_TEXTS, occurrences.max()))
+        self.kept = np.flatnonzero(occurrences >= min(_FEWEST_TEXTS, occurrences.max()))
         if not occurrences.any():
             raise DataError("The training texts hold no words that a baseline could learn from.")
-        return counts[:, self._kept]
+        return counts[:, self.kept]
 
     def transform(self, texts: Texts) -> sparse.csr_matrix:
-        return self.count(texts)[:, self._kept]
+        return self.count(texts)[:, self.kept]
 
 
 def _plain(text: str) -> str:

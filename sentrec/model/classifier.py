@@ -12,6 +12,7 @@ from sentrec.glove.store import GloveVectors
 from sentrec.model.embeddings import TokenEmbedding, initial_embeddings
 from sentrec.model.encoder import Encoder
 from sentrec.model.weights import TRAIN_AGAIN, load_weights, read_tensors
+from sentrec.model.wide import WideChannel
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
 
@@ -27,14 +28,23 @@ class TextClassifier(nn.Module):
         encoder: Any registered encoder.
         classes: Number of classes.
         output_dropout: Share of features dropped before the head.
+        wide: A linear channel over n-grams, or None.
     """
 
-    def __init__(self, embedding: TokenEmbedding, encoder: Encoder, classes: int, output_dropout: float) -> None:
+    def __init__(
+        self,
+        embedding: TokenEmbedding,
+        encoder: Encoder,
+        classes: int,
+        output_dropout: float,
+        wide: WideChannel | None = None,
+    ) -> None:
         super().__init__()
         self.embedding = embedding
         self.encoder = encoder
         self.dropout = nn.Dropout(output_dropout)
         self.head = nn.Linear(encoder.output_size, classes)
+        self.wide = wide
 
     @property
     def word_vectors(self) -> nn.Parameter:
@@ -56,8 +66,10 @@ class TextClassifier(nn.Module):
         Returns:
             Logits, float32, shape ``(batch, classes)``.
         """
-        logits: Tensor = self.head(self.dropout(self.features(token_ids, mask)))
-        return logits.float()
+        logits: Tensor = self.head(self.dropout(self.features(token_ids, mask))).float()
+        if self.wide is None or self.training or not self.wide.active:
+            return logits
+        return self.wide.join(logits, token_ids, mask)
 
 
 def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embedding_dim: int) -> TextClassifier:
@@ -81,7 +93,8 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
         encoder = entry.build(entry.encoder.Config.model_validate(recipe.encoder_options), embedding_dim)
         model = recipe.model
         embedding = TokenEmbedding(vocabulary_size, embedding_dim, model.word_dropout, model.embedding_dropout)
-        return TextClassifier(embedding, encoder, classes, model.output_dropout)
+        wide = WideChannel(model.wide, classes) if model.wide else None
+        return TextClassifier(embedding, encoder, classes, model.output_dropout, wide)
 
 
 def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifier:
@@ -97,6 +110,8 @@ def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifi
     vocabulary_size, dim = weights[WORD_VECTORS].shape
     classifier = build_classifier(recipe, vocabulary_size, classes, dim)
     load_weights(classifier, weights, path)
+    if classifier.wide is not None:
+        classifier.wide.active = True
     return classifier
 
 

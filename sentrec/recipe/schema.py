@@ -80,6 +80,13 @@ class GloveConfig(Section):
     dim: int = Field(300, ge=1, description="Dimension of the vectors.")
 
 
+class WideConfig(Section):
+    """A linear model over n-grams beside the encoder."""
+
+    ngrams: int = Field(3, ge=1, le=5, description="Longest n-gram, in tokens.")
+    table_bits: int = Field(22, ge=8, le=24, description="The table has two to the power of so many weights.")
+
+
 class ModelConfig(Section):
     """The parts that every encoder shares: embeddings, dropout, head."""
 
@@ -89,6 +96,7 @@ class ModelConfig(Section):
     word_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Share of words replaced by the unknown word.")
     embedding_dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of embedding dimensions dropped per text.")
     output_dropout: float = Field(0.3, ge=0.0, lt=1.0, description="Share of features dropped before the head.")
+    wide: WideConfig | None = Field(None, description="A linear n-gram channel beside the encoder; null: none.")
 
 
 class TrainingConfig(Section):

@@ -14,6 +14,7 @@ from sentrec.runs import MODEL, Run, open_run, write_end
 from sentrec.training.checkpoint import remove_checkpoints
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
+from sentrec.training.wide import fit_wide_channel
 
 
 def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Path, started: float) -> Run:
@@ -32,9 +33,10 @@ def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Pa
     loop.accelerator.wait_for_everyone()
     weights, _ = read_tensors(best)
     load_weights(loop.model, weights, best)
+    stacking = fit_wide_channel(loop, data) if loop.model.wide is not None else None
     validation, test = loop.logits(data.validation), loop.logits(data.test)
     if loop.accelerator.is_main_process:
-        write_results(loop, data, directory, validation, test, started)
+        write_results(loop, data, directory, validation, test, started, stacking)
         remove_checkpoints(best.parent)
     loop.accelerator.wait_for_everyone()
     return open_run(directory)
@@ -47,6 +49,7 @@ def write_results(
     validation: npt.NDArray[np.float32],
     test: npt.NDArray[np.float32],
     started: float,
+    stacking: dict[str, Any] | None = None,
 ) -> None:
     """Writes the weights, the history and the figures of a run whose directory was begun.
 
@@ -57,8 +60,9 @@ def write_results(
         validation: Logits of the validation rows.
         test: Logits of the test rows.
         started: When the training began, on the clock of `time.perf_counter`.
+        stacking: What `fit_wide_channel` found, where there is a wide channel.
     """
-    metrics = _metrics(loop, data, validation, test)
+    metrics = _metrics(loop, data, validation, test) | ({"wide": stacking} if stacking else {})
     save_weights(directory / MODEL, loop.model)
     metrics["seconds"] = round(time.perf_counter() - started, 2)
     write_end(directory, loop.state.history, metrics)

@@ -1,0 +1,102 @@
+"""Fitting the wide channel: n-gram weights on the training rows, the shares of both channels on validation."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import optimize, sparse
+
+from sentrec.data.batches import iterate_batches, plan_batches
+from sentrec.evaluation.baselines import NaiveBayesLogisticRegression
+from sentrec.evaluation.calibration import softmax
+from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
+from sentrec.model.wide import WideChannel
+from sentrec.text.encoding import EncodedTexts
+from sentrec.training.loop import TrainingLoop
+from sentrec.training.prepare import PreparedData
+
+_log = logging.getLogger(__name__)
+
+
+def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
+    """Fits the wide channel of a model whose encoder is trained, and switches it on.
+
+    The n-grams are weighted as in Wang and Manning 2012, see `NaiveBayesLogisticRegression`. The two channels are then
+    stacked: the validation rows, which neither has learned from, tell how much each is to be trusted.
+
+    Args:
+        loop: The loop after its last step, with the weights that are to be kept.
+        data: What it was trained on.
+
+    Returns:
+        Validation accuracy of each channel alone and of both, and their shares.
+    """
+    wide = loop.model.wide
+    assert wide is not None  # the caller asks only for models that have one
+    _log.info("Fitting the wide channel on %s texts", f"{len(data.train):,}")
+    _fit_weights(wide, data.train, data.splits.train.labels, len(data.label_names))
+    labels = data.splits.validation.labels
+    deep = loop.logits(data.validation)
+    alone = _wide_logits(wide, data.validation)
+    shares = fit_shares(deep, alone, labels)
+    wide.shares.copy_(torch.tensor(shares))
+    wide.active = True
+    joined = shares[0] * deep + shares[1] * alone
+    accuracies = {"deep": deep, "wide": alone, "both": joined}
+    return {
+        "validation_accuracy": {name: float((of.argmax(axis=1) == labels).mean()) for name, of in accuracies.items()},
+        "shares": {"deep": shares[0], "wide": shares[1]},
+    }
+
+
+def fit_shares(
+    deep: npt.NDArray[np.float32], wide: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+) -> tuple[float, float]:
+    """The non-negative weights of two classifiers' logits with the lowest log loss on rows that neither has seen.
+
+    Args:
+        deep: Logits of the one, shape ``(rows, classes)``.
+        wide: Logits of the other.
+        labels: Class numbers, shape ``(rows,)``.
+    """
+    rows = np.arange(len(labels))
+
+    def log_loss(shares: npt.NDArray[np.float64]) -> float:
+        likelihood = softmax(shares[0] * deep + shares[1] * wide)[rows, labels]
+        return float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean())
+
+    found = optimize.minimize(log_loss, [0.5, 0.5], bounds=[(0.0, 10.0)] * 2, method="L-BFGS-B")
+    return float(found.x[0]), float(found.x[1])
+
+
+def count_ngrams(wide: WideChannel, encoded: EncodedTexts) -> sparse.csr_matrix:
+    """Which n-grams occur in which text: 1 or nothing, shape ``(texts, slots)``."""
+    columns: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(encoded)
+    plan = plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
+    for batch in iterate_batches(encoded, plan):
+        slots, counts = wide.occurring(batch.token_ids, batch.mask)
+        for row, found, counted in zip(batch.rows, slots.numpy(), counts.numpy(), strict=True):
+            columns[row] = found[counted]
+    ends = np.cumsum([0, *map(len, columns)])
+    indices = np.concatenate(columns)
+    return sparse.csr_matrix((np.ones(len(indices)), indices, ends), shape=(len(encoded), wide.slots))
+
+
+def _fit_weights(wide: WideChannel, train: EncodedTexts, labels: npt.NDArray[np.int64], classes: int) -> None:
+    fitted = NaiveBayesLogisticRegression().fit(count_ngrams(wide, train), labels, classes)
+    kept, weights, bias = fitted.linear_weights()
+    wide.weights.zero_()
+    wide.weights[torch.from_numpy(kept)] = torch.from_numpy(weights).to(wide.weights)
+    wide.bias.copy_(torch.from_numpy(bias))
+
+
+def _wide_logits(wide: WideChannel, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
+    logits = np.zeros((len(encoded), max(2, len(wide.bias))), dtype=np.float32)
+    device = wide.weights.device
+    plan = plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
+    with torch.inference_mode():
+        for batch in iterate_batches(encoded, plan):
+            logits[batch.rows] = wide.logits(batch.token_ids.to(device), batch.mask.to(device)).cpu().numpy()
+    return logits

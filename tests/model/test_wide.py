@@ -1,0 +1,108 @@
+"""The wide channel: which n-grams a text has, that padding and batches do not matter, and that it is saved."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_runs import small_recipe
+
+import sentrec
+from sentrec.data.batches import make_batch
+from sentrec.errors import RecipeError
+from sentrec.evaluation.baselines import NaiveBayesLogisticRegression
+from sentrec.model.wide import WideChannel
+from sentrec.recipe.schema import WideConfig
+from sentrec.text.encoding import EncodedTexts
+from sentrec.training.wide import count_ngrams, fit_shares
+
+TEXTS = st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=12), min_size=1, max_size=6)
+
+
+def encoded(rows: list[list[int]]) -> EncodedTexts:
+    offsets = np.cumsum([0, *map(len, rows)])
+    return EncodedTexts(np.concatenate([np.array(row, dtype=np.int32) for row in rows]), offsets.astype(np.int64))
+
+
+def ngrams_of(row: list[int], longest: int) -> set[tuple[int, ...]]:
+    lengths = range(1, longest + 1)
+    return {tuple(row[start : start + size]) for size in lengths for start in range(len(row) - size + 1)}
+
+
+@given(rows=TEXTS, longest=st.integers(1, 4))
+@settings(max_examples=50, deadline=None)
+def test_texts_share_as_many_slots_as_ngrams(rows: list[list[int]], longest: int) -> None:
+    channel = WideChannel(WideConfig(ngrams=longest, table_bits=24), 2)  # 24 bits tell these few apart
+    counts = count_ngrams(channel, encoded(rows))
+    shared = (counts @ counts.T).toarray()
+    sets = [ngrams_of(row, longest) for row in rows]
+    assert shared.tolist() == [[len(first & second) for second in sets] for first in sets]
+
+
+@given(rows=TEXTS)
+@settings(max_examples=50, deadline=None)
+def test_neither_padding_nor_neighbours_matter(rows: list[list[int]]) -> None:
+    channel = WideChannel(WideConfig(ngrams=3, table_bits=8), 3)
+    channel.weights.normal_(generator=torch.Generator().manual_seed(1))
+    texts = encoded(rows)
+    together = make_batch(texts, np.arange(len(rows)), multiple=8)
+    logits = channel.logits(together.token_ids, together.mask)
+    for place in range(len(rows)):
+        alone = make_batch(texts, np.array([place]))
+        assert torch.allclose(logits[place], channel.logits(alone.token_ids, alone.mask)[0], atol=1e-5)
+
+
+def test_two_classes_have_opposite_logits() -> None:
+    channel = WideChannel(WideConfig(table_bits=8), 2)
+    channel.weights.fill_(0.5)
+    logits = channel.logits(torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.bool))
+    assert torch.equal(logits[:, 0], -logits[:, 1])
+    assert logits.shape == (1, 2)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_its_tables_say_what_the_linear_model_says(classes: int) -> None:
+    generator = np.random.default_rng(1)
+    labels = np.arange(60) % classes
+    rows = [[2 + int(label), *generator.integers(10, 30, 6).tolist()] for label in labels]
+    channel = WideChannel(WideConfig(table_bits=16), classes)
+    texts = encoded(rows)
+    counts = count_ngrams(channel, texts)
+    linear = NaiveBayesLogisticRegression().fit(counts, labels, classes)
+    kept, weights, bias = linear.linear_weights()
+    channel.weights[torch.from_numpy(kept)] = torch.from_numpy(weights).float()
+    channel.bias.copy_(torch.from_numpy(bias))
+    batch = make_batch(texts, np.arange(60))
+    predicted = channel.logits(batch.token_ids, batch.mask).argmax(dim=1).numpy()
+    assert np.array_equal(predicted, linear.predict_proba(counts).argmax(axis=1))
+    assert (predicted == labels).all()
+
+
+def test_shares_trust_the_channel_that_knows() -> None:
+    labels = np.arange(200) % 2
+    knows = np.stack([-(2.0 * labels - 1), 2.0 * labels - 1], axis=1).astype(np.float32)
+    noise = np.random.default_rng(1).normal(size=(200, 2)).astype(np.float32)
+    deep, wide = fit_shares(noise, knows, labels)
+    assert wide > 1.0 > deep >= 0.0
+
+
+def test_a_run_with_a_wide_channel_is_saved_and_loaded_with_it(reviews: Path, tmp_path: Path) -> None:
+    recipe = small_recipe(reviews, "model.wide.table_bits=12", "training.epochs=1", "training.learning_rate=1e-4")
+    run = sentrec.train(recipe, tmp_path / "run")
+    found = run.metrics["wide"]
+    # The encoder has hardly learned anything; the words tell the class.
+    assert found["validation_accuracy"]["wide"] == 1.0
+    assert run.metrics["test"]["accuracy"] == 1.0
+    assert found["shares"]["wide"] > 0.0
+    predictor = sentrec.load(run.path)
+    texts = ["the film was lovely and superb", "the film was dull and awful", "unheard of"]
+    together = predictor.logits(texts)
+    assert np.allclose(together, [predictor.logits([text])[0] for text in texts], atol=1e-5)
+    assert [one.label for one in predictor.predict(texts[:2])] == ["good", "bad"]
+
+
+def test_an_impossible_table_is_refused(reviews: Path) -> None:
+    with pytest.raises(RecipeError, match=r"model\.wide\.table_bits"):
+        small_recipe(reviews, "model.wide.table_bits=60")

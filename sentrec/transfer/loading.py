@@ -133,10 +133,14 @@ def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
 def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -> Recipe:
     tree = read_tree(name)
     shared = {key: value for key in _SHARED if (value := getattr(study, key)) != {}}
-    tree = merged(merged(tree, shared), side.set)
+    # An n-gram channel has no weights that move, and would cover what those of the encoder are worth.
+    tree = merged(merged(merged(tree, {"model": {"wide": None}}), shared), side.set)
     if side.name is not None:
         tree["name"] = side.name
-    return recipe_from_dict(tree, name)
+    recipe = recipe_from_dict(tree, name)
+    if recipe.model.wide is not None:
+        raise RecipeError("a transfer study trains encoders, without a wide channel.", "Leave model.wide out of it.")
+    return recipe
 
 
 def _beside(value: Any, folder: Path) -> Any:

@@ -13,7 +13,7 @@ from small_runs import small_recipe, write_corpus
 import sentrec
 from sentrec.errors import DataError, Interrupted, RecipeError, RunError
 from sentrec.transfer import cell as cell_module
-from sentrec.transfer.loading import transfer_from_dict
+from sentrec.transfer.loading import load_targets, load_transfer, transfer_from_dict
 from sentrec.transfer.results import CellResult, Study, StudyProgress
 from sentrec.transfer.study import transfer
 
@@ -245,10 +245,16 @@ def test_a_cell_that_was_cut_off_is_told(tmp_path: Path) -> None:
         transfer(recipe, tmp_path / "out", resume=True)
 
 
+def test_a_study_trains_encoders_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("extends: quickstart\nmodel: {wide: {table_bits: 10}}\n", encoding="utf-8")
+    (target,) = load_targets(load_transfer(write_study(tmp_path, target="mine.yaml")))
+    assert target.recipe.model.wide is None
+    with pytest.raises(RecipeError, match="without a wide channel"):
+        load_targets(load_transfer(write_study(tmp_path, model={"wide": {}})))
+
+
 def test_a_study_file_finds_the_recipes_beside_it(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("extends: quickstart\nencoder: {hidden: 8}\n", encoding="utf-8")
     path = write_study(tmp_path, target={"name": "mine", "recipe": "mine.yaml"}, source="mine.yaml")
-    from sentrec.transfer.loading import load_targets, load_transfer
-
     (target,) = load_targets(load_transfer(path))
     assert target.recipe.encoder["hidden"] == 8

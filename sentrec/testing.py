@@ -196,6 +196,7 @@ class EncoderConformance:
         """Forward and backward stay finite under bfloat16 autocast, on long texts too."""
         encoder = self.build().train()
         embedded, mask = self._texts((400, 3))
+        embedded.requires_grad_()  # an encoder that only pools has no parameters of its own
         with _seeded(0), torch.autocast("cpu", torch.bfloat16):
             features = encoder(embedded, mask)
         _require_finite(features, "bfloat16 autocast (fill masked positions with torch.finfo(x.dtype).min)")

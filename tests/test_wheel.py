@@ -71,4 +71,4 @@ def test_the_wheel_names_the_command_and_the_built_in_encoders(wheel: Path) -> N
         points = configparser.ConfigParser()
         points.read_string(archive.read(name).decode())
     assert dict(points["console_scripts"]) == {"sentrec": "sentrec.cli.main:run"}
-    assert set(points["sentrec"]) == {"bilstm", "gru", "textcnn"}
+    assert set(points["sentrec"]) == {"bilstm", "gru", "swem", "textcnn"}

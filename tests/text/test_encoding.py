@@ -80,27 +80,12 @@ def test_lengths_and_order_hold_for_any_texts(texts: list[str], max_tokens: int,
 
 # Whatever reaches across white space, or nearly does, and signs that look like it.
 FRAGMENTS = [
-    *(" ", "  ", "\t", "\n", "\x0b", "\x1c", "\x85", "\xa0", "\u2000", "\u200b", "\u3000"),
-    *(
-        "a",
-        "B",
-        "don't",
-        "it",
-        "s",
-        "n",
-        "film",
-        "1990s",
-        "\u0130",
-        "\u03a3",
-        "\u017f",
-        "e\u0301",
-        "e",
-        "\u0301",
-        "\u0338",
-    ),
+    *(" ", "  ", "\t", "\n", "\x0b", "\x1c", "\x85", "\xa0", "\u2000", "\u200b", "\u3000", "_", "-", "--", ":)"),
+    *("a", "B", "don't", "it", "s", "n", "film", "1990s", "e", "Mr", ".", "..", "'", "''", "'n'", "n't", "\U0001f600"),
+    *("\u0130", "\u03a3", "\u017f", "e\u0301", "\u0301", "\u0338", "\u037e", "\u2026"),
     *("<", ">", "/", "br", "<br />", "<BR\t/>", "<a href=x y>", "</p>", "<br\xa0/>", "<\u017f", "p", "img", "h1", "="),
     *("&", ";", "#", "39", "#39;", " #39;s", " #039;", "&#39;", "&lt;", "&gt;", "&amp;", "&quot;", "quot;", "&nbsp;"),
-    *("nbsp;", "&lt", "\u037e", "'", "''", "'n'", "n't", "Mr", ".", "..", "\u2026", "-", "--", ":)", "\U0001f600", "_"),
+    *("nbsp;", "&lt"),
 ]
 
 

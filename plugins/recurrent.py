@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sentrec import Encoder, EncoderConfig
 
 from .pooling import last_token, masked_max, masked_mean
+from .side_by_side import read_side_by_side
 
 
 class RecurrentConfig(EncoderConfig):
@@ -57,9 +58,8 @@ class RecurrentEncoder(Encoder):
         return int(parameter.split(".")[1])
 
     def _read(self, layer: int, sequence: Tensor, reversal: Tensor) -> tuple[Tensor, Tensor]:
-        ahead, _ = self.forward_layers[layer](sequence)
-        back, _ = self.backward_layers[layer](reorder(sequence, reversal))
-        return ahead, back
+        networks = (self.forward_layers[layer], self.backward_layers[layer])
+        return read_side_by_side(networks, (sequence, reorder(sequence, reversal)))
 
     def _pool(self, states: Tensor, mask: Tensor) -> Tensor:
         match self.config.pooling:

@@ -100,8 +100,8 @@ def _both(work: Callable[[int], T]) -> tuple[T, T]:
 
 @cache
 def _helper() -> ThreadPoolExecutor:
-    # All threads share the cache of weights in short formats, and a thread that leaves its outermost autocast empties it
-    # while the other may still read: this one never leaves its outermost.
+    # All threads share the cache of weights in short formats. A thread that leaves its outermost autocast empties it,
+    # while the other may still read: so this one never leaves its outermost.
     initialize = torch.autocast_increment_nesting
     return ThreadPoolExecutor(1, thread_name_prefix="sentrec-side-by-side", initializer=initialize)
 

@@ -81,9 +81,11 @@ class EncoderEntry:
 def _features_of_a_tiny_batch(encoder: "Encoder", input_size: int) -> tuple[int, ...]:
     import torch
 
+    from sentrec.model.compute import one_thread
+
     # Texts of three tokens and of one; neither random numbers nor the state of the encoder may change by it.
     mask = torch.tensor([[True, True, True], [True, False, False]])
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), one_thread(torch.device("cpu")):
         features = encoder.eval()(torch.zeros(2, 3, input_size), mask)
     encoder.train()
     return tuple(features.shape)

@@ -1,10 +1,12 @@
 """What computing on a device needs beside the model: tensors brought there, exact arithmetic, clear errors."""
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from sentrec.errors import SentrecError
@@ -38,6 +40,22 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 @contextmanager
+def one_thread(device: torch.device) -> Iterator[None]:
+    """Leaves the CPU's work on a single text to the calling thread.
+
+    Threads that share a recurrent network wait for one another at every token: for one text that takes longer than the
+    arithmetic, and many times longer where another program has a core. Unlike with `torch.set_num_threads`, other
+    threads of this process keep theirs.
+    """
+    if device.type != "cpu":
+        yield
+        return
+    torch.get_num_threads()  # where a thread first computes, torch sets its number, and would undo ours
+    with _openmp().limit(limits=1):
+        yield
+
+
+@contextmanager
 def exact_float32(device: torch.device) -> Iterator[None]:
     """Keeps CUDA from rounding float32 to TF32's ten bits, which cuDNN otherwise does in recurrent and other layers."""
     if device.type != "cuda":
@@ -53,3 +71,8 @@ def exact_float32(device: torch.device) -> Iterator[None]:
     finally:
         for setting, precision in zip(settings, before, strict=True):
             setting.fp32_precision = precision
+
+
+@functools.cache
+def _openmp() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="openmp")

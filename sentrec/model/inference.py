@@ -1,12 +1,14 @@
 """Logits for many texts, batched by length, in the order they came."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.model.classifier import TextClassifier
-from sentrec.model.compute import exact_float32, memory_errors, to_device
+from sentrec.model.compute import exact_float32, memory_errors, one_thread, to_device
 from sentrec.text.encoding import EncodedTexts
 
 INFERENCE_BATCH_SIZE = 256
@@ -41,7 +43,8 @@ def predict_logits(
     plan = plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
     was_training = model.training
     model.eval()
-    with torch.inference_mode(), exact_float32(device), memory_errors(_MEMORY_HINT):
+    threads = one_thread(device) if len(encoded) == 1 else nullcontext()
+    with torch.inference_mode(), exact_float32(device), memory_errors(_MEMORY_HINT), threads:
         for batch in iterate_batches(encoded, plan[process_index::processes], LENGTH_MULTIPLE):
             output = model(to_device(batch.token_ids, device), to_device(batch.mask, device))
             logits[batch.rows] = output.cpu().numpy()

@@ -1,5 +1,7 @@
-"""Memory that runs out is the user's to mend; float32 is exact; CUDA gets page-locked tensors."""
+"""Memory that runs out is the user's to mend; float32 is exact; copies to CUDA do not wait; one text, one thread."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 
 import numpy as np
@@ -9,12 +11,12 @@ from torch import Tensor, nn
 
 from sentrec.errors import SentrecError
 from sentrec.model.classifier import TextClassifier
-from sentrec.model.compute import exact_float32, memory_errors, to_device
+from sentrec.model.compute import exact_float32, memory_errors, one_thread, to_device
 from sentrec.model.embeddings import TokenEmbedding
 from sentrec.model.inference import predict_logits
 from sentrec.text.encoding import EncodedTexts
 
-CUDA = torch.device("cuda")
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.mark.parametrize(
@@ -86,3 +88,56 @@ def test_float32_on_cuda_is_not_rounded_to_tf32_and_the_settings_come_back() -> 
     with exact_float32(torch.device("cpu")):
         assert precisions() == before[0]
     assert (precisions(), torch.backends.cudnn.allow_tf32) == before
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_one_thread_is_this_threads_own_and_for_a_while() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with one_thread(CPU):
+            assert torch.get_num_threads() == 1
+            assert pool.submit(torch.get_num_threads).result() == 3
+        assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_one_thread_holds_in_a_thread_that_computes_for_the_first_time() -> None:
+    def inside_and_after() -> tuple[int, int]:
+        with one_thread(CPU):
+            inside = torch.get_num_threads()
+        return inside, torch.get_num_threads()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(inside_and_after).result() == (1, 3)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_one_thread_comes_back_after_an_error_and_is_the_cpus_alone() -> None:
+    with pytest.raises(ValueError, match="stop"), one_thread(CPU):
+        raise ValueError("stop")
+    assert torch.get_num_threads() == 3
+    with one_thread(CUDA):
+        assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_a_text_alone_is_scored_in_one_thread_and_several_in_all() -> None:
+    class Witness(nn.Module):
+        output_size = 4
+
+        def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
+            threads.append(torch.get_num_threads())
+            return embedded[:, 0]
+
+    threads: list[int] = []
+    model = TextClassifier(TokenEmbedding(9, 4, 0.0, 0.0), Witness(), 2, 0.0)  # type: ignore[arg-type]
+    predict_logits(model, EncodedTexts(np.array([2, 3], dtype=np.int32), np.array([0, 2])))
+    predict_logits(model, EncodedTexts(np.array([2, 3], dtype=np.int32), np.array([0, 1, 2])))
+    assert threads == [1, 3]

@@ -138,3 +138,16 @@ def test_another_process_without_the_cache_predicts_the_same(
     )  # fmt: skip
     np.testing.assert_allclose(json.loads(done.stdout), predictor.predict_proba([GOOD, BAD]), atol=1e-6)
     assert not (tmp_path / "empty").exists()
+
+
+def test_predicting_waits_for_no_library_that_only_training_or_evaluation_needs(small_run: Run) -> None:
+    script = (
+        "import sys, sentrec; sentrec.load(sys.argv[1]).predict(sys.argv[2:]); "
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(small_run.path), GOOD], capture_output=True, text=True, check=True
+    )
+    imported = set(done.stdout.split())
+    assert "torch" in imported
+    assert not imported & {"accelerate", "scipy", "sklearn", "datasets", "pandas", "matplotlib", "huggingface_hub"}

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
 
 BINS = 15
 """Equal-width bins of confidence, as in Guo et al. 2017."""
@@ -23,7 +22,9 @@ def softmax(logits: npt.NDArray[Any], temperature: float = 1.0) -> npt.NDArray[n
     Returns:
         ``(n, classes)`` in double precision, each row summing to 1.
     """
-    return np.asarray(special.softmax(np.asarray(logits, dtype=np.float64) / temperature, axis=1))
+    scores = np.asarray(logits, dtype=np.float64) / temperature
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
 def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
@@ -43,6 +44,8 @@ def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float
     Raises:
         ValueError: If a score is not finite.
     """
+    from scipy import optimize, special  # here, because whoever only predicts need not wait for it
+
     scores = np.asarray(logits, dtype=np.float64)
     if not np.isfinite(scores).all():
         raise ValueError("logits must be finite")

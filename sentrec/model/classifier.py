@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
 from sentrec.errors import RunError
-from sentrec.glove.store import GloveVectors
 from sentrec.model.embeddings import TokenEmbedding, initial_embeddings
 from sentrec.model.encoder import Encoder
 from sentrec.model.weights import TRAIN_AGAIN, load_weights, read_tensors
 from sentrec.model.wide import WideChannel
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
+
+if TYPE_CHECKING:
+    from sentrec.glove.store import GloveVectors
 
 WORD_VECTORS = "embedding.table.weight"
 """The name of `TextClassifier.word_vectors` among its weights."""
@@ -115,7 +117,9 @@ def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifi
     return classifier
 
 
-def start_embeddings(classifier: TextClassifier, words: Sequence[str], vectors: GloveVectors | None, seed: int) -> None:
+def start_embeddings(
+    classifier: TextClassifier, words: Sequence[str], vectors: "GloveVectors | None", seed: int
+) -> None:
     """Fills the classifier's embedding table from GloVe (or at random where there is none), in place."""
     table = classifier.word_vectors
     with torch.no_grad():

@@ -1,18 +1,21 @@
 """The embedding table that every encoder shares, started from GloVe where a word has a vector."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sentrec.glove.store import GloveVectors
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID
+
+if TYPE_CHECKING:
+    from sentrec.glove.store import GloveVectors
 
 _SCRATCH_SCALE = 0.1
 
 
-def initial_embeddings(words: Sequence[str], vectors: GloveVectors | None, dim: int, seed: int) -> Tensor:
+def initial_embeddings(words: Sequence[str], vectors: "GloveVectors | None", dim: int, seed: int) -> Tensor:
     """The table that training starts from.
 
     Args:

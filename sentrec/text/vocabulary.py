@@ -4,15 +4,18 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tokenizers import Tokenizer
 
 from sentrec.files import cache_home, write_text
-from sentrec.glove.store import GloveVectors
 from sentrec.recipe.schema import TextConfig
 from sentrec.text.emoji import GLAD, SAD
 from sentrec.text.tokenizer import SPECIAL_TOKENS, build_tokenizer, count_words, with_vocabulary
+
+if TYPE_CHECKING:
+    from sentrec.glove.store import GloveVectors
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +29,7 @@ def folds_case(config: TextConfig, glove_name: str | None) -> bool:
     return glove_name not in _CASED_VECTORS
 
 
-def learn_tokenizer(texts: Sequence[str], config: TextConfig, vectors: GloveVectors | None) -> Tokenizer:
+def learn_tokenizer(texts: Sequence[str], config: TextConfig, vectors: "GloveVectors | None") -> Tokenizer:
     """The tokenizer for these training texts, from the cache where it was learned before.
 
     A word is kept if it has a GloVe vector or occurs `config.min_frequency` times; of these, the
@@ -76,7 +79,7 @@ def _read_cached(path: Path) -> Tokenizer | None:
 
 
 def _select_words(
-    tokenizer: Tokenizer, texts: Sequence[str], config: TextConfig, vectors: GloveVectors | None
+    tokenizer: Tokenizer, texts: Sequence[str], config: TextConfig, vectors: "GloveVectors | None"
 ) -> list[str]:
     counts = count_words(tokenizer, texts)
     words = list(counts)

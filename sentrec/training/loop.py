@@ -16,10 +16,10 @@ from sentrec.errors import SentrecError
 from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import TextClassifier
 from sentrec.model.compute import memory_errors, to_device
-from sentrec.model.device import training_dtype
 from sentrec.model.inference import predict_logits
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
+from sentrec.training.device import training_dtype
 from sentrec.training.learning_plan import LearningPlan, recipe_plan
 from sentrec.training.optimizer import build_optimizer, clip_gradients, schedule_factor, set_learning_rate
 

@@ -10,9 +10,9 @@ from accelerate import Accelerator
 
 from sentrec.errors import Interrupted
 from sentrec.files import disk_errors, write_json
-from sentrec.model.device import make_accelerator
 from sentrec.recipe import Recipe, load_recipe
 from sentrec.runs import METRICS, Run, holds_run, is_finished, open_run, resume_command, write_group_start
+from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import nothing_begun, stop_on_signals
 from sentrec.training.lock import sole_training
 from sentrec.training.prepare import PreparedData, prepare

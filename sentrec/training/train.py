@@ -11,12 +11,12 @@ from torch import Tensor
 from sentrec.errors import Interrupted
 from sentrec.files import disk_errors
 from sentrec.model.classifier import build_classifier, start_embeddings
-from sentrec.model.device import make_accelerator
 from sentrec.model.weights import save_weights
 from sentrec.recipe import Recipe, load_recipe
 from sentrec.runs import CHECKPOINTS, Run, holds_run, is_finished, open_run, resume_command, write_history, write_start
 from sentrec.text.tokenizer import words_of
 from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
+from sentrec.training.device import make_accelerator
 from sentrec.training.environment import describe_environment
 from sentrec.training.finish import finish_run
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals

@@ -9,7 +9,8 @@ from accelerate import Accelerator
 
 from sentrec.errors import Interrupted, RunError, SentrecError
 from sentrec.files import disk_errors, write_json, write_text
-from sentrec.model.device import device_name, make_accelerator
+from sentrec.model.device import device_name
+from sentrec.training.device import make_accelerator
 from sentrec.training.environment import describe_versions
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
 from sentrec.training.lock import sole_training

@@ -9,10 +9,10 @@ import numpy as np
 
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.model.classifier import build_classifier, start_embeddings
-from sentrec.model.device import make_accelerator
 from sentrec.recipe import load_recipe
 from sentrec.recipe.schema import Recipe
 from sentrec.text.tokenizer import words_of
+from sentrec.training.device import make_accelerator
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
 

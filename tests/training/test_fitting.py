@@ -15,10 +15,10 @@ from torch import Tensor
 import sentrec
 from sentrec.errors import SentrecError
 from sentrec.glove.fetch import fetch_glove
-from sentrec.model.device import make_accelerator
 from sentrec.model.embeddings import initial_embeddings
 from sentrec.runs import Run
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID, words_of
+from sentrec.training.device import make_accelerator
 from sentrec.training.loop import Progress, TrainingLoop
 from sentrec.training.prepare import prepare
 from sentrec.training.train import train

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from sentrec.errors import DataError, RecipeError
 from sentrec.model.classifier import WORD_VECTORS, TextClassifier
-from sentrec.model.device import make_accelerator
 from sentrec.model.weights import read_tensors
 from sentrec.recipe import Recipe
 from sentrec.runs import MODEL, Run
+from sentrec.training.device import make_accelerator
 from sentrec.training.learning_plan import LearningPlan, recipe_plan
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare

@@ -140,14 +140,20 @@ def test_another_process_without_the_cache_predicts_the_same(
     assert not (tmp_path / "empty").exists()
 
 
-def test_predicting_waits_for_no_library_that_only_training_or_evaluation_needs(small_run: Run) -> None:
-    script = (
-        "import sys, sentrec; sentrec.load(sys.argv[1]).predict(sys.argv[2:]); "
-        "print(*{name.partition('.')[0] for name in sys.modules})"
-    )
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import sentrec; sentrec.load(sys.argv[1]).predict(sys.argv[2:])",
+        "from sentrec.cli.main import app; app(['predict', '--model', *sys.argv[1:]], standalone_mode=False)",
+    ],
+    ids=["library", "command"],
+)
+def test_predicting_waits_for_no_library_that_it_does_not_need(small_run: Run, statement: str) -> None:
+    script = f"import sys; {statement}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     done = subprocess.run(
         [sys.executable, "-c", script, str(small_run.path), GOOD], capture_output=True, text=True, check=True
     )
-    imported = set(done.stdout.split())
+    imported = set(done.stdout.splitlines()[-1].split())
     assert "torch" in imported
-    assert not imported & {"accelerate", "scipy", "sklearn", "datasets", "pandas", "matplotlib", "huggingface_hub"}
+    assert not imported & {"accelerate", "datasets", "huggingface_hub", "matplotlib"}
+    assert not imported & {"pandas", "pyarrow", "scipy", "sklearn"}

@@ -4,9 +4,10 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sentrec.recommend.ranking import RankedFilm
+if TYPE_CHECKING:
+    from sentrec.recommend.ranking import RankedFilm
 
 _COLUMNS = (
     *("rank", "movie", "title", "year", "genres", "reviews", "duplicates", "mean", "share_positive"),
@@ -14,7 +15,7 @@ _COLUMNS = (
 )
 
 
-def to_json_lines(films: Sequence[RankedFilm]) -> str:
+def to_json_lines(films: "Sequence[RankedFilm]") -> str:
     """One JSON object a film and line."""
     return "".join(to_json(film.to_dict()) + "\n" for film in films)
 
@@ -25,7 +26,7 @@ def to_json(value: Any) -> str:
     return line if _is_utf8(line) else json.dumps(value)
 
 
-def to_csv(films: Sequence[RankedFilm]) -> str:
+def to_csv(films: "Sequence[RankedFilm]") -> str:
     """A header, then one row a film; genres separated by ``|``, of the quotes only their text, on one line."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, extrasaction="ignore", lineterminator="\n")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentrec.predictor import Prediction, Predictor
-from sentrec.recommend.reviews import CHUNK_CHARACTERS
+from sentrec.text.shorten import CHUNK_CHARACTERS
 
 CHUNK = 1024
 """Lines that are classified together."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sentrec.errors import DataError
 from sentrec.recommend.sources import BadRow, Row, Source, Unreadable
-from sentrec.text.shorten import shortened
+from sentrec.text.shorten import CHUNK_CHARACTERS, shortened
 
 _KNOWN_NAMES = {
     "movie": ("movie", "movie_id", "film", "title"),
@@ -22,9 +22,6 @@ _REQUIRED = ("movie", "text")
 _OPTIONAL = ("id", "rating", "date", "user")
 _NO_RATING = ("", "n/a", "na", "nan", "none", "null", "-")
 _SHOWN = 1000
-
-CHUNK_CHARACTERS = 1 << 24
-"""A chunk ends also when its texts are this long together: what bounds memory, whatever the reviews are like."""
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ from sentrec.recommend.films import Films, FilmSums, SeenTexts
 from sentrec.recommend.outputs import RejectsFile, ScoresFile, check_outputs, default_rejects
 from sentrec.recommend.parts import PartStore, remove_forgotten, scored_table, sole_use
 from sentrec.recommend.quotes import ExtremeReviews
-from sentrec.recommend.reviews import CHUNK_CHARACTERS, FieldNames, Review, read_chunks
+from sentrec.recommend.reviews import FieldNames, Review, read_chunks
 from sentrec.recommend.scoring import Scorer
 from sentrec.recommend.sources import Source
+from sentrec.text.shorten import CHUNK_CHARACTERS
 
 CHUNK = 2048
 """Reviews that are scored at a time, in batches of like length."""

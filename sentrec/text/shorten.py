@@ -2,6 +2,8 @@
 
 LONGEST_TEXT = 100_000
 """Characters of a text that are read; of a longer one, half of them from either end."""
+CHUNK_CHARACTERS = 1 << 24
+"""A chunk ends also when its texts are this long together: what bounds memory, whatever the reviews are like."""
 
 
 def shortened(text: str) -> str:

@@ -11,7 +11,8 @@ from sentrec.data.splits import Splits, load_splits
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.model.classifier import build_classifier
 from sentrec.recipe.schema import Recipe
-from sentrec.text.encoding import EncodedTexts, encode_cached
+from sentrec.text.encoded_cache import encode_cached
+from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
 

@@ -15,7 +15,8 @@ from sentrec.errors import DataError
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.recipe import Recipe
 from sentrec.recipe.schema import TrainingConfig
-from sentrec.text.encoding import EncodedTexts, encode_cached
+from sentrec.text.encoded_cache import encode_cached
+from sentrec.text.encoding import EncodedTexts
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
 from sentrec.transfer.loading import NamedTarget
 from sentrec.transfer.results import Budget

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from sentrec.files import cache_home
-from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder, encode_cached, encode_texts
+from sentrec.text.encoded_cache import encode_cached
+from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder, encode_texts
 from sentrec.text.tokenizer import UNKNOWN_ID, build_tokenizer, with_vocabulary
 
 ALPHABET = "abcdefghij"

@@ -1,6 +1,7 @@
 """Texts as token ids: encoded in parallel, cut to length."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,9 @@ from sentrec.text.tokenizer import UNKNOWN_ID, chunks_of
 
 Keep = Literal["head", "tail", "head-tail"]
 _CHUNK = 4096
+_JOINED = 256
+_RULED = re.compile("[<&;#]")
+"""Signs that rules about markup begin or end with: a chunk with one of them is split by itself."""
 _ID_BYTES = 4
 _NO_TOKEN = np.array([UNKNOWN_ID], dtype=np.int32).tobytes()
 _REMEMBERED_CHARACTERS = 1 << 21
@@ -90,10 +94,23 @@ class TextEncoder:
             self._ids_of, self._characters = {}, 0
         # Threads that share it at worst split a chunk twice: a table only grows, and a new one takes its place.
         ids_of = self._ids_of
-        new = list(chunks.difference(ids_of))
-        ids_of.update(zip(new, self._split(new), strict=True))
+        new = chunks.difference(ids_of)
+        plain = [chunk for chunk in new if chunk.isascii() and not _RULED.search(chunk)]
+        others = list(new.difference(plain))
+        ids_of.update(self._split_joined(plain))
+        ids_of.update(zip(others, self._split(others), strict=True))
         self._characters += sum(map(len, new))
         return ids_of
+
+    def _split_joined(self, chunks: list[str]) -> Iterator[tuple[str, bytes]]:
+        """Chunks with their ids; a few long texts are split in half of the time of many short ones."""
+        groups = [chunks[start : start + _JOINED] for start in range(0, len(chunks), _JOINED)]
+        encodings = self._tokenizer.encode_batch(["\n".join(group) for group in groups], add_special_tokens=False)
+        for group, encoding in zip(groups, encodings, strict=True):
+            ids = np.array(encoding.ids, dtype=np.int32).tobytes()
+            ends = np.cumsum([len(chunk) + 1 for chunk in group])
+            cuts = np.searchsorted([begin for begin, _ in encoding.offsets], ends) * _ID_BYTES
+            yield from ((chunk, ids[i:j]) for chunk, i, j in zip(group, [0, *cuts[:-1]], cuts, strict=True))
 
     def _split(self, texts: list[str]) -> list[bytes]:
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)

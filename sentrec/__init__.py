@@ -3,6 +3,7 @@
 The public names load on first use, so that ``import sentrec`` stays fast and imports no torch.
 """
 
+import gc
 import importlib
 import os
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,20 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
+        return getattr(_import(_HOME[name]), name)
     raise AttributeError(f"module 'sentrec' has no attribute '{name}'")
+
+
+def _import(module: str) -> Any:
+    # Of the objects that torch makes when it is imported, almost none is ever garbage: to look for it among them again
+    # and again takes a tenth of the time until a model is loaded.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def __dir__() -> list[str]:

@@ -61,3 +61,13 @@ def test_importing_sentrec_imports_no_torch() -> None:
         "import sys, sentrec, sentrec.cli.main; sys.exit(bool({'torch', 'datasets', 'sklearn'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_a_public_name_comes_without_collecting_garbage_and_leaves_the_collector_as_it_was(collecting: bool) -> None:
+    script = (
+        f"import gc, sentrec; {'gc.enable' if collecting else 'gc.disable'}(); sentrec.load; "
+        "print(gc.isenabled(), gc.get_stats()[2]['collections'])"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert answer.stdout.split() == [str(collecting), "0"]

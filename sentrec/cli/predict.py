@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+import sentrec
 from sentrec.cli.console import err, out, printable
 from sentrec.recommend.wording import counted
 
@@ -34,10 +35,9 @@ def predict(
         raise typer.BadParameter("- stands for standard input and goes alone.")
     if texts and not all(text.strip() for text in texts):
         raise typer.BadParameter("a text is empty.")
-    from sentrec.predictor import load
+    predictor = sentrec.load(model, device)
     from sentrec.recommend.lines import CHUNK, classify_lines
 
-    predictor = load(model, device)
     # Who types lines wants each answer at once.
     chunk = 1 if sys.stdin.isatty() else CHUNK
     unusable = _print_all(classify_lines(predictor, _lines(texts), chunk), as_json)

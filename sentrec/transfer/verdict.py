@@ -11,6 +11,8 @@ from sentrec.transfer.wording import points
 _NEGLIGIBLE = 0.005
 """Half a point: an interval inside ± this bounds the effect, where a wider one is merely no evidence of it."""
 _RANDOM_EMBEDDINGS = "random-embeddings"
+_CARRIED = ("full", "gradual", _RANDOM_EMBEDDINGS)
+"""Arms that differ from the baseline in what they start from alone; a probe also learns less, which is no transfer."""
 _SUBJECTS = {
     "full": "Full fine-tuning from {source}",
     "probe": "A probe on the frozen encoder from {source}",
@@ -80,7 +82,7 @@ def _changes(rows: Sequence[Row]) -> str:
     unnamed = f"The arm {arm}" if source is None else f"The arm {arm} from {source}"
     subject = _SUBJECTS[arm].format(source=source) if arm in _SUBJECTS else unnamed
     effects = [effect for row in rows if (effect := _effect(row))]
-    moves = arm in TRANSFER_ARMS or arm == _RANDOM_EMBEDDINGS
+    moves = arm in _CARRIED
     clauses = [
         f"by {effect.amount(not place)} with {effect.labels}{' labels' * (not place)}: {_judged(effect, moves)}"
         for place, effect in enumerate(effects)

@@ -6,6 +6,7 @@
 import json
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +45,22 @@ def train(key: str, folder: Path, settings: Settings) -> dict[str, Any]:
 
 
 def score(key: str, folder: Path, settings: Settings) -> dict[str, Any]:
-    """Scores many texts at once, and some one by one."""
+    """Scores many texts at once, and some one by one; no text twice, since a model may remember what it has split."""
     from .workplace import read_split
 
     contender = find_contender(key, settings)
-    texts = read_split("test", ("text",))["text"][: min(settings.scored_rows, contender.most_scored or sys.maxsize)]
+    rows = read_split("test", ("text",))["text"]
+    warm_up = min(_WARM_UP, len(rows) // 4)
+    available = len(rows) - settings.single_texts - warm_up
+    size = min(settings.scored_rows, contender.most_scored or sys.maxsize, available // settings.repetitions)
+    texts = iter(rows)
     contender.load(folder)
-    contender.predict_proba(texts[:_WARM_UP])
-    seconds = median_seconds(lambda: contender.predict_proba(texts), settings.repetitions)
+    contender.predict_proba(list(islice(texts, warm_up)))
+    portions = iter([list(islice(texts, size)) for _ in range(settings.repetitions)])
+    seconds = median_seconds(lambda: contender.predict_proba(next(portions)), settings.repetitions)
     peak = peak_megabytes()
-    single = iter(texts[: settings.single_texts])
-    latency = median_seconds(lambda: contender.predict_proba([next(single)]), min(len(texts), settings.single_texts))
-    return {"per_second": len(texts) / seconds, "milliseconds": latency * 1000, "score_megabytes": peak}
+    latency = median_seconds(lambda: contender.predict_proba([next(texts)]), settings.single_texts)
+    return {"per_second": size / seconds, "milliseconds": latency * 1000, "score_megabytes": peak}
 
 
 def answer(key: str, folder: Path, settings: Settings) -> dict[str, Any]:

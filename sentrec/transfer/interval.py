@@ -17,10 +17,16 @@ def paired_interval(
     covered: the target itself, and a source that is one finished run.
 
     Rows and seeds are crossed, as in Owen's pigeonhole bootstrap. A resample is the sum of two independent parts. For
-    the rows it is the paired bootstrap of the difference, averaged over the seeds (Efron and Tibshirani 1993). Two or
-    three seeds cannot show their own spread by being resampled: the percentile bootstrap over three seeds holds the
-    truth in three of four studies at best. So their part is Student's t, with one degree of freedom fewer than seeds,
-    times the standard error of the differences of the seeds: an interval of the Behrens-Fisher kind.
+    the rows it is the paired bootstrap of the difference, averaged over the seeds (Efron and Tibshirani 1993), from the
+    test rows and two made-up ones: one that only the first arm has right, and one that only the second has. Bonett and
+    Price (2012) add the same two. Without them, arms that agree on four rows would seem to agree on all there are, and
+    intervals of 10 rows would hold the truth in a half of the studies, or fewer; with them, those of any number of rows
+    do in 92 of 100 or more. Half a row each (Agresti and Min 2005) is not enough for arms that hardly differ: 86 of
+    100. Some thousand rows hardly notice the two.
+
+    Two or three seeds cannot show their own spread by being resampled: the percentile bootstrap over three seeds holds
+    the truth in three of four studies at best. So the part of the seeds is Student's t, with one degree of freedom
+    fewer than seeds, times the standard error of their differences: an interval of the Behrens-Fisher kind.
 
     The noise that rows and seed have in common enters both parts, as it does in the pigeonhole bootstrap. That makes
     the interval wider than it need be where seeds hardly matter (up to 99 % coverage), and never narrower than that of
@@ -41,6 +47,10 @@ def paired_interval(
 
     References:
         B. Efron, R. J. Tibshirani: An Introduction to the Bootstrap. Chapman & Hall, 1993.
+        A. Agresti, Y. Min: Simple improved confidence intervals for comparing matched proportions. Statistics in
+            Medicine 24(5), 2005, 729-740.
+        D. G. Bonett, R. M. Price: Adjusted Wald confidence interval for a difference of binomial proportions based on
+            paired data. Journal of Educational and Behavioral Statistics 37(4), 2012, 479-488.
         A. B. Owen: The pigeonhole bootstrap. Annals of Applied Statistics 1(2), 2007, 386-411.
         R. A. Fisher: The fiducial argument in statistical inference. Annals of Eugenics 6, 1935, 391-398.
     """
@@ -61,8 +71,10 @@ def _resample_rows(
     differences: npt.NDArray[np.int8], resamples: int, generator: np.random.Generator
 ) -> npt.NDArray[np.float64]:
     # A row's sum over the seeds has 2 * seeds + 1 possible values: resampling rows is drawing how often each occurs.
-    seeds, rows = differences.shape
+    seeds = len(differences)
     counts = np.bincount(differences.sum(axis=0, dtype=np.int64) + seeds, minlength=2 * seeds + 1)
+    counts[[0, -1]] += 1
+    rows = counts.sum()
     drawn = generator.multinomial(rows, counts / rows, size=resamples)
     resampled: npt.NDArray[np.float64] = drawn @ np.arange(-seeds, seeds + 1) / (rows * seeds)
     return resampled

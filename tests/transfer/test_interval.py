@@ -14,7 +14,7 @@ Interval = tuple[float, float]
 
 
 def simulated_studies(
-    seeds: int, seed_spread: float, studies: int = 400, rows: int = 300
+    seeds: int, seed_spread: float, rows: int, skills: tuple[float, float], studies: int = 400
 ) -> Iterator[tuple[Right, Right, float]]:
     """Studies of two arms on common rows, with the true difference of their accuracies.
 
@@ -23,7 +23,6 @@ def simulated_studies(
     """
     generator = np.random.default_rng(20)
     scale = np.sqrt(1.0 + 0.5**2 + 0.5**2 + seed_spread**2)
-    skills = (0.9, 0.8)
     truth = float(stats.norm.cdf(skills[0]) - stats.norm.cdf(skills[1]))
     for _ in range(studies):
         easy = generator.normal(size=rows)
@@ -38,9 +37,15 @@ def simulated_studies(
         yield arms[0] > 0.0, arms[1] > 0.0, truth
 
 
-def coverage(interval: Callable[[Right, Right], Interval], seeds: int, seed_spread: float) -> float:
+def coverage(
+    interval: Callable[[Right, Right], Interval],
+    seeds: int,
+    seed_spread: float,
+    rows: int = 300,
+    skills: tuple[float, float] = (0.9, 0.8),
+) -> float:
     held = []
-    for first, second, truth in simulated_studies(seeds, seed_spread):
+    for first, second, truth in simulated_studies(seeds, seed_spread, rows, skills):
         low, high = interval(first, second)
         held.append(low <= truth <= high)
     return float(np.mean(held))
@@ -72,6 +77,24 @@ def test_95_of_100_intervals_hold_the_truth_whether_or_not_seeds_matter(seeds: i
 
 def test_one_seed_covers_the_choice_of_rows() -> None:
     assert 0.93 <= coverage(small_interval, seeds=1, seed_spread=0.0) <= 0.97
+
+
+@pytest.mark.parametrize("skills", [(0.9, 0.8), (2.5, 2.2), (1.5, 0.0)])
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("rows", [10, 20, 50])
+def test_few_test_rows_give_no_false_certainty(rows: int, seeds: int, skills: tuple[float, float]) -> None:
+    assert coverage(small_interval, seeds, 0.0, rows, skills) >= 0.93
+
+
+@pytest.mark.parametrize("truth", [0.001, 0.0015, 0.0025])
+def test_arms_that_hardly_differ_on_many_rows_are_covered(truth: float) -> None:
+    # Rows that only the first arm has right are so rare that there may be none at all, or a few.
+    held = []
+    for only_first in np.random.default_rng(3).binomial(2000, truth, size=400):
+        first = (np.arange(2000) < only_first)[np.newaxis]
+        low, high = small_interval(first, np.zeros_like(first))
+        held.append(low <= truth <= high)
+    assert np.mean(held) >= 0.92
 
 
 @pytest.mark.parametrize("naive", [bootstrap_over_seeds, bootstrap_over_rows])
@@ -111,7 +134,7 @@ def test_properties_of_the_interval(seeds: int, rows: int, skill: float, number:
     assert low <= first.mean() - second.mean() <= high
     width = high - low
     swapped = paired_interval(second, first)
-    assert swapped == pytest.approx((-high, -low), abs=0.1 * width + 1e-9)
+    assert swapped == pytest.approx((-high, -low), abs=max(0.1 * width, 1 / rows))
     constant = np.broadcast_to(first[:1], first.shape), np.broadcast_to(second[:1], first.shape)
     assert paired_interval(*constant) == pytest.approx(paired_interval(first[:1], second[:1]))
 
@@ -123,9 +146,17 @@ def test_rows_are_a_floor_under_seeds_that_agree_by_chance() -> None:
     assert high - low > 0.98 * 2 * 1.96 * mean.std() / np.sqrt(3000)
 
 
-def test_arms_that_are_right_on_the_same_rows_differ_by_nothing() -> None:
-    first, _ = few_rights(3, 100)
-    assert paired_interval(first, first) == (0.0, 0.0)
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_arms_that_agree_on_every_row_may_differ_by_a_few_on_others(seeds: int) -> None:
+    for rows, reach in ((4, 0.5), (100, 0.03), (25_000, 0.00012)):
+        first, _ = few_rights(seeds, rows)
+        low, high = paired_interval(first, first)
+        assert (low, high) == pytest.approx((-reach, reach), rel=0.03)
+
+
+def test_five_rows_cannot_show_that_one_arm_is_always_right_and_the_other_never() -> None:
+    low, high = paired_interval(np.ones((1, 5), dtype=bool), np.zeros((1, 5), dtype=bool))
+    assert (low < 0.2, high) == (True, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sentrec.transfer.analysis import CHANCE, Contrast, Row
+from sentrec.transfer.interval import paired_interval
 from sentrec.transfer.results import Budget
 from sentrec.transfer.verdict import verdicts
 
@@ -74,6 +76,19 @@ def test_an_arm_is_judged_budget_by_budget() -> None:
 def test_the_word_for_an_interval(points: tuple[float, float, float], words: str) -> None:
     (sentence,) = verdicts([row(points=points)])
     assert sentence.endswith(words)
+
+
+@pytest.mark.parametrize("rows", [4, 100, 500])
+def test_a_small_test_split_bounds_no_effect(rows: int) -> None:
+    same = np.ones((3, rows), dtype=bool)
+    low, high = paired_interval(same, same)
+    assert verdicts([row(points=(0.0, 100 * low, 100 * high))])[0].endswith(": no evidence of transfer.")
+
+
+def test_a_large_one_does() -> None:
+    same = np.ones((3, 25_000), dtype=bool)
+    low, high = paired_interval(same, same)
+    assert verdicts([row(points=(0.0, 100 * low, 100 * high))])[0].endswith(": no effect larger than 0.1 points.")
 
 
 @given(ends=st.tuples(st.floats(-9, 9), st.floats(-9, 9)).map(sorted))

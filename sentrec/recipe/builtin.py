@@ -40,8 +40,7 @@ class BuiltinRecipe:
 
 def builtin_recipes() -> list[BuiltinRecipe]:
     """All recipes that come with sentrec, by name."""
-    paths = sorted(path for path in _folder().iterdir() if path.suffix == ".yaml")
-    return [BuiltinRecipe(path.stem, path, _header(path), command_for(path)) for path in paths]
+    return [BuiltinRecipe(name, path, _header(path), command_for(path)) for name, path in _files().items()]
 
 
 def is_study(tree: Mapping[str, Any]) -> bool:
@@ -50,12 +49,13 @@ def is_study(tree: Mapping[str, Any]) -> bool:
 
 
 def command_for(path: Path) -> str:
-    """The subcommand that runs a recipe file: ``transfer`` for a study, else ``train``."""
+    """The subcommand that runs a recipe file: ``transfer`` for a study or one that extends a study, else ``train``."""
+    from sentrec.recipe.loading import read_tree  # which finds recipes by means of this module
+
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=RecipeLoader)
-    except (OSError, ValueError, yaml.YAMLError):
+        return "transfer" if is_study(read_tree(path)) else "train"
+    except RecipeError:
         return "train"  # which tells what is wrong with the file
-    return "transfer" if isinstance(tree, dict) and is_study(tree) else "train"
 
 
 def find_recipe(name_or_path: str | Path) -> Path:
@@ -100,7 +100,7 @@ def copy_recipe(name: str, destination: Path | None = None, force: bool = False)
 
 
 def _builtin_path(name: str) -> Path:
-    known = {recipe.name: recipe.path for recipe in builtin_recipes()}
+    known = _files()
     stem = _without_suffix(name)
     if stem not in known:
         hint = f"{did_you_mean(Path(stem).name, known)} `sentrec recipes list` shows the built-in ones."
@@ -108,8 +108,9 @@ def _builtin_path(name: str) -> Path:
     return known[stem]
 
 
-def _folder() -> Path:
-    return Path(str(resources.files(_PACKAGE)))
+def _files() -> dict[str, Path]:
+    folder = Path(str(resources.files(_PACKAGE)))
+    return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix == ".yaml"}
 
 
 def _without_suffix(name: str) -> str:

@@ -125,7 +125,9 @@ class TrainingLoop:
         self.validation_labels = validation_labels
         self.accelerator = accelerator
         self.dtype = training_dtype(recipe.training.precision, accelerator.device)
-        self.parallel_model: nn.Module = accelerator.prepare_model(self.model)
+        # The accelerator holds on to what it prepares: a process that trains many models would keep all of them.
+        alone = accelerator.num_processes == 1
+        self.parallel_model: nn.Module = self.model if alone else accelerator.prepare_model(self.model)
         self.objective = nn.CrossEntropyLoss(label_smoothing=recipe.training.label_smoothing)
         self.state = LoopState()
         self.epoch_steps = [len(self._plan(epoch)) for epoch in range(recipe.training.epochs)]

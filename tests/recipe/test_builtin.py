@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sentrec.errors import RecipeError
-from sentrec.recipe.builtin import builtin_recipes, copy_recipe, find_recipe
+from sentrec.recipe.builtin import builtin_recipes, command_for, copy_recipe, find_recipe
 
 
 @pytest.fixture
@@ -69,3 +69,21 @@ def test_a_copy_does_not_overwrite_unless_forced(elsewhere: Path) -> None:
     assert mine.read_text(encoding="utf-8") == "seed: 7\n"
     copy_recipe("imdb.yaml", force=True)
     assert mine.read_text(encoding="utf-8") == find_recipe("imdb").read_text(encoding="utf-8")
+
+
+def test_each_builtin_recipe_is_run_by_its_own_subcommand() -> None:
+    for recipe in builtin_recipes():
+        assert recipe.command == ("transfer" if "-to-" in recipe.name else "train"), recipe.name
+
+
+def test_what_extends_a_study_is_a_study(elsewhere: Path) -> None:
+    for name, text in (("mine", "extends: ag-news-to-imdb"), ("child", "extends: mine.yaml"), ("one", "extends: imdb")):
+        (elsewhere / f"{name}.yaml").write_text(f"{text}\n", encoding="utf-8")
+    assert command_for(Path("mine.yaml")) == command_for(Path("child.yaml")) == "transfer"
+    assert command_for(Path("one.yaml")) == "train"
+
+
+@pytest.mark.parametrize("text", ["extends: nowhere", "a: [", "extends: broken.yaml"])
+def test_a_broken_recipe_is_left_to_train_which_tells_what_is_wrong(elsewhere: Path, text: str) -> None:
+    (elsewhere / "broken.yaml").write_text(text, encoding="utf-8")
+    assert command_for(Path("broken.yaml")) == "train"

@@ -1,0 +1,48 @@
+"""A study holds on to no model that it has measured, nor to data that no cell needs any more."""
+
+import gc
+import weakref
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corpus_study import small_study
+from small_runs import small_recipe
+
+from sentrec.training.device import make_accelerator
+from sentrec.training.loop import TrainingLoop
+from sentrec.training.prepare import prepare
+from sentrec.transfer import cell as cell_module
+from sentrec.transfer.arms import target_only_model
+from sentrec.transfer.results import CellResult
+from sentrec.transfer.study import transfer
+
+
+def test_a_loop_that_is_over_leaves_its_model(reviews: Path) -> None:
+    recipe = small_recipe(reviews, "training.max_steps=1")
+    data = prepare(recipe)
+    model = target_only_model("scratch", recipe, list(data.tokenizer.get_vocab()), 2, None)
+    accelerator = make_accelerator("cpu")
+    labels = (data.splits.train.labels, data.splits.validation.labels)
+    loop = TrainingLoop(recipe, model, data.train, labels[0], data.validation, labels[1], accelerator)
+    assert len(list(loop.run())) == 1
+    kept = weakref.ref(model)
+    del model, loop
+    gc.collect()
+    assert kept() is None
+    assert accelerator.num_processes == 1  # it outlives them
+
+
+def test_no_cell_keeps_the_model_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models: list[weakref.ref[Any]] = []
+    fit_cell = cell_module.fit_cell
+
+    def watch(fitting: cell_module.Fitting, *rest: Any) -> CellResult:
+        gc.collect()
+        assert [model() for model in models] == [None] * len(models)
+        models.append(weakref.ref(fitting.model))
+        return fit_cell(fitting, *rest)
+
+    monkeypatch.setattr("sentrec.transfer.runner.fit_cell", watch)
+    transfer(small_study(tmp_path, budgets=[24], seeds=2), tmp_path / "out")
+    assert len(models) == 4

@@ -13,6 +13,7 @@ _NEGLIGIBLE = 0.005
 _RANDOM_EMBEDDINGS = "random-embeddings"
 _CARRIED = ("full", "gradual", _RANDOM_EMBEDDINGS)
 """Arms that differ from the baseline in what they start from alone; a probe also learns less, which is no transfer."""
+_WITH_ONE_SEED = "on these test rows, with this one seed"
 _SUBJECTS = {
     "full": "Full fine-tuning from {source}",
     "probe": "A probe on the frozen encoder from {source}",
@@ -38,12 +39,16 @@ class _Effect:
         difference, low, high = (points(value, digits) for value in (self.difference, self.low, self.high))
         return f"{difference} points (95 % interval {low} to {high})" if in_full else f"{difference} ({low} to {high})"
 
+    def claimed(self, words: str) -> str:
+        """A claim, no wider than what it was measured with."""
+        return f"{words} {_WITH_ONE_SEED}" if self.seeds == 1 else words
+
 
 def verdicts(rows: Sequence[Row]) -> list[str]:
     """Says what a study found, in a sentence (or two) for each question that it asked.
 
-    A gain or a loss is one whose 95 % interval excludes 0. Where the interval holds 0 there is no evidence, and only
-    one that lies within half a point of 0 bounds the effect.
+    A gain or a loss is one whose 95 % interval excludes 0; with one seed it is claimed for that seed alone. Where the
+    interval holds 0 there is no evidence, and only one that lies within half a point of 0 bounds the effect.
 
     Args:
         rows: The rows of `sentrec.transfer.analysis.table`.
@@ -107,12 +112,12 @@ def _effect(row: Row) -> _Effect | None:
 def _judged(effect: _Effect, moves: bool) -> str:
     """What an effect is called; ``moves`` if it is one of something that was carried over."""
     if effect.low > 0.0:
-        return "a gain"
+        return effect.claimed("a gain")
     if effect.high < 0.0:
-        return "a loss (negative transfer)" if moves else "a loss"
+        return effect.claimed("a loss (negative transfer)" if moves else "a loss")
     largest = max(-effect.low, effect.high)
     if largest < _NEGLIGIBLE:
-        return f"no effect larger than {max(1, math.ceil(1000 * largest - 1e-9)) / 10:.1f} points"
+        return effect.claimed(f"no effect larger than {max(1, math.ceil(1000 * largest - 1e-9)) / 10:.1f} points")
     return "no evidence of transfer" if moves else "no evidence of a difference"
 
 
@@ -122,7 +127,12 @@ def _zero_shot(row: Row) -> str:
     by_labels = [_contrasted(one) for one in row.contrasts if one.arm != CHANCE]
     chance = [_contrasted(one) for one in row.contrasts if one.arm == CHANCE]
     if chance:
-        judged = _related(chance[0], "above chance", "no evidence of more than chance", "below chance")
+        judged = _related(
+            chance[0],
+            chance[0].claimed("above chance"),
+            "no evidence of more than chance",
+            chance[0].claimed("below chance"),
+        )
         start += f", {chance[0].amount(True)} against always answering the {CHANCE}: {judged}"
     relations = ("more accurate than", "not told apart from", "less accurate than")
     clauses = []
@@ -131,7 +141,9 @@ def _zero_shot(row: Row) -> str:
         if alike:
             figures = [f"with {effect.labels} labels, {effect.amount(False)}" for effect in alike]
             clauses.append(f"{relation} {BASELINE} {' and '.join(figures)}")
-    compared = f" It is {'; '.join(clauses)}." if clauses else ""
+    one_seed = any(effect.seeds == 1 for effect in by_labels)
+    it_is = f"{_WITH_ONE_SEED.capitalize()}, it is" if one_seed else "It is"
+    compared = f" {it_is} {'; '.join(clauses)}." if clauses else ""
     return f"{start}.{compared}{_one_seed(chance + by_labels)}"
 
 
@@ -151,7 +163,7 @@ def _linear(rows: Sequence[Row]) -> list[str]:
     for place, (contrast, row) in enumerate(ahead):
         effect = _contrasted(contrast)
         network = contrast.arm if contrast.source is None else f"{contrast.arm} from {contrast.source}"
-        judged = "a lead" if effect.low > 0.0 else "no evidence of a lead"
+        judged = effect.claimed("a lead") if effect.low > 0.0 else "no evidence of a lead"
         clauses.append(f"with {effect.labels} labels {row.arm} over {network} by {effect.amount(not place)}, {judged}")
     noted = _one_seed([_contrasted(contrast) for contrast, _ in ahead])
     return [f"Linear models ahead of the best network on {rows[0].target}: {'; '.join(clauses)}.{noted}"]

@@ -106,10 +106,32 @@ def test_an_end_that_is_not_0_is_not_shown_as_0() -> None:
 
 def test_one_seed_is_said_not_to_be_covered() -> None:
     (sentence,) = verdicts([row(points=(2.0, 1.0, 3.0), seeds=1)])
-    assert sentence.endswith("a gain. There is one seed: such an interval covers the test rows, not the seed.")
+    assert sentence.endswith(
+        ": a gain on these test rows, with this one seed. "
+        "There is one seed: such an interval covers the test rows, not the seed."
+    )
     some = [row(points=(2.0, 1.0, 3.0), seeds=1), row(budget="all", points=(2.0, 1.0, 3.0))]
     assert "There is one seed with 500 labels: such an interval" in verdicts(some)[0]
+    assert "with all 25,000: a gain. There" in verdicts(some)[0]
     assert "one seed" not in verdicts([row(points=(2.0, 1.0, 3.0))])[0]
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        ((-2.0, -3.0, -1.0), ": a loss (negative transfer) on these test rows, with this one seed. "),
+        ((0.0, -0.2, 0.2), ": no effect larger than 0.2 points on these test rows, with this one seed. "),
+        ((0.0, -2.0, 2.0), ": no evidence of transfer. "),
+    ],
+)
+def test_whatever_one_seed_shows_is_claimed_for_that_seed(points: tuple[float, float, float], words: str) -> None:
+    assert words in verdicts([row(points=points, seeds=1)])[0]
+
+
+def test_a_lead_with_one_seed_is_claimed_for_that_seed() -> None:
+    lead = contrast("full", 100, (2.2, 1.0, 3.4), "amazon", seeds=1)
+    (sentence,) = verdicts([row("nb-lr", 100, source=None, contrasts=(lead,))])
+    assert ", a lead on these test rows, with this one seed. " in sentence
 
 
 def test_without_a_baseline_there_is_no_verdict_on_transfer() -> None:
@@ -191,7 +213,10 @@ def test_zero_shot_need_not_be_better_than_chance(points: tuple[float, float, fl
 
 
 def test_zero_shot_with_one_seed_says_so() -> None:
-    (sentence,) = verdicts([zero_shot(contrast(CHANCE, 0, (28.1, 27.0, 29.2), seeds=1))])
+    chance, some = (28.1, 27.0, 29.2), (10.0, 8.0, 12.0)
+    sentence = verdicts([zero_shot(contrast(CHANCE, 0, chance, seeds=1), contrast("scratch", 100, some, seeds=1))])[0]
+    assert ": above chance on these test rows, with this one seed. " in sentence
+    assert ". On these test rows, with this one seed, it is more accurate than scratch with 100 labels" in sentence
     assert sentence.endswith("There is one seed: such an interval covers the test rows, not the seed.")
 
 

@@ -27,6 +27,8 @@ def show_tables(targets: Sequence["Target"], rows: Sequence["Row"]) -> None:
 
 
 def _show_target(target: "Target", rows: Sequence["Row"]) -> None:
+    from sentrec.transfer.wording import arm_name
+
     sources = list(dict.fromkeys(row.source for row in rows if row.source))
     origin = f" from {sources[0]}" if len(sources) == 1 else ""
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
@@ -39,7 +41,7 @@ def _show_target(target: "Target", rows: Sequence["Row"]) -> None:
         if previous is not None and row.budget != previous:
             table.add_row()
         budget = "" if row.budget == previous else _budget(row)
-        table.add_row(budget, escape(_arm(row, several=len(sources) > 1)), *_figures(row))
+        table.add_row(budget, escape(arm_name(row.arm, row.source if len(sources) > 1 else None)), *_figures(row))
         previous = row.budget
     seeds = max((row.seeds for row in rows), default=0)
     out.print(f"\n[bold]{escape(target.name)}[/]{escape(origin)}: {_facts(target, seeds)}\n")
@@ -48,30 +50,20 @@ def _show_target(target: "Target", rows: Sequence["Row"]) -> None:
 
 
 def _facts(target: "Target", seeds: int) -> str:
-    repeated = "1 seed" if seeds == 1 else f"{seeds} seeds"
-    return f"{len(target.labels):,} test rows, all = {target.train_rows:,} labels, {repeated}"
+    from sentrec.transfer.wording import seed_count
+
+    return f"{len(target.labels):,} test rows, all = {target.train_rows:,} labels, {seed_count(seeds)}"
 
 
 def _budget(row: "Row") -> str:
     return row.budget if isinstance(row.budget, str) else f"{row.budget:,}"
 
 
-def _arm(row: "Row", several: bool) -> str:
-    return f"{row.arm} from {row.source}" if several and row.source else row.arm
-
-
 def _figures(row: "Row") -> tuple[str, str, str]:
+    from sentrec.transfer.wording import with_interval
+
     deviation = "" if row.sd is None else f" ± {row.sd:.4f}"
-    return f"{row.accuracy:.4f}{deviation}", _difference(row), _epochs(row)
-
-
-def _difference(row: "Row") -> str:
-    from sentrec.transfer.wording import points
-
-    if row.difference is None:
-        return ""
-    interval = "" if row.interval is None else f" ({points(row.interval[0], 2)} to {points(row.interval[1], 2)})"
-    return points(row.difference, 2) + interval
+    return f"{row.accuracy:.4f}{deviation}", with_interval(row.difference, row.interval), _epochs(row)
 
 
 def _epochs(row: "Row") -> str:

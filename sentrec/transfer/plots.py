@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from sentrec.evaluation.drawing import TURNED, label_axes, new_figure, short_name
 from sentrec.transfer.analysis import Row
 from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Budget, CellResult
-from sentrec.transfer.wording import label_count, points, seed_count
+from sentrec.transfer.wording import arm_name, label_count, points, seed_count
 
 # Okabe and Ito's palette, which the colour-blind tell apart; the linear models, which only give a scale, are grey.
 _COLOURS: Mapping[str, str] = {
@@ -169,7 +169,7 @@ def _style(source: str | None, arm: str, sources: Sequence[str]) -> dict[str, An
         "linestyle": ":" if arm in LINEAR_ARMS else line,
         "linewidth": 2.2 if arm == BASELINE else 1.7,
         "markersize": 5,
-        "label": arm if source is None else f"{arm} from {short_name(source)}",
+        "label": arm_name(arm, None if source is None else short_name(source)),
     }
 
 

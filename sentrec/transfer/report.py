@@ -16,7 +16,7 @@ from sentrec.transfer.differences import Differences, Review, only_one_right
 from sentrec.transfer.markdown import code_block, escaped, markdown_table
 from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, Budget, Study, Target
 from sentrec.transfer.verdict import verdicts
-from sentrec.transfer.wording import label_count, points, seed_count
+from sentrec.transfer.wording import arm_name, label_count, points, seed_count, with_interval
 
 REPORT = "report.md"
 TABLE = "table.csv"
@@ -198,7 +198,7 @@ def _lines(rows: Sequence[Row], several_sources: bool) -> Iterable[list[str]]:
             f"{row.labels:,}",
             _arm(row.arm, row.source if several_sources else None),
             f"{row.accuracy:.4f}" + ("" if row.sd is None else f" ± {row.sd:.4f}"),
-            _difference(row),
+            with_interval(row.difference, row.interval),
             _arrival(row, row.epochs_to_baseline),
             _arrival(row, row.seconds_to_baseline),
             "" if row.gap is None else points(row.gap, 1),
@@ -207,14 +207,7 @@ def _lines(rows: Sequence[Row], several_sources: bool) -> Iterable[list[str]]:
 
 
 def _arm(arm: str, source: str | None) -> str:
-    return f"`{arm}`" if source is None else f"`{arm}` from {escaped(source)}"
-
-
-def _difference(row: Row) -> str:
-    if row.difference is None or row.interval is None:
-        return ""
-    low, high = row.interval
-    return f"{points(row.difference, 2)} ({points(low, 2)} to {points(high, 2)})"
+    return arm_name(f"`{arm}`", None if source is None else escaped(source))
 
 
 def _arrival(row: Row, value: float | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sentrec.transfer.analysis import CHANCE, Contrast, Row
 from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT
-from sentrec.transfer.wording import points
+from sentrec.transfer.wording import arm_name, points, with_interval
 
 _NEGLIGIBLE = 0.005
 """Half a point: an interval inside ± this bounds the effect, where a wider one is merely no evidence of it."""
@@ -35,9 +35,11 @@ class _Effect:
 
     def amount(self, in_full: bool) -> str:
         """In percentage points, e.g. ``+2.1 (+1.2 to +3.0)``."""
-        digits = _digits(self.low, self.high)
-        difference, low, high = (points(value, digits) for value in (self.difference, self.low, self.high))
-        return f"{difference} points (95 % interval {low} to {high})" if in_full else f"{difference} ({low} to {high})"
+        digits, interval = _digits(self.low, self.high), (self.low, self.high)
+        if not in_full:
+            return with_interval(self.difference, interval, digits)
+        low, high = (points(value, digits) for value in interval)
+        return f"{points(self.difference, digits)} points (95 % interval {low} to {high})"
 
     def claimed(self, words: str) -> str:
         """A claim, no wider than what it was measured with."""
@@ -84,8 +86,7 @@ def _groups(rows: Sequence[Row], chosen: Callable[[str], bool]) -> list[list[Row
 def _changes(rows: Sequence[Row]) -> str:
     """What one arm changes against the baseline, budget by budget."""
     arm, source, target = rows[0].arm, rows[0].source, rows[0].target
-    unnamed = f"The arm {arm}" if source is None else f"The arm {arm} from {source}"
-    subject = _SUBJECTS[arm].format(source=source) if arm in _SUBJECTS else unnamed
+    subject = _SUBJECTS[arm].format(source=source) if arm in _SUBJECTS else f"The arm {arm_name(arm, source)}"
     effects = [effect for row in rows if (effect := _effect(row))]
     moves = arm in _CARRIED
     clauses = [
@@ -162,7 +163,7 @@ def _linear(rows: Sequence[Row]) -> list[str]:
     clauses = []
     for place, (contrast, row) in enumerate(ahead):
         effect = _contrasted(contrast)
-        network = contrast.arm if contrast.source is None else f"{contrast.arm} from {contrast.source}"
+        network = arm_name(contrast.arm, contrast.source)
         judged = effect.claimed("a lead") if effect.low > 0.0 else "no evidence of a lead"
         clauses.append(f"with {effect.labels} labels {row.arm} over {network} by {effect.amount(not place)}, {judged}")
     noted = _one_seed([_contrasted(contrast) for contrast, _ in ahead])

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+import yaml
+
 from sentrec.evaluation.drawing import save_png
 from sentrec.files import write_json, write_text
 from sentrec.transfer import plots
@@ -142,7 +144,7 @@ def _facts(study: Study, rows: Sequence[Row], sentences: Sequence[str]) -> dict[
     return {
         "name": study.name,
         "description": study.description,
-        "command": study.command,
+        "command": _remake(study),
         "verdict": list(sentences),
         "targets": [
             {
@@ -171,10 +173,35 @@ def _markdown(study: Study, rows: Sequence[Row], sentences: Sequence[str], drawn
     parts += _matrix_section(drawn)
     arms = dict.fromkeys(row.arm for row in rows)
     parts += ["## Arms", "\n".join(f"- `{arm}`: {escaped(ARM_MEANINGS[arm])}." for arm in arms)]
-    parts += ["## How it was measured", *_MEASURED]
-    parts += ["## How to remake it", code_block("sh", study.command)]
-    parts += ["The recipe, with every default filled in:", code_block("yaml", study.recipe_yaml)]
+    parts += ["## How it was measured", *_MEASURED, _learning_rates(study)]
+    parts += ["## How to remake it", "In place of what is there:", code_block("sh", _remake(study))]
+    parts += [
+        "The study's own recipe, its defaults filled in; the recipes that it names stand expanded in `study.json`:",
+        code_block("yaml", study.recipe_yaml),
+    ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _remake(study: Study) -> str:
+    """The study's command names its own directory, which is taken by now."""
+    return f"{study.command} --force"
+
+
+def _learning_rates(study: Study) -> str:
+    """Where arms learn at other rates than the baseline: a difference may come from those, too."""
+    recipe = yaml.safe_load(study.recipe_yaml) or {}
+    arms = {result.cell.arm for result in study.results}
+    factors = {arm: recipe.get(arm, {}).get("learning_rate_factor", 1.0) for arm in TRANSFER_ARMS if arm in arms}
+    if all(factor == 1.0 for factor in factors.values()):
+        return ""
+    if len(set(factors.values())) == 1:
+        learn = f"The transferred arms learn at {next(iter(factors.values())):g} times the target recipe's rate"
+    else:
+        learn = "; ".join(
+            f"`{arm}` learns at {factor:g} times the target recipe's rate" for arm, factor in factors.items()
+        )
+    slower = " (`gradual`: its head; lower layers are slower)" if "gradual" in factors else ""
+    return f"**Learning rates.** {learn}{slower}; `{BASELINE}` at that rate itself."
 
 
 def _target_section(target: Target, rows: Sequence[Row], drawn: _Plots) -> list[str]:

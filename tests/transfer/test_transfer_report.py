@@ -47,7 +47,8 @@ def test_the_verdict_comes_first_then_the_figures_and_last_how_to_remake_them(tm
         "How it was measured",
         "How to remake it",
     ]
-    assert "```sh\nsentrec transfer --recipe news.yaml\n```" in report
+    assert "```sh\nsentrec transfer --recipe news.yaml --force\n```" in report
+    assert "The study's own recipe, its defaults filled in; the recipes that it names stand expanded" in report
     assert "```yaml\nname: news\nseeds: 3\n```" in report
 
 
@@ -130,9 +131,40 @@ def test_the_json_holds_rows_verdict_and_facts(tmp_path: Path) -> None:
     assert results["verdict"] == verdicts(rows)
     assert [row["accuracy"] for row in results["rows"]] == [row.accuracy for row in rows]
     assert results["seeds"] == [1, 2, 3]
-    assert results["command"] == study.command
+    assert results["command"] == f"{study.command} --force"
     facts = {"name": "imdb", "label_names": ["bad", "good"], "train_rows": 1000, "test_rows": TEST_ROWS}
     assert results["targets"] == [facts]
+
+
+@pytest.mark.parametrize(
+    ("factors", "words"),
+    [
+        (
+            "full: {learning_rate_factor: 2}\nprobe: {learning_rate_factor: 2.0}\n",
+            "The transferred arms learn at 2 times",
+        ),
+        (
+            "full: {learning_rate_factor: 0.5}\n",
+            "`full` learns at 0.5 times the target recipe's rate; `probe` learns at 1",
+        ),
+        ("full: {learning_rate_factor: 1.0}\ngradual: {learning_rate_factor: 3}\n", None),
+    ],
+)
+def test_arms_that_learn_at_other_rates_than_the_baseline_are_said_to(
+    tmp_path: Path, factors: str, words: str | None
+) -> None:
+    study = made_up_study(tmp_path, arms=("scratch", "full", "probe"), budgets=("all",), seeds=1, recipe_yaml=factors)
+    measured = report_of(study).split("## How it was measured")[1].split("\n## ")[0]
+    assert ("**Learning rates.**" in measured) == (words is not None)
+    assert words is None or words in measured
+
+
+def test_gradual_unfreezing_at_another_rate_does_so_at_its_head(tmp_path: Path) -> None:
+    factors = "gradual: {learning_rate_factor: 2}\n"
+    study = made_up_study(tmp_path, arms=("scratch", "gradual"), budgets=("all",), seeds=1, recipe_yaml=factors)
+    assert "learn at 2 times the target recipe's rate (`gradual`: its head; lower layers are slower);" in report_of(
+        study
+    )
 
 
 def test_a_study_with_one_seed_and_the_baseline_alone_is_reported(tmp_path: Path) -> None:
@@ -145,7 +177,7 @@ def test_a_study_with_one_seed_and_the_baseline_alone_is_reported(tmp_path: Path
 
 def test_hostile_reviews_and_names_cannot_break_the_report(tmp_path: Path) -> None:
     texts = ["| <script>alert(1)</script> ![x](http://x) `|`\n\n# heading\r\n| a | b |"] * TEST_ROWS
-    study = made_up_study(tmp_path, targets=[made_up_target("a|b", texts)], name="<b>x</b>", recipe_yaml="a: ```\n")
+    study = made_up_study(tmp_path, targets=[made_up_target("a|b", texts)], name="<b>x</b>", recipe_yaml="# ```\n")
     report = report_of(study)
     assert "<script>" not in report
     assert "<b>" not in report
@@ -153,7 +185,7 @@ def test_hostile_reviews_and_names_cannot_break_the_report(tmp_path: Path) -> No
     lines = [line for line in report.splitlines() if "(row " in line]
     assert lines
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {3}
-    assert report.rstrip().endswith("````yaml\na: ```\n````")
+    assert report.rstrip().endswith("````yaml\n# ```\n````")
 
 
 def test_an_older_report_is_replaced(tmp_path: Path) -> None:

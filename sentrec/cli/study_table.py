@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _HEADINGS = ("accuracy\n± sd", "difference in points\n(95 % interval)", "epochs\nto\nbaseline")
 _NOTE = (
-    "Epochs to baseline: until the validation accuracy reaches the best one of scratch with the same labels and seed; "
-    "- where fewer than half of the seeds get there."
+    "Epochs to baseline: until the validation accuracy reaches the best one of\n"
+    "scratch with the same labels and seed; a dash: fewer than half of the seeds do."
 )
 
 

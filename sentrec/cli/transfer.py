@@ -62,8 +62,8 @@ def _show(study: "Study") -> None:
 
 
 def _show_next(study: "Study") -> None:
-    report = escape(str(study.path / "report.md"))
-    stdout.print(f"\nThe report, with its plots: {report}", soft_wrap=True)
+    stdout.print("\nThe report, with its plots:")
+    stdout.print(f"  {escape(str(study.path / 'report.md'))}", soft_wrap=True)
     seeds = len({result.cell.seed for result in study.results})
-    stdout.print("More seeds make the intervals narrower; finished cells are kept:", soft_wrap=True)
+    stdout.print("More seeds make the intervals narrower; finished cells are kept:")
     stdout.print(f"  {escape(study.command)} --seeds {2 * seeds} --resume", soft_wrap=True)

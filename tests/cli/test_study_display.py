@@ -33,9 +33,9 @@ def row(arm: str, budget: Any, source: str | None = None, **figures: Any) -> Row
     return Row(target="imdb", source=source, arm=arm, budget=budget, **(values | figures))
 
 
-def printed_at_80(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> list[str]:
+def printed(monkeypatch: pytest.MonkeyPatch, *rows: Row, width: int = 80) -> list[str]:
     shown = io.StringIO()
-    monkeypatch.setattr(study_table, "out", Console(file=shown, width=80, highlight=False))
+    monkeypatch.setattr(study_table, "out", Console(file=shown, width=width, highlight=False))
     target = Target("imdb", ("negative", "positive"), ["text"] * 200, LABELS, 120_000)
     study_table.show_tables((target,), rows)
     return shown.getvalue().splitlines()
@@ -44,7 +44,7 @@ def printed_at_80(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> list[str]:
 def test_the_widest_figures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     sources = ("rotten-tomatoes", "a_source_with_a_name_that_fills_half_of_the_line")
     rows = [row("random-embeddings", 100_000), *(row("zero-shot", 100_000, source) for source in sources)]
-    lines = printed_at_80(monkeypatch, *rows, row("full", "all", sources[0], difference=0.5, interval=(0.45, 0.55)))
+    lines = printed(monkeypatch, *rows, row("full", "all", sources[0], difference=0.5, interval=(0.45, 0.55)))
     assert max(map(len, lines)) <= 80
     assert "…" not in "".join(lines)
     figures = f"0.9123 ± 0.0123 {INTERVAL} 12.2"
@@ -54,9 +54,16 @@ def test_the_widest_figures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPa
     assert "zero-shot from rotten-tomatoes" in " ".join(" ".join(line[8:26].split()) for line in lines).strip()
 
 
+def test_the_note_is_no_wider_than_the_table_where_there_is_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    *_, first, second = printed(monkeypatch, row("scratch", 500), width=200)
+    assert first.startswith("Epochs to baseline")
+    assert second.endswith("seeds do.")
+    assert max(len(first), len(second)) <= 80
+
+
 def test_a_row_says_only_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = {"difference": None, "interval": None}
-    lines = printed_at_80(
+    lines = printed(
         monkeypatch,
         row("zero-shot", 0, "amazon", **unknown, sd=None, epochs_to_baseline=None, reached=None),
         row("scratch", 500, **unknown, sd=None),
@@ -72,7 +79,7 @@ def test_a_row_says_only_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_source_stands_in_each_row_where_there_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = printed_at_80(monkeypatch, row("full", "all", "amazon"), row("full", "all", "[b]news"))
+    lines = printed(monkeypatch, row("full", "all", "amazon"), row("full", "all", "[b]news"))
     assert [line.split()[:3] for line in lines if "from" in line and "0.9123" in line] == [
         ["all", "full", "from"],
         ["full", "from", "[b]news"],

@@ -73,6 +73,15 @@ def test_it_prints_the_table_the_verdict_and_where_to_go_on(
     assert str(tmp_path / "my study" / "report.md") in output
 
 
+def test_all_but_what_is_to_be_copied_whole_fits_80_columns(
+    sentrec: Sentrec, recipe: str, calls: list[Any], tmp_path: Path
+) -> None:
+    study = tmp_path / ("a_long_name" * 9)
+    _, output, _ = sentrec("transfer", "--recipe", recipe, "--quiet", "--out", str(study))
+    long = [line for line in output.splitlines() if len(line) > 80]
+    assert long == [f"  {study / 'report.md'}"]
+
+
 def test_the_command_to_type_next_keeps_the_study_and_asks_for_more_seeds(
     sentrec: Sentrec, recipe: str, calls: list[Any]
 ) -> None:

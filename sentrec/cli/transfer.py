@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from sentrec.cli.console import out as stdout
-from sentrec.cli.console import show_log
+from sentrec.cli.console import printable, show_log
 from sentrec.cli.study_progress import study_progress
 from sentrec.cli.study_table import show_tables
 
@@ -57,8 +57,8 @@ def _show(study: "Study") -> None:
 
     rows = table(study.targets, study.results)
     show_tables(study.targets, rows)
-    for sentence in verdicts(rows):
-        stdout.print(f"\n{escape(sentence)}")
+    for sentence in [*verdicts(rows), *(f"Noticed: {note}" for note in study.notes)]:
+        stdout.print(f"\n{escape(printable(sentence))}")
 
 
 def _show_next(study: "Study") -> None:

@@ -146,6 +146,7 @@ def _facts(study: Study, rows: Sequence[Row], sentences: Sequence[str]) -> dict[
         "description": study.description,
         "command": _remake(study),
         "verdict": list(sentences),
+        "notes": list(study.notes),
         "targets": [
             {
                 "name": target.name,
@@ -163,7 +164,8 @@ def _facts(study: Study, rows: Sequence[Row], sentences: Sequence[str]) -> dict[
 
 def _markdown(study: Study, rows: Sequence[Row], sentences: Sequence[str], drawn: _Plots) -> str:
     parts = [f"# {escaped(study.name)}", escaped(study.description)]
-    parts += ["## Verdict", "\n".join(f"- {escaped(sentence)}" for sentence in sentences)]
+    parts += ["## Verdict", _list(sentences)]
+    parts += ["## Noticed", _list(study.notes)] if study.notes else []
     for target in study.targets:
         own = [row for row in rows if row.target == target.name]
         parts += _target_section(target, own, drawn)
@@ -180,6 +182,10 @@ def _markdown(study: Study, rows: Sequence[Row], sentences: Sequence[str], drawn
         code_block("yaml", study.recipe_yaml),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _list(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {escaped(sentence)}" for sentence in sentences)
 
 
 def _remake(study: Study) -> str:

@@ -119,6 +119,7 @@ class Study:
         targets: Its targets, in the order of the recipe.
         results: Its finished cells.
         recipe_yaml: Its recipe, fully expanded.
+        notes: Sentences on what was noticed in the data: texts that source and target share, duplicates.
     """
 
     path: Path
@@ -128,3 +129,4 @@ class Study:
     targets: tuple[Target, ...]
     results: tuple[CellResult, ...]
     recipe_yaml: str
+    notes: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ import numpy as np
 from sentrec.transfer.results import Cell, CellResult, Study, Target
 
 LABELS = np.arange(200) % 2
+NOTES = ("3 texts of imdb are in ag [news], too.",)
 
 
 def result(arm: str, seed: int, budget: Any = "all", source: str | None = None, accuracy: float = 0.8) -> CellResult:
@@ -29,4 +30,4 @@ def make_study(path: Path) -> Study:
             result("nb-lr", seed, accuracy=0.805),
         ]
     target = Target("imdb", ("negative", "positive"), ["text"] * 200, LABELS, 150)
-    return Study(path, "small", "", "sentrec transfer --recipe '[my] small.yaml'", (target,), tuple(results), "")
+    return Study(path, "small", "", "sentrec transfer --recipe '[my] small.yaml'", (target,), tuple(results), "", NOTES)

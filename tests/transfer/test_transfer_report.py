@@ -61,6 +61,14 @@ def test_every_sentence_of_the_verdict_is_there(tmp_path: Path) -> None:
         assert f"- {escaped(sentence)}\n" in report
 
 
+def test_what_was_noticed_stands_under_the_verdict(tmp_path: Path) -> None:
+    study = replace(made_up_study(tmp_path), notes=("12 texts of imdb are in ag-news, too.", "<b> is there twice."))
+    report = report_of(study)
+    assert "\n## Noticed\n\n- 12 texts of imdb are in ag-news, too.\n- &lt;b&gt; is there twice.\n\n## imdb\n" in report
+    assert report.index("## Verdict") < report.index("## Noticed")
+    assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["notes"] == list(study.notes)
+
+
 def test_a_line_of_the_table_holds_every_figure_of_an_arm(tmp_path: Path) -> None:
     report = report_of(made_up_study(tmp_path))
     (line,) = (line for line in report.splitlines() if line.startswith("| 100 | `full`"))

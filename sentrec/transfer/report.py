@@ -46,8 +46,9 @@ _MEASURED = (
     f"**Difference.** Mean accuracy less that of `{BASELINE}` with the same labels, over the seeds that both have. The "
     "95 % interval is paired: both arms are judged on the same test rows, seed by seed. It covers the choice of the "
     "test rows and, with two seeds or more, what differs from seed to seed: the labelled rows, the initial weights, "
-    "their order. With one seed it covers the test rows alone. It does not cover the choice of data sets and "
-    "recipe, nor, where the source is a finished run, how that run came out: it serves every seed.",
+    "their order. With one seed it covers the test rows alone. Two made-up rows, one in favour of either arm, keep a "
+    "small test split from seeming certain. The interval does not cover the choice of data sets and recipe, nor, where "
+    "the source is a finished run, how that run came out: it serves every seed.",
     f"**Convergence.** Epochs and seconds of training until the validation accuracy first reaches the best one of "
     f"`{BASELINE}` with the same labels and seed: the median of the seeds that get there. Where fewer than half of "
     "them do, only their number stands.",

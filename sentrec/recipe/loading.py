@@ -1,6 +1,6 @@
 """From a YAML file and overrides to a checked recipe; all mistakes are reported at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +20,9 @@ _PLAIN_WORDS = {
     "invalid_key": "a key should be text",
 }
 """What pydantic says in Python's words, in those of a recipe."""
+
+Locate = Callable[[dict[str, Any], Path], dict[str, Any]]
+"""Takes the sections of one file and its folder, and gives them back with what lies in that folder as paths."""
 
 _ON_ROWS = ("data.text_columns", "data.label_column", "data.label_names", "data.bad_rows")
 """What tells how to read rows; all else of a data section tells which ones to train on."""
@@ -72,14 +75,18 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
     return recipe.model_copy(update={"encoder": options})
 
 
-def read_tree(name_or_path: str | Path) -> dict[str, Any]:
+def read_tree(name_or_path: str | Path, locate: Locate | None = None) -> dict[str, Any]:
     """The sections of a recipe as they are written, with those that it extends, and a name; nothing is checked.
+
+    Args:
+        name_or_path: A YAML file, or the name of a built-in recipe.
+        locate: Applied to the sections of every file that is read; None: they stay as they are written.
 
     Raises:
         RecipeError: If the file, or one that it extends, is missing or is not YAML.
     """
     path = find_recipe(name_or_path)
-    return {"name": path.stem} | _read_with_parents(path, ())
+    return {"name": path.stem} | _read_with_parents(path, (), locate)
 
 
 def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> DataConfig:
@@ -111,17 +118,17 @@ def to_yaml(recipe: Recipe) -> str:
     return str(yaml.dump(tree, Dumper=RecipeDumper, sort_keys=False, allow_unicode=True, width=120))
 
 
-def _read_with_parents(path: Path, children: tuple[Path, ...]) -> dict[str, Any]:
+def _read_with_parents(path: Path, children: tuple[Path, ...], locate: Locate | None) -> dict[str, Any]:
     if path.resolve() in children:
         hint = f"Remove one `extends:`. A built-in recipe is meant by `extends: {path.stem}`, without .yaml."
         raise RecipeError(f"{path} extends itself, directly or through others.", hint)
-    tree = _read_yaml(path)
+    tree = locate(_read_yaml(path), path.parent) if locate else _read_yaml(path)
     parent = tree.pop("extends", None)
     if parent is None:
         return tree
     if not isinstance(parent, str):
         raise RecipeError(f"{path}: `extends` must be the name or path of one recipe, not {parent!r}.")
-    base = _read_with_parents(_find_parent(path, parent), (*children, path.resolve()))
+    base = _read_with_parents(_find_parent(path, parent), (*children, path.resolve()), locate)
     # Two recipes of one name would share a run directory.
     base.pop("name", None)
     return merged(base, tree)

@@ -1,7 +1,8 @@
 """One training at a time in a directory: two would remove and overwrite each other's files."""
 
 import hashlib
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from sentrec.errors import RunError
 from sentrec.files import cache_home, disk_errors
 
 _PATIENCE_SECONDS = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class DirectoryBusy(RunError):  # noqa: N818 - it ends by itself
+    """Another training is at work in the directory."""
 
 
 @contextmanager
@@ -22,7 +29,7 @@ def sole_training(directory: Path, is_main_process: bool = True) -> Iterator[Non
         is_main_process: Only one of the processes that train together holds the lock.
 
     Raises:
-        RunError: If another training is at work there.
+        DirectoryBusy: If another training is at work there.
     """
     from filelock import Timeout
     from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
@@ -35,7 +42,29 @@ def sole_training(directory: Path, is_main_process: bool = True) -> Iterator[Non
                 try:
                     stack.enter_context(WeakFileLock(path, timeout=_PATIENCE_SECONDS))
                 except Timeout as error:
-                    raise RunError(
+                    raise DirectoryBusy(
                         f"another training is at work in {directory}.", "Wait for its end, or choose another --out."
                     ) from error
+        yield
+
+
+@contextmanager
+def next_training(directory: Path, while_waiting: Callable[[], None]) -> Iterator[None]:
+    """Like `sole_training`, but waits until the training that is at work in the directory has ended.
+
+    Args:
+        directory: Where to train; it need not exist.
+        while_waiting: Called time and again; what it raises ends the waiting.
+    """
+    with ExitStack() as stack:
+        waits = False
+        while True:
+            try:
+                stack.enter_context(sole_training(directory))
+                break
+            except DirectoryBusy as busy:
+                if not waits:
+                    _log.info("%s Waiting for its end", busy.message)
+                waits = True
+            while_waiting()
         yield

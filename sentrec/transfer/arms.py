@@ -6,19 +6,18 @@ from sentrec.errors import RecipeError
 from sentrec.glove.store import GloveVectors
 from sentrec.model.classifier import WORD_VECTORS, TextClassifier, build_classifier, start_embeddings
 from sentrec.recipe import Recipe
+from sentrec.recipe.schema import TrainingConfig
 from sentrec.training.learning_plan import LearningPlan, Rate, recipe_plan
 from sentrec.transfer.schema import GradualUnfreezing, TransferRecipe
 
-RANDOM_EMBEDDINGS = "random-embeddings"
-FROZEN_GLOVE = "frozen-glove"
 ARM_MEANINGS: Mapping[str, str] = {
     "scratch": "trained on the target alone, from GloVe: the baseline",
     "full": "starts from the source; every weight learns",
     "probe": "starts from the source; only the head learns",
     "gradual": "starts from the source; layers thaw one after the other, lower ones learn more slowly",
     "zero-shot": "the source as it is, without a label of the target",
-    FROZEN_GLOVE: "trained on the target alone; the GloVe vectors stay as they are",
-    RANDOM_EMBEDDINGS: "trained on the target alone, from random word vectors: what GloVe itself transfers",
+    "frozen-glove": "trained on the target alone; the GloVe vectors stay as they are",
+    "random-embeddings": "trained on the target alone, from random word vectors: what GloVe itself transfers",
     "nb-lr": "n-gram logistic regression with naive Bayes weights on the same labels",
     "tfidf-lr": "TF-IDF logistic regression on the same labels",
 }
@@ -39,7 +38,7 @@ def target_only_model(
     """
     dim = vectors.dim if vectors else recipe.model.embedding_dim
     model = build_classifier(recipe, len(words), classes, dim)
-    start_embeddings(model, words, None if arm == RANDOM_EMBEDDINGS else vectors, recipe.seed)
+    start_embeddings(model, words, None if arm == "random-embeddings" else vectors, recipe.seed)
     return model
 
 
@@ -47,7 +46,7 @@ def learning_plan(arm: str, recipe: Recipe, model: TextClassifier, study: Transf
     """Which weights of an arm learn, how fast, and from which epoch on.
 
     Raises:
-        RecipeError: If gradual unfreezing would not reach the lowest layer within the training.
+        RecipeError: If gradual unfreezing would not reach the lowest layer within the training, or might not.
     """
     plan = recipe_plan(recipe, model)
     match arm:
@@ -57,21 +56,28 @@ def learning_plan(arm: str, recipe: Recipe, model: TextClassifier, study: Transf
             head = {name: rate for name, rate in plan.items() if _is_head(name)}
             return _scaled(head, study.probe.learning_rate_factor)
         case "gradual":
-            return _gradual(plan, model, study.gradual, recipe.training.epochs)
-        case _ if arm == FROZEN_GLOVE:
+            return _gradual(plan, model, study.gradual, recipe.training)
+        case "frozen-glove":
             return {name: rate for name, rate in plan.items() if name != WORD_VECTORS}
         case _:
             return plan
 
 
-def _gradual(plan: LearningPlan, model: TextClassifier, options: GradualUnfreezing, epochs: int) -> dict[str, Rate]:
+def _gradual(
+    plan: LearningPlan, model: TextClassifier, options: GradualUnfreezing, training: TrainingConfig
+) -> dict[str, Rate]:
     depths = {name: _depth(name, model) for name in plan}
     # The head thaws first; a frozen embedding table has no stage.
     stages = {depth: stage for stage, depth in enumerate(sorted(set(depths.values()), reverse=True))}
     needed = (len(stages) - 1) * options.epochs_per_stage + 1
-    if needed > epochs:
+    if training.max_steps is not None:
         raise RecipeError(
-            f"gradual unfreezing of {len(stages)} layers takes {needed} epochs; the training has {epochs}.",
+            "gradual unfreezing counts epochs, and training.max_steps would end them early.",
+            "Leave `gradual` out of the arms, or training.max_steps out of the recipes.",
+        )
+    if needed > training.epochs:
+        raise RecipeError(
+            f"gradual unfreezing of {len(stages)} layers takes {needed} epochs; the training has {training.epochs}.",
             f"Raise training.epochs to {needed}, or lower gradual.epochs_per_stage.",
         )
     return {

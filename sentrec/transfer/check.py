@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from sentrec.findings import Finding
 from sentrec.recipe.check import check_recipe
-from sentrec.transfer.loading import load_sources, load_targets
-from sentrec.transfer.origins import require_alike
+from sentrec.transfer.feasibility import load_sides
 from sentrec.transfer.schema import TransferRecipe
 
 
@@ -22,10 +21,7 @@ def check_study(study: TransferRecipe) -> list[Finding]:
         RecipeError: If a recipe is wrong, or source and target do not fit each other.
         RunError: If a source's run is missing, unfinished or was altered.
     """
-    sources, targets = load_sources(study), load_targets(study)
-    for source in sources:
-        for target in targets:
-            require_alike(source, target)
+    sources, targets = load_sides(study)
     findings = []
     for source in sources:
         run = source.run

@@ -1,14 +1,15 @@
 """From a YAML file to a checked study: its own schema, and every recipe that it names."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from sentrec.errors import RecipeError
+from sentrec.errors import RecipeError, SentrecError
 from sentrec.recipe import Recipe
 from sentrec.recipe.builtin import find_recipe, is_study
 from sentrec.recipe.loading import (
@@ -19,9 +20,11 @@ from sentrec.recipe.loading import (
     recipe_from_dict,
 )
 from sentrec.recipe.yaml_values import RecipeDumper
-from sentrec.runs import Run, open_run
+from sentrec.runs import ENVIRONMENT, Run, open_run
 from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
+from sentrec.transfer.store import plain_name
 
+_SIDES = ("source", "target")
 _SHARED = ("text", "glove", "encoder", "model", "training")
 
 
@@ -33,11 +36,13 @@ class NamedSource:
         name: What the report calls it.
         recipe: The recipe; of a run, the one that made it.
         run: The finished run, or None.
+        setting: Where the study changes its recipe, e.g. ``source.set``.
     """
 
     name: str
     recipe: Recipe
     run: Run | None
+    setting: str = "source.set"
 
 
 @dataclass(frozen=True)
@@ -47,16 +52,21 @@ class NamedTarget:
     Attributes:
         name: What the report calls it.
         recipe: Its recipe.
+        labels: What sources call its classes, where they call them otherwise.
+        setting: Where the study changes its recipe, e.g. ``target.set``.
     """
 
     name: str
     recipe: Recipe
+    labels: Mapping[str, str] = field(default_factory=dict)
+    setting: str = "target.set"
 
 
 def load_transfer(name_or_path: str | Path, overrides: Sequence[str] = ()) -> TransferRecipe:
     """Reads a transfer recipe, follows its ``extends``, applies overrides and checks it.
 
-    The recipes that it names are found beside its file first, then among the built-in ones.
+    The recipes and runs that it names are found beside the file that names them first, then from the current folder,
+    then among the built-in ones; what was found as a file is an absolute path from then on.
 
     Args:
         name_or_path: A YAML file, or the name of a built-in recipe such as ``ag-news-to-imdb``.
@@ -65,14 +75,15 @@ def load_transfer(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Tr
     Raises:
         RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
     """
-    tree = merged(read_tree(name_or_path), read_overrides(overrides))
+    changes = _located(read_overrides(overrides), Path())
+    tree = read_tree(name_or_path, _located)
+    for side in _SIDES:
+        if side in tree and isinstance(changes.get(side), dict):
+            tree[side] = _displaced(tree[side], changes[side])
+    tree = _located(merged(tree, changes), find_recipe(name_or_path).parent)
     if not is_study(tree):
         command = f"sentrec train --recipe {name_or_path}"
         raise RecipeError(f"{name_or_path} describes one training, not a transfer study.", f"Run it with: {command}")
-    folder = find_recipe(name_or_path).parent
-    for side in ("source", "target"):
-        if side in tree:
-            tree[side] = _beside(tree[side], folder)
     return transfer_from_dict(tree, str(name_or_path))
 
 
@@ -102,7 +113,7 @@ def load_sources(study: TransferRecipe) -> list[NamedSource]:
         RecipeError: If a recipe is wrong, or two sources have the same name.
         RunError: If a run is missing, unfinished or was altered.
     """
-    sources = [_load_source(one, study) for one in study.source]
+    sources = [_load_source(one, study, _setting("source", study.source)) for one in study.source]
     _require_different_names([one.name for one in sources], "source")
     return sources
 
@@ -116,18 +127,35 @@ def load_targets(study: TransferRecipe) -> list[NamedTarget]:
     targets = []
     for one in study.target:
         recipe = _with_changes(one.recipe, one, study)
-        targets.append(NamedTarget(one.name or recipe.name, recipe))
+        targets.append(NamedTarget(one.name or recipe.name, recipe, one.labels, _setting("target", study.target)))
     _require_different_names([one.name for one in targets], "target")
     return targets
 
 
-def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
+@contextmanager
+def hints_for(setting: str) -> Iterator[None]:
+    """Turns hints on a recipe's data into hints on the study that changes this recipe under `setting`."""
+    try:
+        yield
+    except SentrecError as error:
+        if error.hint is not None:
+            error.hint = error.hint.replace("--set data.", f"--set {setting}.data.")
+        raise
+
+
+def _setting(side: str, all_of_it: Sequence[object]) -> str:
+    # Of several, an override would replace the whole list.
+    return f"{side}.set" if len(all_of_it) == 1 else f"{side}[...].set"
+
+
+def _load_source(source: Source, study: TransferRecipe, setting: str) -> NamedSource:
     if source.run is not None:
         run = open_run(source.run)
+        _require_narrow(run.recipe, "Name a run without it.")
         return NamedSource(source.name or run.recipe.name, run.recipe, run)
     assert source.recipe is not None  # the schema wants one of the two
     recipe = _with_changes(source.recipe, source, study)
-    return NamedSource(source.name or recipe.name, recipe, None)
+    return NamedSource(source.name or recipe.name, recipe, None, setting)
 
 
 def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -> Recipe:
@@ -138,23 +166,58 @@ def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -
     if side.name is not None:
         tree["name"] = side.name
     recipe = recipe_from_dict(tree, name)
-    if recipe.model.wide is not None:
-        raise RecipeError("a transfer study trains encoders, without a wide channel.", "Leave model.wide out of it.")
+    _require_narrow(recipe, "Leave model.wide out of it.")
     return recipe
 
 
-def _beside(value: Any, folder: Path) -> Any:
-    """Names of recipes that lie beside the study's file become paths; all else stays for the schema to judge."""
+def _require_narrow(recipe: Recipe, hint: str) -> None:
+    if recipe.model.wide is not None:
+        raise RecipeError(f"{recipe.name}: a transfer study moves encoders, without a wide channel.", hint)
+
+
+def _located(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The sections with recipes and runs that lie in `folder`, or in the current one, as absolute paths."""
+    return tree | {side: _located_side(tree[side], folder) for side in _SIDES if side in tree}
+
+
+def _located_side(value: Any, folder: Path) -> Any:
+    """One side, whichever way it was written; what is no side stays for the schema to judge."""
     if isinstance(value, list):
-        return [_beside(one, folder) for one in value]
-    if isinstance(value, dict) and isinstance(value.get("recipe"), str):
-        return value | {"recipe": _beside(value["recipe"], folder)}
-    if isinstance(value, str) and (folder / value).is_file():
-        return str(folder / value)
-    return value
+        return [_located_side(one, folder) for one in value]
+    if isinstance(value, str):
+        return _absolute(value, folder)
+    if not isinstance(value, dict):
+        return value
+    return value | {key: _absolute(value[key], folder) for key in ("recipe", "run") if isinstance(value.get(key), str)}
+
+
+def _absolute(name: str, folder: Path) -> str:
+    for place in (folder / name, Path(name).expanduser()):
+        if place.is_file() or (place / ENVIRONMENT).is_file():
+            return str(place.resolve())
+    return name
+
+
+def _displaced(side: Any, change: Mapping[str, Any]) -> Any:
+    """A side, ready to be changed: a section, without what a change to the other kind of origin makes meaningless."""
+    if isinstance(side, str):
+        side = {"recipe": side}
+    if not isinstance(side, dict):
+        return side
+    gone = ("recipe", "set", "name") if "run" in change else ("run", "name") if "recipe" in change else ()
+    if "recipe" in change and "run" not in side:
+        return side
+    return {key: value for key, value in side.items() if key not in gone}
 
 
 def _require_different_names(names: Sequence[str], side: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
+    folders = [plain_name(name).casefold() for name in names]
+    bad = [name for name, folder in zip(names, folders, strict=True) if folder in ("", ".", "..")]
+    if bad:
+        raise RecipeError(f"a {side} cannot be called {bad[0]!r}, which names no folder.", "Give it another `name`.")
+    twice = sorted({name for name, folder in zip(names, folders, strict=True) if folders.count(folder) > 1})
     if twice:
-        raise RecipeError(f"two {side}s are called {', '.join(twice)}.", f"Give each {side} a `name` of its own.")
+        raise RecipeError(
+            f"two {side}s are called {', '.join(twice)}.",
+            f"Give each {side} a `name` of its own; case and marks do not tell them apart.",
+        )

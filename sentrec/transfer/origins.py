@@ -4,21 +4,24 @@ import logging
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 from tokenizers import Tokenizer
 
-from sentrec.errors import Interrupted, RecipeError
+from sentrec.data.locate import is_local
+from sentrec.data.splits import Splits, load_splits
+from sentrec.errors import Interrupted, RecipeError, SentrecError
 from sentrec.files import cache_home
 from sentrec.recipe import Recipe
-from sentrec.runs import TOKENIZER, Run, is_finished, open_run
+from sentrec.runs import TOKENIZER, Run, is_finished, open_run, read_environment
 from sentrec.text.vocabulary import fingerprint, folds_case
 from sentrec.training.interrupt import StopRequest
-from sentrec.training.lock import sole_training
+from sentrec.training.lock import next_training
 from sentrec.training.loop import Progress
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.train import fit
-from sentrec.transfer.loading import NamedSource, NamedTarget
+from sentrec.transfer.loading import NamedSource, NamedTarget, hints_for
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +37,7 @@ class Origin:
         self.name = source.name
         self.recipe = source.recipe
         self._run = source.run
+        self._setting = source.setting
         self._data: PreparedData | None = None
 
     def tokenizer(self) -> Tokenizer:
@@ -51,6 +55,14 @@ class Origin:
         """Names of the classes in the order of their numbers."""
         return self._run.label_names if self._run else self._prepared().label_names
 
+    def labelled_texts(self) -> list[str] | None:
+        """The texts whose labels it has learned from or was selected on; None where they are not at hand.
+
+        Those of a run are read again from its recipe's data, unless they would have to be downloaded.
+        """
+        splits = self._prepared().splits if self._run is None else _read_again(self._run)
+        return None if splits is None else splits.train.texts + splits.validation.texts
+
     def run(self, seed: int, accelerator: Accelerator, stop: StopRequest, on_step: Callable[[Progress], None]) -> Run:
         """The run of a seed, trained now if no study has trained it before.
 
@@ -63,8 +75,10 @@ class Origin:
         directory = self._directory(seed)
         if is_finished(directory):
             return open_run(directory)
-        _log.info("Training the source %s, seed %s", self.name, seed)
-        with sole_training(directory):
+        with next_training(directory, lambda: _end_waiting(stop, self.name, seed)):
+            if is_finished(directory):  # by the study that was waited for
+                return open_run(directory)
+            _log.info("Training the source %s, seed %s", self.name, seed)
             try:
                 return fit(recipe, data, directory, accelerator, stop, resume=True, on_progress=on_step)
             except Interrupted as error:
@@ -73,15 +87,13 @@ class Origin:
     def key(self, seed: int) -> str:
         """What changes when the source's weights would."""
         if self._run is not None:
-            return fingerprint([], str(self._run.path.resolve()), (self._run.path / "environment.json").read_text())
+            return fingerprint([], sorted(read_environment(self._run.path)["sha256"].items()))
         return self._directory(seed).name
 
     def _directory(self, seed: int) -> Path:
         """Where the run of a seed lies in the cache, named after all that it depends on."""
         data = self._prepared()
-        settings = self.recipe.model_copy(update={"seed": seed}).model_dump(
-            mode="json", exclude={"name", "description"}
-        )
+        settings = lasting_settings(self.recipe.model_copy(update={"seed": seed}))
         vectors = data.vectors.fingerprint if data.vectors else None
         key = fingerprint([], settings, self._data_fingerprints, vectors, data.tokenizer.to_str())
         return cache_home() / "sources" / key
@@ -92,8 +104,16 @@ class Origin:
 
     def _prepared(self) -> PreparedData:
         if self._data is None:
-            self._data = prepare(self.recipe)
+            with hints_for(self._setting):
+                self._data = prepare(self.recipe)
         return self._data
+
+
+def lasting_settings(recipe: Recipe) -> dict[str, Any]:
+    """The settings of a recipe that its outcome depends on."""
+    settings = recipe.model_dump(mode="json", exclude={"name", "description"})
+    del settings["training"]["checkpoint_seconds"]
+    return settings
 
 
 def require_alike(source: NamedSource, target: NamedTarget) -> None:
@@ -114,6 +134,19 @@ def require_alike(source: NamedSource, target: NamedTarget) -> None:
         raise RecipeError(
             f"the weights of {source.name} do not fit {target.name}: {'; '.join(differences)}.", f"{way}."
         )
+
+
+def _end_waiting(stop: StopRequest, source: str, seed: int) -> None:
+    if stop.requested:
+        raise Interrupted(f"source {source}, seed {seed}: stopped while another study trains it.")
+
+
+def _read_again(run: Run) -> Splits | None:
+    try:
+        return load_splits(run.recipe.data) if is_local(run.recipe.data) else None
+    except SentrecError as error:
+        _log.info("The data of %s cannot be read again: %s", run.path, error.message)
+        return None
 
 
 def _shape(recipe: Recipe) -> dict[str, object]:

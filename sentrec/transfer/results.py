@@ -76,7 +76,7 @@ class Target:
         label_names: Names of the classes.
         texts: Test texts.
         labels: Their class numbers, int64, shape ``(n,)``.
-        train_rows: Labels that the budget ``all`` holds.
+        train_rows: Labels that the budget ``all`` holds, those of the validation rows included.
     """
 
     name: str

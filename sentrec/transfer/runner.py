@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from accelerate import Accelerator
@@ -19,14 +19,16 @@ from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress
 from sentrec.transfer.arms import learning_plan, target_only_model
 from sentrec.transfer.cell import Fitting, fit_cell, fit_linear, judge_unseen
+from sentrec.transfer.feasibility import require_labels, require_layers
 from sentrec.transfer.grid import OnProgress, StudyMeter, cell_work, describe, study_cells
-from sentrec.transfer.origins import Origin
+from sentrec.transfer.notes import Noticed, look_at_rows
+from sentrec.transfer.origins import Origin, lasting_settings
 from sentrec.transfer.results import LINEAR_ARMS, ZERO_SHOT, Cell, CellResult
 from sentrec.transfer.schema import Moves, TransferRecipe
-from sentrec.transfer.store import load_cell, save_cell
+from sentrec.transfer.store import load_cell, save_cell, unfinished_model
 from sentrec.transfer.target import EncodedTarget, Rows, TargetRows, budget_training, encode_target
 from sentrec.transfer.vocabulary import joint_tokenizer
-from sentrec.transfer.weights import move_weights, read_source, require_same_labels, require_zero_shot
+from sentrec.transfer.weights import move_weights, read_source
 
 _EVERYTHING = Moves(head=True)
 
@@ -67,19 +69,24 @@ class StudyRunner:
         """All cells in the order of their measurement."""
         return study_cells(self.study, list(self.origins), list(self.targets))
 
-    def check(self) -> None:
-        """Finds before any training what could only fail after hours: budgets, classes, label sets, stages.
+    def check(self) -> Noticed:
+        """Finds before any training what could only fail after hours: budgets, classes, label sets, layers, stages.
+
+        Returns:
+            What was noticed about the rows.
 
         Raises:
             DataError: If a budget is too large or lacks a class, or label sets rule out what is asked for.
-            RecipeError: If gradual unfreezing does not fit into the training.
+            RecipeError: If gradual unfreezing does not fit into the training, or nothing would move.
         """
         for target in self.targets.values():
             for origin in self.origins.values():
-                self._check_labels(origin, target)
+                ours, theirs = origin.label_names(), target.names_for_sources
+                require_labels(self.study, origin.name, ours, target.name, theirs)
             for cell in self.cells():
                 if cell.target == target.name and cell.arm != ZERO_SHOT and cell.arm not in LINEAR_ARMS:
                     self._check_plan(cell, target)
+        return look_at_rows(list(self.origins.values()), list(self.targets.values()), self.study.moves)
 
     def run(self, on_progress: OnProgress | None) -> list[CellResult]:
         """Measures every cell that is not finished yet.
@@ -94,17 +101,18 @@ class StudyRunner:
         missing = [cell for cell, result in results.items() if result is None]
         works = self._source_works(missing) | {describe(cell): self._work(cell) for cell in missing}
         meter = StudyMeter(works, len(results) - len(missing), len(results), on_progress)
-        for cell in missing:
+        for place, cell in enumerate(missing):
             self._train_source(cell, meter)
             meter.begin(describe(cell))
             results[cell] = self._measure(cell, meter)
             meter.finish(results[cell])
+            self._forget_all_but(missing[place + 1 :])
         return [result for result in results.values() if result is not None]
 
     def _measure(self, cell: Cell, meter: StudyMeter) -> CellResult:
         self._end_if_asked()
         target = self.targets[cell.target]
-        with TemporaryDirectory(dir=self.directory, prefix=".model-") as folder:
+        with unfinished_model(self.directory) as folder:
             model_folder = Path(folder) / "run" if self._keeps_model(cell) else None
             if cell.arm in LINEAR_ARMS:
                 result = self._fit_linear(cell, target)
@@ -128,7 +136,7 @@ class StudyRunner:
         )
         if cell.source is not None:
             source = read_source(self._runs[cell.source, cell.seed])
-            move_weights(source, model, words_of(encoded.tokenizer), target.pool.label_names, self.study.moves)
+            move_weights(source, model, words_of(encoded.tokenizer), target.names_for_sources, self.study.moves)
         plan = learning_plan(cell.arm, recipe, model, self.study)
         fitting = Fitting(cell, recipe, model, plan, train, validation, self.study.select)
         return fit_cell(fitting, target, encoded, self._accelerator, on_step, keep_in)
@@ -136,13 +144,14 @@ class StudyRunner:
     def _judge_unseen(self, cell: Cell, target: TargetRows) -> CellResult:
         assert cell.source is not None  # every zero-shot cell has one
         encoded = self._encode(target, cell.source)
-        words, names = words_of(encoded.tokenizer), target.pool.label_names
+        words, names = words_of(encoded.tokenizer), target.names_for_sources
         model = target_only_model(cell.arm, self._recipe(cell, target), words, len(names), target.vectors)
         move_weights(read_source(self._runs[cell.source, cell.seed]), model, words, names, _EVERYTHING)
         return judge_unseen(cell, model.to(self._accelerator.device), target, encoded)
 
     def _fit_linear(self, cell: Cell, target: TargetRows) -> CellResult:
-        rows = _all_rows(target, cell)
+        # A linear model selects nothing: validation rows, which count as labels for all arms, it can learn from, too.
+        rows: Rows = np.sort(np.concatenate(target.divide(cell.budget, cell.seed)))
         # A linear model has no seed: the same rows give the same answer.
         key = (target.name, cell.arm, rows.tobytes())
         if key not in self._linear:
@@ -170,10 +179,12 @@ class StudyRunner:
     def _key(self, cell: Cell) -> str:
         """What changes when the outcome of a cell would."""
         target, study = self.targets[cell.target], self.study
-        settings = self._recipe(cell, target).model_dump(mode="json", exclude={"name", "description"})
+        settings = lasting_settings(self._recipe(cell, target))
         origin = self.origins[cell.source].key(cell.seed) if cell.source is not None else None
         options = study.model_dump(mode="json", include={"select", *(("moves", cell.arm) if cell.source else ())})
-        return fingerprint([], settings, target.fingerprint, origin, options, vars(cell))
+        names = target.names_for_sources if cell.source is not None else None
+        version = metadata.version("sentrec")
+        return fingerprint([], settings, target.fingerprint, origin, options, vars(cell), names, version)
 
     def _recipe(self, cell: Cell, target: TargetRows) -> Recipe:
         recipe = target.recipe.model_copy(update={"seed": cell.seed})
@@ -198,17 +209,19 @@ class StudyRunner:
             self._ngrams[target.name, arm] = (baseline.count(target.pool.texts), baseline.count(target.test.texts))
         return self._ngrams[target.name, arm]
 
-    def _check_labels(self, origin: Origin, target: TargetRows) -> None:
-        ours, theirs = origin.label_names(), target.pool.label_names
-        if self.study.has_zero_shot:
-            require_zero_shot(origin.name, ours, target.name, theirs)
-        if self.study.moves.head:
-            require_same_labels(ours, theirs)
+    def _forget_all_but(self, missing: Sequence[Cell]) -> None:
+        """Lets go of token ids and n-grams that none of these cells needs."""
+        networks = {(cell.target, cell.source) for cell in missing if cell.arm not in LINEAR_ARMS}
+        linear = {(cell.target, cell.arm) for cell in missing}
+        self._encoded = {key: encoded for key, encoded in self._encoded.items() if key in networks}
+        self._ngrams = {key: counts for key, counts in self._ngrams.items() if key in linear}
 
     def _check_plan(self, cell: Cell, target: TargetRows) -> None:
         recipe = self._recipe(cell, target)
         model = target_only_model(cell.arm, recipe, SPECIAL_TOKENS, len(target.pool.label_names), target.vectors)
         learning_plan(cell.arm, recipe, model, self.study)
+        if cell.source is not None:
+            require_layers(self.study.moves, model)
 
     def _end_if_asked(self) -> None:
         if self._stop.requested:
@@ -228,9 +241,3 @@ class StudyRunner:
 
 def _source_work(origin: Origin, seed: int) -> str:
     return f"source {origin.name}, seed {seed}"
-
-
-def _all_rows(target: TargetRows, cell: Cell) -> Rows:
-    train, validation = target.divide(cell.budget, cell.seed)
-    # Validation rows of their own, which no smaller budget could hold, are left out of the largest one, too.
-    return np.sort(np.concatenate([train, validation])) if target.holds_out or cell.budget != "all" else train

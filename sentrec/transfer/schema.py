@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from sentrec.recipe.schema import Section
 from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, ZERO_SHOT
@@ -10,7 +10,25 @@ from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, ZERO_SHOT
 Arm = Literal[
     "scratch", "full", "probe", "gradual", "zero-shot", "frozen-glove", "random-embeddings", "nb-lr", "tfidf-lr"
 ]
-LabelBudget = Annotated[int, Field(ge=4)] | Literal["all"]
+_SMALLEST_BUDGET = 4
+
+
+def _as_budget(value: Any) -> Any:
+    if value != "all" and not (isinstance(value, int) and value >= _SMALLEST_BUDGET):
+        raise ValueError(f"should be a whole number from {_SMALLEST_BUDGET} on, or `all`")
+    return value
+
+
+LabelBudget = Annotated[int | Literal["all"], BeforeValidator(_as_budget)]
+
+
+def _without_seed(changes: dict[str, Any]) -> dict[str, Any]:
+    if "seed" in changes:
+        raise ValueError("`seed` has no meaning here: the study's own `seed` and `seeds` are those of every recipe")
+    return changes
+
+
+Changes = Annotated[dict[str, Any], AfterValidator(_without_seed)]
 
 
 def _as_side(value: Any) -> Any:
@@ -27,7 +45,7 @@ class Source(Section):
     name: str | None = Field(None, min_length=1, description="What to call it; none: the recipe's or the run's name.")
     recipe: str | None = Field(None, description="A recipe file, or the name of a built-in recipe.")
     run: str | None = Field(None, description="A run directory; it serves every seed.")
-    set: dict[str, Any] = Field({}, description="Sections to change in the recipe, e.g. `data: {dataset: ag_news}`.")
+    set: Changes = Field({}, description="Sections to change in the recipe, e.g. `data: {dataset: ag_news}`.")
 
     @model_validator(mode="after")
     def _names_one_origin(self) -> "Source":
@@ -43,7 +61,17 @@ class TargetSide(Section):
 
     name: str | None = Field(None, min_length=1, description="What to call it; none: the recipe's name.")
     recipe: str = Field(description="A recipe file, or the name of a built-in recipe.")
-    set: dict[str, Any] = Field({}, description="Sections to change in the recipe.")
+    set: Changes = Field({}, description="Sections to change in the recipe.")
+    labels: dict[str, str] = Field(
+        {}, description="What sources call its classes, e.g. `{bad: negative, good: positive}`; none: the same."
+    )
+
+    @field_validator("labels")
+    @classmethod
+    def _name_different_classes(cls, labels: dict[str, str]) -> dict[str, str]:
+        if len({name.casefold() for name in labels.values()}) < len(labels):
+            raise ValueError("two classes stand for the same class of the source")
+        return labels
 
 
 class Moves(Section):
@@ -125,6 +153,12 @@ class TransferRecipe(Section):
     def _has_something_to_compare(self) -> "TransferRecipe":
         if BASELINE not in self.arms:
             raise ValueError(f"arms needs `{BASELINE}`, which every other arm is compared with")
+        return self
+
+    @model_validator(mode="after")
+    def _seeds_are_seeds(self) -> "TransferRecipe":
+        if self.seed + self.seeds > 2**32:
+            raise ValueError("seed + seeds is larger than 2**32, the number of seeds that there are")
         return self
 
     @property

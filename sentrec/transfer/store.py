@@ -1,8 +1,11 @@
 """Finished cells on disk: each whole or not at all, and kept for as long as what it depends on stays the same."""
 
 import json
+import logging
+import shutil
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -16,12 +19,16 @@ _PREDICTIONS = "predictions.safetensors"
 _PREDICTED = "predicted"
 MODEL_FOLDER = "model"
 """Where a cell keeps the run directory of its model, if it keeps one."""
+_CELLS = "cells"
+_UNFINISHED = ".model-"
+
+_log = logging.getLogger(__name__)
 
 
 def cell_directory(study: Path, cell: Cell) -> Path:
     """Where a cell lies within the directory of its study."""
-    arm = cell.arm if cell.source is None else f"{cell.arm}-from-{_plain(cell.source)}"
-    return study / "cells" / _plain(cell.target) / str(cell.budget) / arm / f"seed-{cell.seed}"
+    arm = cell.arm if cell.source is None else f"{cell.arm}-from-{plain_name(cell.source)}"
+    return study / _CELLS / plain_name(cell.target) / str(cell.budget) / arm / f"seed-{cell.seed}"
 
 
 def save_cell(study: Path, result: CellResult, key: str, model: Path | None = None) -> None:
@@ -44,11 +51,7 @@ def save_cell(study: Path, result: CellResult, key: str, model: Path | None = No
 
 
 def load_cell(study: Path, cell: Cell, key: str, needs_model: bool = False) -> CellResult | None:
-    """A cell that was finished before; None where there is none, or what it depends on has changed.
-
-    Raises:
-        RunError: If its files were cut off or altered.
-    """
+    """A cell that was finished before; None where there is none, what it depends on has changed, or it is broken."""
     directory = cell_directory(study, cell)
     if not (directory / _FIGURES).is_file() or (needs_model and not (directory / MODEL_FOLDER).is_dir()):
         return None
@@ -60,8 +63,26 @@ def load_cell(study: Path, cell: Cell, key: str, needs_model: bool = False) -> C
         figures["cell"] = Cell(**figures["cell"])
         return CellResult(**figures, predicted=tensors[_PREDICTED].numpy())
     except (ValueError, KeyError, TypeError, RunError) as error:
-        raise RunError(f"{directory} was cut off or altered: {error}", "Remove that folder and resume.") from error
+        _log.warning("%s was cut off or altered and is measured anew: %s", directory, error)
+        return None
 
 
-def _plain(name: str) -> str:
+def unfinished_model(study: Path) -> TemporaryDirectory[str]:
+    """A folder for a model that is still to be saved with its cell; it goes when the block ends."""
+    return TemporaryDirectory(dir=study, prefix=_UNFINISHED)
+
+
+def remove_leftovers(study: Path) -> None:
+    """Removes what a study that was killed left of the model it was training."""
+    for folder in study.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_cells(study: Path) -> None:
+    """Removes all cells of a study."""
+    shutil.rmtree(study / _CELLS, ignore_errors=True)
+
+
+def plain_name(name: str) -> str:
+    """The name of a source or a target as part of a path."""
     return "".join(mark if mark.isalnum() or mark in "-_." else "-" for mark in name)

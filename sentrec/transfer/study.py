@@ -2,7 +2,7 @@
 
 import json
 import shlex
-import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from accelerate import Accelerator
@@ -14,26 +14,44 @@ from sentrec.training.device import make_accelerator
 from sentrec.training.environment import describe_versions
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
 from sentrec.training.lock import sole_training
+from sentrec.transfer.feasibility import load_sides
 from sentrec.transfer.grid import OnProgress
-from sentrec.transfer.loading import (
-    NamedSource,
-    NamedTarget,
-    load_sources,
-    load_targets,
-    load_transfer,
-    transfer_to_yaml,
-)
-from sentrec.transfer.origins import Origin, require_alike
-from sentrec.transfer.report import write_report
+from sentrec.transfer.loading import NamedSource, NamedTarget, load_transfer, transfer_from_dict, transfer_to_yaml
+from sentrec.transfer.notes import Noticed
+from sentrec.transfer.origins import Origin
+from sentrec.transfer.report import REPORT, RESULTS, TABLE, write_report
 from sentrec.transfer.results import Study, Target
 from sentrec.transfer.runner import StudyRunner
 from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.store import remove_cells, remove_leftovers
 from sentrec.transfer.target import load_target
 
 MARKER = "study.json"
 """Marks a directory as that of a study; tells versions, device and the data."""
 RECIPE = "recipe.yaml"
-CELLS = "cells"
+_REPORTED = (REPORT, TABLE, RESULTS, "label-efficiency*.png", "convergence*.png", "matrix-*.png")
+"""What the report writes, as patterns."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A study, ready to be measured.
+
+    Attributes:
+        recipe: What to measure.
+        directory: Where.
+        sources: Its sources.
+        targets: Its targets.
+        force: Whether a study that is there gives way.
+        on_progress: Who is told.
+    """
+
+    recipe: TransferRecipe
+    directory: Path
+    sources: list[NamedSource]
+    targets: list[NamedTarget]
+    force: bool
+    on_progress: OnProgress | None
 
 
 def transfer(
@@ -66,41 +84,30 @@ def transfer(
     """
     recipe = recipe if isinstance(recipe, TransferRecipe) else load_transfer(recipe)
     if seeds is not None:
-        recipe = recipe.model_copy(update={"seeds": seeds})
+        recipe = transfer_from_dict(recipe.model_dump() | {"seeds": seeds})
     directory = Path(out) if out is not None else Path("runs") / recipe.name
-    sources, targets = load_sources(recipe), load_targets(recipe)
-    for source in sources:
-        for target in targets:
-            require_alike(source, target)
+    sources, targets = load_sides(recipe)
     _require_free(directory, resume, force)
     accelerator = make_accelerator(targets[0].recipe.training.device)
     if accelerator.num_processes > 1:
         raise SentrecError("a transfer study runs in one process.", "Start it as: sentrec transfer ...")
     with stop_on_signals() as stop, sole_training(directory), disk_errors(directory):
-        return _measure(recipe, directory, sources, targets, accelerator, stop, force, on_progress)
+        return _measure(_Asked(recipe, directory, sources, targets, force, on_progress), accelerator, stop)
 
 
-def _measure(
-    recipe: TransferRecipe,
-    directory: Path,
-    sources: list[NamedSource],
-    targets: list[NamedTarget],
-    accelerator: Accelerator,
-    stop: StopRequest,
-    force: bool,
-    on_progress: OnProgress | None,
-) -> Study:
+def _measure(asked: _Asked, accelerator: Accelerator, stop: StopRequest) -> Study:
     stop.raise_at_once(nothing_begun())
-    runner = StudyRunner(
-        recipe, directory, [Origin(one) for one in sources], [load_target(one) for one in targets], accelerator, stop
-    )
-    runner.check()
+    recipe, directory = asked.recipe, asked.directory
+    origins, targets = [Origin(one) for one in asked.sources], [load_target(one) for one in asked.targets]
+    runner = StudyRunner(recipe, directory, origins, targets, accelerator, stop)
+    noticed = runner.check()
     stop.defer()
-    if force:
+    remove_leftovers(directory)
+    if asked.force:
         _remove_study(directory)
-    _write_start(recipe, directory, sources, targets, runner, accelerator)
+    _write_start(asked, runner, noticed, accelerator)
     try:
-        results = runner.run(on_progress)
+        results = runner.run(asked.on_progress)
     except Interrupted as error:
         raise Interrupted(error.message, f"Go on with: {_command(directory)} --resume") from error
     study = Study(
@@ -109,11 +116,12 @@ def _measure(
         description=recipe.description,
         command=_command(directory),
         targets=tuple(
-            Target(one.name, one.pool.label_names, one.test.texts, one.test.labels, one.available)
+            Target(one.name, one.pool.label_names, one.test.texts, one.test.labels, len(one.pool))
             for one in runner.targets.values()
         ),
         results=tuple(results),
         recipe_yaml=transfer_to_yaml(recipe),
+        notes=noticed.sentences,
     )
     write_report(study)
     return study
@@ -136,25 +144,24 @@ def _require_free(directory: Path, resume: bool, force: bool) -> None:
 
 
 def _remove_study(directory: Path) -> None:
-    """Removes the cells; the report's files are written anew."""
-    shutil.rmtree(directory / CELLS, ignore_errors=True)
+    """Removes the cells and the report; the marker and the recipe are written anew."""
+    remove_cells(directory)
+    for pattern in _REPORTED:
+        for path in directory.glob(pattern):
+            path.unlink()
 
 
-def _write_start(
-    recipe: TransferRecipe,
-    directory: Path,
-    sources: list[NamedSource],
-    targets: list[NamedTarget],
-    runner: StudyRunner,
-    accelerator: Accelerator,
-) -> None:
+def _write_start(asked: _Asked, runner: StudyRunner, noticed: Noticed, accelerator: Accelerator) -> None:
     facts = {
         "device": device_name(accelerator.device),
         "sources": {
-            one.name: str(one.run.path) if one.run else json.loads(one.recipe.model_dump_json()) for one in sources
+            one.name: str(one.run.path) if one.run else json.loads(one.recipe.model_dump_json())
+            for one in asked.sources
         },
-        "targets": {one.name: json.loads(one.recipe.model_dump_json()) for one in targets},
+        "targets": {one.name: json.loads(one.recipe.model_dump_json()) for one in asked.targets},
         "data": {name: rows.fingerprint for name, rows in runner.targets.items()},
+        "overlap": noticed.counts,
+        "notes": list(noticed.sentences),
     }
-    write_json(directory / MARKER, describe_versions() | facts)
-    write_text(directory / RECIPE, transfer_to_yaml(recipe))
+    write_json(asked.directory / MARKER, describe_versions() | facts)
+    write_text(asked.directory / RECIPE, transfer_to_yaml(asked.recipe))

@@ -1,7 +1,8 @@
 """The rows of a target: which ones a label budget holds, and their token ids."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,14 +12,14 @@ from tokenizers import Tokenizer
 from sentrec.data.examples import Examples
 from sentrec.data.locate import source_of
 from sentrec.data.splits import Splits, load_splits, stratified_holdout, stratified_sample
-from sentrec.errors import DataError
+from sentrec.errors import DataError, did_you_mean
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.recipe import Recipe
 from sentrec.recipe.schema import TrainingConfig
 from sentrec.text.encoded_cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
-from sentrec.transfer.loading import NamedTarget
+from sentrec.transfer.loading import NamedTarget, hints_for
 from sentrec.transfer.results import Budget
 from sentrec.transfer.schema import TransferRecipe
 
@@ -36,12 +37,13 @@ class TargetRows:
         name: What the report calls the target.
         recipe: Its recipe.
         pool: Training rows, followed by the validation rows.
-        train_rows: How many of the pool are training rows where all labels are used.
+        train_rows: How many of the pool a network learns from where all labels are used; it is selected on the others.
         holds_out: Whether the validation rows were held out from train, so that a budget may hold them.
         test: The test rows.
         vectors: The GloVe vectors, or None.
         tokenizer: Learned on all training texts: labels are scarce, texts are not.
         splits: What was noticed about the rows.
+        labels: What sources call its classes, where they call them otherwise.
     """
 
     name: str
@@ -53,12 +55,13 @@ class TargetRows:
     vectors: GloveVectors | None
     tokenizer: Tokenizer
     splits: Splits
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def divide(self, budget: Budget, seed: int) -> tuple[Rows, Rows]:
         """The training and the validation rows of a budget, as places in the pool.
 
         A budget of N labels holds N rows in all; a smaller one of the same seed is part of a larger one. ``all`` are
-        the rows that `sentrec train` uses.
+        the rows that `sentrec train` uses, the validation rows included wherever they come from.
 
         Args:
             budget: How many labels.
@@ -84,8 +87,13 @@ class TargetRows:
         return rows[kept], rows[held_out]
 
     @property
+    def names_for_sources(self) -> tuple[str, ...]:
+        """Its classes in the order of their numbers, as sources would call them."""
+        return tuple(self.labels.get(name, name) for name in self.pool.label_names)
+
+    @property
     def available(self) -> int:
-        """Rows that a budget may choose from."""
+        """Rows that a budget in numbers may choose from."""
         return len(self.pool) if self.holds_out else self.train_rows
 
     @property
@@ -105,8 +113,15 @@ class TargetRows:
 
     @cached_property
     def fingerprint(self) -> str:
-        """What changes when any text or label of the target does."""
-        return fingerprint([*self.pool.texts, *self.test.texts], self.pool.labels.tobytes(), self.test.labels.tobytes())
+        """What changes when any text, label or class of the target does, its vectors or what is held out for what."""
+        return fingerprint(
+            [*self.pool.texts, *self.test.texts],
+            self.pool.labels.tobytes(),
+            self.test.labels.tobytes(),
+            self.pool.label_names,
+            self.train_rows,
+            self.vectors.fingerprint if self.vectors else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -128,18 +143,28 @@ def load_target(target: NamedTarget) -> TargetRows:
     """Reads a target's rows and learns its vocabulary.
 
     Raises:
-        SentrecError: If the data or the vectors cannot be used.
+        SentrecError: If the data or the vectors cannot be used, or the labels name a class that there is not.
     """
     recipe = target.recipe
     vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
-    splits = load_splits(recipe.data)
+    with hints_for(target.setting):
+        splits = load_splits(recipe.data)
+    _require_known(target, splits.train.label_names)
     train, validation = splits.train, splits.validation
     pool = Examples(
         train.texts + validation.texts, np.concatenate([train.labels, validation.labels]), train.label_names
     )
     holds_out = isinstance(source_of(recipe.data, "validation"), float)
     tokenizer = learn_tokenizer(pool.texts if holds_out else train.texts, recipe.text, vectors)
-    return TargetRows(target.name, recipe, pool, len(train), holds_out, splits.test, vectors, tokenizer, splits)
+    return TargetRows(
+        target.name, recipe, pool, len(train), holds_out, splits.test, vectors, tokenizer, splits, target.labels
+    )
+
+
+def _require_known(target: NamedTarget, classes: Sequence[str]) -> None:
+    for name in target.labels:
+        if name not in classes:
+            raise DataError(f"target.labels: {target.name} has no class '{name}'.", did_you_mean(name, classes))
 
 
 def encode_target(target: TargetRows, tokenizer: Tokenizer) -> EncodedTarget:

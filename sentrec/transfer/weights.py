@@ -41,19 +41,40 @@ def read_source(run: Run) -> SourceWeights:
     return SourceWeights(tensors, words_of(Tokenizer.from_file(str(run.path / TOKENIZER))), run.label_names)
 
 
-def matching_classes(source: Sequence[str], target: Sequence[str]) -> list[int] | None:
+@dataclass(frozen=True)
+class ClassMatch:
+    """Which class of a source each class of a target is.
+
+    Attributes:
+        numbers: The source's class numbers in the order of the target's classes.
+        note: A sentence on the match where it was not by name, else None.
+    """
+
+    numbers: list[int]
+    note: str | None
+
+
+def matching_classes(source: Sequence[str], target: Sequence[str], head: bool | None = None) -> ClassMatch | None:
     """The source's class for each class of the target; None where the label sets do not agree.
 
-    They agree if every class of one is a class of the other, by name whatever the case, or by number where one side
-    has only numbers for names.
+    They agree if every class of one is a class of the other, by name whatever the case. Two classes also match by
+    number where one side has only numbers for names; more of them only on demand, as their order says little.
+
+    Args:
+        source: Names of the source's classes.
+        target: Names of the target's classes, as the source would call them.
+        head: What `Moves.head` says; True is the demand.
     """
     if len(source) != len(target):
         return None
     try:
-        numbers, _ = match_labels(np.arange(len(target)), target, source, "the target")
+        matched, note = match_labels(np.arange(len(target)), target, source, "the target")
     except DataError:
         return None
-    return numbers.tolist() if len(set(numbers.tolist())) == len(target) else None
+    numbers: list[int] = matched.tolist()
+    if len(set(numbers)) < len(target) or (note is not None and len(target) > 2 and not head):
+        return None
+    return ClassMatch(numbers, note)
 
 
 def move_weights(
@@ -67,7 +88,7 @@ def move_weights(
         source: What the source offers.
         model: A model of the same architecture, over another vocabulary.
         words: Its vocabulary in the order of the ids.
-        label_names: Its classes.
+        label_names: Its classes, as the source would call them.
         moves: What to move.
 
     Raises:
@@ -81,10 +102,10 @@ def move_weights(
             state[name].copy_(tensor)
     if moves.head:
         require_same_labels(source.label_names, label_names)
-    classes = matching_classes(source.label_names, label_names)
+    classes = matching_classes(source.label_names, label_names, moves.head)
     if moves.head is not False and classes is not None:
         for name in ("weight", "bias"):
-            state[_HEAD + name].copy_(source.tensors[_HEAD + name][classes])
+            state[_HEAD + name].copy_(source.tensors[_HEAD + name][classes.numbers])
 
 
 def require_same_labels(source_labels: Sequence[str], target_labels: Sequence[str]) -> None:
@@ -93,20 +114,29 @@ def require_same_labels(source_labels: Sequence[str], target_labels: Sequence[st
     Raises:
         DataError: If the label sets do not agree.
     """
-    if matching_classes(source_labels, target_labels) is None:
+    if matching_classes(source_labels, target_labels, head=True) is None:
         raise DataError(_different_labels(source_labels, target_labels), "Leave the head: --set moves.head=false")
 
 
-def require_zero_shot(source: str, source_labels: Sequence[str], target: str, target_labels: Sequence[str]) -> None:
+def require_zero_shot(
+    source: str, source_labels: Sequence[str], target: str, target_labels: Sequence[str], head: bool | None = None
+) -> None:
     """Makes sure that a source can be judged on a target as it is.
+
+    Args:
+        source: Name of the source.
+        source_labels: Names of its classes.
+        target: Name of the target.
+        target_labels: Names of its classes, as the source would call them.
+        head: What `Moves.head` says.
 
     Raises:
         DataError: If their label sets do not agree.
     """
-    if matching_classes(source_labels, target_labels) is None:
+    if matching_classes(source_labels, target_labels, head) is None:
         raise DataError(
             f"{source} cannot be tried on {target} without training: {_different_labels(source_labels, target_labels)}",
-            "Leave `zero-shot` out of the arms.",
+            _zero_shot_hint(source_labels, target_labels),
         )
 
 
@@ -120,6 +150,14 @@ def _move_word_vectors(source: SourceWeights, table: Tensor, words: Sequence[str
 
 def _moves_layer(moves: Moves, layer: int) -> bool:
     return moves.encoder == "all" or (moves.encoder != "none" and layer in moves.encoder)
+
+
+def _zero_shot_hint(source: Sequence[str], target: Sequence[str]) -> str:
+    hint = "Leave `zero-shot` out of the arms"
+    if len(source) != len(target):
+        return f"{hint}."
+    pairs = ", ".join(f"{name}: {called}" for name, called in zip(target, source, strict=True))
+    return f"{hint}, or say what the source calls each class of the target, e.g. --set 'target.labels={{{pairs}}}'"
 
 
 def _different_labels(source: Sequence[str], target: Sequence[str]) -> str:

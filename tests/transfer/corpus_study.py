@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import yaml
-from small_runs import small_overrides, write_corpus
+from small_runs import WORDS, small_overrides, write_corpus
 
+from sentrec.glove.fetch import fetch_glove
 from sentrec.recipe.loading import read_overrides
 from sentrec.transfer.loading import transfer_from_dict
 from sentrec.transfer.schema import TransferRecipe
@@ -34,3 +35,13 @@ def write_study(folder: Path, **changes: object) -> Path:
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(study_tree(folder, **changes)), encoding="utf-8")
     return path
+
+
+def small_glove(folder: Path) -> dict[str, object]:
+    """The glove section of vectors of 8 dimensions, which are in the cache from then on."""
+    text = folder / "tiny.8d.txt"
+    words = [word for words in WORDS.values() for word in words]
+    lines = [" ".join([word, *(str((row + place) % 5 - 2) for place in range(8))]) for row, word in enumerate(words)]
+    text.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    fetch_glove("tiny", 8, from_file=text)
+    return {"name": "tiny", "dim": 8}

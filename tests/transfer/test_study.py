@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from corpus_study import small_study, study_tree, write_study
+from corpus_study import small_glove, small_study, study_tree, write_study
 from small_runs import small_recipe, write_corpus
 
 import sentrec
@@ -26,7 +26,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTREC_HOME", str(folder / "home"))
-        recipe = small_study(folder, arms=EVERY_ARM, training={"epochs": 3})
+        recipe = small_study(folder, arms=EVERY_ARM, training={"epochs": 3}, glove=small_glove(folder))
         return transfer(recipe, folder / "out")
 
 
@@ -236,13 +236,24 @@ def test_gradual_unfreezing_that_would_not_end_is_told(tmp_path: Path) -> None:
         transfer(recipe, tmp_path / "out")
 
 
-def test_a_cell_that_was_cut_off_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("broken", ["cell.json", "predictions.safetensors"])
+def test_a_cell_that_was_cut_off_is_measured_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
     recipe = small_study(tmp_path, seeds=1, budgets=[24])
     study = transfer(recipe, tmp_path / "out")
-    figures = next((study.path / "cells").rglob("cell.json"))
-    figures.write_text(figures.read_text(encoding="utf-8")[:40], encoding="utf-8")
-    with pytest.raises(RunError, match="cut off or altered"):
-        transfer(recipe, tmp_path / "out", resume=True)
+    file = next((study.path / "cells" / "target" / "24" / "scratch").rglob(broken))
+    file.write_bytes(file.read_bytes()[:40])
+    done: list[str] = []
+    again = transfer(
+        recipe,
+        tmp_path / "out",
+        resume=True,
+        on_progress=lambda progress: done.append(progress.finished.cell.arm) if progress.finished else None,
+    )
+    assert done == ["scratch"]
+    assert "cut off or altered" in caplog.text
+    assert [one.predicted.tolist() for one in again.results] == [one.predicted.tolist() for one in study.results]
 
 
 def test_a_study_trains_encoders_alone(tmp_path: Path) -> None:

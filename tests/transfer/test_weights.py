@@ -23,7 +23,7 @@ from sentrec.training.prepare import PreparedData, prepare
 from sentrec.transfer.arms import learning_plan, target_only_model
 from sentrec.transfer.schema import Moves, TransferRecipe
 from sentrec.transfer.vocabulary import joint_tokenizer
-from sentrec.transfer.weights import SourceWeights, matching_classes, move_weights, read_source
+from sentrec.transfer.weights import ClassMatch, SourceWeights, matching_classes, move_weights, read_source
 
 WORDS = ("[PAD]", "[UNK]", "film", "lovely", "unheard")
 
@@ -93,13 +93,24 @@ def test_only_the_layers_that_are_named_move(recipe: Recipe, moves: Moves, moved
 
 @given(st.permutations(["a", "b", "c"]))
 def test_classes_match_by_name(order: list[str]) -> None:
-    assert matching_classes(("a", "b", "c"), order) == [("a", "b", "c").index(name) for name in order]
+    numbers = [("a", "b", "c").index(name) for name in order]
+    assert matching_classes(("a", "b", "c"), order) == ClassMatch(numbers, None)
 
 
-def test_classes_match_by_number_where_one_side_has_only_numbers() -> None:
-    assert matching_classes(("negative", "positive"), ("0", "1")) == [0, 1]
+def test_two_classes_match_by_number_where_one_side_has_only_numbers() -> None:
+    match = matching_classes(("negative", "positive"), ("0", "1"))
+    assert match == ClassMatch([0, 1], "Labels were matched by number: 0 = negative, 1 = positive.")
     assert matching_classes(("negative", "positive"), ("0", "1", "2")) is None
     assert matching_classes(("World", "Sports"), ("negative", "positive")) is None
+
+
+def test_the_order_of_many_classes_is_trusted_only_on_demand() -> None:
+    news, numbers = ("World", "Sports", "Business"), ("0", "1", "2")
+    assert matching_classes(news, numbers) is None
+    match = matching_classes(news, numbers, head=True)
+    assert match is not None
+    assert match.numbers == [0, 1, 2]
+    assert "1 = Sports" in str(match.note)
 
 
 def differing(first: dict[str, Tensor], second: dict[str, Tensor]) -> set[str]:

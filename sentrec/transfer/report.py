@@ -24,6 +24,8 @@ REPORT = "report.md"
 TABLE = "table.csv"
 RESULTS = "results.json"
 
+# A study need not have GloVe: how the baseline starts is up to the target's recipe.
+_MEANINGS = {**ARM_MEANINGS, BASELINE: "trained on the target alone, as its recipe starts it: the baseline"}
 _HEADINGS = (
     "labels",
     "arm",
@@ -175,7 +177,7 @@ def _markdown(study: Study, rows: Sequence[Row], sentences: Sequence[str], drawn
             parts += _differences_section(differences, own)
     parts += _matrix_section(drawn)
     arms = dict.fromkeys(row.arm for row in rows)
-    parts += ["## Arms", "\n".join(f"- `{arm}`: {escaped(ARM_MEANINGS[arm])}." for arm in arms)]
+    parts += ["## Arms", "\n".join(f"- `{arm}`: {escaped(_MEANINGS[arm])}." for arm in arms)]
     parts += ["## How it was measured", *_MEASURED, _learning_rates(study)]
     parts += ["## How to remake it", "In place of what is there:", code_block("sh", _remake(study))]
     parts += [

@@ -175,6 +175,12 @@ def test_gradual_unfreezing_at_another_rate_does_so_at_its_head(tmp_path: Path) 
     )
 
 
+def test_a_study_without_glove_is_not_said_to_start_from_it(tmp_path: Path) -> None:
+    report = report_of(made_up_study(tmp_path))
+    assert "\n- `scratch`: trained on the target alone, as its recipe starts it: the baseline.\n" in report
+    assert "GloVe" not in report
+
+
 def test_a_study_with_one_seed_and_the_baseline_alone_is_reported(tmp_path: Path) -> None:
     report = report_of(made_up_study(tmp_path, arms=("scratch",), seeds=1))
     assert "| 100 | `scratch` | 0.6500 |  |" in report

@@ -10,6 +10,15 @@ from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, ZERO_SHOT
 Arm = Literal[
     "scratch", "full", "probe", "gradual", "zero-shot", "frozen-glove", "random-embeddings", "nb-lr", "tfidf-lr"
 ]
+
+
+def _not_none(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    # A `min_length` would also count those that are wrong as absent, and say so once more.
+    if not values:
+        raise ValueError("should name one at least")
+    return values
+
+
 _SMALLEST_BUDGET = 4
 
 
@@ -109,19 +118,21 @@ class TransferRecipe(Section):
 
     name: str = Field("unnamed", min_length=1, description="Names the study's directory.")
     description: str = Field("", description="One line on what the study asks.")
-    source: Annotated[tuple[Annotated[Source, BeforeValidator(_as_side)], ...], BeforeValidator(_as_list)] = Field(
-        min_length=1, description="A recipe, `{run: DIR}`, or a list of such."
-    )
-    target: Annotated[tuple[Annotated[TargetSide, BeforeValidator(_as_side)], ...], BeforeValidator(_as_list)] = Field(
-        min_length=1, description="A recipe, or a list of them."
-    )
+    source: Annotated[
+        tuple[Annotated[Source, BeforeValidator(_as_side)], ...], BeforeValidator(_as_list), AfterValidator(_not_none)
+    ] = Field(description="A recipe, `{run: DIR}`, or a list of such.")
+    target: Annotated[
+        tuple[Annotated[TargetSide, BeforeValidator(_as_side)], ...],
+        BeforeValidator(_as_list),
+        AfterValidator(_not_none),
+    ] = Field(description="A recipe, or a list of them.")
     text: dict[str, Any] = Field({}, description="Changes to the text section of every recipe, sources included.")
     glove: dict[str, Any] | None = Field({}, description="The same for the vectors; null: none.")
     encoder: dict[str, Any] = Field({}, description="The same for the encoder.")
     model: dict[str, Any] = Field({}, description="The same for the model section.")
     training: dict[str, Any] = Field({}, description="The same for the training section.")
-    budgets: Annotated[tuple[LabelBudget, ...], BeforeValidator(_as_list)] = Field(
-        (100, 500, 1000, 5000, "all"), min_length=1, description="Labels of the target, validation rows included."
+    budgets: Annotated[tuple[LabelBudget, ...], BeforeValidator(_as_list), AfterValidator(_not_none)] = Field(
+        (100, 500, 1000, 5000, "all"), description="Labels of the target, validation rows included."
     )
     arms: tuple[Arm, ...] = Field(
         ("scratch", "full", "frozen-glove", "random-embeddings", "nb-lr"), description="What to compare."

@@ -1,0 +1,141 @@
+"""What a study keeps, what makes it measure anew, and how two studies share a source."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corpus_study import small_study
+from small_runs import small_recipe, write_corpus
+
+import sentrec
+from sentrec.errors import Interrupted
+from sentrec.training.device import make_accelerator
+from sentrec.training.interrupt import StopRequest
+from sentrec.training.lock import sole_training
+from sentrec.transfer.loading import load_sources
+from sentrec.transfer.origins import Origin
+from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.study import transfer
+
+SMALLEST: dict[str, Any] = {"seeds": 1, "budgets": [24]}
+
+
+def measured_again(recipe: TransferRecipe, out: Path) -> list[str]:
+    """The arms that a resumed study does not take from its cells."""
+    done: list[str] = []
+    transfer(
+        recipe,
+        out,
+        resume=True,
+        on_progress=lambda progress: done.append(progress.finished.cell.arm) if progress.finished else None,
+    )
+    return done
+
+
+def test_a_run_may_move_and_its_cells_stay(tmp_path: Path) -> None:
+    run = sentrec.train(small_recipe(write_corpus(tmp_path / "corpus"), "training.epochs=1"), tmp_path / "run")
+    source = {"name": "mine", "run": str(run.path)}
+    transfer(small_study(tmp_path, source=source, **SMALLEST), tmp_path / "out")
+    shutil.move(run.path, tmp_path / "moved")
+    source["run"] = str(tmp_path / "moved")
+    assert measured_again(small_study(tmp_path, source=source, **SMALLEST), tmp_path / "out") == []
+    shutil.rmtree(tmp_path / "moved")
+    sentrec.train(small_recipe(tmp_path / "corpus", "training.epochs=1", "seed=9"), tmp_path / "moved")
+    assert measured_again(small_study(tmp_path, source=source, **SMALLEST), tmp_path / "out") == ["full"]
+
+
+def test_how_often_checkpoints_are_saved_changes_no_outcome(tmp_path: Path) -> None:
+    transfer(small_study(tmp_path, **SMALLEST), tmp_path / "out")
+    often = small_study(tmp_path, training={"checkpoint_seconds": 0.0}, **SMALLEST)
+    assert measured_again(often, tmp_path / "out") == []
+    assert len(list((tmp_path / "out" / "cells").rglob("cell.json"))) == 2
+
+
+def test_another_version_measures_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = small_study(tmp_path, arms=["scratch"], **SMALLEST)
+    transfer(recipe, tmp_path / "out")
+    version: Callable[[str], str] = metadata.version
+    patched = "sentrec.transfer.runner.metadata.version"
+    monkeypatch.setattr(patched, lambda name: "99" if name == "sentrec" else version(name))
+    assert measured_again(recipe, tmp_path / "out") == ["scratch"]
+
+
+def test_a_study_that_is_replaced_leaves_nothing_of_its_report(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    transfer(small_study(tmp_path, **SMALLEST), out)
+    old = ["report.md", "table.csv", "results.json", "matrix-full-24.png", "convergence-7.png"]
+    for name in old:
+        (out / name).write_text("old", encoding="utf-8")
+    (out / "notes.txt").write_text("mine", encoding="utf-8")
+    (out / ".model-abc").mkdir()
+
+    def stop(_progress: object) -> None:
+        assert not [name for name in old if (out / name).exists()]
+        assert not list(out.glob(".model-*"))
+        assert not (out / "cells").exists()
+        raise Interrupted("seen")
+
+    with pytest.raises(Interrupted):
+        transfer(small_study(tmp_path, **SMALLEST), out, force=True, on_progress=stop)
+    assert (out / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_a_resumed_study_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    recipe, out = small_study(tmp_path, arms=["scratch"], **SMALLEST), tmp_path / "out"
+    transfer(recipe, out)
+    (out / ".model-abc" / "run").mkdir(parents=True)
+    assert measured_again(recipe, out) == []
+    assert not (out / ".model-abc").exists()
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    (source,) = load_sources(small_study(tmp_path))
+    return Origin(source)
+
+
+def run_of(origin: Origin, stop: StopRequest) -> Path:
+    return origin.run(1, make_accelerator("cpu"), stop, lambda _progress: None).path
+
+
+def test_a_source_that_another_study_trains_is_waited_for_and_then_opened(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    elsewhere = run_of(origin, StopRequest())
+    unfinished = elsewhere.with_name("unfinished")
+    elsewhere.rename(unfinished)
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("it was trained twice")
+
+    monkeypatch.setattr("sentrec.transfer.origins.fit", refuse)
+    release, held = threading.Event(), threading.Event()
+
+    def train_elsewhere() -> None:
+        with sole_training(elsewhere):
+            held.set()
+            release.wait(20)
+            unfinished.rename(elsewhere)
+
+    other = threading.Thread(target=train_elsewhere)
+    other.start()
+    assert held.wait(20)
+    timer = threading.Timer(0.8, release.set)
+    timer.start()
+    assert run_of(origin, StopRequest()) == elsewhere
+    other.join()
+    assert caplog.text.count("Waiting for its end") == 1
+
+
+def test_waiting_for_a_source_can_be_stopped(origin: Origin) -> None:
+    stop = StopRequest()
+    directory = run_of(origin, stop)
+    (directory / "metrics.json").unlink()
+    stop.requested = True
+    with sole_training(directory), pytest.raises(Interrupted, match="while another study trains it"):
+        run_of(origin, stop)

@@ -1,6 +1,6 @@
 """From a YAML file to a checked study: its own schema, and every recipe that it names."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from sentrec.recipe.loading import (
     recipe_from_dict,
 )
 from sentrec.recipe.yaml_values import RecipeDumper
-from sentrec.runs import ENVIRONMENT, Run, open_run
+from sentrec.runs import Run, open_run
 from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
 from sentrec.transfer.store import plain_name
 
@@ -36,13 +36,13 @@ class NamedSource:
         name: What the report calls it.
         recipe: The recipe; of a run, the one that made it.
         run: The finished run, or None.
-        setting: Where the study changes its recipe, e.g. ``source.set``.
+        setting: How the study changes its recipe, e.g. ``--set source.set.``.
     """
 
     name: str
     recipe: Recipe
     run: Run | None
-    setting: str = "source.set"
+    setting: str = "--set source.set."
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class NamedTarget:
         name: What the report calls it.
         recipe: Its recipe.
         labels: What sources call its classes, where they call them otherwise.
-        setting: Where the study changes its recipe, e.g. ``target.set``.
+        setting: How the study changes its recipe, e.g. ``--set target.set.``.
     """
 
     name: str
     recipe: Recipe
     labels: Mapping[str, str] = field(default_factory=dict)
-    setting: str = "target.set"
+    setting: str = "--set target.set."
 
 
 def load_transfer(name_or_path: str | Path, overrides: Sequence[str] = ()) -> TransferRecipe:
@@ -113,7 +113,7 @@ def load_sources(study: TransferRecipe) -> list[NamedSource]:
         RecipeError: If a recipe is wrong, or two sources have the same name.
         RunError: If a run is missing, unfinished or was altered.
     """
-    sources = [_load_source(one, study, _setting("source", study.source)) for one in study.source]
+    sources = [_load_source(one, study) for one in study.source]
     _require_different_names([one.name for one in sources], "source")
     return sources
 
@@ -127,35 +127,37 @@ def load_targets(study: TransferRecipe) -> list[NamedTarget]:
     targets = []
     for one in study.target:
         recipe = _with_changes(one.recipe, one, study)
-        targets.append(NamedTarget(one.name or recipe.name, recipe, one.labels, _setting("target", study.target)))
+        name = one.name or recipe.name
+        targets.append(NamedTarget(name, recipe, one.labels, _setting("target", study.target, name)))
     _require_different_names([one.name for one in targets], "target")
     return targets
 
 
 @contextmanager
 def hints_for(setting: str) -> Iterator[None]:
-    """Turns hints on a recipe's data into hints on the study that changes this recipe under `setting`."""
+    """Turns hints on a recipe's data into hints on the study that changes this recipe by `setting`."""
     try:
         yield
     except SentrecError as error:
         if error.hint is not None:
-            error.hint = error.hint.replace("--set data.", f"--set {setting}.data.")
+            error.hint = error.hint.replace("--set data.", f"{setting}data.")
         raise
 
 
-def _setting(side: str, all_of_it: Sequence[object]) -> str:
+def _setting(side: str, all_of_it: Sequence[object], name: str) -> str:
     # Of several, an override would replace the whole list.
-    return f"{side}.set" if len(all_of_it) == 1 else f"{side}[...].set"
+    return f"--set {side}.set." if len(all_of_it) == 1 else f"in the study's file, `set` of the {side} {name}: "
 
 
-def _load_source(source: Source, study: TransferRecipe, setting: str) -> NamedSource:
+def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
     if source.run is not None:
         run = open_run(source.run)
         _require_narrow(run.recipe, "Name a run without it.")
         return NamedSource(source.name or run.recipe.name, run.recipe, run)
     assert source.recipe is not None  # the schema wants one of the two
     recipe = _with_changes(source.recipe, source, study)
-    return NamedSource(source.name or recipe.name, recipe, None, setting)
+    name = source.name or recipe.name
+    return NamedSource(name, recipe, None, _setting("source", study.source, name))
 
 
 def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -> Recipe:
@@ -185,17 +187,17 @@ def _located_side(value: Any, folder: Path) -> Any:
     if isinstance(value, list):
         return [_located_side(one, folder) for one in value]
     if isinstance(value, str):
-        return _absolute(value, folder)
+        return _absolute(value, folder, Path.is_file)
     if not isinstance(value, dict):
         return value
-    return value | {key: _absolute(value[key], folder) for key in ("recipe", "run") if isinstance(value.get(key), str)}
+    kinds = {"recipe": Path.is_file, "run": Path.is_dir}
+    named = {key: kind for key, kind in kinds.items() if isinstance(value.get(key), str)}
+    return value | {key: _absolute(value[key], folder, is_one) for key, is_one in named.items()}
 
 
-def _absolute(name: str, folder: Path) -> str:
-    for place in (folder / name, Path(name).expanduser()):
-        if place.is_file() or (place / ENVIRONMENT).is_file():
-            return str(place.resolve())
-    return name
+def _absolute(name: str, folder: Path, is_one: Callable[[Path], bool]) -> str:
+    found = [place for place in (folder / name, Path(name).expanduser()) if is_one(place)]
+    return str(found[0].resolve()) if found else name
 
 
 def _displaced(side: Any, change: Mapping[str, Any]) -> Any:

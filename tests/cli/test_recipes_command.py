@@ -24,7 +24,7 @@ def test_list_shows_names_and_summaries() -> None:
 
 def test_list_as_json_holds_every_builtin_recipe() -> None:
     listed = json.loads(recipes("list", "--json").stdout)
-    assert {"name", "summary"} == set(listed[0])
+    assert {"name", "command", "summary"} == set(listed[0])
     assert "imdb" in [recipe["name"] for recipe in listed]
 
 
@@ -62,8 +62,15 @@ def test_check_reports_all_mistakes_of_a_recipe(tmp_path: Path) -> None:
 def test_the_commands_to_go_on_with_can_be_typed_as_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     copied = recipes("copy", "quickstart", "my own.yaml").stderr
-    assert shlex.split(copied.partition("Train it: ")[2]) == ["sentrec", "train", "--recipe", "my own.yaml"]
+    assert shlex.split(copied.partition("Run it: ")[2]) == ["sentrec", "train", "--recipe", "my own.yaml"]
     changes = ["--set", "description=a b", "--set", "data.label_names=[negative, positive]"]
     checked = recipes("check", "my own.yaml", *changes).stderr
     words = shlex.split(checked.partition("Ready: ")[2])
     assert words == ["sentrec", "train", "--recipe", "my own.yaml", *changes]
+
+
+@pytest.mark.parametrize("name", ["ag-news-to-imdb", "rotten-tomatoes-to-imdb"])
+def test_a_copied_study_is_run_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    copied = recipes("copy", name, "mine.yaml").stderr
+    assert shlex.split(copied.partition("Run it: ")[2]) == ["sentrec", "transfer", "--recipe", "mine.yaml"]

@@ -134,3 +134,7 @@ def test_a_hint_on_data_can_be_followed_in_a_study(tmp_path: Path) -> None:
         hint = str(caught.value.hint)
         assert f"--set {setting}.data." in hint
         assert "--set data." not in hint
+        broken[side] = [broken[side], tree[side] | {"name": "other"}]
+        with pytest.raises(DataError) as caught:
+            transfer(transfer_from_dict(broken), tmp_path / "out")
+        assert f"in the study's file, `set` of the {side} {side}: data." in str(caught.value.hint)

@@ -69,6 +69,15 @@ def test_a_run_is_found_beside_the_file_of_its_study(
     assert source.run.label_names == small_run.label_names
 
 
+def test_a_run_that_is_called_like_a_recipe_is_not_taken_for_it(
+    tmp_path: Path, small_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "imdb").symlink_to(small_run.path, target_is_directory=True)
+    study = load_transfer(write(tmp_path / "study.yaml", {"source": "imdb", "target": {"recipe": "imdb"}}))
+    assert (study.source[0].recipe, study.target[0].recipe) == ("imdb", "imdb")
+
+
 def changed(path: Path, *overrides: str) -> TransferRecipe:
     return load_transfer(path, overrides)
 

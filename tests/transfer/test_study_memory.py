@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus_study import small_study
+from corpus_study import small_study, study_tree
 from small_runs import small_recipe
 
 from sentrec.training.device import make_accelerator
@@ -14,6 +14,7 @@ from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import prepare
 from sentrec.transfer import cell as cell_module
 from sentrec.transfer.arms import target_only_model
+from sentrec.transfer.loading import transfer_from_dict
 from sentrec.transfer.results import CellResult
 from sentrec.transfer.study import transfer
 
@@ -46,3 +47,21 @@ def test_no_cell_keeps_the_model_of_another(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("sentrec.transfer.runner.fit_cell", watch)
     transfer(small_study(tmp_path, budgets=[24], seeds=2), tmp_path / "out")
     assert len(models) == 4
+
+
+def test_token_ids_go_with_the_last_cell_that_needs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: dict[tuple[str, str | None], weakref.ref[Any]] = {}
+    alive: list[set[tuple[str, str | None]]] = []
+    fit_cell = cell_module.fit_cell
+
+    def watch(fitting: cell_module.Fitting, *rest: Any) -> CellResult:
+        encoded[fitting.cell.target, fitting.cell.source] = weakref.ref(rest[1])
+        gc.collect()
+        alive.append({key for key, one in encoded.items() if one() is not None})
+        return fit_cell(fitting, *rest)
+
+    monkeypatch.setattr("sentrec.transfer.runner.fit_cell", watch)
+    tree: dict[str, Any] = study_tree(tmp_path, budgets=[24], seeds=1)
+    tree["target"] = [tree["target"] | {"name": name} for name in ("first", "second")]
+    transfer(transfer_from_dict(tree), tmp_path / "out")
+    assert alive == [{("first", None)}, {("first", "source")}, {("second", None)}, {("second", "source")}]

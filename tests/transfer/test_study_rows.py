@@ -1,11 +1,12 @@
 """Which rows a study learns from and is judged on, what it calls their classes, and what it tells of both."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus_study import small_study, study_tree
+from corpus_study import small_glove, small_study, study_tree
 from small_runs import small_recipe
 
 import sentrec
@@ -122,6 +123,13 @@ def test_all_labels_are_the_same_rows_for_every_arm(apart: Path) -> None:
     labels = {(one.cell.arm, one.cell.budget): one.labels for one in study.results}
     assert labels == {("scratch", 24): 24, ("nb-lr", 24): 24, ("scratch", "all"): 128, ("nb-lr", "all"): 128}
     assert study.targets[0].train_rows == 128
+
+
+def test_the_fingerprint_of_a_target_knows_its_vectors(apart: Path) -> None:
+    (target,) = load_targets(small_study(apart, glove=small_glove(apart)))
+    rows = load_target(target)
+    assert rows.vectors is not None
+    assert replace(rows, vectors=None).fingerprint != rows.fingerprint
 
 
 def fingerprint_of(folder: Path, **data: object) -> str:

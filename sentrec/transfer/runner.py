@@ -1,5 +1,6 @@
 """Runs the cells of a study: prepares each target once, trains each source once, keeps what is finished."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
@@ -31,6 +32,9 @@ from sentrec.transfer.vocabulary import joint_tokenizer
 from sentrec.transfer.weights import move_weights, read_source
 
 _EVERYTHING = Moves(head=True)
+
+
+_log = logging.getLogger(__name__)
 
 
 class StudyRunner:
@@ -166,8 +170,12 @@ class StudyRunner:
         self._end_if_asked()
         origin = self.origins[cell.source]
         meter.begin(_source_work(origin, cell.seed))
-        self._runs[cell.source, cell.seed] = origin.run(cell.seed, self._accelerator, self._stop, meter.step)
+        run = origin.run(cell.seed, self._accelerator, self._stop, meter.step)
         self._stop.defer()  # the end of a training acts on signals at once
+        self._runs[cell.source, cell.seed] = run
+        # A source that has learned little has little to give.
+        accuracy = run.metrics["test"]["accuracy"]
+        _log.info("Source %s, seed %s: accuracy %.4f on its own test rows", origin.name, cell.seed, accuracy)
         meter.finish()
 
     def _finished(self, cell: Cell) -> CellResult | None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from sentrec.errors import PluginError, RecipeError, did_you_mean
 from sentrec.recipe.builtin import find_recipe, is_study
-from sentrec.recipe.schema import DataConfig, Recipe
+from sentrec.recipe.schema import DataConfig, Recipe, Section
 from sentrec.recipe.yaml_values import RecipeDumper, RecipeLoader
 
 _PLAIN_WORDS = {
@@ -112,8 +112,8 @@ def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> 
         raise RecipeError(f"the data cannot be read so:\n{mistakes}") from error
 
 
-def to_yaml(recipe: Recipe) -> str:
-    """The recipe, fully expanded, as YAML that `load_recipe` reads back to an equal recipe."""
+def to_yaml(recipe: Section) -> str:
+    """A recipe or a study, fully expanded, as YAML that `load_recipe` or `load_transfer` reads back to an equal one."""
     tree = recipe.model_dump(mode="json")
     return str(yaml.dump(tree, Dumper=RecipeDumper, sort_keys=False, allow_unicode=True, width=120))
 

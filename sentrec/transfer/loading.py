@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from sentrec.errors import RecipeError, SentrecError
@@ -19,7 +18,6 @@ from sentrec.recipe.loading import (
     read_tree,
     recipe_from_dict,
 )
-from sentrec.recipe.yaml_values import RecipeDumper
 from sentrec.runs import Run, open_run
 from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
 from sentrec.transfer.store import plain_name
@@ -98,12 +96,6 @@ def transfer_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> T
     except ValidationError as error:
         listed = "\n".join(f"  - {mistake}" for mistake in describe_mistakes(error, TransferRecipe))
         raise RecipeError(f"{source} is not a valid transfer recipe:\n{listed}") from error
-
-
-def transfer_to_yaml(recipe: TransferRecipe) -> str:
-    """The study, fully expanded, as YAML that `load_transfer` reads back."""
-    tree = recipe.model_dump(mode="json")
-    return str(yaml.dump(tree, Dumper=RecipeDumper, sort_keys=False, allow_unicode=True, width=120))
 
 
 def load_sources(study: TransferRecipe) -> list[NamedSource]:

@@ -10,13 +10,14 @@ from accelerate import Accelerator
 from sentrec.errors import Interrupted, RunError, SentrecError
 from sentrec.files import disk_errors, write_json, write_text
 from sentrec.model.device import device_name
+from sentrec.recipe.loading import to_yaml
 from sentrec.training.device import make_accelerator
 from sentrec.training.environment import describe_versions
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
 from sentrec.training.lock import sole_training
 from sentrec.transfer.feasibility import load_sides
 from sentrec.transfer.grid import OnProgress
-from sentrec.transfer.loading import NamedSource, NamedTarget, load_transfer, transfer_from_dict, transfer_to_yaml
+from sentrec.transfer.loading import NamedSource, NamedTarget, load_transfer, transfer_from_dict
 from sentrec.transfer.notes import Noticed
 from sentrec.transfer.origins import Origin
 from sentrec.transfer.report import REPORT, RESULTS, TABLE, write_report
@@ -120,7 +121,7 @@ def _measure(asked: _Asked, accelerator: Accelerator, stop: StopRequest) -> Stud
             for one in runner.targets.values()
         ),
         results=tuple(results),
-        recipe_yaml=transfer_to_yaml(recipe),
+        recipe_yaml=to_yaml(recipe),
         notes=noticed.sentences,
     )
     write_report(study)
@@ -164,4 +165,4 @@ def _write_start(asked: _Asked, runner: StudyRunner, noticed: Noticed, accelerat
         "notes": list(noticed.sentences),
     }
     write_json(asked.directory / MARKER, describe_versions() | facts)
-    write_text(asked.directory / RECIPE, transfer_to_yaml(asked.recipe))
+    write_text(asked.directory / RECIPE, to_yaml(asked.recipe))

@@ -9,8 +9,9 @@ from corpus_study import study_tree
 
 from sentrec.errors import RecipeError
 from sentrec.recipe.builtin import builtin_recipes
+from sentrec.recipe.loading import to_yaml
 from sentrec.runs import Run
-from sentrec.transfer.loading import load_sources, load_targets, load_transfer, transfer_to_yaml
+from sentrec.transfer.loading import load_sources, load_targets, load_transfer
 from sentrec.transfer.schema import TransferRecipe
 
 STUDIES = [recipe.name for recipe in builtin_recipes() if recipe.command == "transfer"]
@@ -40,7 +41,7 @@ def test_the_copy_in_a_studys_directory_loads_from_anywhere(
     path = write(folder / "study.yaml", {"source": "quickstart", "target": ["mine.yaml", {"recipe": "imdb"}]})
     monkeypatch.chdir(tmp_path if beside else here)
     study = load_transfer(path)
-    copied = write(tmp_path / "runs" / "recipe.yaml", transfer_to_yaml(study))
+    copied = write(tmp_path / "runs" / "recipe.yaml", to_yaml(study))
     monkeypatch.chdir(elsewhere)
     again = load_transfer(copied)
     assert again == study

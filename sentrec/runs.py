@@ -27,6 +27,10 @@ CHECKPOINTS = "checkpoints"
 EVALUATIONS = "evaluation"
 RECORDED = (MODEL, TOKENIZER, LABELS, RECIPE, HISTORY, METRICS)
 """The files of a run whose checksums its environment records: all but the environment itself."""
+STARTER = "starter"
+"""The name of the model that comes with sentrec."""
+BUILTIN_MODELS = {STARTER: Path(__file__).parent / "starter"}
+"""The models that come with sentrec, by name; a checkout from which none was exported yet lacks the folder."""
 _SEEDS = "seeds"
 _INCOMPLETE = "The run is incomplete: copy it again from where it was made, or train again."
 
@@ -63,13 +67,43 @@ class Run:
         return [_parse_json(line, path) for line in _read(path).splitlines() if line.strip()]
 
 
+def find_model(name: str | Path) -> Path:
+    """The directory of a model that is named on a command line, in a recipe or from Python.
+
+    A string that names a model that comes with sentrec always means that model, whatever lies in the working folder, so
+    that the same command gives the same figures everywhere; a folder of that name is ``./starter``, or a `Path`.
+
+    Args:
+        name: A run directory, or ``starter``.
+
+    Returns:
+        The directory; that of a run need not exist.
+
+    Raises:
+        RunError: If this installation of sentrec came without the model.
+    """
+    if isinstance(name, Path) or name not in BUILTIN_MODELS:
+        return Path(name)
+    directory = BUILTIN_MODELS[name]
+    if not (directory / ENVIRONMENT).is_file():
+        raise RunError(
+            f"this installation of sentrec came without the {name} model.",
+            f"Name a run of your own (`sentrec train --recipe quickstart.yaml` makes one), or in a checkout make the "
+            f"{name} from a run: sentrec export RUN --starter",
+        )
+    return directory
+
+
 def open_run(path: str | Path) -> Run:
     """Opens a finished run; of a directory of several seeds, the one that validated best.
+
+    Args:
+        path: What `find_model` takes.
 
     Raises:
         RunError: If there is no run, it is not finished, or a file of it is missing, cut off or altered.
     """
-    directory = Path(path)
+    directory = find_model(path)
     if not directory.is_dir():
         raise RunError(f"there is no run at {directory}.", "Train one: sentrec train --recipe imdb.yaml --out DIR")
     metrics = _finished_metrics(directory)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.errors import RunError
-from sentrec.runs import METRICS, Run, holds_group
+from sentrec.runs import METRICS, Run, find_model, holds_group
 
 
 def class_notes(labels: npt.NDArray[np.int64], label_names: Sequence[str]) -> list[str]:
@@ -30,9 +30,9 @@ def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]
     Raises:
         RunError: If the group's figures were altered.
     """
-    if given is None or opened is None or isinstance(given, Run) or not holds_group(Path(given)):
+    if given is None or opened is None or isinstance(given, Run) or not holds_group(find_model(given)):
         return []
-    path = Path(given) / METRICS
+    path = find_model(given) / METRICS
     try:
         runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
         accuracies = [100 * float(one["test_accuracy"]) for one in runs]

@@ -3,7 +3,6 @@
 Only safetensors, JSON and YAML: opening a run never executes anything that it holds.
 """
 
-import hashlib
 import json
 import shlex
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from sentrec.errors import RunError, SentrecError
 from sentrec.files import atomic_path, write_json, write_text
 from sentrec.recipe import Recipe, load_recipe, to_yaml
+from sentrec.run_files import INCOMPLETE, parse_json, read_file, read_json, read_object, sha256_of, verify_files
 
 RECIPE = "recipe.yaml"
 MODEL = "model.safetensors"
@@ -32,7 +32,6 @@ STARTER = "starter"
 BUILTIN_MODELS = {STARTER: Path(__file__).parent / "starter"}
 """The models that come with sentrec, by name; a checkout from which none was exported yet lacks the folder."""
 _SEEDS = "seeds"
-_INCOMPLETE = "The run is incomplete: copy it again from where it was made, or train again."
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Run:
             RunError: If the file is missing, cut off or altered.
         """
         path = self.path / HISTORY
-        return [_parse_json(line, path) for line in _read(path).splitlines() if line.strip()]
+        return [parse_json(line, path) for line in read_file(path).splitlines() if line.strip()]
 
 
 def find_model(name: str | Path) -> Path:
@@ -114,7 +113,7 @@ def open_run(path: str | Path) -> Run:
         recipe = load_recipe(directory / RECIPE)
     except SentrecError as error:
         raise RunError(f"the recipe of {directory} does not load: {error.message}", error.hint) from error
-    return Run(directory, recipe, tuple(_read_json(directory / LABELS)), metrics)
+    return Run(directory, recipe, tuple(read_json(directory / LABELS)), metrics)
 
 
 def holds_run(directory: Path) -> bool:
@@ -174,10 +173,10 @@ def write_group_start(directory: Path, recipe: Recipe, seeds: list[int]) -> None
 def write_end(directory: Path, history: list[dict[str, Any]], metrics: dict[str, Any]) -> None:
     """Writes what is known after the last step; the model must be there. The metrics, which mark the end, come last."""
     write_history(directory, history)
-    checksums = {name: _sha256(directory / name) for name in RECORDED if name != METRICS}
+    checksums = {name: sha256_of(directory / name) for name in RECORDED if name != METRICS}
     with atomic_path(directory / METRICS) as temporary:
         write_json(temporary, metrics)
-        checksums[METRICS] = _sha256(temporary)
+        checksums[METRICS] = sha256_of(temporary)
         write_json(directory / ENVIRONMENT, read_environment(directory) | {"sha256": checksums})
 
 
@@ -192,11 +191,11 @@ def read_environment(directory: Path) -> dict[str, Any]:
     Raises:
         RunError: If it is missing or broken.
     """
-    environment = _read_object(directory / ENVIRONMENT)
+    environment = read_object(directory / ENVIRONMENT)
     seeds = environment.get(_SEEDS, [0])
     are_seeds = isinstance(seeds, list) and bool(seeds) and all(type(seed) is int for seed in seeds)
     if not are_seeds or not isinstance(environment.get("data", {}), dict):
-        raise RunError(f"{directory / ENVIRONMENT} was altered: it is not as sentrec writes it.", _INCOMPLETE)
+        raise RunError(f"{directory / ENVIRONMENT} was altered: it is not as sentrec writes it.", INCOMPLETE)
     return environment
 
 
@@ -209,10 +208,10 @@ def _finished_metrics(directory: Path) -> dict[str, Any]:
         raise RunError(f"{directory} is not a run directory: its {ENVIRONMENT} is not sentrec's.", hint)
     if not is_finished(directory):
         if "sha256" in environment and not (directory / CHECKPOINTS).is_dir():
-            raise RunError(f"{directory} has no {METRICS}.", _INCOMPLETE)
+            raise RunError(f"{directory} has no {METRICS}.", INCOMPLETE)
         seeds = len(environment[_SEEDS]) if _SEEDS in environment else None
         raise RunError(f"the run in {directory} is not finished.", f"Go on with: {resume_command(directory, seeds)}")
-    return _read_object(directory / METRICS)
+    return read_object(directory / METRICS)
 
 
 def _is_ours(environment: dict[str, Any]) -> bool:
@@ -225,49 +224,11 @@ def _best_member(metrics: dict[str, Any], directory: Path) -> str:
         best = max(metrics["runs"], key=lambda one: float(one["validation_accuracy"]))
         return str(best["directory"])
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{directory / METRICS} was altered: it lists no runs.", _INCOMPLETE) from error
+        raise RunError(f"{directory / METRICS} was altered: it lists no runs.", INCOMPLETE) from error
 
 
 def _verify(directory: Path) -> None:
     recorded = read_environment(directory).get("sha256")
     if not isinstance(recorded, dict) or set(RECORDED) - recorded.keys():
-        raise RunError(f"{directory / ENVIRONMENT} was altered: it lacks checksums.", _INCOMPLETE)
-    for name in RECORDED:
-        path = directory / name
-        if not path.is_file():
-            raise RunError(f"{directory} has no {name}.", _INCOMPLETE)
-        if _sha256(path) != recorded[name]:
-            raise RunError(
-                f"{path} was cut off or altered: its checksum is not the one recorded at training.",
-                "Copy the run again from where it was made, or train again with --force.",
-            )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    value = _read_json(path)
-    if not isinstance(value, dict):
-        raise RunError(f"{path} was altered: it holds no JSON object.", _INCOMPLETE)
-    return value
-
-
-def _read_json(path: Path) -> Any:
-    return _parse_json(_read(path), path)
-
-
-def _parse_json(text: str, path: Path) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path} is not valid JSON: {error}.", "It was cut off or altered; train again.") from error
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", _INCOMPLETE) from error
+        raise RunError(f"{directory / ENVIRONMENT} was altered: it lacks checksums.", INCOMPLETE)
+    verify_files(directory, {name: recorded[name] for name in RECORDED})

@@ -1,0 +1,83 @@
+"""Reading the files of a run directory: whole and unaltered, or an error that says which is not."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sentrec.errors import RunError
+
+INCOMPLETE = "The run is incomplete: copy it again from where it was made, or train again."
+
+
+def verify_files(directory: Path, checksums: Mapping[str, str]) -> None:
+    """Makes sure that files are there and are those whose SHA-256 was recorded.
+
+    Args:
+        directory: Where they lie.
+        checksums: The checksum of each, by its path within the directory.
+
+    Raises:
+        RunError: If one is missing or another one.
+    """
+    for name, recorded in checksums.items():
+        path = directory / name
+        if not path.is_file():
+            raise RunError(f"{directory} has no {name}.", INCOMPLETE)
+        if sha256_of(path) != recorded:
+            raise RunError(
+                f"{path} was cut off or altered: its checksum is not the one recorded at training.",
+                "Copy the run again from where it was made, or train again with --force.",
+            )
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        RunError: If the file cannot be read, or holds anything else.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise RunError(f"{path} was altered: it holds no JSON object.", INCOMPLETE)
+    return value
+
+
+def read_json(path: Path) -> Any:
+    """The JSON document in a file.
+
+    Raises:
+        RunError: If the file cannot be read, or is no JSON.
+    """
+    return parse_json(read_file(path), path)
+
+
+def parse_json(text: str, path: Path) -> Any:
+    """The JSON document in a text of a file.
+
+    Raises:
+        RunError: If it is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path} is not valid JSON: {error}.", "It was cut off or altered; train again.") from error
+
+
+def read_file(path: Path) -> str:
+    """The UTF-8 text of a file.
+
+    Raises:
+        RunError: If it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", INCOMPLETE) from error

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -45,9 +44,7 @@ def show_films(films: "Sequence[RankedFilm]") -> None:
         _print_line(row, widths, "")
         for side, quote in film.quotes.items():
             if quote:
-                mark = ("+", "green") if side == "positive" else ("-", "red")
-                text = Text.assemble(mark, " ", (_one_line(quote.text), "dim"))
-                out.print(Padding(text, (0, 0, 0, widths[0] + 1)))
+                _print_quote(quote.text, ("+", "green") if side == "positive" else ("-", "red"), widths[0] + 1)
 
 
 def show_summary(scored: "ScoredFilms") -> None:
@@ -114,9 +111,18 @@ def _figures(film: "RankedFilm") -> dict[str, str]:
 
 def _print_line(cells: Sequence[str], widths: Sequence[int], style: str) -> None:
     rank, name, *figures = cells
+    if cell_len(name) > widths[1]:
+        name = set_cell_size(name, widths[1] - 1).rstrip() + "…"
     left = f"{rank:>{widths[0]}} {set_cell_size(name, widths[1])}"
     right = "".join(f"  {figure:>{width}}" for figure, width in zip(figures, widths[2:], strict=True))
     out.print((left + right).rstrip(), style=style, markup=False, soft_wrap=True)
+
+
+def _print_quote(quote: str, mark: tuple[str, str], indent: int) -> None:
+    lines = Text(_one_line(quote), "dim").wrap(out, max(out.width - indent - 2, _NARROWEST_NAME))
+    for number, line in enumerate(lines):
+        line.rstrip()
+        out.print(Text.assemble(" " * indent, " " if number else mark, " ", line), soft_wrap=True)
 
 
 def _digits(key: str) -> int:

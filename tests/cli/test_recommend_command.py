@@ -49,7 +49,7 @@ def test_it_prints_a_table_and_says_what_it_read(invoke: Invoke) -> None:
     lines = result.stdout.splitlines()
     assert lines[0].split()[:3] == ["film", "score", "expected"]
     assert sum(line.lstrip()[:1].isdigit() for line in lines) == 5
-    assert re.search(r"154 reviews of 24 films, scored at [\d,]+ a second\n", result.stderr)
+    assert re.search(r"189 reviews of 27 films, scored at [\d,]+ a second\n", result.stderr)
     assert "Concrete Orchard" not in result.stdout
 
 
@@ -70,10 +70,10 @@ def test_scores_rank_again_without_a_model_and_measure_against_stars(invoke: Inv
     assert keys[0] == keys[1]
     assert again.stderr == ""
     measured = json.loads(invoke("recommend", "--scores", "scores.parquet", "--evaluate", "--json", "-q").stdout)
-    assert measured["films"] == 23
+    assert measured["films"] == 25
     assert set(measured["scores"]) == {"rank score", "expected", "raw mean", "share positive", "review count"}
     shown = invoke("recommend", "--scores", "scores.parquet", "--evaluate", "-q")
-    assert "23 films with at least 3 reviews" in shown.stdout
+    assert "25 films with at least 3 reviews" in shown.stdout
     assert "best possible" in shown.stdout
 
 
@@ -222,6 +222,27 @@ def test_quotes_and_titles_reach_a_terminal_as_plain_text(capsys: pytest.Capture
     assert "+ So [2J :cat: [red]good indeed" in shown
 
 
+def test_a_long_name_is_cut_visibly_and_a_long_quote_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from sentrec.cli import ranking
+    from sentrec.recommend.quotes import Quote
+    from sentrec.recommend.ranking import RankedFilm
+
+    quote = Quote("a fine film " * 8, 0, 9, 0.9, "x")
+    figures = dict.fromkeys(("mean", "share_positive", "expected", "low", "high", "score"), 0.5)
+    names = {"movie": "The Lighthouse Keeper's Daughter", "title": None, "year": None, "genres": ()}
+    counts = {"rank": 1, "reviews": 1, "duplicates": 0, "mean_rating": 8.0, "similarity": None}
+    shown = io.StringIO()
+    monkeypatch.setattr(ranking, "out", Console(file=shown, width=80, highlight=False))
+    ranking.show_films([RankedFilm(**figures, **names, **counts, quotes={"negative": quote})])
+    _, film, *quoted = shown.getvalue().splitlines()
+    assert film.startswith("1 The Lighthouse Kee…  0.500 ")
+    assert [line[:6] for line in quoted] == ["  - a ", "    fi"]
+    assert max(map(len, (film, *quoted))) <= 80
+    assert all(line == line.rstrip() for line in quoted)
+
+
 def test_errors_and_warnings_are_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
     from sentrec.cli.console import print_error
 
@@ -252,7 +273,7 @@ def test_evaluate_says_what_it_read_and_a_baseline_writes_no_rejects(invoke: Inv
     arguments = ("reviews.jsonl", "--evaluate", "--baseline", "nb-lr", "--rejects", "told.jsonl")
     result = invoke("recommend", *arguments)
     assert result.exit_code == 0, result.output
-    assert "154 reviews of 24 films" in result.stderr
+    assert "189 reviews of 27 films" in result.stderr
     assert "1 row left out" in result.stderr
     assert len(rejects.read_text().splitlines()) == 1
 

@@ -88,9 +88,9 @@ def test_the_positive_class_is_known_by_name(
 
 
 def test_threads_that_share_a_model_score_as_one_does(predictor: Predictor) -> None:
-    predictor.model.train()
+    model = predictor.members[0].model.train()
     scorer = ModelScorer(predictor)
-    assert not predictor.model.training
+    assert not model.training
     chunks = [[f"{text} {number}" for text in TEXTS] for number in range(12)]
     alone = [scorer.score(chunk).positive for chunk in chunks]
     with ThreadPoolExecutor(2) as pool:
@@ -201,8 +201,9 @@ def test_of_ten_megabytes_the_predictor_reads_both_ends(predictor: Predictor, mo
 def test_the_reviews_of_the_examples_folder_fit() -> None:
     path = Path(__file__).parents[2] / "examples" / "reviews.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert len(rows) >= 150
+    assert len(rows) == len({row["text"] for row in rows}) >= 170
+    assert {key for row in rows for key in row} == {"id", "movie", "text", "rating"}
     counts = [row["movie"] for row in rows]
-    assert len(set(counts)) >= 20
+    assert len(set(counts)) >= 24
     assert min(counts.count(movie) for movie in set(counts)) == 1
     assert len({row["id"] for row in rows}) == len(rows)

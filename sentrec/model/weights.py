@@ -1,4 +1,4 @@
-"""Tensors in files: safetensors, written whole or not at all, and checked when read."""
+"""Tensors in files: safetensors, written whole or not at all, and checked when read; see `compact` for small files."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from sentrec.errors import RunError
 from sentrec.files import atomic_path
+from sentrec.model.compact import expand
 
 TRAIN_AGAIN = "It is missing, cut off or altered; train again."
 
@@ -47,15 +48,16 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata of a safetensors file.
+    """The tensors and the metadata of a safetensors file; tensors in a compact form are expanded.
 
     Raises:
         RunError: If the file is missing, cut off or no safetensors file.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+            metadata = dict(file.metadata() or {})
+            return expand({name: file.get_tensor(name) for name in file.keys()}, metadata), metadata  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}.", TRAIN_AGAIN) from error
 
 

@@ -1,0 +1,115 @@
+"""Weights in small forms: how near they come back, what they take, and what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from torch import Tensor
+
+from sentrec.errors import RunError
+from sentrec.model.compact import METADATA, Form, compact, expand
+from sentrec.model.weights import read_tensors, write_tensors
+
+matrices = arrays.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 12), st.integers(1, 6)),
+    elements=st.floats(-1000, 1000, width=32, allow_subnormal=False),
+).map(torch.from_numpy)
+
+
+def there_and_back(tensor: Tensor, form: Form) -> Tensor:
+    parts, metadata = compact({"weights": tensor}, {"weights": form})
+    return expand(parts, metadata)["weights"]
+
+
+@given(matrices)
+def test_a_row_in_bytes_is_off_by_half_a_step_at_most(matrix: Tensor) -> None:
+    step = matrix.abs().amax(dim=1, keepdim=True) / 127
+    back = there_and_back(matrix, "rows")
+    assert back.dtype == torch.float32
+    # The scale is rounded to 8 bits, after half a percent was added.
+    assert ((back - matrix).abs() <= step * 0.505 + 1e-6).all()
+
+
+@given(matrices)
+def test_a_half_float_keeps_eleven_bits(matrix: Tensor) -> None:
+    back = there_and_back(matrix, "half")
+    assert back.dtype == torch.float32
+    assert torch.allclose(back, matrix, rtol=2**-11, atol=2**-24)
+
+
+@given(
+    st.dictionaries(st.integers(0, 2999), st.floats(-4, 4, width=32).filter(lambda value: abs(value) > 1e-2)),
+    st.integers(1, 3),
+)
+def test_slots_come_back_where_they_were(weights: dict[int, float], margins: int) -> None:
+    table = torch.zeros(3000, margins)
+    for slot, weight in weights.items():
+        table[slot] = weight
+    back = there_and_back(table, "slots")
+    assert back.shape == table.shape
+    assert (back[table == 0] == 0).all()
+    # Half a step of the square root.
+    off = (back.abs().sqrt() - table.abs().sqrt()).abs()
+    assert (off <= table.abs().amax(dim=0).sqrt() / 127 * 0.51 + 1e-6).all()
+    kept = back != 0
+    assert (back.sign()[kept] == table.sign()[kept]).all()
+
+
+def test_what_is_in_no_small_form_stays_to_the_bit() -> None:
+    tensors = {"bias": torch.randn(3), "counts": torch.arange(4)}
+    parts, metadata = compact(tensors, {})
+    assert metadata == {}
+    assert all(torch.equal(value, tensors[name]) for name, value in expand(parts, metadata).items())
+
+
+def test_a_file_is_expanded_when_it_is_read_and_takes_a_byte_a_number(tmp_path: Path) -> None:
+    table = torch.zeros(100_000, 1)
+    table[::10] = torch.randn(10_000, 1)
+    tensors = {"words": torch.randn(2000, 50), "slots": table, "layer": torch.randn(64, 64), "bias": torch.randn(2)}
+    parts, metadata = compact(tensors, {"words": "rows", "slots": "slots", "layer": "half"})
+    write_tensors(tmp_path / "small.safetensors", parts, metadata)
+    assert (tmp_path / "small.safetensors").stat().st_size < 100_000 + 4000 + 20_000 + 8192 + 2000
+    back, _ = read_tensors(tmp_path / "small.safetensors")
+    assert {name: value.shape for name, value in back.items()} == {name: it.shape for name, it in tensors.items()}
+    assert {value.dtype for value in back.values()} == {torch.float32}
+    assert torch.allclose(back["words"], tensors["words"], atol=0.03)
+
+
+@pytest.mark.parametrize("form", ["rows", "slots", "half"])
+def test_a_number_that_is_not_finite_is_refused(form: Form) -> None:
+    with pytest.raises(ValueError, match="weights holds numbers that are not finite"):
+        compact({"weights": torch.tensor([[1.0, float("nan")]])}, {"weights": form})
+
+
+def test_a_number_that_a_half_float_cannot_hold_is_refused() -> None:
+    with pytest.raises(ValueError, match="too large"):
+        compact({"weights": torch.tensor([1e6])}, {"weights": "half"})
+
+
+@pytest.mark.parametrize(
+    ("form", "part", "other"),
+    [
+        ("rows", "weights.scale", torch.ones(5, 1)),
+        ("rows", "weights.bytes", None),
+        ("slots", "weights.gaps", torch.full((40,), 200, dtype=torch.uint8)),
+        ("slots", "weights.gaps", torch.zeros(3, dtype=torch.uint8)),
+    ],
+)
+def test_parts_that_do_not_fit_are_a_broken_file(tmp_path: Path, form: Form, part: str, other: Tensor | None) -> None:
+    parts, metadata = compact({"weights": torch.randn(40, 2)}, {"weights": form})
+    parts = {name: value for name, value in (parts | {part: other}).items() if value is not None}
+    write_tensors(tmp_path / "broken.safetensors", parts, metadata)
+    with pytest.raises(RunError, match=r"broken\.safetensors cannot be read"):
+        read_tensors(tmp_path / "broken.safetensors")
+
+
+def test_metadata_that_was_altered_is_a_broken_file(tmp_path: Path) -> None:
+    for metadata in ('{"weights": {"form": "brotli", "shape": [1]}}', "[]", '{"weights": 3}', "{"):
+        write_tensors(tmp_path / "broken.safetensors", {"weights": torch.ones(1)}, {METADATA: metadata})
+        with pytest.raises(RunError, match="cannot be read"):
+            read_tensors(tmp_path / "broken.safetensors")

@@ -106,9 +106,11 @@ class Registry:
             PluginError: If no plugin registered that name; the hint gives the nearest one.
         """
         if name not in self.encoders:
+            from sentrec.recipe.schema import NO_ENCODER
+
             raise PluginError(
                 f"'{name}' is not a registered encoder.",
-                f"{did_you_mean(name, self.encoders)} `sentrec encoders` lists all; "
+                f"{did_you_mean(name, [*self.encoders, NO_ENCODER])} `sentrec encoders` lists all; "
                 "`sentrec doctor` shows plugins that failed to load.",
             )
         return self.encoders[name]
@@ -156,11 +158,14 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
 
     def register_encoder(name: str, encoder: type["Encoder"]) -> None:
         from sentrec.model.encoder import Encoder, EncoderConfig
+        from sentrec.recipe.schema import NO_ENCODER
 
         if not (isinstance(encoder, type) and issubclass(encoder, Encoder)):
             raise PluginError(f"encoder '{name}' is not a subclass of sentrec.Encoder.")
         if not (isinstance(encoder.Config, type) and issubclass(encoder.Config, EncoderConfig)):
             raise PluginError(f"the Config of encoder '{name}' is not a subclass of sentrec.EncoderConfig.")
+        if name == NO_ENCODER:
+            raise PluginError(f"'{name}' is no encoder's name: recipes say by it that there is none.")
         if "name" in encoder.Config.model_fields:
             raise PluginError(f"encoder '{name}' has an option 'name'; in a recipe that is the encoder's own name.")
         registry.encoders[name] = EncoderEntry(name, encoder, origin)

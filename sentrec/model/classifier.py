@@ -1,6 +1,7 @@
 """Shared embeddings + encoder + head = a text classifier."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -49,6 +50,16 @@ class TextClassifier(nn.Module):
         self.wide = wide
 
     @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return self.head.out_features
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(chain(self.parameters(), self.buffers())).device
+
+    @property
     def word_vectors(self) -> nn.Parameter:
         """The shared table, shape ``(words, dim)``; it starts from GloVe, may be frozen, and learns at its own rate."""
         return cast("nn.Parameter", self.embedding.table.weight)
@@ -74,6 +85,29 @@ class TextClassifier(nn.Module):
         return self.wide.join(logits, token_ids, mask)
 
 
+class NgramClassifier(TextClassifier):
+    """Classifies texts by their n-grams alone: it has no embeddings, no encoder and nothing to learn by gradients.
+
+    Args:
+        wide: The channel over n-grams.
+    """
+
+    wide: WideChannel
+
+    def __init__(self, wide: WideChannel) -> None:
+        nn.Module.__init__(self)
+        self.wide = wide
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return self.wide.classes
+
+    def forward(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """Scores each class; see `TextClassifier.forward`."""
+        return self.wide.logits(token_ids, mask)
+
+
 def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embedding_dim: int) -> TextClassifier:
     """The recipe's model with weights drawn from ``recipe.seed``; embeddings are not yet those of GloVe.
 
@@ -89,13 +123,16 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
     Raises:
         PluginError: If the encoder fails.
     """
+    wide = WideChannel(recipe.model.wide, classes) if recipe.model.wide else None
+    if not recipe.has_encoder:
+        assert wide is not None  # the schema wants one
+        return NgramClassifier(wide)
     entry = registry().encoder(recipe.encoder_name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         encoder = entry.build(entry.encoder.Config.model_validate(recipe.encoder_options), embedding_dim)
         model = recipe.model
         embedding = TokenEmbedding(vocabulary_size, embedding_dim, model.word_dropout, model.embedding_dropout)
-        wide = WideChannel(model.wide, classes) if model.wide else None
         return TextClassifier(embedding, encoder, classes, model.output_dropout, wide)
 
 
@@ -107,9 +144,9 @@ def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifi
         PluginError: If the encoder fails.
     """
     weights, _ = read_tensors(path)
-    if WORD_VECTORS not in weights:
+    if recipe.has_encoder and WORD_VECTORS not in weights:
         raise RunError(f"{path} holds no word vectors: it is not of a text classifier.", TRAIN_AGAIN)
-    vocabulary_size, dim = weights[WORD_VECTORS].shape
+    vocabulary_size, dim = weights[WORD_VECTORS].shape if recipe.has_encoder else (0, 0)
     classifier = build_classifier(recipe, vocabulary_size, classes, dim)
     load_weights(classifier, weights, path)
     if classifier.wide is not None:
@@ -120,7 +157,9 @@ def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifi
 def start_embeddings(
     classifier: TextClassifier, words: Sequence[str], vectors: "GloveVectors | None", seed: int
 ) -> None:
-    """Fills the classifier's embedding table from GloVe (or at random where there is none), in place."""
+    """Fills the embedding table, if there is one, from GloVe or (where there is none) at random, in place."""
+    if isinstance(classifier, NgramClassifier):
+        return
     table = classifier.word_vectors
     with torch.no_grad():
         table.copy_(initial_embeddings(words, vectors, table.shape[1], seed))

@@ -38,8 +38,8 @@ def predict_logits(
     Raises:
         SentrecError: If there is not enough memory.
     """
-    device = next(model.parameters()).device
-    logits = np.zeros((len(encoded), model.head.out_features), dtype=np.float32)
+    device = model.device
+    logits = np.zeros((len(encoded), model.classes), dtype=np.float32)
     plan = plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
     was_training = model.training
     model.eval()

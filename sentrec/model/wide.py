@@ -32,6 +32,7 @@ class WideChannel(nn.Module):
 
     def __init__(self, config: WideConfig, classes: int) -> None:
         super().__init__()
+        self.classes = classes
         self.ngrams = config.ngrams
         self.slots = 2**config.table_bits
         self.active = False

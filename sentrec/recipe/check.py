@@ -7,7 +7,7 @@ from sentrec.errors import DataError, GloveError
 from sentrec.findings import Finding
 from sentrec.glove.store import open_vectors
 from sentrec.plugins import registry
-from sentrec.recipe.schema import DataConfig, GloveConfig, Recipe
+from sentrec.recipe.schema import NO_ENCODER, DataConfig, GloveConfig, Recipe
 
 
 def check_recipe(recipe: Recipe) -> list[Finding]:
@@ -19,6 +19,8 @@ def check_recipe(recipe: Recipe) -> list[Finding]:
     Returns:
         One finding for each thing that training will need.
     """
+    if not recipe.has_encoder:
+        return [*_splits(recipe.data), Finding("encoder", "ok", f"{NO_ENCODER}: none, n-grams are all of the model")]
     encoder = registry().encoder(recipe.encoder_name)
     return [
         *_splits(recipe.data),

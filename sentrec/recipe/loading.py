@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from sentrec.errors import PluginError, RecipeError, did_you_mean
 from sentrec.recipe.builtin import find_recipe, is_study
-from sentrec.recipe.schema import DataConfig, Recipe, Section
+from sentrec.recipe.schema import NO_ENCODER, DataConfig, Recipe, Section, names_no_encoder
 from sentrec.recipe.yaml_values import RecipeDumper, RecipeLoader
 
 _PLAIN_WORDS = {
@@ -201,6 +201,8 @@ def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
 
 def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
     """The encoder's options with defaults filled in; what is wrong is added to `mistakes`."""
+    if names_no_encoder(encoder):
+        return {"name": NO_ENCODER}
     if not isinstance(encoder, Mapping):
         return {}  # the schema reports it already
     from sentrec.plugins import registry

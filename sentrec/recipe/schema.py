@@ -1,5 +1,6 @@
 """The schema of a recipe: every field documented, defaulted and checked before any data is read."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -11,6 +12,15 @@ def _as_list(value: Any) -> Any:
 
 ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 """Names of columns; a single one may be given as it is."""
+
+
+NO_ENCODER = "nb-lr"
+"""What stands in the place of an encoder's name where the wide channel is all of the model."""
+
+
+def names_no_encoder(encoder: Any) -> bool:
+    """Whether a recipe's ``encoder:`` says that there is none: ``nb-lr``, ``{name: nb-lr}`` or ``null``."""
+    return encoder in (None, NO_ENCODER) or (isinstance(encoder, Mapping) and encoder.get("name") == NO_ENCODER)
 
 
 class Section(BaseModel):
@@ -135,9 +145,35 @@ class Recipe(Section):
     data: DataConfig = DataConfig()
     text: TextConfig = TextConfig()
     glove: GloveConfig | None = Field(GloveConfig(), description="Pretrained vectors; null: learn from scratch.")
-    encoder: dict[str, Any] = Field(description="`name` and that encoder's own options.")
+    encoder: dict[str, Any] = Field(
+        description="`name` and that encoder's own options; `nb-lr`: no encoder, the n-grams of `model.wide` alone."
+    )
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_encoder_ngrams_are_all(cls, tree: Any) -> Any:
+        if not isinstance(tree, Mapping) or not names_no_encoder(tree.get("encoder", {})):
+            return tree
+        filled: dict[str, Any] = {"glove": None, **tree}
+        if not isinstance(tree.get("encoder"), Mapping):
+            filled["encoder"] = {"name": NO_ENCODER}
+        if isinstance(model := tree.get("model", {}), Mapping):
+            filled["model"] = {"wide": {}, **model}
+        return filled
+
+    @model_validator(mode="after")
+    def _ngrams_alone_need_nothing_else(self) -> "Recipe":
+        if self.has_encoder:
+            return self
+        if self.encoder_options:
+            raise ValueError(f"{NO_ENCODER} has no options of its own; those of its n-grams are in model.wide")
+        if self.glove is not None:
+            raise ValueError(f"{NO_ENCODER} reads no word vectors: set glove: null")
+        if self.model.wide is None:
+            raise ValueError(f"{NO_ENCODER} consists of its n-grams: model.wide cannot be null")
+        return self
 
     @model_validator(mode="after")
     def _embeddings_thaw_within_the_training(self) -> "Recipe":
@@ -152,8 +188,13 @@ class Recipe(Section):
         return self
 
     @property
+    def has_encoder(self) -> bool:
+        """Whether there is more to the model than its n-grams."""
+        return self.encoder.get("name") != NO_ENCODER
+
+    @property
     def encoder_name(self) -> str:
-        """The registered name of the encoder."""
+        """The registered name of the encoder, or `NO_ENCODER`."""
         return str(self.encoder["name"])
 
     @property

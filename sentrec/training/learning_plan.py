@@ -27,6 +27,8 @@ LearningPlan = Mapping[str, Rate]
 def recipe_plan(recipe: Recipe, model: TextClassifier) -> LearningPlan:
     """Everything learns; the word vectors as the recipe's model and training sections say."""
     plan = {name: Rate() for name, _ in model.named_parameters()}
+    if not recipe.has_encoder:
+        return plan
     if recipe.model.embeddings == "frozen":
         del plan[WORD_VECTORS]
     else:

@@ -126,11 +126,13 @@ class TrainingLoop:
         self.accelerator = accelerator
         self.dtype = training_dtype(recipe.training.precision, accelerator.device)
         # The accelerator holds on to what it prepares: a process that trains many models would keep all of them.
-        alone = accelerator.num_processes == 1
+        alone = accelerator.num_processes == 1 or not self.plan
         self.parallel_model: nn.Module = self.model if alone else accelerator.prepare_model(self.model)
         self.objective = nn.CrossEntropyLoss(label_smoothing=recipe.training.label_smoothing)
         self.state = LoopState()
-        self.epoch_steps = [len(self._plan(epoch)) for epoch in range(recipe.training.epochs)]
+        # What has nothing to learn by gradients, as n-grams alone, takes no steps.
+        epochs = recipe.training.epochs if self.plan else 0
+        self.epoch_steps = [len(self._plan(epoch)) for epoch in range(epochs)]
         self.total_steps = min(sum(self.epoch_steps), recipe.training.max_steps or sum(self.epoch_steps))
 
     def run(self) -> Iterator[Progress]:

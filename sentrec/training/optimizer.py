@@ -28,8 +28,9 @@ def build_optimizer(model: TextClassifier, config: TrainingConfig, plan: Learnin
             key = (config.learning_rate * plan[name].factor, config.weight_decay if decays else 0.0)
             groups.setdefault(key, []).append(parameter)
     settings = [{"params": members, "peak": peak, "weight_decay": decay} for (peak, decay), members in groups.items()]
-    fused = model.word_vectors.device.type in ("cpu", "cuda")
-    return torch.optim.AdamW(settings, lr=config.learning_rate, fused=fused)
+    fused = model.device.type in ("cpu", "cuda")
+    # An optimizer wants a group, even where nothing learns by gradients.
+    return torch.optim.AdamW(settings or [{"params": [], "peak": 0.0}], lr=config.learning_rate, fused=fused)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:

@@ -11,6 +11,7 @@ from scipy import optimize, sparse
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.evaluation.baselines import NaiveBayesLogisticRegression
 from sentrec.evaluation.calibration import softmax
+from sentrec.model.classifier import NgramClassifier
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
 from sentrec.model.wide import WideChannel
 from sentrec.text.encoding import EncodedTexts
@@ -20,8 +21,8 @@ from sentrec.training.prepare import PreparedData
 _log = logging.getLogger(__name__)
 
 
-def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
-    """Fits the wide channel of a model whose encoder is trained, and switches it on.
+def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any] | None:
+    """Fits the wide channel of a model whose encoder, if it has one, is trained, and switches it on.
 
     The n-grams are weighted as in Wang and Manning 2012, see `NaiveBayesLogisticRegression`. The two channels are then
     stacked: the validation rows, which neither has learned from, tell how much each is to be trusted.
@@ -31,12 +32,14 @@ def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
         data: What it was trained on.
 
     Returns:
-        Validation accuracy of each channel alone and of both, and their shares.
+        Validation accuracy of each channel alone and of both, and their shares; None where there is no encoder.
     """
     wide = loop.model.wide
     assert wide is not None  # the caller asks only for models that have one
     _log.info("Fitting the wide channel on %s texts", f"{len(data.train):,}")
     _fit_weights(wide, data.train, data.splits.train.labels, len(data.label_names))
+    if isinstance(loop.model, NgramClassifier):
+        return None
     labels = data.splits.validation.labels
     deep = loop.logits(data.validation)
     alone = _wide_logits(wide, data.validation)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sentrec.model.encoder import Encoder, EncoderConfig
     from sentrec.predictor import load
     from sentrec.recipe import load_recipe
+    from sentrec.training.ensemble import ensemble
     from sentrec.training.train import train
 
 __version__ = "0.1.0"
@@ -33,6 +34,7 @@ __all__ = [
     "RegisterDataset",
     "RegisterEncoder",
     "SentrecError",
+    "ensemble",
     "evaluate",
     "hookimpl",
     "load",
@@ -44,6 +46,7 @@ _HOME = {
     "DatasetSpec": "sentrec.data.registry",
     "Encoder": "sentrec.model.encoder",
     "EncoderConfig": "sentrec.model.encoder",
+    "ensemble": "sentrec.training.ensemble",
     "evaluate": "sentrec.evaluation.evaluate",
     "load": "sentrec.predictor",
     "load_recipe": "sentrec.recipe",

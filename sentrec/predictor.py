@@ -1,11 +1,12 @@
-"""A finished run, ready to classify texts."""
+"""A finished run or an ensemble, ready to classify texts: the one place where a directory becomes logits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from tokenizers import Tokenizer
 
 from sentrec.errors import DataError
@@ -33,38 +34,68 @@ class Prediction:
     probabilities: dict[str, float]
 
 
-class Predictor:
-    """Classifies texts with a run's weights, tokenizer and temperature.
+@dataclass(frozen=True)
+class Member:
+    """One set of weights of a predictor, and what it reads texts with.
 
-    Args:
-        run: The finished run.
-        model: Its model with its weights, on the device that is to compute.
-        tokenizer: Its tokenizer.
+    Attributes:
+        run: The run that the weights are from; no ensemble.
+        model: The run's model with its weights, on the device that is to compute.
+        encoder: What turns texts into its token ids; members that read alike share one.
+        share: What its logits are multiplied by before they are added to those of the others.
     """
 
-    def __init__(self, run: Run, model: TextClassifier, tokenizer: Tokenizer) -> None:
+    run: Run
+    model: TextClassifier
+    encoder: TextEncoder
+    share: float
+
+
+class Predictor:
+    """Classifies texts with a run's weights, tokenizer and temperature, or with those of all members of an ensemble.
+
+    An ensemble's logits are the mean of its members' calibrated logits: a member's logits divided by its temperature,
+    so that members of different architectures speak in the same units. That is a geometric mean of their probabilities
+    (a logarithmic opinion pool: Heskes 1998), which the ensemble's own temperature then calibrates.
+
+    Args:
+        run: The finished run or ensemble.
+        members: What to compute its logits with, at least one.
+    """
+
+    def __init__(self, run: Run, members: Sequence[Member]) -> None:
         self.run = run
-        self.model = model
-        self.tokenizer = tokenizer
+        self.members = tuple(members)
         self.label_names = run.label_names
-        text = run.recipe.text
-        self._encoder = TextEncoder(tokenizer, text.max_tokens, text.keep)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.members[0].model.device
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Uncalibrated scores of each class, shape ``(len(texts), classes)``.
+        """Scores of each class before the temperature, shape ``(len(texts), classes)``, columns as in `label_names`.
 
         Raises:
             DataError: If something in `texts` is not a string.
         """
-        return predict_logits(self.model, self.encode(texts))
+        return self.logits_of(self.encode(texts))
 
-    def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Token ids of texts as the model reads them.
+    def encode(self, texts: Sequence[str]) -> list[EncodedTexts]:
+        """Token ids of texts as each of `members` reads them; those that read alike have one object in common.
 
         Raises:
             DataError: If something in `texts` is not a string.
         """
-        return self._encoder.encode([shortened(text) for text in _checked(texts)])
+        short = [shortened(text) for text in _checked(texts)]
+        encoded = {encoder: encoder.encode(short) for encoder in {member.encoder for member in self.members}}
+        return [encoded[member.encoder] for member in self.members]
+
+    def logits_of(self, encoded: Sequence[EncodedTexts]) -> npt.NDArray[np.float32]:
+        """What `logits` gives, of texts that `encode` has turned into token ids."""
+        parts = zip(self.members, encoded, strict=True)
+        first, *others = (np.float32(member.share) * predict_logits(member.model, ids) for member, ids in parts)
+        return sum(others, start=first)
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Calibrated probabilities of each class, shape ``(len(texts), classes)``, columns as in `label_names`.
@@ -89,7 +120,7 @@ class Predictor:
 
 
 def load(run: str | Path | Run, device: str | None = None) -> Predictor:
-    """Opens a finished run for prediction; needs neither GloVe nor the training data.
+    """Opens a finished run or an ensemble for prediction; needs neither GloVe nor the training data.
 
     Args:
         run: The run, or its directory.
@@ -104,9 +135,28 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
     """
     where = find_device(device)
     run = run if isinstance(run, Run) else open_run(run)
+    encoders: dict[tuple[object, ...], TextEncoder] = {}
+    return Predictor(run, [_load_member(one, share, encoders, where) for one, share in _shares(run)])
+
+
+def _shares(run: Run, share: float = 1.0) -> Iterator[tuple[Run, float]]:
+    """The runs whose logits make up those of a run, and what each of them is multiplied by; ensembles may be nested."""
+    if not run.members:
+        yield run, share
+    for member in run.members:
+        yield from _shares(member, share / (len(run.members) * member.temperature))
+
+
+def _load_member(
+    run: Run, share: float, encoders: dict[tuple[object, ...], TextEncoder], device: torch.device
+) -> Member:
+    """Reads a run's weights; its encoder is taken from `encoders` where one reads as it does, else added there."""
     model = restore_classifier(run.recipe, run.path / MODEL, len(run.label_names))
-    tokenizer: Tokenizer = Tokenizer.from_file(str(run.path / TOKENIZER))
-    return Predictor(run, model.to(where).eval(), tokenizer)
+    tokenizer, text = (run.path / TOKENIZER).read_bytes(), run.recipe.text
+    key = (tokenizer, text.max_tokens, text.keep)
+    if key not in encoders:
+        encoders[key] = TextEncoder(Tokenizer.from_buffer(tokenizer), text.max_tokens, text.keep)
+    return Member(run, model.to(device).eval(), encoders[key], share)
 
 
 def _checked(texts: Sequence[str]) -> list[str]:

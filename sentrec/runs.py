@@ -5,6 +5,7 @@ Only safetensors, JSON and YAML: opening a run never executes anything that it h
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
@@ -32,23 +33,27 @@ STARTER = "starter"
 BUILTIN_MODELS = {STARTER: Path(__file__).parent / "starter"}
 """The models that come with sentrec, by name; a checkout from which none was exported yet lacks the folder."""
 _SEEDS = "seeds"
+_ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run.
+    """A finished run, or an ensemble of runs: one model, wherever a run can be named.
 
     Attributes:
         path: Its directory.
-        recipe: The fully expanded recipe that made it.
+        recipe: The fully expanded recipe that made it; of an ensemble, that of its first member under the ensemble's
+            name, since the data is what all members share.
         label_names: Names of the classes in the order of their numbers.
         metrics: What `metrics.json` holds.
+        members: The runs that an ensemble averages, each in a folder of its own within `path`; empty for a single run.
     """
 
     path: Path
     recipe: Recipe
     label_names: tuple[str, ...]
     metrics: dict[str, Any]
+    members: tuple["Run", ...] = ()
 
     @property
     def temperature(self) -> float:
@@ -57,7 +62,7 @@ class Run:
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
-        """The rows of `history.jsonl`: losses while training, and each validation.
+        """The rows of `history.jsonl`: losses while training, and each validation. An ensemble has none.
 
         Raises:
             RunError: If the file is missing, cut off or altered.
@@ -94,7 +99,7 @@ def find_model(name: str | Path) -> Path:
 
 
 def open_run(path: str | Path) -> Run:
-    """Opens a finished run; of a directory of several seeds, the one that validated best.
+    """Opens a finished run or an ensemble; of a group of seeds that is no ensemble, the one that validated best.
 
     Args:
         path: What `find_model` takes.
@@ -106,6 +111,8 @@ def open_run(path: str | Path) -> Run:
     if not directory.is_dir():
         raise RunError(f"there is no run at {directory}.", "Train one: sentrec train --recipe imdb.yaml --out DIR")
     metrics = _finished_metrics(directory)
+    if holds_ensemble(directory):
+        return _open_ensemble(directory, metrics)
     if holds_group(directory):
         return open_run(directory / _best_member(metrics, directory))
     _verify(directory)
@@ -130,6 +137,11 @@ def holds_run(directory: Path) -> bool:
 def holds_group(directory: Path) -> bool:
     """Whether sentrec made this directory for a group of seeds."""
     return holds_run(directory) and _SEEDS in read_environment(directory)
+
+
+def holds_ensemble(directory: Path) -> bool:
+    """Whether the runs in this directory are one model, or are to become one when all are trained."""
+    return holds_run(directory) and _ENSEMBLE in read_environment(directory)
 
 
 def group_seeds(directory: Path) -> list[int]:
@@ -162,10 +174,10 @@ def write_start(
     write_text(directory / TOKENIZER, tokenizer_json)
 
 
-def write_group_start(directory: Path, recipe: Recipe, seeds: list[int]) -> None:
+def write_group_start(directory: Path, recipe: Recipe, seeds: list[int], ensemble: bool = False) -> None:
     """Marks a directory as a group of these seeds, unfinished until `metrics.json` is there."""
     versions = {"sentrec": metadata.version("sentrec")}
-    write_json(directory / ENVIRONMENT, {"versions": versions, _SEEDS: seeds})
+    write_json(directory / ENVIRONMENT, {"versions": versions, _SEEDS: seeds} | ({_ENSEMBLE: {}} if ensemble else {}))
     write_text(directory / RECIPE, to_yaml(recipe))
     (directory / METRICS).unlink(missing_ok=True)
 
@@ -178,6 +190,27 @@ def write_end(directory: Path, history: list[dict[str, Any]], metrics: dict[str,
         write_json(temporary, metrics)
         checksums[METRICS] = sha256_of(temporary)
         write_json(directory / ENVIRONMENT, read_environment(directory) | {"sha256": checksums})
+
+
+def write_ensemble(directory: Path, name: str, members: Sequence[Run], metrics: dict[str, Any]) -> None:
+    """Makes the finished runs in folders of a directory one model; the metrics, which mark the end, come last.
+
+    Args:
+        directory: The ensemble's directory; a group of seeds stays one.
+        name: What to call the ensemble.
+        members: The runs, in folders within `directory`.
+        metrics: The ensemble's figures.
+    """
+    begun = read_environment(directory) if holds_run(directory) else {}
+    environment = {"versions": {"sentrec": metadata.version("sentrec")}} | begun
+    environment["data"] = read_environment(members[0].path)["data"]
+    names = [member.path.name for member in members]
+    checksums = {f"{folder}/{ENVIRONMENT}": sha256_of(directory / folder / ENVIRONMENT) for folder in names}
+    with atomic_path(directory / METRICS) as temporary:
+        write_json(temporary, metrics)
+        checksums[METRICS] = sha256_of(temporary)
+        environment[_ENSEMBLE] = {"name": name, "members": names, "sha256": checksums}
+        write_json(directory / ENVIRONMENT, environment)
 
 
 def write_history(directory: Path, history: list[dict[str, Any]]) -> None:
@@ -212,6 +245,19 @@ def _finished_metrics(directory: Path) -> dict[str, Any]:
         seeds = len(environment[_SEEDS]) if _SEEDS in environment else None
         raise RunError(f"the run in {directory} is not finished.", f"Go on with: {resume_command(directory, seeds)}")
     return read_object(directory / METRICS)
+
+
+def _open_ensemble(directory: Path, metrics: dict[str, Any]) -> Run:
+    recorded = read_environment(directory)[_ENSEMBLE]
+    try:
+        name, folders, checksums = str(recorded["name"]), list(recorded["members"]), dict(recorded["sha256"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{directory / ENVIRONMENT} was altered: it lists no members.", INCOMPLETE) from error
+    # A member's environment records the checksums of all its files, so that no member can be exchanged unnoticed.
+    verify_files(directory, checksums)
+    members = tuple(open_run(directory / folder) for folder in folders)
+    recipe = members[0].recipe.model_copy(update={"name": name})
+    return Run(directory, recipe, members[0].label_names, metrics, members)
 
 
 def _is_ours(environment: dict[str, Any]) -> bool:

@@ -28,6 +28,9 @@ def train(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; by default runs/NAME.", show_default=False)] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Train so many seeds; report mean and spread.")] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Make the seeds one model, which averages them.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a run that is there.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
@@ -36,6 +39,8 @@ def train(
     """Train a model as a recipe says."""
     if resume and force:
         raise typer.BadParameter("--resume keeps what is there and --force replaces it: choose one.")
+    if ensemble and (seeds or 0) < 2:
+        raise typer.BadParameter("--ensemble joins several seeds: add --seeds 3, say.")
     speaks = _is_first_process()
     if quiet or not speaks:
         show_log(logging.WARNING if speaks else logging.ERROR)
@@ -44,7 +49,7 @@ def train(
     loaded = load_recipe(recipe, overrides or ())
     directory = out or Path("runs") / loaded.name
     with training_progress(quiet or not speaks) as on_progress:
-        runs, summary = _train(loaded, directory, seeds, resume, force, on_progress)
+        runs, summary = _train(loaded, directory, seeds, ensemble, resume, force, on_progress)
     if not speaks:
         return
     if as_json:
@@ -61,6 +66,7 @@ def _train(
     recipe: "Recipe",
     directory: Path,
     seeds: int | None,
+    ensemble: bool,
     resume: bool,
     force: bool,
     on_progress: "OnProgress | None",
@@ -72,7 +78,9 @@ def _train(
         return [train_run(recipe, directory, resume=resume, force=force, on_progress=on_progress)], None
     from sentrec.training.seeds import train_seeds
 
-    return train_seeds(recipe, directory, seeds=seeds, resume=resume, force=force, on_progress=on_progress)
+    return train_seeds(
+        recipe, directory, seeds=seeds, ensemble=ensemble, resume=resume, force=force, on_progress=on_progress
+    )
 
 
 def _is_first_process() -> bool:
@@ -108,6 +116,11 @@ def _calibration_line(calibration: dict[str, Any]) -> str:
 
 
 def _show_seeds(runs: "list[Run]", summary: dict[str, Any]) -> None:
+    """The runs one by one, their mean, and where they were joined what they reach together."""
+    if "members" in summary:
+        _show_seeds(runs, summary["members"])
+        show_ensemble(summary)
+        return
     table = Table(title=f"{runs[0].recipe.name}: {len(runs)} seeds", title_justify="left")
     for heading in ("seed", "test accuracy", "validation accuracy", "time"):
         table.add_column(heading, justify="right")
@@ -118,6 +131,17 @@ def _show_seeds(runs: "list[Run]", summary: dict[str, Any]) -> None:
     spread = summary["test_sd"]["accuracy"]
     deviation = "" if spread is None else f" ± {spread:.4f} (standard deviation)"
     stdout.print(f"test accuracy [bold]{summary['test']['accuracy']:.4f}[/]{deviation}, {summary['test']['n']:,} texts")
+
+
+def show_ensemble(metrics: dict[str, Any]) -> None:
+    """Prints what an ensemble reached."""
+    test = metrics["test"]
+    low, high = test["accuracy_interval"]
+    stdout.print(
+        f"their ensemble: test accuracy [bold]{test['accuracy']:.4f}[/] (95 % interval {low:.4f} to {high:.4f}), "
+        f"log loss {test['log_loss']:.4f}, calibration error {test['ece']:.4f}",
+        soft_wrap=True,
+    )
 
 
 def _show_next(directory: Path) -> None:

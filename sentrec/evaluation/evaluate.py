@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sentrec import runs
 from sentrec.data.examples import Examples
 from sentrec.data.tables import looks_like_file
 from sentrec.errors import RunError, SentrecError
@@ -26,7 +27,8 @@ from sentrec.recipe.schema import DataConfig
 from sentrec.runs import Run, open_run
 
 EVALUATION = "evaluation.json"
-PLOTS = ("training_curves.png", "confusion_matrix.png", "reliability.png", "roc.png")
+TRAINING_CURVES = "training_curves.png"
+PLOTS = (TRAINING_CURVES, "confusion_matrix.png", "reliability.png", "roc.png")
 _log = logging.getLogger(__name__)
 
 
@@ -82,14 +84,14 @@ def evaluate(
     """Measures a finished run on labelled data and writes `evaluation.json` and the plots.
 
     Args:
-        run: The run, or its directory; of a group of seeds, the one that validated best.
+        run: The run or ensemble, or its directory; of a group of seeds, the one that validated best.
         data: A named dataset, a file, or a data section that names columns; by default the run's own data, with the
             very rows that it held out.
         split: Which split; does not matter for a file.
         against: Another run, to compare with on the same rows.
         baseline: ``nb-lr`` or ``tfidf-lr``: trained on the rows that the run was trained on, then compared with.
         plots: Whether to draw.
-        out: Where to write; by default ``evaluation/<data>-<split>`` within the run.
+        out: Where to write; by default ``evaluation/<data>-<split>`` within the run, or ``runs/starter``.
         overrides: ``key=value`` pairs that describe `data`, such as ``data.label_column=stars``.
 
     Returns:
@@ -122,7 +124,7 @@ def evaluate(
         comparisons=_comparisons(run_data, rival, models, rows, probabilities.argmax(axis=1)),
         notes=(*picked, *rows.notes, *_rival_notes(run_data, rival, rows), *class_notes(labels, names)),
         directory=str(directory),
-        plots=PLOTS if plots else (),
+        plots=_plots_of(run) if plots else (),
     )
     _write(result, run, rows, probabilities)
     return result
@@ -184,13 +186,25 @@ def _baseline_probabilities(model: Baseline, train: Examples, examples: Examples
 def _free_directory(run: Run, rows: EvaluationRows, out: str | Path | None) -> Path:
     """Where to write; refuses a folder that holds anything but an earlier evaluation, since it will be replaced."""
     name = Path(rows.source).stem if looks_like_file(rows.source) else rows.source.replace("/", "-")
-    directory = Path(out) if out is not None else run.path / "evaluation" / f"{name}-{rows.split}"
+    directory = Path(out) if out is not None else _home(run) / "evaluation" / f"{name}-{rows.split}"
     if directory.exists() and not directory.is_dir():
         raise SentrecError(f"{directory} exists and is no folder.", "Choose another --out.")
     others = {path.name for path in directory.glob("*")} - {EVALUATION, *PLOTS}
     if others:
         raise SentrecError(f"{directory} holds other files, such as {min(others)}.", "Choose a new folder as --out.")
     return directory
+
+
+def _home(run: Run) -> Path:
+    """The run's directory; of a model that comes with sentrec, whose own must stay as it is, one in ``runs``."""
+    builtin = {place.resolve(): name for name, place in runs.BUILTIN_MODELS.items()}
+    name = builtin.get(run.path.resolve())
+    return run.path if name is None else Path("runs") / name
+
+
+def _plots_of(run: Run) -> tuple[str, ...]:
+    # An ensemble was not trained, only its members were.
+    return tuple(name for name in PLOTS if not (run.members and name == TRAINING_CURVES))
 
 
 def _write(result: Evaluation, run: Run, rows: EvaluationRows, probabilities: npt.NDArray[np.float64]) -> None:
@@ -205,11 +219,12 @@ def _draw(
 ) -> None:
     names, labels = run.label_names, rows.examples.labels
     title = f"{run.recipe.name} on {rows.title}"
+    curves = () if run.members else (plotting.training_curves(run.history, run.recipe.name),)
     figures = (
-        plotting.training_curves(run.history, run.recipe.name),
+        *curves,
         plotting.confusion_matrix(metrics["confusion_matrix"], names, title),
         plotting.reliability_diagram(labels, probabilities, title),
         plotting.roc_curves(labels, probabilities, names, title),
     )
-    for figure, name in zip(figures, PLOTS, strict=True):
+    for figure, name in zip(figures, _plots_of(run), strict=True):
         save_png(figure, directory / name)

@@ -21,7 +21,7 @@ def class_notes(labels: npt.NDArray[np.int64], label_names: Sequence[str]) -> li
 
 
 def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]:
-    """That a run was picked from a group of seeds, and what all of them reached.
+    """That a run was picked from a group of seeds, or is an ensemble, and what all of them reached alone.
 
     Args:
         given: What the caller named.
@@ -30,6 +30,12 @@ def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]
     Raises:
         RunError: If the group's figures were altered.
     """
+    if opened is not None and opened.members:
+        spread = _spread([100 * float(member.metrics["test"]["accuracy"]) for member in opened.members])
+        return [
+            f"{opened.path} is an ensemble of {len(opened.members)} runs. Test accuracy of each alone when it was "
+            f"trained: {spread}."
+        ]
     if given is None or opened is None or isinstance(given, Run) or not holds_group(find_model(given)):
         return []
     path = find_model(given) / METRICS
@@ -38,8 +44,12 @@ def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]
         accuracies = [100 * float(one["test_accuracy"]) for one in runs]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} was altered: it lacks the accuracy of its runs.", "Train the group again.") from error
-    spread = f" ± {statistics.stdev(accuracies):.2f} (mean ± standard deviation)" if len(accuracies) > 1 else ""
     return [
         f"{given} holds {len(runs)} runs: this is seed {opened.recipe.seed}, the best of them by validation. "
-        f"Test accuracy of all when they were trained: {statistics.fmean(accuracies):.2f} %{spread}."
+        f"Test accuracy of all when they were trained: {_spread(accuracies)}."
     ]
+
+
+def _spread(percentages: Sequence[float]) -> str:
+    deviation = f" ± {statistics.stdev(percentages):.2f} (mean ± standard deviation)" if len(percentages) > 1 else ""
+    return f"{statistics.fmean(percentages):.2f} %{deviation}"

@@ -15,8 +15,8 @@ from torch.nn import functional
 from sentrec.errors import RunError
 from sentrec.evaluation.baselines import Baseline
 from sentrec.evaluation.calibration import softmax
+from sentrec.model.classifier import NgramClassifier
 from sentrec.model.device import has_bfloat16
-from sentrec.model.inference import predict_logits
 from sentrec.predictor import Predictor
 from sentrec.runs import MODEL, TOKENIZER
 from sentrec.text.encoding import EncodedTexts
@@ -70,7 +70,8 @@ class OneWorker:
 class ModelScorer:
     """Scores with a trained model; `score` may run in several threads at once, and so may its encoder's ``forward``.
 
-    The model is put into evaluation mode here, once: nothing may switch it while threads share it.
+    The model is put into evaluation mode here, once: nothing may switch it while threads share it. Of an ensemble, the
+    first member's word vectors tell what a text is about (of those that have any).
 
     Args:
         predictor: The model.
@@ -86,22 +87,30 @@ class ModelScorer:
 
     def __init__(self, predictor: Predictor, positive: str | None = None, precision: Precision = "float32") -> None:
         self._predictor = predictor
-        predictor.model.eval()
+        for member in predictor.members:
+            member.model.eval()
         self._weights = class_weights(predictor.label_names, positive)
-        device = next(predictor.model.parameters()).device
-        self._device_type = device.type
-        self._bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
-        table = predictor.model.word_vectors.detach()
-        self._table = table.to("cpu", torch.float32)
-        self._word_weights = _word_weights(len(table))
+        self._device_type = predictor.device.type
+        self._bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16(predictor.device))
+        # What reads n-grams alone has no vectors. One member of an ensemble is enough to tell what a text is about.
+        with_vectors = [not isinstance(member.model, NgramClassifier) for member in predictor.members]
+        self._embedder = with_vectors.index(True) if any(with_vectors) else None
+        if self._embedder is None:
+            self._table, self._word_weights = torch.empty(0, 0), torch.empty(0)
+        else:
+            vectors = predictor.members[self._embedder].model.word_vectors
+            self._table = vectors.detach().to("cpu", torch.float32)
+            self._word_weights = _word_weights(len(self._table))
 
     def fingerprint(self) -> str:
-        """Changes with the run's files, the choice of the positive class and the precision."""
+        """Changes with the files of the run or of any member, the choice of the positive class and the precision."""
         digest = hashlib.blake2b(digest_size=16)
-        run = self._predictor.run
-        for name in (MODEL, TOKENIZER):
-            digest.update((run.path / name).read_bytes())
-        options = (run.recipe.text, run.temperature, self._weights.tolist(), self._bfloat16, self._device_type)
+        for member in self._predictor.members:
+            for name in (MODEL, TOKENIZER):
+                digest.update((member.run.path / name).read_bytes())
+            digest.update(repr((member.run.recipe.text, member.share)).encode())
+        temperature = self._predictor.run.temperature
+        options = (temperature, self._weights.tolist(), self._bfloat16, self._device_type)
         digest.update(repr(options).encode())
         return digest.hexdigest()
 
@@ -109,7 +118,7 @@ class ModelScorer:
         """Scores every text, in their order; of one beyond 100,000 characters only both ends are read."""
         encoded = self._predictor.encode(texts)
         with torch.autocast(self._device_type, torch.bfloat16, enabled=self._bfloat16):
-            logits = predict_logits(self._predictor.model, encoded)
+            logits = self._predictor.logits_of(encoded)
         positive = softmax(logits, self._predictor.run.temperature) @ self._weights
         return Scores(positive, self._embed(encoded))
 
@@ -131,8 +140,11 @@ class ModelScorer:
         finally:
             torch.set_num_threads(threads)
 
-    def _embed(self, encoded: EncodedTexts) -> npt.NDArray[np.float16]:
-        """Mean word vectors, rare words counting more (smooth inverse frequency, Arora et al. 2017)."""
+    def _embed(self, read: Sequence[EncodedTexts]) -> npt.NDArray[np.float16]:
+        """Mean word vectors, rare words counting more (smooth inverse frequency, Arora et al. 2017), if it has any."""
+        if self._embedder is None:
+            return np.zeros((len(read[0]), 0), dtype=np.float16)
+        encoded = read[self._embedder]
         token_ids = torch.from_numpy(encoded.token_ids.astype(np.int64))
         weights = self._word_weights[token_ids]
         offsets = torch.from_numpy(encoded.offsets[:-1])

@@ -15,6 +15,7 @@ from sentrec.runs import (
     RECIPE,
     RECORDED,
     group_seeds,
+    holds_ensemble,
     holds_group,
     holds_run,
     is_finished,
@@ -47,6 +48,8 @@ def require_free(directory: Path, *, resume: bool, force: bool, group: bool) -> 
     if not (force or resume):
         state = "a finished run" if is_finished(directory) else "an unfinished run"
         raise RunError(f"{directory} holds {state}.", "Go on with --resume, replace it with --force, or choose --out.")
+    if resume and holds_ensemble(directory) and not holds_group(directory):
+        raise RunError(f"{directory} holds an ensemble of runs made earlier.", "Choose another --out.")
     if resume and holds_group(directory) and not group:
         seeds = len(group_seeds(directory))
         raise RunError(
@@ -110,12 +113,12 @@ def require_same_data(directory: Path, data: PreparedData) -> None:
 
 
 def remove_run(directory: Path) -> None:
-    """Removes a run or a group of seeds: what sentrec writes and nothing else, so that notes beside it stay.
+    """Removes a run, a group or an ensemble: what sentrec writes and nothing else, so that notes beside it stay.
 
     What marks the directory as sentrec's goes last, so that a killed process can be started again.
     """
-    for member in directory.glob("seed-*"):
-        if member.name.removeprefix("seed-").isdecimal() and holds_run(member):
+    for member in (*directory.glob("seed-*"), *directory.glob("member-*")):
+        if member.name.partition("-")[2].isdecimal() and holds_run(member):
             _remove_member(member)
     remove_leftovers(directory)
     remove_checkpoints(directory / CHECKPOINTS)

@@ -18,7 +18,7 @@ from sentrec.recipe.loading import (
     read_tree,
     recipe_from_dict,
 )
-from sentrec.runs import Run, open_run
+from sentrec.runs import BUILTIN_MODELS, Run, open_run
 from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
 from sentrec.transfer.store import plain_name
 
@@ -144,6 +144,11 @@ def _setting(side: str, all_of_it: Sequence[object], name: str) -> str:
 def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
     if source.run is not None:
         run = open_run(source.run)
+        if run.members:
+            raise RecipeError(
+                f"{run.path} is an ensemble: a transfer study moves the weights of one run.",
+                f"Name one of its members, e.g. {run.members[0].path}",
+            )
         _require_narrow(run.recipe, "Name a run without it.")
         return NamedSource(source.name or run.recipe.name, run.recipe, run)
     assert source.recipe is not None  # the schema wants one of the two
@@ -184,6 +189,8 @@ def _located_side(value: Any, folder: Path) -> Any:
         return value
     kinds = {"recipe": Path.is_file, "run": Path.is_dir}
     named = {key: kind for key, kind in kinds.items() if isinstance(value.get(key), str)}
+    if "run" in named and value["run"] in BUILTIN_MODELS:
+        del named["run"]  # the name of a model, whatever folder lies there
     return value | {key: _absolute(value[key], folder, is_one) for key, is_one in named.items()}
 
 

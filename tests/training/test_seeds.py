@@ -13,8 +13,9 @@ from small_runs import small_recipe, write_corpus
 from sentrec.errors import Interrupted, RunError
 from sentrec.runs import Run, open_run
 from sentrec.training import seeds as seeds_module
+from sentrec.training.figures import summarize
 from sentrec.training.loop import Progress
-from sentrec.training.seeds import summarize, train_seeds
+from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train
 
 SHORT = ("training.max_steps=4", "training.learning_rate=3e-2")

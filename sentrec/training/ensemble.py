@@ -1,0 +1,166 @@
+"""Several finished runs as one model: the seeds of a recipe, or runs of any architectures on the same rows."""
+
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sentrec.data.splits import Splits, load_splits
+from sentrec.errors import DataError, RunError
+from sentrec.files import atomic_directory
+from sentrec.predictor import load
+from sentrec.runs import (
+    ENVIRONMENT,
+    RECORDED,
+    Run,
+    find_model,
+    group_seeds,
+    holds_ensemble,
+    holds_group,
+    open_run,
+    read_environment,
+    write_ensemble,
+)
+from sentrec.text.vocabulary import fingerprint
+from sentrec.training.figures import calibrated_figures, summarize
+
+_log = logging.getLogger(__name__)
+_PARTS = ("train", "validation", "test")
+
+
+def ensemble(
+    runs: Iterable[str | Path | Run], out: str | Path, *, name: str | None = None, device: str | None = None
+) -> Run:
+    """Joins finished runs into one model that averages them; the runs are copied into its directory.
+
+    The members may have different recipes, encoders and tokenizers, but must know the same classes and have been
+    trained, selected and tested on the same rows: the temperature is fitted on the validation rows, which none of
+    them may have learned from.
+
+    Args:
+        runs: At least two runs, or their directories. A group of seeds stands for all its runs; an ensemble is one
+            member like any other.
+        out: The directory of the ensemble, which must not hold anything yet.
+        name: What to call it in reports; by default as its directory.
+        device: Where to compute its figures; by default CUDA, else MPS, else the CPU.
+
+    Returns:
+        The ensemble.
+
+    Raises:
+        RunError: If a run is missing, unfinished or altered, if the runs do not fit together, or `out` is taken.
+        DataError: If the rows of the runs cannot be read any more.
+    """
+    directory = Path(out)
+    if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
+        raise RunError(f"{directory} exists.", "Choose a new folder as --out.")
+    given = [one for run in runs for one in ([run] if isinstance(run, Run) else _opened(run))]
+    _require_joinable(given)
+    splits = _read_splits(given[0])
+    with atomic_directory(directory) as temporary:
+        members = [_copied(run, temporary / f"member-{number}") for number, run in enumerate(given, start=1)]
+        join_members(temporary, name or directory.resolve().name, members, splits, device)
+    return open_run(directory)
+
+
+def join_members(
+    directory: Path, name: str, members: Sequence[Run], splits: Splits | None = None, device: str | None = None
+) -> Run:
+    """Makes the finished runs in folders of a directory one model: calibrates it, measures it and writes it down.
+
+    Args:
+        directory: Where the folders of the members are.
+        name: What to call the ensemble.
+        members: The runs.
+        splits: Their rows; read again from the first one's data where they are not given.
+        device: Where to compute.
+
+    Returns:
+        The ensemble.
+
+    Raises:
+        DataError: If the rows cannot be read, or are no longer what they were.
+    """
+    started = time.perf_counter()
+    splits = splits or _read_splits(members[0])
+    _log.info("Joining %s runs in %s", len(members), directory)
+    first = members[0]
+    # Logits are what the temperature is fitted on, so that they do not depend on it.
+    unmeasured = Run(directory, first.recipe, first.label_names, {}, tuple(members))
+    predictor = load(unmeasured, device)
+    figures = calibrated_figures(splits, predictor.logits(splits.validation.texts), predictor.logits(splits.test.texts))
+    metrics = figures | _facts(members)
+    metrics["seconds"] = round(metrics["seconds"] + time.perf_counter() - started, 2)
+    write_ensemble(directory, name, members, metrics)
+    return open_run(directory)
+
+
+def _facts(members: Sequence[Run]) -> dict[str, Any]:
+    first = members[0].metrics
+    data = {key: value for key, value in first["data"].items() if key.endswith("_rows") or "_texts_in_" in key}
+    return {
+        "seed": first["seed"],
+        "parameters": sum(member.metrics["parameters"] for member in members),
+        "data": data,
+        "seconds": sum(member.metrics["seconds"] for member in members),
+        "members": summarize(members),
+    }
+
+
+def _opened(run: str | Path) -> list[Run]:
+    """The run in a directory; of a group of seeds that is no ensemble yet, all of them."""
+    directory = find_model(run)
+    if holds_group(directory) and not holds_ensemble(directory):
+        return [open_run(directory / f"seed-{seed}") for seed in group_seeds(directory)]
+    return [open_run(directory)]
+
+
+def _require_joinable(runs: Sequence[Run]) -> None:
+    if len({run.path.resolve() for run in runs}) < len(runs):
+        raise RunError(
+            "a run is named twice: it would count double.", "Name each run once; a group stands for its runs."
+        )
+    if len(runs) < 2:
+        raise RunError("an ensemble needs at least two runs.", "Name more runs, or a group of seeds.")
+    first, *others = runs
+    for run in others:
+        if run.label_names != first.label_names:
+            raise RunError(
+                f"the runs do not know the same classes: {first.path}: {', '.join(first.label_names)}, but {run.path}: "
+                f"{', '.join(run.label_names)}.",
+                "Join runs that were trained on the same data.",
+            )
+        ours, theirs = (read_environment(one.path).get("data", {}) for one in (first, run))
+        differing = [part for part in _PARTS if ours.get(part) != theirs.get(part)]
+        if differing:
+            raise RunError(
+                f"{first.path} and {run.path} do not have the same {' and '.join(differing)} rows.",
+                "Rows that one member learned from cannot calibrate the others: join runs of the same data section.",
+            )
+
+
+def _read_splits(run: Run) -> Splits:
+    """The rows of a run, read again; makes sure that they are the same."""
+    splits = load_splits(run.recipe.data)
+    recorded = read_environment(run.path).get("data", {})
+    for part in _PARTS:
+        rows = getattr(splits, part)
+        if recorded.get(part) != fingerprint(rows.texts, rows.labels.tobytes(), rows.label_names):
+            raise DataError(
+                f"the {part} rows of {run.recipe.data.dataset} are no longer those of {run.path}.",
+                "Restore the data: an ensemble is calibrated on its members' validation rows.",
+            )
+    return splits
+
+
+def _copied(run: Run, target: Path) -> Run:
+    """Copies a run without its checkpoints and evaluations, and an ensemble with its members; opens the copy."""
+    target.mkdir()
+    for file in (*RECORDED, ENVIRONMENT):
+        if (run.path / file).is_file():
+            shutil.copyfile(run.path / file, target / file)
+    for member in run.members:
+        _copied(member, target / member.path.name)
+    return open_run(target)

@@ -1,0 +1,77 @@
+"""The figures that a finished model reports: of one run, of several, and of an ensemble."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sentrec.data.splits import Splits
+from sentrec.evaluation.calibration import fit_temperature, softmax
+from sentrec.evaluation.metrics import classification_metrics
+from sentrec.runs import Run
+
+_SUMMARIZED = ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier", "ece")
+
+
+def calibrated_figures(
+    splits: Splits,
+    validation: npt.NDArray[np.float32],
+    test: npt.NDArray[np.float32],
+    held_out: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]] | None = None,
+) -> dict[str, Any]:
+    """Fits the temperature on rows that were not learned from and measures both splits with it.
+
+    Args:
+        splits: The rows.
+        validation: Logits of the validation rows, shape ``(rows, classes)``.
+        test: Logits of the test rows.
+        held_out: Logits and class numbers of the rows to fit the temperature on; None: the validation rows.
+
+    Returns:
+        `test` and `validation` as `classification_metrics` gives them, and `calibration`.
+    """
+    names, labels = splits.train.label_names, splits.validation.labels
+    logits, truth = held_out or (validation, labels)
+    temperature = fit_temperature(logits, truth)
+    before = classification_metrics(truth, softmax(logits), names)
+    after = classification_metrics(truth, softmax(logits, temperature), names)
+    return {
+        "test": classification_metrics(splits.test.labels, softmax(test, temperature), names),
+        "validation": classification_metrics(labels, softmax(validation, temperature), names),
+        "calibration": {
+            "temperature": temperature,
+            "validation_log_loss": {"before": before["log_loss"], "after": after["log_loss"]},
+            "validation_ece": {"before": before["ece"], "after": after["ece"]},
+        },
+    }
+
+
+def summarize(runs: Sequence[Run]) -> dict[str, Any]:
+    """Mean and sample standard deviation over runs of each test metric, with what each run reached.
+
+    The confusion matrix is the sum of the runs', so that its entries stay counts; `n` is the rows of one test split.
+    """
+    values = {key: [run.metrics["test"][key] for run in runs] for key in _SUMMARIZED}
+    whole = {key: column for key, column in values.items() if None not in column}
+    confusion = np.sum([run.metrics["test"]["confusion_matrix"] for run in runs], axis=0).tolist()
+    counts = {"confusion_matrix": confusion, "n": runs[0].metrics["test"]["n"]}
+    return {
+        "test": {key: statistics.fmean(column) for key, column in whole.items()} | counts,
+        "test_sd": {key: statistics.stdev(column) if len(column) > 1 else None for key, column in whole.items()},
+        "seed": runs[0].metrics["seed"],
+        "seconds": round(sum(run.metrics["seconds"] for run in runs), 2),
+        "seeds": [run.metrics["seed"] for run in runs],
+        "runs": [
+            {
+                "directory": run.path.name,
+                "recipe": run.recipe.name,
+                "seed": run.metrics["seed"],
+                "test_accuracy": run.metrics["test"]["accuracy"],
+                "validation_accuracy": run.metrics["validation"]["accuracy"],
+                "seconds": run.metrics["seconds"],
+            }
+            for run in runs
+        ],
+    }

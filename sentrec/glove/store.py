@@ -238,7 +238,7 @@ def store_vectors(name: str, dim: int, reader: LineReader, source: str, publishe
         kept = _first_occurrences(parsed.words)
         words = parsed.words if len(kept) == len(parsed.words) else parsed.words.take(pa.array(kept))
         _finish_matrix(matrix_path, kept, len(parsed.words), dim)
-        _write_words(words_path, words)
+        write_words(words_path, words)
         info = VectorsInfo(
             name=name,
             dim=dim,
@@ -288,7 +288,8 @@ def _finish_matrix(path: Path, kept: npt.NDArray[np.int64], rows: int, dim: int)
         file.truncate(start + 4 * dim * len(kept))
 
 
-def _write_words(path: Path, words: pa.StringArray) -> None:
+def write_words(path: Path, words: pa.StringArray) -> None:
+    """Writes ``words.arrow``."""
     batch = pa.record_batch([words], names=["word"])
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)

@@ -1,0 +1,80 @@
+"""What to learn vectors from and how, where the work stands, and what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sentrec.glove.store import GloveVectors
+
+
+@dataclass(frozen=True)
+class AdaptOptions:
+    """What to learn from, and how.
+
+    Attributes:
+        name: The name of the new vectors, for recipes' ``glove.name``.
+        corpus: Files and datasets; see `sentrec.adapt.corpus.parts_of`.
+        glove: The vectors to start from and stay near to, e.g. ``6B.50d``; None: from scratch.
+        dim: Dimensions of vectors from scratch; with `glove` None or that of those vectors.
+        text_columns: Columns that make up a text; empty: as known.
+        passes: How often the vectors are fitted to all co-occurrences.
+        window: Words up to so far apart count as near each other.
+        vocabulary: The most frequent words of the corpus, so many at most.
+        min_count: Occurrences of a word at least.
+        pull: How strongly words are held near the pretrained vectors (from scratch: near zero).
+        x_max: Weighted count from which a pair of words has full weight.
+        seed: Seed of vectors from scratch.
+    """
+
+    name: str
+    corpus: tuple[str, ...]
+    glove: str | None = "6B.50d"
+    dim: int | None = None
+    text_columns: tuple[str, ...] = ()
+    passes: int = 4
+    window: int = 10
+    vocabulary: int = 30_000
+    min_count: int = 5
+    pull: float = 1.0
+    x_max: float = 10.0
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class AdaptProgress:
+    """Where the work stands.
+
+    Attributes:
+        stage: ``read``, ``encode``, ``count`` or ``fit``.
+        done: Texts, texts, tokens or halves of passes done.
+        total: How many there are in all; None where that is not known yet.
+        error: Weighted mean squared error of log counts, while fitting.
+    """
+
+    stage: str
+    done: int
+    total: int | None = None
+    error: float | None = None
+
+
+OnProgress = Callable[[AdaptProgress], None]
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What came of it.
+
+    Attributes:
+        vectors: The new vectors, opened.
+        lowercase: Whether their words are in lower case.
+        corpus_words: Words with a vector that was fitted.
+        new_words: Those among them that the pretrained vectors lack.
+        mean_cosine: Mean cosine between the pretrained and the adapted vector of a word; None from scratch.
+        error: Weighted mean squared error of log counts at the end.
+    """
+
+    vectors: GloveVectors
+    lowercase: bool
+    corpus_words: int
+    new_words: int
+    mean_cosine: float | None
+    error: float

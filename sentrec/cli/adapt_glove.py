@@ -1,0 +1,168 @@
+"""`sentrec adapt-glove`: GloVe vectors of one's own texts."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sentrec.cli import console
+
+if TYPE_CHECKING:
+    from sentrec.adapt.plan import Adapted, AdaptProgress, OnProgress
+
+_STAGES = {
+    "read": ("reading", "texts"),
+    "encode": ("tokenizing", "texts"),
+    "count": ("counting", "tokens"),
+    "fit": ("fitting", "half passes"),
+}
+
+
+def adapt_glove(
+    name: Annotated[str, typer.Option(help="Name of the new vectors, for recipes' glove.name.", show_default=False)],
+    corpus: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME|NAME/SPLIT|FILE",
+            help="Texts to learn from; may be repeated. A dataset stands for its train and unsupervised splits.",
+            show_default=False,
+        ),
+    ],
+    glove: Annotated[str, typer.Option(metavar="NAME.DIMd", help="Vectors to start from and stay near to.")] = "6B.50d",
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Start from no vectors; --dim says how many dimensions.")
+    ] = False,
+    dim: Annotated[
+        int | None, typer.Option(min=1, max=2000, help="Dimensions, from scratch.", show_default=False)
+    ] = None,
+    text_column: Annotated[
+        list[str] | None, typer.Option(help="Column of the text; several are joined.", show_default=False)
+    ] = None,
+    passes: Annotated[int, typer.Option(min=1, help="How often all vectors are fitted.")] = 4,
+    window: Annotated[int, typer.Option(min=1, max=100, help="Words up to so far apart count as near.")] = 10,
+    vocabulary: Annotated[int, typer.Option(min=2, help="The most frequent words, so many at most.")] = 30_000,
+    min_count: Annotated[int, typer.Option(min=1, help="Occurrences of a word at least.")] = 5,
+    pull: Annotated[float, typer.Option(min=1e-6, help="How strongly vectors are held near pretrained ones.")] = 1.0,
+    x_max: Annotated[float, typer.Option(min=1e-3, help="Count from which a pair of words has full weight.")] = 10.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of vectors from scratch.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads; by default one a processor.", show_default=False)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted work.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace vectors of that name and size.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")] = False,
+) -> None:
+    """Learn GloVe vectors from your own unlabelled texts, near the published ones or from scratch.
+
+    The result lies in the cache beside the fetched vectors; recipes use it with glove.name and glove.dim.
+    """
+    if quiet:
+        console.show_log(logging.WARNING)
+    from sentrec.adapt.adapt import adapt_glove as adapt
+    from sentrec.adapt.plan import AdaptOptions
+
+    options = AdaptOptions(
+        name=name,
+        corpus=tuple(corpus),
+        glove=None if from_scratch else glove,
+        dim=dim,
+        text_columns=tuple(text_column or ()),
+        passes=passes,
+        window=window,
+        vocabulary=vocabulary,
+        min_count=min_count,
+        pull=pull,
+        x_max=x_max,
+        seed=seed,
+    )
+    began = time.perf_counter()
+    with _progress(quiet) as on_progress:
+        adapted = adapt(options, threads=threads, resume=resume, force=force, on_progress=on_progress)
+    _report(adapted, time.perf_counter() - began, as_json=as_json, quiet=quiet)
+
+
+def _report(adapted: "Adapted", seconds: float, *, as_json: bool, quiet: bool) -> None:
+    info = adapted.vectors.info
+    if as_json:
+        console.print_json(
+            {
+                **info.model_dump(),
+                "path": str(adapted.vectors.path),
+                "corpus_words": adapted.corpus_words,
+                "new_words": adapted.new_words,
+                "mean_cosine": adapted.mean_cosine,
+                "error": adapted.error,
+                "seconds": round(seconds, 3),
+            }
+        )
+        return
+    if quiet:
+        return
+    _say(
+        f"Stored GloVe {info.name}: {info.words:,} words, {info.dim} dimensions, in {seconds:.1f} s, "
+        f"in {adapted.vectors.path}"
+    )
+    if adapted.mean_cosine is not None:
+        _say(
+            f"{adapted.corpus_words:,} words are of the corpus, {adapted.new_words:,} of them new; the others kept to "
+            f"a mean cosine of {adapted.mean_cosine:.2f} with what they were."
+        )
+    cased = "" if adapted.lowercase else " --set text.lowercase=false"
+    _say(f"Next: sentrec train --recipe imdb.yaml --set glove.name={info.name} --set glove.dim={info.dim}{cased}")
+
+
+def _say(text: str) -> None:
+    console.out.print(text, soft_wrap=True, markup=False)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator["OnProgress | None"]:
+    if quiet:
+        yield None
+    elif console.err.is_terminal:
+        with _bar() as show:
+            yield show
+    else:
+        yield _PlainProgress().show
+
+
+@contextmanager
+def _bar() -> Iterator["OnProgress"]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=console.err) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(progress: "AdaptProgress") -> None:
+            label, unit = _STAGES[progress.stage]
+            if progress.stage not in tasks:
+                tasks[progress.stage] = bars.add_task(label, total=progress.total, note=unit)
+            said = unit if progress.error is None else f"{unit}, error {progress.error:.4f}"
+            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total, note=said)
+
+        yield show
+
+
+class _PlainProgress:
+    """One line every few seconds and after each half pass, for logs."""
+
+    def __init__(self) -> None:
+        self._pace = console.Pace(every=5.0)
+
+    def show(self, progress: "AdaptProgress") -> None:
+        if progress.error is None and not self._pace.due():
+            return
+        label, unit = _STAGES[progress.stage]
+        of_all = "" if progress.total is None else f" of {progress.total:,}"
+        error = "" if progress.error is None else f", error {progress.error:.4f}"
+        console.err.print(f"{label}: {progress.done:,}{of_all} {unit}{error}", soft_wrap=True)

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli.console import out, print_json
+from sentrec.cli.default_model import NAMED_RUN_HELP
 
 if TYPE_CHECKING:
     from sentrec.evaluation.compare import Comparison
@@ -27,7 +28,7 @@ class BaselineName(StrEnum):
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The run directory.", show_default=False)],
+    run: Annotated[str, typer.Argument(help=NAMED_RUN_HELP, show_default=False)],
     data: Annotated[
         str | None, typer.Option(help="A named dataset, or a CSV, JSONL or Parquet file; by default the run's own.")
     ] = None,
@@ -41,14 +42,15 @@ def evaluate(
         ),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option(help="Another run, to compare with on the same rows.", show_default=False)
+        str | None, typer.Option(help="Another run, to compare with on the same rows.", show_default=False)
     ] = None,
     baseline: Annotated[
         BaselineName | None,
         typer.Option(help="A linear n-gram model to train on the run's rows and compare with.", show_default=False),
     ] = None,
     out_directory: Annotated[
-        Path | None, typer.Option("--out", help="Where to write; by default RUN/evaluation/DATA-SPLIT.")
+        Path | None,
+        typer.Option("--out", help="Where to write; by default RUN/evaluation/DATA-SPLIT (of the starter in runs)."),
     ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,

@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 import sentrec
-from sentrec.cli import console, doctor, encoders, evaluate, fetch_glove, predict, recipes, recommend, train, transfer
+from sentrec.cli import (
+    console,
+    doctor,
+    encoders,
+    evaluate,
+    export,
+    fetch_glove,
+    models,
+    predict,
+    recipes,
+    recommend,
+    train,
+    transfer,
+)
 from sentrec.errors import Interrupted, SentrecError
 
 app = typer.Typer(
@@ -43,6 +56,8 @@ app.command("encoders")(encoders.encoders)
 app.add_typer(recipes.app, name="recipes")
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.add_typer(models.app, name="models")
 app.command("predict")(predict.predict)
 app.command("recommend")(recommend.recommend)
 

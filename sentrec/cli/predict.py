@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from rich.text import Text
 
 import sentrec
 from sentrec.cli.console import err, out, printable
+from sentrec.cli.default_model import MODEL_HELP, chosen_model
 from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[Path, typer.Option("--model", "-m", metavar="RUN", help="The run directory.")],
     texts: Annotated[
         list[str] | None,
         typer.Argument(
@@ -27,6 +26,7 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", metavar="RUN", help=MODEL_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)] = None,
 ) -> None:
@@ -35,7 +35,7 @@ def predict(
         raise typer.BadParameter("- stands for standard input and goes alone.")
     if texts and not all(text.strip() for text in texts):
         raise typer.BadParameter("a text is empty.")
-    predictor = sentrec.load(model, device)
+    predictor = sentrec.load(chosen_model(model), device)
     from sentrec.recommend.lines import CHUNK, classify_lines
 
     # Who types lines wants each answer at once.

@@ -10,6 +10,7 @@ import typer
 
 from sentrec.cli import recommend_options as options
 from sentrec.cli.console import print_json, show_log
+from sentrec.cli.default_model import chosen_model
 from sentrec.cli.ranking import show_films, show_measures, show_summary
 from sentrec.cli.scoring import scoring_progress
 
@@ -56,7 +57,7 @@ def recommend(
     quiet: options.Quiet = False,
 ) -> None:
     """Rank films by what their reviews say, with how sure that is and why."""
-    _check_usage(files or [], model, scores, as_json and as_csv, baseline is not None, evaluate)
+    _check_usage(files or [], scores, as_json and as_csv, baseline is not None, evaluate)
     _check_applicable(context, evaluate, only_scores=not files, has_catalogue=movies is not None)
     pages = _pages(out_file, html)
     _check_outputs(files or [], {"--out": out_file, "--html": html, "--scores": scores, "--rejects": rejects})
@@ -65,7 +66,8 @@ def recommend(
     wanted = _rank_options(top, min_reviews, sort.value, genre or [], year, like, exclude, diverse)
     fields = (movie_field, text_field, id_field, rating_field, date_field, user_field)
     scoring = _scoring_options(fields, resume, scores, rejects)
-    job = _Job(files or [], model, wanted, scoring, positive, precision.value, device, quiet)
+    named = chosen_model(model, quiet) if files else ""
+    job = _Job(files or [], named, wanted, scoring, positive, precision.value, device, quiet)
     if evaluate:
         scored = _evaluate(job, baseline.value if baseline else None, as_json)
     else:
@@ -84,7 +86,7 @@ class _Job:
     """What to score with what, as the options say."""
 
     files: list[str]
-    model: Path | None
+    model: str
     options: "RankOptions"
     scoring: "ScoringOptions"
     positive: str | None
@@ -124,27 +126,19 @@ class _Job:
         from sentrec.predictor import load
         from sentrec.recommend.scoring import ModelScorer
 
-        return ModelScorer(load(self._run(), self.device), self.positive, self.precision)
+        return ModelScorer(load(self.model, self.device), self.positive, self.precision)
 
     def baseline_films(self, name: str) -> "Films":
         from sentrec.recommend.recommend import baseline_films
 
         with scoring_progress(self.quiet) as on_progress:
-            return baseline_films(self.files, self._run(), name, self.scoring, self.positive, on_progress)
-
-    def _run(self) -> Path:
-        if self.model is None:
-            raise typer.BadParameter("--model RUN is needed to score reviews.")
-        return self.model
+            return baseline_films(self.files, self.model, name, self.scoring, self.positive, on_progress)
 
 
-def _check_usage(
-    files: list[str], model: Path | None, scores: Path | None, two_formats: bool, baseline: bool, evaluate: bool
-) -> None:
+def _check_usage(files: list[str], scores: Path | None, two_formats: bool, baseline: bool, evaluate: bool) -> None:
     wrong = {
         "--json and --csv: choose one.": two_formats,
         "name at least one file of reviews (- is standard input), or --scores FILE.": not files and scores is None,
-        "--model RUN is needed to score reviews; `sentrec train` makes one.": bool(files) and model is None,
         "standard input can be read once.": files.count("-") > 1,
         "--baseline needs --evaluate and files of reviews.": baseline and not (evaluate and files and "-" not in files),
     }

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sentrec.cli.default_model import MODEL_HELP
 from sentrec.cli.evaluate import BaselineName
 
 _FIELDS = "Fields of a review"
@@ -41,7 +42,7 @@ _EVALUATE = "Measure the ranking against the reviews' stars instead."
 
 Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help=_INPUTS, show_default=False)]
 
-Model = Annotated[Path | None, _option(_SCORING, "The run directory.", "--model", "-m", metavar="RUN")]
+Model = Annotated[str | None, _option(_SCORING, MODEL_HELP, "--model", "-m", metavar="RUN")]
 ScoresFile = Annotated[Path | None, _option(_SCORING, _SCORES)]
 Resume = Annotated[bool, _option(_SCORING, "Go on with an interrupted scoring.", "--resume")]
 Positive = Annotated[str | None, _option(_SCORING, "The class that means liked, if not 'positive'.")]

@@ -1,8 +1,8 @@
 """Weights in a small form: a file holds them in a byte or two a number, and they are expanded when it is read.
 
 Three forms, chosen by what they were measured to cost on IMDB: word vectors in bytes with a scale a row move a
-probability by 0.0001 on average; the weightiest 500,000 of 1.5 million n-grams, in bytes, by 0.001; 16-bit floats by less
-than either.
+probability by 0.0001 on average; the weightiest 500,000 of 1.5 million n-grams, in bytes, by 0.001; 16-bit floats by
+less than either.
 """
 
 import json
@@ -114,9 +114,9 @@ def _gaps(filled: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
 
 
 def _slots(gaps: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    is_filled = gaps != _FAR
+    is_filled: npt.NDArray[np.bool_] = gaps != _FAR
     slots: npt.NDArray[np.int64] = np.cumsum(gaps, dtype=np.int64) + np.cumsum(is_filled) - 1
-    return slots[is_filled]
+    return np.compress(is_filled, slots)
 
 
 def _pack_half(tensor: Tensor) -> dict[str, Tensor]:

@@ -1,0 +1,89 @@
+"""`sentrec export`: a run's model made small, and the starter model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from sentrec.cli.console import out as stdout
+from sentrec.cli.console import print_json
+
+if TYPE_CHECKING:
+    from sentrec.export.export import Export
+
+
+def export(
+    run: Annotated[str, typer.Argument(help="The run directory.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to write; with --starter by default the starter's place in a checkout of sentrec.",
+            show_default=False,
+        ),
+    ] = None,
+    starter: Annotated[bool, typer.Option("--starter", help="With a model card, measured now.")] = False,
+    max_megabytes: Annotated[float, typer.Option(min=0.1, help="Most that it may take on disk (10^6 bytes).")] = 5.0,
+    vocabulary: Annotated[
+        int | None, typer.Option(min=100, help="Most words to keep; else as many as fit.", show_default=False)
+    ] = None,
+    min_agreement: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Least share of validation texts with the original's label.")
+    ] = 0.99,
+    max_mean_difference: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Largest mean difference from the original's probabilities.")
+    ] = 0.01,
+    max_difference: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Largest difference of a single probability.")
+    ] = 0.15,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Make a run's model small, and refuse it if it then says anything else than before."""
+    if out is None and not starter:
+        raise typer.BadParameter("--out DIR is needed, unless it is the --starter.")
+    from sentrec.export.agreement import Bound
+    from sentrec.export.export import export_model, export_starter
+
+    bound = Bound(min_agreement, max_mean_difference, max_difference)
+    if starter:
+        result = export_starter(run, out, max_megabytes, vocabulary, bound)
+    else:
+        assert out is not None  # asked for above
+        result = export_model(run, out, max_megabytes, vocabulary, bound)
+    if as_json:
+        print_json(_described(result))
+    else:
+        _show(result)
+
+
+def _described(result: "Export") -> dict[str, Any]:
+    told = result.run.metrics["export"]
+    return {"run": str(result.run.path), "megabytes": result.megabytes, "bytes": result.bytes, **told}
+
+
+def _show(result: "Export") -> None:
+    metrics, agreement = result.run.metrics, result.agreement
+    told = metrics["export"]
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    table.add_column(style="dim")
+    table.add_column(justify="right", style="bold")
+    table.add_column()
+    table.add_row("size", f"{result.megabytes:.2f} MB", ", ".join(_large(result.bytes)))
+    table.add_row("words", f"{told['words']['kept']:,}", f"of {told['words']['of']:,}")
+    if told["ngrams"]["of"]:
+        table.add_row("n-grams", f"{told['ngrams']['kept']:,}", f"of {told['ngrams']['of']:,}")
+    texts = f"on {agreement.texts:,} validation texts"
+    table.add_row("equal labels", f"{agreement.equal_labels:.2%}", texts)
+    table.add_row("probabilities differ by", f"{agreement.mean_difference:.4f}", "on average")
+    table.add_row("", f"{agreement.largest_difference:.4f}", "at most")
+    before = f"of the original {told['test_accuracy_of_original']:.4f}"
+    table.add_row("test accuracy", f"{metrics['test']['accuracy']:.4f}", before)
+    stdout.print(table)
+    stdout.print(f"\nThe model is in {escape(str(result.run.path))}", soft_wrap=True)
+    if result.card is not None:
+        stdout.print(f"with its card: sentrec models show {escape(str(result.run.path))}", soft_wrap=True)
+
+
+def _large(sizes: dict[str, int]) -> list[str]:
+    return [f"{name} {taken / 1e6:.2f}" for name, taken in sizes.items() if taken >= 50_000]

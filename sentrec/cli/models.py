@@ -1,0 +1,53 @@
+"""`sentrec models`: which models there are, and the card of each."""
+
+from typing import Annotated
+
+import typer
+from rich.markdown import Markdown
+from rich.markup import escape
+from rich.table import Table
+
+from sentrec.cli import console
+from sentrec.cli.default_model import NAMED_RUN_HELP
+
+app = typer.Typer(help="List models, and show what is known of one.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List the models that come with sentrec and the finished runs in the folder runs."""
+    from sentrec.export.known import known_models
+
+    models = known_models()
+    if as_json:
+        console.print_json([model.to_dict() for model in models])
+        return
+    table = Table("model", "recipe", box=None, header_style="bold", pad_edge=False)
+    for heading in ("test accuracy", "MB"):
+        table.add_column(heading, justify="right")
+    table.add_column("card")
+    for model in models:
+        figures = (f"{model.accuracy:.4f}", f"{model.megabytes:.2f}")
+        table.add_row(escape(model.name), escape(model.recipe), *figures, "yes" if model.has_card else "no")
+    console.out.print(table)
+    console.err.print("[dim]Read a card: sentrec models show NAME · use one: --model NAME[/]")
+
+
+@app.command()
+def show(
+    model: Annotated[str, typer.Argument(help=NAMED_RUN_HELP)] = "starter",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Print the card of a model: what it was made from, how good it is, and where it fails."""
+    from sentrec.export.known import card_of, card_text_of
+
+    if as_json:
+        console.print_json(card_of(model))
+        return
+    text = card_text_of(model)
+    if console.out.is_terminal:
+        console.out.print(Markdown(text))
+    else:
+        typer.echo(text, nl=False)

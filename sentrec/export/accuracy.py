@@ -1,0 +1,100 @@
+"""How good a small model is, and its original, on its own test rows and on data that neither has seen anything of."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentrec.data.examples import Examples
+from sentrec.data.locate import locate_split
+from sentrec.errors import DataError
+from sentrec.evaluation.metrics import classification_metrics
+from sentrec.evaluation.rows import RunData
+from sentrec.predictor import Predictor
+from sentrec.recipe.schema import DataConfig
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class OtherData:
+    """Rows that a model of film reviews is tried on without having learned anything from them.
+
+    Attributes:
+        name: The dataset.
+        title: What to call it.
+        splits: Which of its splits; all of them where its test split alone is small.
+    """
+
+    name: str
+    title: str
+    splits: tuple[str, ...] = ("test",)
+
+
+OTHER_DATA = (
+    OtherData("imdb", "IMDB film reviews"),
+    OtherData("rotten_tomatoes", "Rotten Tomatoes, sentences on films"),
+    OtherData("amazon_polarity", "Amazon, reviews of all kinds of products"),
+    OtherData("blitzer_dvd", "Blitzer DVD reviews"),
+    OtherData("blitzer_dvd", "Blitzer DVD reviews", ("train", "test")),
+    OtherData("blitzer_electronics", "Blitzer electronics reviews"),
+    OtherData("blitzer_electronics", "Blitzer electronics reviews", ("train", "test")),
+)
+
+
+def measure_accuracy(small: Predictor, original: Predictor) -> tuple[list[dict[str, Any]], list[str]]:
+    """Measures both models on the original's own test rows, then zero-shot on `OTHER_DATA`, as far as it is at hand.
+
+    Args:
+        small: The small model.
+        original: What it was made from.
+
+    Returns:
+        For each data: its name and splits, whether it is ``zero_shot``, ``accuracy`` with its 95 % interval, ``ece``,
+        ``n``, the ``original``'s accuracy, and ``notes``; and a sentence on each data that is missing. Nothing is
+        downloaded.
+    """
+    data = RunData(original.run)
+    own = original.run.recipe.data.dataset
+    rows = data.evaluation_rows(None, "test")
+    measured = [_measured(small, original, rows.examples, rows.notes) | _named(Path(own).stem, "", "test", False)]
+    missing = []
+    for other in OTHER_DATA:
+        if other.name == own:
+            continue
+        try:
+            examples, notes = _read(data, other)
+        except DataError as error:
+            missing.append(f"{other.name} {'+'.join(other.splits)}: {error.message}")
+            continue
+        _log.info("Measuring on %s", other.name)
+        name = _named(other.name, other.title, "+".join(other.splits), True)
+        measured.append(_measured(small, original, examples, notes) | name)
+    return measured, missing
+
+
+def _named(data: str, title: str, split: str, zero_shot: bool) -> dict[str, Any]:
+    known = {other.name: other.title for other in OTHER_DATA}
+    return {"data": data, "title": title or known.get(data, data), "split": split, "zero_shot": zero_shot}
+
+
+def _read(data: RunData, other: OtherData) -> tuple[Examples, tuple[str, ...]]:
+    for split in other.splits:
+        place = locate_split(DataConfig(dataset=other.name), split)
+        if not (isinstance(place, Path) and place.is_file()):
+            raise DataError("not on this machine, and no card is worth a download.")
+    parts = [data.evaluation_rows(other.name, split) for split in other.splits]
+    labels = np.concatenate([part.examples.labels for part in parts])
+    texts = [text for part in parts for text in part.examples.texts]
+    notes = dict.fromkeys(note for part in parts for note in part.notes)
+    return Examples(texts, labels, parts[0].examples.label_names), tuple(notes)
+
+
+def _measured(small: Predictor, original: Predictor, rows: Examples, notes: Sequence[str]) -> dict[str, Any]:
+    figures = classification_metrics(rows.labels, small.predict_proba(rows.texts), small.label_names)
+    before = float((original.predict_proba(rows.texts).argmax(axis=1) == rows.labels).mean())
+    chosen = {key: figures[key] for key in ("n", "accuracy", "accuracy_interval", "ece", "roc_auc", "log_loss")}
+    return chosen | {"original": before, "notes": list(notes)}

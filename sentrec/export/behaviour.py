@@ -1,0 +1,101 @@
+"""Sentences that are hard for a small model of sentiment, written by the project: what really happens there."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sentrec.predictor import Predictor
+from sentrec.recommend.scoring import class_weights
+
+KINDS = {
+    "plain": "Plain praise and blame",
+    "negation": "Negation",
+    "turn": "A sentence that turns round",
+    "irony": "Irony",
+    "comparison": "Comparison with another film",
+    "stars": "Stars in figures",
+    "emoji": "Emoji",
+    "languages": "Other languages",
+    "facts": "Facts without an opinion",
+}
+"""What a card calls each kind of sentence, in its order."""
+
+# 1.0 is meant well, 0.0 ill; 0.5 tells no opinion at all.
+SENTENCES: tuple[tuple[str, str, float], ...] = (
+    ("plain", "A wonderful film with superb acting.", 1.0),
+    ("plain", "Boring from the first minute to the last.", 0.0),
+    ("plain", "I would watch it again tomorrow.", 1.0),
+    ("plain", "The dialogue is wooden and the effects look cheap.", 0.0),
+    ("negation", "Not a bad film at all.", 1.0),
+    ("negation", "I did not like it one bit.", 0.0),
+    ("negation", "There is nothing wrong with this picture.", 1.0),
+    ("negation", "It never gets interesting, and nobody in it is funny.", 0.0),
+    ("turn", "The storyline was predictable, but the acting saved the film.", 1.0),
+    ("turn", "The acting was fine, but the storyline sank the film.", 0.0),
+    ("turn", "I expected rubbish and came out smiling.", 1.0),
+    ("turn", "The trailer promised so much, and then came the film.", 0.0),
+    ("irony", "Great, another two hours of my life that I will never get back.", 0.0),
+    ("irony", "A masterpiece, if you have always wanted to watch paint dry.", 0.0),
+    ("irony", "Bravo to the editor, who surely slept as well as I did.", 0.0),
+    ("irony", "The perfect film for your worst enemy.", 0.0),
+    ("comparison", "The first film was brilliant; this one is not.", 0.0),
+    ("comparison", "Far better than the dreadful original.", 1.0),
+    ("comparison", "I would rather watch the original again than sit through this.", 0.0),
+    ("comparison", "Next to this, the award winners of that year look dull.", 1.0),
+    ("stars", "9/10", 1.0),
+    ("stars", "2/10", 0.0),
+    ("stars", "Five stars out of five.", 1.0),
+    ("stars", "One star out of five.", 0.0),
+    ("emoji", "What a film 😍", 1.0),
+    ("emoji", "What a film 😡", 0.0),
+    ("languages", "Ein wunderbarer Film, ich habe gelacht und geweint.", 1.0),
+    ("languages", "Der langweiligste Film, den ich je gesehen habe.", 0.0),
+    ("languages", "Un chef-d'œuvre, magnifique du début à la fin.", 1.0),
+    ("languages", "Quel ennui, je me suis endormi.", 0.0),
+    ("languages", "Una película preciosa, la recomiendo.", 1.0),
+    ("languages", "Qué desastre, no la veas.", 0.0),
+    ("facts", "The film was released in 1994 and runs for two hours.", 0.5),
+    ("facts", "It was shown on Tuesday evening.", 0.5),
+)
+_NEAR = 0.2
+"""A text without an opinion is read as such where its probability is so near to one half."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a model reads a sentence.
+
+    Attributes:
+        kind: One of `KINDS`.
+        text: The sentence.
+        meant: What its writer thinks of the film: 1 well, 0 ill, 0.5 nothing.
+        positive: The model's probability that it is meant well.
+        right: Whether that is how it is meant.
+    """
+
+    kind: str
+    text: str
+    meant: float
+    positive: float
+    right: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The reading in plain JSON types."""
+        return asdict(self)
+
+
+def read_sentences(predictor: Predictor) -> list[Reading]:
+    """How a model of sentiment reads `SENTENCES`.
+
+    Raises:
+        RunError: If the model's classes do not say what is positive.
+    """
+    weights = class_weights(predictor.label_names)
+    positives = predictor.predict_proba([text for _, text, _ in SENTENCES]) @ weights
+    return [
+        Reading(kind, text, meant, round(float(positive), 4), _is_right(meant, float(positive)))
+        for (kind, text, meant), positive in zip(SENTENCES, positives, strict=True)
+    ]
+
+
+def _is_right(meant: float, positive: float) -> bool:
+    return abs(positive - 0.5) <= _NEAR if meant == 0.5 else (positive > 0.5) == (meant > 0.5)

@@ -1,0 +1,111 @@
+"""The card of a model: what it is, what it was made from, how good it is and where it fails, all of it measured."""
+
+import datetime
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from sentrec.evaluation.rows import RunData
+from sentrec.export.accuracy import measure_accuracy
+from sentrec.export.agreement import Agreement, Bound
+from sentrec.export.behaviour import read_sentences
+from sentrec.export.speed import measure_speed
+from sentrec.predictor import load
+from sentrec.recipe.schema import Recipe
+from sentrec.runs import Run
+
+_LICENCES = {
+    "imdb": "IMDB (Maas et al. 2011), which the weights were learned from, is for research; no text of it is here.",
+    "glove": "GloVe (Pennington et al. 2014), which the word vectors began from, is in the public domain (PDDL 1.0).",
+    "own": "The weights were trained by sentrec and come under its licence (MIT), as far as it may give one.",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an export knows of itself.
+
+    Attributes:
+        agreement: With the original, on its validation texts.
+        bound: What was asked of that.
+        words: Words that were kept.
+        words_before: Words of the original.
+        ngrams: N-gram weights that were kept.
+        ngrams_before: N-gram weights of the original.
+    """
+
+    agreement: Agreement
+    bound: Bound
+    words: int
+    words_before: int
+    ngrams: int
+    ngrams_before: int
+
+
+def measure_card(run: Run, original: Run, facts: Facts, sizes: dict[str, int]) -> dict[str, Any]:
+    """Measures all that a card says.
+
+    Args:
+        run: The small model.
+        original: What it was made from.
+        facts: What is known of the export.
+        sizes: Bytes of the run's files.
+
+    Returns:
+        The card in plain JSON types.
+
+    Raises:
+        RunError: If the model's classes do not say what is positive.
+        DataError: If the original's data cannot be read again.
+    """
+    predictor = load(run)
+    readings = [reading.to_dict() for reading in read_sentences(predictor)]
+    accuracies, missing = measure_accuracy(predictor, load(original))
+    return {
+        "made": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "sentrec": metadata.version("sentrec"),
+        "recipe": run.recipe.name,
+        "description": run.recipe.description,
+        "classes": list(run.label_names),
+        "model": _model(run, facts),
+        "size": {"bytes": sizes, "megabytes": round(sum(sizes.values()) / 1e6, 3)},
+        "training": _training(run),
+        "agreement": facts.agreement.to_dict() | {"bound": asdict(facts.bound)},
+        "accuracy": accuracies,
+        "missing": missing,
+        "calibration": run.metrics["calibration"],
+        "speed": measure_speed(run.path, RunData(original).part("test").texts),
+        "behaviour": readings,
+        "licences": _licences(run.recipe),
+    }
+
+
+def _model(run: Run, facts: Facts) -> dict[str, Any]:
+    wide = run.recipe.model.wide
+    return {
+        "encoder": run.recipe.encoder,
+        "longest_ngram": wide.ngrams if wide else 0,
+        "parameters": run.metrics["parameters"],
+        "words": {"kept": facts.words, "of": facts.words_before},
+        "ngram_weights": {"kept": facts.ngrams, "of": facts.ngrams_before},
+        "max_tokens": run.recipe.text.max_tokens,
+    }
+
+
+def _training(run: Run) -> dict[str, Any]:
+    recipe, data = run.recipe, run.metrics["data"]
+    return {
+        "data": Path(recipe.data.dataset).name,
+        "rows": data["train_rows"],
+        "validation_rows": data["validation_rows"],
+        "test_texts_in_train": data["test_texts_in_train"],
+        "seed": run.metrics["seed"],
+        "glove": f"{recipe.glove.name}, {recipe.glove.dim} dimensions" if recipe.glove else None,
+        "seconds": run.metrics.get("seconds"),
+    }
+
+
+def _licences(recipe: Recipe) -> list[str]:
+    applies = {"own": True, "imdb": recipe.data.dataset == "imdb", "glove": recipe.glove is not None}
+    return [_LICENCES[name] for name, does in applies.items() if does]

@@ -1,0 +1,138 @@
+"""A model's card as Markdown: every figure in it comes from the card itself."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sentrec.export.behaviour import KINDS
+
+
+def card_as_markdown(card: dict[str, Any]) -> str:
+    """A card of `sentrec.export.card.measure_card`, for people.
+
+    Args:
+        card: The card in plain JSON types.
+    """
+    sections = (_head(card), _data(card), _accuracy(card), _agreement(card), _speed(card), _behaviour(card))
+    return "\n".join([*sections, _section("Licences", [f"- {line}" for line in card["licences"]])]).strip() + "\n"
+
+
+def _head(card: dict[str, Any]) -> str:
+    model, size = card["model"], card["size"]
+    options = ", ".join(f"{key} {_value(value)}" for key, value in model["encoder"].items() if key != "name")
+    encoder = model["encoder"]["name"] + (f" ({options})" if options else "")
+    ngrams = model["ngram_weights"]
+    lines = [
+        f"# Model card: {card['recipe']}",
+        "",
+        f"{card['description'] or 'A text classifier'}. Made on {card['made']} with sentrec {card['sentrec']}.",
+        "",
+        f"- Tells apart: {', '.join(card['classes'])}.",
+        f"- Encoder: {encoder}, {model['parameters']:,} parameters; "
+        f"{_kept(model['words'])} words; it reads {model['max_tokens']:,} tokens of a text.",
+    ]
+    if ngrams["of"]:
+        longest = model["longest_ngram"]
+        lines.append(f"- Beside it {_kept(ngrams)} weights of n-grams, up to {longest} tokens long.")
+    parts = ", ".join(f"{name} {taken / 1e6:.2f}" for name, taken in size["bytes"].items() if taken >= 5000)
+    lines.append(f"- Size: {size['megabytes']:.2f} MB without this card ({parts}).")
+    return "\n".join([*lines, ""])
+
+
+def _data(card: dict[str, Any]) -> str:
+    training = card["training"]
+    vectors = f"word vectors from GloVe {training['glove']}" if training["glove"] else "no pretrained word vectors"
+    lines = [
+        f"{training['rows']:,} texts of {training['data']}, seed {training['seed']}, {vectors}; what had to be chosen "
+        f"was chosen on {training['validation_rows']:,} further texts. The recipe, fully expanded, is in `recipe.yaml` "
+        "beside this card.",
+    ]
+    if training["test_texts_in_train"]:
+        lines.append(f"{training['test_texts_in_train']:,} texts of its test rows also occur in train.")
+    return _section("Training", lines)
+
+
+def _accuracy(card: dict[str, Any]) -> str:
+    rows = [
+        (
+            one["title"],
+            f"{one['split']}{', zero-shot' if one['zero_shot'] else ''}",
+            f"{one['n']:,}",
+            f"{one['accuracy']:.3f} ({one['accuracy_interval'][0]:.3f} to {one['accuracy_interval'][1]:.3f})",
+            f"{one['original']:.3f}",
+            f"{one['ece']:.3f}",
+        )
+        for one in card["accuracy"]
+    ]
+    headings = ("data", "rows", "n", "accuracy (95 % interval)", "original's", "calibration error")
+    lines = [*_table(headings, rows), ""]
+    lines.append(
+        "Calibration error: gap between confidence and accuracy, 15 bins. Zero-shot: nothing was learned there."
+    )
+    for one in card["accuracy"]:
+        lines += [f"- {one['data']} {one['split']}: {note}" for note in one["notes"]]
+    lines += [f"- Not measured: {sentence}" for sentence in card["missing"]]
+    return _section("Accuracy", lines)
+
+
+def _agreement(card: dict[str, Any]) -> str:
+    found, bound = card["agreement"], card["agreement"]["bound"]
+    rows = [
+        ("equal labels", f"{found['equal_labels']:.2%}", f"at least {bound['equal_labels']:.2%}"),
+        (
+            "mean difference of a probability",
+            f"{found['mean_difference']:.4f}",
+            f"at most {bound['mean_difference']:g}",
+        ),
+        ("largest difference", f"{found['largest_difference']:.3f}", f"at most {bound['largest_difference']:g}"),
+    ]
+    lines = [f"With the model before it was made small, on its {found['texts']:,} validation texts:", ""]
+    return _section("Agreement", [*lines, *_table(("", "measured", "asked for"), rows)])
+
+
+def _speed(card: dict[str, Any]) -> str:
+    speed = card["speed"]
+    each = " and ".join(f"{value:,} texts a second in {name}" for name, value in speed["texts_per_second"].items())
+    threads = f"{speed['threads']} thread{'s' if speed['threads'] != 1 else ''}"
+    return _section(
+        "Speed",
+        [
+            f"{each}, from raw text ({speed['texts']:,} texts of its test rows); a new process has loaded it and "
+            f"classified a text after {speed['first_answer_seconds']:.2f} s. Measured with {threads} on "
+            f"{speed['machine']}.",
+        ],
+    )
+
+
+def _behaviour(card: dict[str, Any]) -> str:
+    lines = [
+        "Sentences that the project wrote, each meant well (+), ill (-) or neither (0), and the model's probability "
+        "that it is meant well. They are too few to measure anything; they show what happens.",
+    ]
+    for kind, title in KINDS.items():
+        readings = [one for one in card["behaviour"] if one["kind"] == kind]
+        right = sum(one["right"] for one in readings)
+        lines += ["", f"{title}: {right} of {len(readings)} as meant.", ""]
+        rows = [(_SIGNS[one["meant"]], f"{one['positive']:.2f}", one["text"]) for one in readings]
+        lines += _table(("meant", "probability", "text"), rows)
+    return _section("Known weaknesses", lines)
+
+
+_SIGNS = {0.0: "-", 0.5: "0", 1.0: "+"}
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"## {title}", "", *lines, ""])
+
+
+def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    head = list(headings)
+    cells = [head, ["---"] * len(head), *(list(row) for row in rows)]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+
+
+def _kept(count: dict[str, int]) -> str:
+    return f"{count['kept']:,}" if count["kept"] == count["of"] else f"{count['kept']:,} of {count['of']:,}"
+
+
+def _value(value: Any) -> str:
+    return " and ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,118 @@
+"""The models that can be named here, and what is known of each: the shelf behind `sentrec models`."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sentrec import runs
+from sentrec.errors import SentrecError
+from sentrec.recipe.loading import read_tree
+from sentrec.run_files import read_file, read_object
+from sentrec.runs import Run, find_model, open_run
+
+CARD = "card.json"
+CARD_TEXT = "card.md"
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model that a command can use.
+
+    Attributes:
+        name: What to call it on the command line.
+        recipe: The name of the recipe that made it.
+        accuracy: On its own test rows.
+        megabytes: What it takes on disk, in millions of bytes.
+        has_card: Whether there is a card of it.
+    """
+
+    name: str
+    recipe: str
+    accuracy: float
+    megabytes: float
+    has_card: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The model in plain JSON types."""
+        return asdict(self)
+
+
+def known_models(folder: Path = Path("runs")) -> list[KnownModel]:
+    """The models that come with sentrec, then the finished runs of a folder, by name; broken ones are left out."""
+    builtin = [name for name, place in runs.BUILTIN_MODELS.items() if place.is_dir()]
+    trained = sorted(str(path) for path in folder.glob("*") if path.is_dir() and runs.is_finished(path))
+    models = (_known(name) for name in (*builtin, *trained))
+    return [model for model in models if model is not None]
+
+
+def card_of(name: str | Path) -> dict[str, Any]:
+    """The card of a model; of a run without one, what is known from its training.
+
+    Args:
+        name: What `sentrec.runs.find_model` takes.
+
+    Raises:
+        RunError: If there is no such model, or it is unfinished or altered.
+    """
+    path = find_model(name) / CARD
+    return read_object(path) if path.is_file() else _facts(open_run(name))
+
+
+def card_text_of(name: str | Path) -> str:
+    """What `card_of` gives, as Markdown.
+
+    Raises:
+        RunError: If there is no such model, or it is unfinished or altered.
+    """
+    directory = find_model(name)
+    path = directory / CARD_TEXT
+    return read_file(path) if path.is_file() else _facts_as_text(_facts(open_run(name)), directory)
+
+
+def _known(name: str) -> KnownModel | None:
+    directory = find_model(name)
+    try:
+        # Opening a run checks its encoder too, which takes torch: too long for a list.
+        recipe, metrics = read_tree(directory / runs.RECIPE), read_object(directory / runs.METRICS)
+        accuracy = float(metrics["test"]["accuracy"])
+    except (SentrecError, KeyError, TypeError, ValueError):
+        return None  # `models show` says what is wrong with it
+    return KnownModel(name, str(recipe["name"]), accuracy, _megabytes(directory), (directory / CARD).is_file())
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    test = run.metrics["test"]
+    return {
+        "recipe": run.recipe.name,
+        "description": run.recipe.description,
+        "classes": list(run.label_names),
+        "encoder": run.recipe.encoder,
+        "parameters": run.metrics.get("parameters"),
+        "data": Path(run.recipe.data.dataset).name,
+        "seed": run.recipe.seed,
+        "test": {key: test[key] for key in ("n", "accuracy", "accuracy_interval", "ece")},
+        "megabytes": _megabytes(run.path),
+    }
+
+
+def _facts_as_text(facts: dict[str, Any], path: Path) -> str:
+    test = facts["test"]
+    low, high = test["accuracy_interval"]
+    lines = [
+        f"# {facts['recipe']}",
+        "",
+        *([facts["description"], ""] if facts["description"] else []),
+        f"- Tells apart: {', '.join(facts['classes'])}.",
+        f"- Encoder: {facts['encoder'].get('name')}; trained on {facts['data']}, seed {facts['seed']}.",
+        f"- Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}, {test['n']:,} texts), "
+        f"calibration error {test['ece']:.4f}.",
+        f"- Size: {facts['megabytes']:.2f} MB.",
+        "",
+        f"It has no card; one is measured by: sentrec export {path} --starter --out DIR",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _megabytes(directory: Path) -> float:
+    files = (path for path in directory.rglob("*") if path.is_file() and runs.CHECKPOINTS not in path.parts)
+    return round(sum(path.stat().st_size for path in files) / 1e6, 3)

@@ -1,6 +1,7 @@
-"""Which class of a run a label of the data stands for, when the two were named independently."""
+"""Which class of a run a label of the data, or of another model, stands for when the two were named independently."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,42 @@ def match_labels(
         )
     pairs = ", ".join(f"{name} = {run_names[number]}" for name, number in zip(data_names, numbers, strict=True))
     return np.array(numbers, dtype=np.int64)[labels], f"Labels were matched by number: {pairs}."
+
+
+@dataclass(frozen=True)
+class ClassMatch:
+    """Which class of a source each class of a target is.
+
+    Attributes:
+        numbers: The source's class numbers in the order of the target's classes.
+        note: A sentence on the match where it was not by name, else None.
+    """
+
+    numbers: list[int]
+    note: str | None
+
+
+def matching_classes(source: Sequence[str], target: Sequence[str], head: bool | None = None) -> ClassMatch | None:
+    """The source's class for each class of the target; None where the label sets do not agree.
+
+    They agree if every class of one is a class of the other, by name whatever the case. Two classes also match by
+    number where one side has only numbers for names; more of them only on demand, as their order says little.
+
+    Args:
+        source: Names of the source's classes.
+        target: Names of the target's classes, as the source would call them.
+        head: True is the demand; a transfer study says it with `moves.head`.
+    """
+    if len(source) != len(target):
+        return None
+    try:
+        matched, note = match_labels(np.arange(len(target)), target, source, "the target")
+    except DataError:
+        return None
+    numbers: list[int] = matched.tolist()
+    if len(set(numbers)) < len(target) or (note is not None and len(target) > 2 and not head):
+        return None
+    return ClassMatch(numbers, note)
 
 
 def _numbers(data_names: Sequence[str], run_names: Sequence[str]) -> list[int] | None:

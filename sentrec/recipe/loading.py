@@ -61,7 +61,7 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
     Raises:
         RecipeError: If anything is wrong; the message lists all mistakes with their paths.
     """
-    tree = {"encoder": {}, **tree}  # so that one that is left out is told like one without a name
+    tree = {"encoder": {}, **_with_source(tree)}  # so that one that is left out is told like one without a name
     mistakes: list[str] = []
     recipe: Recipe | None = None
     try:
@@ -197,6 +197,20 @@ def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
             change = {part: change}
         changes = merged(changes, change)
     return changes
+
+
+def _with_source(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The sections with those of the model that `init` names; without a look at it where they are all there already.
+
+    So the recipe of a run that went on from a model, which is fully expanded, can be read when that model is gone.
+    """
+    init, encoder = tree.get("init"), tree.get("encoder", {})
+    name = init.get("run") if isinstance(init, Mapping) else init
+    if not isinstance(name, str | int) or not isinstance(encoder, Mapping) or "name" in encoder:
+        return tree
+    from sentrec.recipe.inherit import inherited_sections, open_source
+
+    return merged(inherited_sections(open_source(str(name)).recipe), tree)
 
 
 def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:

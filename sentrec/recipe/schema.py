@@ -134,6 +134,19 @@ class TrainingConfig(Section):
     checkpoint_seconds: float = Field(60.0, ge=0.0, description="Seconds between checkpoints, besides validations.")
 
 
+class InitConfig(Section):
+    """A trained model to go on from."""
+
+    run: str = Field(description="A finished run's directory, or a model that comes with sentrec: `starter`.")
+    labels: dict[str, str] = Field(
+        {}, description="What it calls your classes, e.g. `{bad: negative, good: positive}`; none: the same."
+    )
+
+
+def _as_init(value: Any) -> Any:
+    return {"run": value} if isinstance(value, str | int) else value
+
+
 class Recipe(Section):
     """One experiment, fully stated."""
 
@@ -141,6 +154,10 @@ class Recipe(Section):
     description: str = Field("", description="One line on what the experiment shows.")
     seed: int = Field(
         1, ge=0, lt=2**32, description="Seed of the weights, dropout and order; `--seeds N` counts up from it."
+    )
+    init: Annotated[InitConfig | None, BeforeValidator(_as_init)] = Field(
+        None,
+        description="A trained model to go on from, e.g. `starter`, which decides text, encoder and model.",
     )
     data: DataConfig = DataConfig()
     text: TextConfig = TextConfig()

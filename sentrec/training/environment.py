@@ -14,16 +14,21 @@ _PACKAGES = ("sentrec", "torch", "numpy", "tokenizers", "accelerate", "safetenso
 
 
 def describe_environment(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
-    """Versions, device, seed and fingerprints of the data, in plain JSON types."""
-    return describe_versions() | {
-        "device": device_name(loop.accelerator.device),
-        "processes": loop.accelerator.num_processes,
-        "training_dtype": str(loop.dtype).removeprefix("torch."),
-        "parameters": sum(parameter.numel() for parameter in loop.model.parameters()),
-        "seed": loop.recipe.seed,
-        "glove": data.vectors.fingerprint if data.vectors else None,
-        "data": data.fingerprints(),
-    }
+    """Versions, device, seed, fingerprints of the data and where the weights come from, in plain JSON types."""
+    source = {"init": {"run": str(data.source.path), "name": data.source.recipe.name}} if data.source else {}
+    return (
+        describe_versions()
+        | source
+        | {
+            "device": device_name(loop.accelerator.device),
+            "processes": loop.accelerator.num_processes,
+            "training_dtype": str(loop.dtype).removeprefix("torch."),
+            "parameters": sum(parameter.numel() for parameter in loop.model.parameters()),
+            "seed": loop.recipe.seed,
+            "glove": data.vectors.fingerprint if data.vectors else None,
+            "data": data.fingerprints(),
+        }
+    )
 
 
 def describe_versions() -> dict[str, Any]:

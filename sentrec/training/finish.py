@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.evaluation.calibration import fit_temperature, softmax
-from sentrec.evaluation.metrics import classification_metrics
+from sentrec.model.classifier import TextClassifier
 from sentrec.model.weights import load_weights, read_tensors, save_weights
 from sentrec.runs import MODEL, Run, open_run, write_end
 from sentrec.training.checkpoint import remove_checkpoints
+from sentrec.training.figures import calibrated_figures
+from sentrec.training.init import Adapted, adapt
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 from sentrec.training.wide import fit_wide_channel
@@ -31,12 +32,14 @@ def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Pa
         The finished run.
     """
     loop.accelerator.wait_for_everyone()
-    weights, _ = read_tensors(best)
-    load_weights(loop.model, weights, best)
-    stacking = fit_wide_channel(loop, data) if loop.model.wide is not None else None
+    if loop.total_steps:
+        weights, _ = read_tensors(best)
+        load_weights(loop.model, weights, best)
+    adapted = adapt(loop, data) if data.source else None
+    stacking = fit_wide_channel(loop, data) if loop.model.wide is not None and not adapted else None
     validation, test = loop.logits(data.validation), loop.logits(data.test)
     if loop.accelerator.is_main_process:
-        write_results(loop, data, directory, validation, test, started, stacking)
+        write_results(loop, data, directory, validation, test, started, stacking, adapted)
         remove_checkpoints(best.parent)
     loop.accelerator.wait_for_everyone()
     return open_run(directory)
@@ -50,6 +53,7 @@ def write_results(
     test: npt.NDArray[np.float32],
     started: float,
     stacking: dict[str, Any] | None = None,
+    adapted: Adapted | None = None,
 ) -> None:
     """Writes the weights, the history and the figures of a run whose directory was begun.
 
@@ -61,31 +65,35 @@ def write_results(
         test: Logits of the test rows.
         started: When the training began, on the clock of `time.perf_counter`.
         stacking: What `fit_wide_channel` found, where there is a wide channel.
+        adapted: What `adapt` found, where the recipe goes on from a model.
     """
-    metrics = _metrics(loop, data, validation, test) | ({"wide": stacking} if stacking else {})
+    metrics = _metrics(loop, data, validation, test, adapted) | ({"wide": stacking} if stacking else {})
     save_weights(directory / MODEL, loop.model)
     metrics["seconds"] = round(time.perf_counter() - started, 2)
     write_end(directory, loop.state.history, metrics)
 
 
 def _metrics(
-    loop: TrainingLoop, data: PreparedData, validation: npt.NDArray[np.float32], test: npt.NDArray[np.float32]
+    loop: TrainingLoop,
+    data: PreparedData,
+    validation: npt.NDArray[np.float32],
+    test: npt.NDArray[np.float32],
+    adapted: Adapted | None,
 ) -> dict[str, Any]:
-    splits, names = data.splits, data.label_names
-    temperature = fit_temperature(validation, splits.validation.labels)
-    before = classification_metrics(splits.validation.labels, softmax(validation), names)
-    after = classification_metrics(splits.validation.labels, softmax(validation, temperature), names)
-    return {
-        "test": classification_metrics(splits.test.labels, softmax(test, temperature), names),
-        "validation": after,
-        "calibration": {
-            "temperature": temperature,
-            "validation_log_loss": {"before": before["log_loss"], "after": after["log_loss"]},
-            "validation_ece": {"before": before["ece"], "after": after["ece"]},
-        },
+    held_out = (adapted.held_out, adapted.labels) if adapted else None
+    figures = calibrated_figures(data.splits, validation, test, held_out)
+    if adapted:
+        figures["init"] = adapted.facts
+    return figures | {
         "seed": loop.recipe.seed,
         "steps": loop.state.step,
         "best_step": loop.state.best_step,
-        "parameters": sum(parameter.numel() for parameter in loop.model.parameters()),
+        "parameters": _learned_numbers(loop.model),
         "data": data.facts(),
     }
+
+
+def _learned_numbers(model: TextClassifier) -> int:
+    """Parameters, and weights of n-grams that are used."""
+    used = int(model.wide.weights.count_nonzero()) if model.wide is not None else 0
+    return sum(parameter.numel() for parameter in model.parameters()) + used

@@ -10,7 +10,9 @@ from sentrec.data.examples import Examples
 from sentrec.data.splits import Splits, load_splits
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.model.classifier import build_classifier
+from sentrec.recipe.inherit import match_source, open_source, require_inherited
 from sentrec.recipe.schema import Recipe
+from sentrec.runs import MODEL, TOKENIZER, Run, read_environment
 from sentrec.text.encoded_cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
@@ -29,6 +31,7 @@ class PreparedData:
         validation: Encoded validation rows.
         test: Encoded test rows.
         seconds: What it took to prepare them.
+        source: The run that the recipe goes on from, or None.
     """
 
     splits: Splits
@@ -38,6 +41,7 @@ class PreparedData:
     validation: EncodedTexts
     test: EncodedTexts
     seconds: float
+    source: Run | None = None
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -45,9 +49,10 @@ class PreparedData:
         return self.splits.train.label_names
 
     def fingerprints(self) -> dict[str, str]:
-        """What changes when any text or label of a split does, by split."""
+        """What changes when any text or label of a split does, by split; of a source, when its weights do."""
         parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
-        return {name: _fingerprint(part) for name, part in parts.items()}
+        source = {"init": read_environment(self.source.path)["sha256"][MODEL]} if self.source else {}
+        return {name: _fingerprint(part) for name, part in parts.items()} | source
 
     def facts(self) -> dict[str, Any]:
         """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
@@ -68,23 +73,41 @@ def prepare(recipe: Recipe) -> PreparedData:
     """Reads, divides, tokenizes and encodes the recipe's data.
 
     The vectors are opened and the encoder is tried first: what is wrong there should be said before minutes of work.
+    Where the recipe goes on from a run, its tokenizer stays, so that words keep their ids.
 
     Raises:
+        RecipeError: If the run to go on from cannot be used, or differs from the recipe.
         PluginError: If the encoder fails.
         GloveError: If the vectors are not in the cache.
         DataError: If the data cannot be used.
     """
     started = time.perf_counter()
+    source = _open_source(recipe)
     vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
     build_classifier(recipe, 2, 2, vectors.dim if vectors else recipe.model.embedding_dim)
     splits = load_splits(recipe.data)
-    tokenizer = learn_tokenizer(splits.train.texts, recipe.text, vectors)
+    if recipe.init and source:
+        match_source(recipe.init, source.label_names, splits.train.label_names)
+    tokenizer = _tokenizer_of(source) if source else learn_tokenizer(splits.train.texts, recipe.text, vectors)
 
     def encoded(part: Examples) -> EncodedTexts:
         return encode_cached(part.texts, tokenizer, recipe.text.max_tokens, recipe.text.keep)
 
     train, validation, test = encoded(splits.train), encoded(splits.validation), encoded(splits.test)
-    return PreparedData(splits, vectors, tokenizer, train, validation, test, time.perf_counter() - started)
+    return PreparedData(splits, vectors, tokenizer, train, validation, test, time.perf_counter() - started, source)
+
+
+def _open_source(recipe: Recipe) -> Run | None:
+    if recipe.init is None:
+        return None
+    source = open_source(recipe.init.run)
+    require_inherited(recipe, source.recipe, recipe.init.run)
+    return source
+
+
+def _tokenizer_of(run: Run) -> Tokenizer:
+    tokenizer: Tokenizer = Tokenizer.from_file(str(run.path / TOKENIZER))
+    return tokenizer
 
 
 def _fingerprint(part: Examples) -> str:

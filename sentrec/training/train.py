@@ -19,7 +19,9 @@ from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, save_checkp
 from sentrec.training.device import make_accelerator
 from sentrec.training.environment import describe_environment
 from sentrec.training.finish import finish_run
+from sentrec.training.init import start_from_source
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
+from sentrec.training.learning_plan import LearningPlan
 from sentrec.training.lock import sole_training
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
@@ -116,9 +118,13 @@ def _start_loop(
     continues = resume and checkpoint.is_file()
     if not continues:
         start_embeddings(model, words, data.vectors, recipe.seed)
+        if recipe.init and data.source:
+            start_from_source(model, recipe.init, data.source, data.label_names)
+    # What goes on from a model learns without steps, see `sentrec.training.init`.
+    plan: LearningPlan | None = {} if data.source else None
     splits = data.splits
     loop = TrainingLoop(
-        recipe, model, data.train, splits.train.labels, data.validation, splits.validation.labels, accelerator
+        recipe, model, data.train, splits.train.labels, data.validation, splits.validation.labels, accelerator, plan
     )
     if continues:
         require_same_data(directory, data)

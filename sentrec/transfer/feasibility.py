@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from sentrec.errors import RecipeError
+from sentrec.evaluation.label_matching import matching_classes
 from sentrec.model.classifier import TextClassifier
 from sentrec.transfer.loading import NamedSource, NamedTarget, load_sources, load_targets
 from sentrec.transfer.origins import require_alike
 from sentrec.transfer.schema import Moves, TransferRecipe
-from sentrec.transfer.weights import matching_classes, require_same_labels, require_zero_shot
+from sentrec.transfer.weights import require_same_labels, require_zero_shot
 
 _ABOUT_GLOVE = ("frozen-glove", "random-embeddings")
 

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from sentrec.errors import DataError
-from sentrec.evaluation.label_matching import match_labels
+from sentrec.evaluation.label_matching import matching_classes
 from sentrec.model.classifier import WORD_VECTORS, TextClassifier
 from sentrec.model.weights import read_tensors
 from sentrec.runs import MODEL, TOKENIZER, Run
@@ -39,42 +38,6 @@ def read_source(run: Run) -> SourceWeights:
     """The weights, words and classes of a finished run."""
     tensors, _ = read_tensors(run.path / MODEL)
     return SourceWeights(tensors, words_of(Tokenizer.from_file(str(run.path / TOKENIZER))), run.label_names)
-
-
-@dataclass(frozen=True)
-class ClassMatch:
-    """Which class of a source each class of a target is.
-
-    Attributes:
-        numbers: The source's class numbers in the order of the target's classes.
-        note: A sentence on the match where it was not by name, else None.
-    """
-
-    numbers: list[int]
-    note: str | None
-
-
-def matching_classes(source: Sequence[str], target: Sequence[str], head: bool | None = None) -> ClassMatch | None:
-    """The source's class for each class of the target; None where the label sets do not agree.
-
-    They agree if every class of one is a class of the other, by name whatever the case. Two classes also match by
-    number where one side has only numbers for names; more of them only on demand, as their order says little.
-
-    Args:
-        source: Names of the source's classes.
-        target: Names of the target's classes, as the source would call them.
-        head: What `Moves.head` says; True is the demand.
-    """
-    if len(source) != len(target):
-        return None
-    try:
-        matched, note = match_labels(np.arange(len(target)), target, source, "the target")
-    except DataError:
-        return None
-    numbers: list[int] = matched.tolist()
-    if len(set(numbers)) < len(target) or (note is not None and len(target) > 2 and not head):
-        return None
-    return ClassMatch(numbers, note)
 
 
 def move_weights(

@@ -12,6 +12,7 @@ from small_runs import small_recipe
 from torch import Tensor
 
 from sentrec.errors import DataError, RecipeError
+from sentrec.evaluation.label_matching import ClassMatch, matching_classes
 from sentrec.model.classifier import WORD_VECTORS, TextClassifier
 from sentrec.model.weights import read_tensors
 from sentrec.recipe import Recipe
@@ -23,7 +24,7 @@ from sentrec.training.prepare import PreparedData, prepare
 from sentrec.transfer.arms import learning_plan, target_only_model
 from sentrec.transfer.schema import Moves, TransferRecipe
 from sentrec.transfer.vocabulary import joint_tokenizer
-from sentrec.transfer.weights import ClassMatch, SourceWeights, matching_classes, move_weights, read_source
+from sentrec.transfer.weights import SourceWeights, move_weights, read_source
 
 WORDS = ("[PAD]", "[UNK]", "film", "lovely", "unheard")
 

@@ -1,0 +1,115 @@
+"""What a recipe with `init` takes over from the model that it goes on from."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sentrec.errors import DataError, RecipeError, RunError, did_you_mean
+from sentrec.evaluation.label_matching import ClassMatch, matching_classes
+from sentrec.recipe.schema import InitConfig, Recipe
+from sentrec.runs import BUILTIN_MODELS, Run, open_run
+from sentrec.text.vocabulary import folds_case
+
+_DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glove", "model.embedding_dim")
+"""Besides the encoder and the n-grams, what cannot be another one than the source's."""
+
+
+def open_source(name: str) -> Run:
+    """The model that `init` names.
+
+    Args:
+        name: A run directory, or the name of a model that comes with sentrec.
+
+    Raises:
+        RecipeError: If there is no such run, it cannot be used, or it consists of several models.
+    """
+    try:
+        run = open_run(name)
+    except RunError as error:
+        known = did_you_mean(name, BUILTIN_MODELS)
+        hint = error.hint if name in BUILTIN_MODELS or Path(name).is_dir() else f"Name a finished run; {known}"
+        raise RecipeError(f"init: {error.message}", hint) from error
+    if run.members:
+        raise RecipeError(
+            f"init: {name} is an ensemble of {len(run.members)} models, and a training goes on from one.",
+            f"Name one of them, e.g. --set init={run.members[0].path}",
+        )
+    return run
+
+
+def inherited_sections(source: Recipe) -> dict[str, Any]:
+    """The sections of a recipe that goes on from `source`, where it does not say otherwise.
+
+    The words and their vectors are the source's own from now on: GloVe is not read again.
+    """
+    glove = source.glove
+    dim = glove.dim if glove else source.model.embedding_dim
+    lowercase = folds_case(source.text, glove.name if glove else None)
+    return {
+        "text": source.text.model_dump(mode="json") | {"lowercase": lowercase},
+        "glove": None,
+        "encoder": dict(source.encoder),
+        "model": source.model.model_dump(mode="json") | {"embedding_dim": dim},
+    }
+
+
+def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
+    """Makes sure that a recipe does not ask for another architecture or vocabulary than its source has.
+
+    Args:
+        recipe: It has an `init`.
+        source: The recipe of the run that `init` names.
+        name: What `init` calls it.
+
+    Raises:
+        RecipeError: If it does; the message lists all differences.
+    """
+    theirs, ours = _flat(inherited_sections(source)), _flat(recipe.model_dump(mode="json"))
+    keys = [*_DECIDED, *(key for key in theirs | ours if key.startswith("encoder."))]
+    if source.model.wide is not None:
+        keys += ["model.wide.ngrams", "model.wide.table_bits"]
+    differences = [
+        f"{key} is {_told(ours.get(key))} and in {name} {_told(theirs.get(key))}"
+        for key in keys
+        if ours.get(key) != theirs.get(key)
+    ]
+    if differences:
+        raise RecipeError(
+            f"the recipe goes on from {name}, but differs from it: {'; '.join(differences)}.",
+            "Leave text, glove, encoder and model out of a recipe with `init`: they are the source's.",
+        )
+
+
+def match_source(init: InitConfig, source: Sequence[str], label_names: Sequence[str]) -> ClassMatch | None:
+    """The source's class for each of one's own; None where they are other classes.
+
+    Args:
+        init: What the recipe says.
+        source: Names of the source's classes.
+        label_names: Names of one's own.
+
+    Raises:
+        DataError: If `init.labels` names a class that there is not.
+    """
+    for given, known, whose in (
+        (init.labels.keys(), label_names, "your data has"),
+        (init.labels.values(), source, f"{init.run} has"),
+    ):
+        for name in given:
+            if name not in known:
+                raise DataError(f"init.labels: {whose} no class '{name}'.", did_you_mean(name, known))
+    return matching_classes(source, [init.labels.get(name, name) for name in label_names])
+
+
+def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and f"{path}{key}" not in _DECIDED:
+            flat |= _flat(value, f"{path}{key}.")
+        else:
+            flat[f"{path}{key}"] = value
+    return flat
+
+
+def _told(value: Any) -> str:
+    return "not there" if value is None else str(value)

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from sentrec.data.examples import Examples
-from sentrec.data.locate import locate_split
+from sentrec.data.tables import mirror_folder
 from sentrec.errors import DataError
 from sentrec.evaluation.metrics import classification_metrics
 from sentrec.evaluation.rows import RunData
 from sentrec.predictor import Predictor
-from sentrec.recipe.schema import DataConfig
 
 _log = logging.getLogger(__name__)
 
@@ -82,10 +81,9 @@ def _named(data: str, title: str, split: str, zero_shot: bool) -> dict[str, Any]
 
 
 def _read(data: RunData, other: OtherData) -> tuple[Examples, tuple[str, ...]]:
-    for split in other.splits:
-        place = locate_split(DataConfig(dataset=other.name), split)
-        if not (isinstance(place, Path) and place.is_file()):
-            raise DataError("not on this machine, and no card is worth a download.")
+    folder = mirror_folder(other.name)
+    if folder is None or not all((folder / f"{split}.parquet").is_file() for split in other.splits):
+        raise DataError("not in SENTREC_DATA, and no card is worth a download.")
     parts = [data.evaluation_rows(other.name, split) for split in other.splits]
     labels = np.concatenate([part.examples.labels for part in parts])
     texts = [text for part in parts for text in part.examples.texts]

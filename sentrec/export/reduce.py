@@ -83,12 +83,13 @@ def reduce_model(run: Run, train: list[str], room: int, vocabulary: int | None =
     weights, _ = read_tensors(run.path / MODEL)
     tokenizer: Tokenizer = Tokenizer.from_file(str(run.path / TOKENIZER))
     words = words_of(tokenizer)
-    kept = min(len(words), vocabulary or len(words), _words_that_fit(run, weights, tokenizer, room))
-    if kept < min(_FEWEST_WORDS, len(words)):
+    fitting = min(len(words), _words_that_fit(weights, tokenizer, room))
+    if fitting < min(_FEWEST_WORDS, len(words)):
         raise SentrecError(
             f"{room / 1e6:.2f} MB cannot hold a useful model of this encoder.",
             "Allow more with --max-megabytes, or train a smaller encoder.",
         )
+    kept = min(fitting, vocabulary or fitting)
     table = weights.get(WORD_VECTORS)
     if table is not None:
         weights[WORD_VECTORS] = table[:kept]
@@ -112,7 +113,7 @@ def _forms(weights: dict[str, Tensor]) -> dict[str, Form]:
     return forms
 
 
-def _words_that_fit(run: Run, weights: dict[str, Tensor], tokenizer: Tokenizer, room: int) -> int:
+def _words_that_fit(weights: dict[str, Tensor], tokenizer: Tokenizer, room: int) -> int:
     """How many words there is room for, beside the first n-grams."""
     ngrams = weights.get(NGRAM_WEIGHTS)
     margins = 0 if ngrams is None else ngrams.shape[1]

@@ -1,0 +1,163 @@
+"""Commands without ``--model`` take the starter and say so; `sentrec models` and `sentrec export` as users type them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from sentrec import runs
+from sentrec.cli.main import app
+from sentrec.errors import SentrecError
+from sentrec.runs import Run
+
+TEXT = "the film was lovely and superb"
+SAYS_SO = "Model: starter, which comes with sentrec (--model RUN takes another one)"
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def starter(small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small run in the place of the starter, seen from another folder."""
+    place = shutil.copytree(small_run.path, tmp_path / "installed" / "starter")
+    monkeypatch.setattr(runs, "BUILTIN_MODELS", {"starter": place})
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return place
+
+
+@pytest.fixture
+def invoke() -> Invoke:
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+
+
+def write_reviews(folder: Path) -> Path:
+    rows = [{"movie": f"Film {number % 2}", "text": TEXT} | {"id": number} for number in range(8)]
+    path = folder / "reviews.jsonl"
+    path.write_text("".join(json.dumps(row | {"text": f"{TEXT} {row['id']}"}) + "\n" for row in rows))
+    return path
+
+
+def test_predict_takes_the_starter_and_says_so(starter: Path, invoke: Invoke, small_run: Run) -> None:
+    default, named = invoke("predict", TEXT), invoke("predict", "--model", "starter", TEXT)
+    assert default.exit_code == named.exit_code == 0, default.output
+    assert SAYS_SO in default.stderr
+    assert SAYS_SO not in named.stderr
+    assert default.stdout == named.stdout == invoke("predict", "--model", str(small_run.path), TEXT).stdout
+    assert default.stdout.startswith("good")
+
+
+def test_recommend_takes_the_starter_and_says_so_unless_it_is_to_be_quiet(
+    starter: Path, invoke: Invoke, tmp_path: Path
+) -> None:
+    reviews = str(write_reviews(tmp_path))
+    default = invoke("recommend", reviews, "--json")
+    assert default.exit_code == 0, default.output
+    assert SAYS_SO in default.stderr
+    assert {json.loads(line)["movie"] for line in default.stdout.splitlines()} == {"Film 0", "Film 1"}
+    quiet = invoke("recommend", reviews, "--json", "--quiet")
+    assert quiet.stdout == default.stdout
+    assert quiet.stderr == ""
+
+
+def test_scores_need_no_model_and_none_is_named(starter: Path, invoke: Invoke, tmp_path: Path) -> None:
+    assert invoke("recommend", str(write_reviews(tmp_path)), "--scores", "scores.parquet").exit_code == 0
+    shutil.rmtree(starter)
+    again = invoke("recommend", "--scores", "scores.parquet")
+    assert again.exit_code == 0, again.output
+    assert SAYS_SO not in again.stderr
+
+
+def test_evaluate_knows_the_name_and_leaves_the_installation_as_it_is(starter: Path, invoke: Invoke) -> None:
+    before = sorted(starter.rglob("*"))
+    result = invoke("evaluate", "starter", "--no-plots", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["metrics"]["accuracy"] > 0.9
+    assert Path("runs/starter/evaluation/train-test/evaluation.json").is_file()
+    assert sorted(starter.rglob("*")) == before
+    against = invoke("evaluate", "starter", "--no-plots", "--json", "--against", "starter", "--out", "again")
+    assert json.loads(against.stdout)["comparisons"][0]["only_first_right"] == 0
+
+
+def test_a_study_takes_the_starter_as_its_source_whatever_folder_lies_there(starter: Path, reviews: Path) -> None:
+    from sentrec.transfer.feasibility import load_sides
+    from sentrec.transfer.loading import load_transfer
+
+    Path("starter").mkdir()
+    Path("study.yaml").write_text(
+        "source: {run: starter, name: mine}\n"
+        "target: {recipe: quickstart, name: other, set: {model: {embedding_dim: 8}}}\n"
+        "glove: null\n"
+        "encoder: {name: bilstm, hidden: 8}\n"
+    )
+    (source,), _ = load_sides(load_transfer("study.yaml"))
+    assert source.run is not None
+    assert source.run.path == starter
+
+
+@pytest.mark.parametrize("arguments", [["predict", TEXT], ["evaluate", "starter"], ["models", "show", "starter"]])
+def test_without_a_starter_it_is_said_what_to_do(
+    arguments: list[str], invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "BUILTIN_MODELS", {"starter": tmp_path / "nothing"})
+    result = invoke(*arguments)
+    assert isinstance(result.exception, SentrecError)
+    assert result.exception.message == "this installation of sentrec came without the starter model."
+    assert "sentrec export RUN --starter" in str(result.exception.hint)
+    assert SAYS_SO not in result.stderr
+
+
+def test_the_shelf_and_a_card(starter: Path, invoke: Invoke, small_run: Run) -> None:
+    Path("runs").mkdir()
+    shutil.copytree(small_run.path, "runs/mine")
+    listed = invoke("models", "list")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["model", "starter", "runs/mine"]
+    (first, second) = json.loads(invoke("models", "list", "--json").stdout)
+    assert first["accuracy"] == second["accuracy"] == small_run.metrics["test"]["accuracy"]
+    (starter / "card.md").write_text("# The card\n")
+    (starter / "card.json").write_text('{"made": "today"}')
+    assert invoke("models", "show").stdout == "# The card\n"
+    assert json.loads(invoke("models", "show", "starter", "--json").stdout) == {"made": "today"}
+    assert invoke("models", "show", "runs/mine").stdout.startswith("# quickstart\n")
+
+
+def test_export_writes_a_model_that_predicts_the_same(invoke: Invoke, small_run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    result = invoke("export", str(small_run.path), "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert "equal labels             100.00%" in result.stdout
+    assert f"The model is in {out}" in result.stdout
+    answers = [invoke("predict", "--json", "--model", str(run), TEXT).stdout for run in (small_run.path, out)]
+    first, second = (json.loads(answer) for answer in answers)
+    assert first["label"] == second["label"]
+    assert first["probability"] == pytest.approx(second["probability"], abs=0.01)
+    described = json.loads(invoke("export", str(small_run.path), "--out", str(out), "--json").stdout)
+    assert described["agreement"]["equal_labels"] == 1.0
+    assert described["megabytes"] == pytest.approx(sum(described["bytes"].values()) / 1e6)
+
+
+def test_export_passes_its_bound_on(invoke: Invoke, small_run: Run, tmp_path: Path) -> None:
+    for option in ("--max-mean-difference", "--max-difference"):
+        refused = invoke("export", str(small_run.path), "--out", str(tmp_path / "small"), option, "0")
+        assert isinstance(refused.exception, SentrecError)
+        assert "strays too far" in refused.exception.message
+    assert invoke("export", str(small_run.path)).exit_code == 2
+    assert not (tmp_path / "small").exists()
+
+
+def test_it_works_as_a_process_too(starter: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from sentrec import runs\n"
+        f"runs.BUILTIN_MODELS['starter'] = Path({str(starter)!r})\n"
+        "from sentrec.cli.main import run; run()"
+    )
+    command = [sys.executable, "-c", code, "predict", "--json", "-"]
+    answer = subprocess.run(command, input=f"{TEXT}\n", capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert json.loads(answer.stdout)["label"] == "good"
+    assert answer.stderr.strip() == SAYS_SO

@@ -1,0 +1,115 @@
+"""The card: every figure is measured, what is missing is said to be missing, and the text says what the figures say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import sentrec
+from sentrec.errors import RunError
+from sentrec.export.behaviour import KINDS, SENTENCES, read_sentences
+from sentrec.export.card_text import card_as_markdown
+from sentrec.export.export import Export
+from sentrec.export.known import card_of, card_text_of, known_models
+from sentrec.runs import Run
+
+
+def test_it_lies_beside_the_weights_in_two_forms(starter: Export) -> None:
+    card = json.loads((starter.run.path / "card.json").read_text(encoding="utf-8"))
+    assert card == starter.card
+    assert (starter.run.path / "card.md").read_text(encoding="utf-8") == card_as_markdown(card)
+    assert starter.megabytes <= 5
+
+
+def test_its_accuracies_are_what_evaluate_measures(
+    starter: Export, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTREC_DATA", str(films))
+    own, other, both = starter.card["accuracy"]
+    assert (own["data"], own["split"], own["zero_shot"], own["n"]) == ("train", "test", False, 32)
+    assert (other["data"], other["split"], other["zero_shot"], other["n"]) == ("blitzer_dvd", "test", True, 5)
+    assert (both["data"], both["split"], both["zero_shot"], both["n"]) == ("blitzer_dvd", "train+test", True, 8)
+    evaluated = sentrec.evaluate(starter.run, "blitzer_dvd", plots=False, out=tmp_path / "evaluated")
+    for key in ("accuracy", "accuracy_interval", "ece"):
+        assert other[key] == pytest.approx(evaluated.metrics[key])
+    assert 0 <= other["original"] <= 1
+    assert other["notes"] == ["Labels were matched by number: 0 = bad, 1 = good."]
+
+
+def test_data_that_is_not_here_is_said_to_be_missing(starter: Export) -> None:
+    missing = {line.partition(":")[0] for line in starter.card["missing"]}
+    assert missing == {
+        *("imdb test", "amazon_polarity test", "rotten_tomatoes test"),
+        *("blitzer_electronics test", "blitzer_electronics train+test"),
+    }
+    text = card_as_markdown(starter.card)
+    assert all(f"- Not measured: {line}" in text for line in starter.card["missing"])
+
+
+def test_it_says_what_it_was_made_from_and_how_near_it_stayed(starter: Export, wide_run: Run) -> None:
+    card, text = starter.card, card_as_markdown(starter.card)
+    assert card["training"]["rows"] == wide_run.metrics["data"]["train_rows"] == 96
+    assert card["training"]["seed"] == wide_run.recipe.seed
+    assert card["agreement"]["equal_labels"] == starter.agreement.equal_labels
+    assert card["agreement"]["bound"]["equal_labels"] == 0.99
+    assert card["model"]["ngram_weights"]["kept"] > 0
+    assert card["size"]["bytes"].items() <= starter.bytes.items() | card["size"]["bytes"].items()
+    assert card["size"]["bytes"]["model.safetensors"] == starter.bytes["model.safetensors"]
+    assert "96 texts of train.csv, seed 1, no pretrained word vectors" in text
+    assert f"{starter.agreement.equal_labels:.2%} | at least 99.00%" in text
+    assert "MIT" in text
+    assert "GloVe (Pennington" not in text
+
+
+def test_its_speed_is_of_this_machine(starter: Export) -> None:
+    speed = starter.card["speed"]
+    assert speed["texts_per_second"]["float32"] > 0
+    assert 0 < speed["texts"] <= 32
+    assert 0.1 < speed["first_answer_seconds"] < 120
+    assert f"{speed['texts_per_second']['float32']:,} texts a second in float32" in card_as_markdown(starter.card)
+
+
+def test_the_sentences_are_read_by_the_exported_model(starter: Export) -> None:
+    predictor = sentrec.load(starter.run.path)
+    readings = read_sentences(predictor)
+    assert [reading.to_dict() for reading in readings] == starter.card["behaviour"]
+    assert {reading.kind for reading in readings} == set(KINDS)
+    for reading in readings[:5]:
+        assert reading.positive == pytest.approx(predictor.predict_proba([reading.text])[0, 1], abs=1e-3)
+    for reading in readings:
+        expected = (
+            abs(reading.positive - 0.5) <= 0.2 if reading.meant == 0.5 else (reading.positive > 0.5) == reading.meant
+        )
+        assert reading.right == expected
+    assert len({text for _, text, _ in SENTENCES}) == len(SENTENCES)
+
+
+def test_a_model_that_does_not_say_what_is_positive_gets_no_card() -> None:
+    class Topics:
+        label_names = ("sports", "business")
+
+    with pytest.raises(RunError, match="tells apart sports, business"):
+        read_sentences(Topics())  # type: ignore[arg-type]
+
+
+def test_a_run_without_a_card_is_described_from_its_training(wide_run: Run) -> None:
+    facts = card_of(wide_run.path)
+    assert facts["test"]["accuracy"] == wide_run.metrics["test"]["accuracy"]
+    assert facts["encoder"]["name"] == "bilstm"
+    text = card_text_of(wide_run.path)
+    assert f"Test accuracy {wide_run.metrics['test']['accuracy']:.4f}" in text
+    assert "It has no card" in text
+
+
+def test_the_shelf_lists_what_comes_with_sentrec_and_finished_runs(
+    wide_run: Run, starter: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentrec.runs, "BUILTIN_MODELS", {"starter": starter.run.path})  # type: ignore[attr-defined]
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "metrics.json").write_text("{}")
+    (tmp_path / "mine").symlink_to(wide_run.path)
+    first, second = known_models(tmp_path)
+    assert (first.name, first.has_card) == ("starter", True)
+    assert (second.name, second.has_card) == (str(tmp_path / "mine"), False)
+    assert second.accuracy == wide_run.metrics["test"]["accuracy"]
+    assert first.megabytes == pytest.approx(starter.megabytes, abs=0.001)

@@ -1,0 +1,139 @@
+"""A small model is a run like any other, agrees with its original, and is not written if it does not."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sentrec
+from sentrec import runs
+from sentrec.errors import RunError, SentrecError
+from sentrec.export import export as module
+from sentrec.export.agreement import Bound, measure_agreement
+from sentrec.export.export import Export, export_model, export_starter
+from sentrec.runs import STARTER, Run, open_run
+
+TEXTS = [
+    "the film was lovely and superb, row 3",
+    "the film was dull and tedious",
+    "a film :)",
+    "",
+    "nothing known here",
+]
+
+
+@pytest.fixture(scope="module")
+def small(wide_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    return export_model(wide_run, tmp_path_factory.mktemp("small") / "model")
+
+
+def test_it_says_what_its_original_says(wide_run: Run, small: Export) -> None:
+    before, after = sentrec.load(wide_run), sentrec.load(small.run.path)
+    np.testing.assert_allclose(after.predict_proba(TEXTS), before.predict_proba(TEXTS), atol=0.02)
+    assert small.agreement.equal_labels == 1.0
+    assert small.agreement.texts == 32
+    assert small.agreement.mean_difference <= small.agreement.largest_difference < 0.02
+
+
+def test_it_is_a_run_of_the_same_recipe_and_smaller(wide_run: Run, small: Export) -> None:
+    assert small.run.recipe == wide_run.recipe
+    assert small.run.label_names == wide_run.label_names
+    assert small.run.history == wide_run.history
+    model = small.bytes[runs.MODEL]
+    assert model < (wide_run.path / runs.MODEL).stat().st_size / 4
+    assert model == (small.run.path / runs.MODEL).stat().st_size
+    assert small.megabytes == pytest.approx(sum(path.stat().st_size for path in small.run.path.iterdir()) / 1e6)
+    assert small.card is None
+    assert not (small.run.path / "card.md").exists()
+
+
+def test_its_figures_are_its_own(small: Export) -> None:
+    evaluated = sentrec.evaluate(small.run, plots=False, out=small.run.path.parent / "evaluated")
+    assert small.run.metrics["test"]["accuracy"] == evaluated.metrics["accuracy"]
+    assert small.run.metrics["test"]["log_loss"] == pytest.approx(evaluated.metrics["log_loss"])
+    told = small.run.metrics["export"]
+    assert told["agreement"] == small.agreement.to_dict()
+    assert told["words"]["kept"] == told["words"]["of"]
+
+
+def test_it_can_be_exported_again(small: Export, tmp_path: Path) -> None:
+    again = export_model(small.run, tmp_path / "again")
+    assert again.agreement.equal_labels == 1.0
+    assert again.bytes[runs.MODEL] == pytest.approx(small.bytes[runs.MODEL], rel=0.01)
+
+
+def test_agreement_is_counted() -> None:
+    one = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.5, 0.5]])
+    other = np.array([[0.8, 0.2], [0.4, 0.6], [0.2, 0.8], [0.5, 0.5]])
+    agreement = measure_agreement(one, other)
+    assert agreement.texts == 4
+    assert agreement.equal_labels == 0.75
+    assert agreement.mean_difference == pytest.approx(0.075)
+    assert agreement.largest_difference == pytest.approx(0.2)
+
+
+def test_a_model_that_strays_is_refused_and_nothing_is_written(wide_run: Run, tmp_path: Path) -> None:
+    with pytest.raises(SentrecError, match="strays too far from its original on 32 validation texts") as caught:
+        export_model(wide_run, tmp_path / "model", vocabulary=4)
+    assert "of the labels are equal, not 99.00%" in caught.value.message
+    assert "--min-agreement" in str(caught.value.hint)
+    assert list(tmp_path.iterdir()) == []
+    loose = Bound(0.0, 1.0, 1.0)
+    assert export_model(wide_run, tmp_path / "model", vocabulary=4, bound=loose).agreement.equal_labels < 0.99
+
+
+@pytest.mark.parametrize("bound", [Bound(1.1, 1.0, 1.0), Bound(0.0, -1.0, 1.0), Bound(0.0, 1.0, -1.0)])
+def test_each_part_of_the_bound_counts(wide_run: Run, tmp_path: Path, bound: Bound) -> None:
+    with pytest.raises(SentrecError, match="strays too far"):
+        export_model(wide_run, tmp_path / "model", bound=bound)
+
+
+def test_a_size_that_cannot_be_kept_is_an_error(
+    wide_run: Run, small: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(SentrecError, match="cannot hold a useful model"):
+        export_model(wide_run, tmp_path / "model", max_megabytes=0.01)
+    monkeypatch.setattr(module, "_beside", lambda run: 0)
+    with pytest.raises(SentrecError, match=r"takes 0\.\d\d MB, more than 0\.0"):
+        export_model(wide_run, tmp_path / "model", max_megabytes=small.megabytes - 0.001)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_export_is_replaced_and_nothing_else_is(wide_run: Run, small: Export, tmp_path: Path) -> None:
+    place = shutil.copytree(small.run.path, tmp_path / "model")
+    assert export_model(wide_run, place).run.path == place
+    (place / "notes").mkdir()
+    with pytest.raises(SentrecError, match="holds a folder, notes, that would be lost"):
+        export_model(wide_run, place)
+    copy = shutil.copytree(wide_run.path, tmp_path / "run")
+    for taken in (copy, tmp_path):
+        with pytest.raises(SentrecError, match="holds something else than an earlier export"):
+            export_model(wide_run, taken)
+    with pytest.raises(SentrecError, match="holds something else"):
+        export_model(place, place)
+    assert open_run(copy).metrics == wide_run.metrics
+
+
+def test_the_starter_goes_to_its_place_in_a_checkout(
+    wide_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "checkout" / "sentrec" / "starter"
+    monkeypatch.setattr(runs, "BUILTIN_MODELS", {STARTER: place})
+    monkeypatch.setattr(module, "measure_card", lambda *_: {"measured": True})
+    monkeypatch.setattr(module, "card_as_markdown", lambda card: f"{card}\n")
+    with pytest.raises(SentrecError, match="does not run from a checkout") as caught:
+        export_starter(wide_run)
+    assert caught.value.hint == "Name a folder: --out DIR"
+    place.parent.mkdir(parents=True)
+    (tmp_path / "checkout" / "pyproject.toml").touch()
+    assert export_starter(wide_run).run.path == place
+    assert json.loads((place / "card.json").read_text()) == {"measured": True}
+    assert sentrec.load("starter").predict(["lovely and superb"])[0].label == "good"
+
+
+def test_an_ensemble_is_no_single_model(wide_run: Run, tmp_path: Path) -> None:
+    pair = Run(tmp_path, wide_run.recipe, wide_run.label_names, wide_run.metrics, (wide_run, wide_run))
+    with pytest.raises(RunError, match="is an ensemble"):
+        export_model(pair, tmp_path / "model")

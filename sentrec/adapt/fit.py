@@ -155,7 +155,8 @@ def _mean_logs(counts: Cooccurrences, x_max: float) -> Matrix:
         sums[:, row] = weight.sum(), weight @ logs
     mean = sums[1].sum() / max(sums[0].sum(), 1e-9)
     rows: npt.NDArray[np.float64] = np.divide(sums[1], sums[0], out=np.full(counts.words, mean), where=sums[0] > 0)
-    return (rows - mean / 2).astype(np.float32)
+    bias: Matrix = (rows - mean / 2).astype(np.float32)
+    return bias
 
 
 def _weights_and_logs(counts: Matrix, x_max: float) -> tuple[Matrix, Matrix]:

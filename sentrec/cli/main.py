@@ -8,9 +8,11 @@ import typer
 
 import sentrec
 from sentrec.cli import (
+    adapt_glove,
     console,
     doctor,
     encoders,
+    ensemble,
     evaluate,
     export,
     fetch_glove,
@@ -50,8 +52,10 @@ def _root(
 
 
 app.command("train")(train.train)
+app.command("ensemble")(ensemble.ensemble)
 app.command("transfer")(transfer.transfer)
 app.command("fetch-glove")(fetch_glove.fetch_glove)
+app.command("adapt-glove")(adapt_glove.adapt_glove)
 app.command("encoders")(encoders.encoders)
 app.add_typer(recipes.app, name="recipes")
 app.command("doctor")(doctor.doctor)

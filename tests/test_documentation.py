@@ -16,8 +16,8 @@ from sentrec.plugins import Registry
 from sentrec.recipe.builtin import builtin_recipes
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "examples/tutorial.md")
+_BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def blocks(document: str, language: str) -> list[str]:

@@ -1,0 +1,189 @@
+"""Every command of the tutorial is executed, in its order, and prints what the tutorial shows.
+
+A block marked ``console`` is run by the ordinary suite. One marked ``console slow`` takes longer, and one marked
+``console data`` needs real data too: both are run by ``make tutorial``, the latter where `SENTREC_DATA` names a folder.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import venv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from conftest import REAL_DATA
+
+ROOT = Path(__file__).parent.parent
+TUTORIAL = ROOT / "examples" / "tutorial.md"
+IS_WHOLE = bool(os.environ.get("SENTREC_TUTORIAL"))
+_BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_GLOVE = re.compile(r"sentrec fetch-glove (\w+) --dim (\d+)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Commands of the tutorial, and what they are shown to print.
+
+    Attributes:
+        line: Where the block begins in the file.
+        kind: Empty, ``slow`` or ``data``.
+        script: The commands.
+        shown: The lines of the ``text`` block that follows.
+    """
+
+    line: int
+    kind: str
+    script: str
+    shown: tuple[str, ...] = ()
+
+
+def blocks() -> list[Block]:
+    """The tutorial's commands, in their order."""
+    text = TUTORIAL.read_text(encoding="utf-8")
+    found: list[Block] = []
+    for match in _BLOCK.finditer(text):
+        language, kind, content = match[1], match[2].strip(), match[3]
+        if language == "console":
+            found.append(Block(text.count("\n", 0, match.start()) + 1, kind, content))
+        elif language == "text":
+            last = found.pop()
+            assert not last.shown, f"line {last.line}: two outputs"
+            found.append(Block(last.line, last.kind, last.script, tuple(content.splitlines())))
+    return found
+
+
+BLOCKS = blocks()
+
+
+@dataclass
+class Workspace:
+    """A copy of what a checkout holds, with an environment of its own.
+
+    Attributes:
+        folder: The copy.
+        outcomes: What each block came to, by its line.
+    """
+
+    folder: Path
+    outcomes: dict[int, subprocess.CompletedProcess[str]] = field(default_factory=dict)
+
+    def run_until(self, wanted: Block) -> subprocess.CompletedProcess[str]:
+        """Runs a block, and first those before it that this suite runs; each is run once."""
+        for block in BLOCKS:
+            if block.line <= wanted.line and block.line not in self.outcomes and reason_to_skip(block) is None:
+                self.outcomes[block.line] = self._run(block)
+        return self.outcomes[wanted.line]
+
+    def _run(self, block: Block) -> subprocess.CompletedProcess[str]:
+        binaries = self.folder / ".venv" / ("Scripts" if os.name == "nt" else "bin")
+        environment = os.environ | {
+            "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
+            "SENTREC_HOME": str(self.folder / "home"),
+            "COLUMNS": "80",
+            # What the package index would bring is installed already, and no index is reached.
+            **{"PIP_NO_INDEX": "1", "PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "0"},
+            **({"SENTREC_DATA": REAL_DATA} if block.kind == "data" and REAL_DATA else {}),
+        }
+        command = ["bash", "-e", "-o", "pipefail", "-c", offline(block.script)]
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+
+def offline(script: str) -> str:
+    """The same commands, with GloVe from the data folder instead of a download, and make without an installation."""
+    script = re.sub(r"^make demo$", "make demo --old-file .venv/.installed", script, flags=re.MULTILINE)
+    if not REAL_DATA:
+        return script
+    return _GLOVE.sub(
+        lambda match: f"{match[0]} --from-file {REAL_DATA}/glove/glove.{match[1]}.{match[2]}d.zip", script
+    )
+
+
+def reason_to_skip(block: Block) -> str | None:
+    """Why this suite does not run a block; None where it does."""
+    if block.kind and not IS_WHOLE:
+        return "takes long: `make tutorial` runs it"
+    if block.kind == "data" and not REAL_DATA:
+        return "SENTREC_DATA is not set: the real data sets are absent"
+    return None
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    (folder / "sentrec").mkdir()
+    shutil.copytree(ROOT / "sentrec" / "quickstart", folder / "sentrec" / "quickstart")
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+    make_environment(folder / ".venv")
+    yield Workspace(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_environment(folder: Path) -> None:
+    """An environment that has everything of the running one, and takes a plugin without changing that."""
+    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    site_packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
+    # `addsitedir` rather than a plain path: it also reads the .pth file by which sentrec is installed as editable.
+    ours = sysconfig.get_path("purelib")
+    (site_packages / "running_environment.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
+    scripts = Path(sysconfig.get_path("scripts", "venv", {"base": str(folder), "platbase": str(folder)}))
+    for name, code in {
+        "sentrec": "from sentrec.cli.main import run; run()",
+        "pip": "import runpy; runpy.run_module('pip', run_name='__main__')",
+    }.items():
+        start = f"#!{scripts / 'python'}\nimport sys; sys.argv[0] = {name!r}\n"
+        (scripts / name).write_text(f"{start}{code}\n", encoding="utf-8")
+        (scripts / name).chmod(0o755)
+
+
+def squeezed(line: str) -> str:
+    """A line without what may differ between machines: figures, and the width of columns."""
+    return " ".join(re.sub(r"[-+]?\d[\d,.]*", "#", line).split())
+
+
+def first_missing(shown: Iterable[str], printed: str) -> str | None:
+    """The first line that the tutorial shows and a command does not print after those before it."""
+    left = iter([squeezed(line) for line in printed.splitlines()])
+    # `in` takes from the iterator up to the hit: lines may be left out of the tutorial, but not exchanged.
+    return next((line for line in shown if line.strip() not in ("", "...") and squeezed(line) not in left), None)
+
+
+def test_lines_may_be_left_out_of_the_tutorial_but_not_exchanged_or_invented() -> None:
+    printed = "film  score\n1 Jaws  0.91\n  + A gem.\n2 Cats  -0.12"
+    assert first_missing(["film   score", "...", "1 Jaws  0.9", "2 Cats 0.1"], printed) is None
+    assert first_missing(["2 Cats  0.12", "1 Jaws  0.91"], printed) == "1 Jaws  0.91"
+    assert first_missing(["  + A bore."], printed) == "  + A bore."
+
+
+def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("test_tutorial.REAL_DATA", "/data")
+    assert offline("sentrec fetch-glove 6B --dim 50\n") == (
+        "sentrec fetch-glove 6B --dim 50 --from-file /data/glove/glove.6B.50d.zip\n"
+    )
+    assert offline("make demo\n") == "make demo --old-file .venv/.installed\n"
+
+
+def test_the_tutorial_is_made_of_blocks_that_this_file_knows() -> None:
+    assert {block.kind for block in BLOCKS} <= {"", "slow", "data"}
+    assert len(BLOCKS) >= 15
+    assert sum(not block.kind for block in BLOCKS) >= 8
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="the commands are for a POSIX shell with make")
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line-{block.line}")
+def test_the_commands_do_what_the_tutorial_shows(block: Block, workspace: Workspace) -> None:
+    if reason := reason_to_skip(block):
+        pytest.skip(reason)
+    finished = workspace.run_until(block)
+    assert finished.returncode == 0, finished.stdout
+    assert "Traceback" not in finished.stdout
+    missing = first_missing(block.shown, finished.stdout)
+    assert missing is None, f"{missing!r} is not printed, or not there:\n{finished.stdout}"

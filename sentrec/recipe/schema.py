@@ -95,6 +95,9 @@ class WideConfig(Section):
 
     ngrams: int = Field(3, ge=1, le=5, description="Longest n-gram, in tokens.")
     table_bits: int = Field(22, ge=8, le=24, description="The table has two to the power of so many weights.")
+    length_power: float = Field(
+        0.5, ge=0.0, le=1.0, description="A text's sum of weights is divided by its n-grams' number to this power."
+    )
 
 
 class ModelConfig(Section):

@@ -121,6 +121,8 @@ def _start_ngrams(wide: WideChannel, given: WideChannel | None, match: ClassMatc
     wide.active = True
     if given is None or match is None:
         wide.shares.fill_(1.0)
+        if given is not None:
+            wide.scaling.copy_(given.scaling)
         return
     for name, theirs in given.state_dict().items():
         if name not in ("weights", "bias"):

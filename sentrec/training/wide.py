@@ -75,20 +75,33 @@ def fit_shares(
 
 
 def count_ngrams(wide: WideChannel, encoded: EncodedTexts) -> sparse.csr_matrix:
-    """Which n-grams occur in which text: 1 or nothing, shape ``(texts, slots)``."""
-    columns: list[npt.NDArray[np.int64]] = [np.empty(0, dtype=np.int64)] * len(encoded)
+    """What each n-gram of each text counts, 0 where it does not occur: the features of the channel's linear model.
+
+    Returns:
+        Float32 with int32 indices, shape ``(texts, slots)``.
+    """
+    columns: list[npt.NDArray[np.int32]] = [np.empty(0, dtype=np.int32)] * len(encoded)
     plan = plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
     for batch in iterate_batches(encoded, plan):
         slots, counts = wide.occurring(batch.token_ids, batch.mask)
         for row, found, counted in zip(batch.rows, slots.numpy(), counts.numpy(), strict=True):
             columns[row] = found[counted]
-    ends = np.cumsum([0, *map(len, columns)])
-    indices = np.concatenate(columns)
-    return sparse.csr_matrix((np.ones(len(indices)), indices, ends), shape=(len(encoded), wide.slots))
+    occurring = np.fromiter(map(len, columns), dtype=np.int64, count=len(columns))
+    values = wide.values(torch.from_numpy(occurring).to(wide.scaling.device)).cpu().numpy()
+    starts = np.concatenate([[0], np.cumsum(occurring)])
+    # SciPy widens all indices to 64 bits if the row starts have as many.
+    starts = starts.astype(np.int32 if starts[-1] <= np.iinfo(np.int32).max else np.int64)
+    shape = (len(encoded), wide.slots)
+    return sparse.csr_matrix((np.repeat(values, occurring), np.concatenate(columns), starts), shape=shape)
 
 
 def _fit_weights(wide: WideChannel, train: EncodedTexts, labels: npt.NDArray[np.int64], classes: int) -> None:
-    fitted = NaiveBayesLogisticRegression().fit(count_ngrams(wide, train), labels, classes)
+    features = count_ngrams(wide, train)
+    # Whatever the length of texts and its power, an n-gram counts 1 on average: what the linear model was tuned for.
+    factor = 1.0 / float(features.data.mean(dtype=np.float64))
+    features.data *= factor
+    wide.scaling[0] *= factor
+    fitted = NaiveBayesLogisticRegression().fit(features, labels, classes)
     kept, weights, bias = fitted.linear_weights()
     wide.weights.zero_()
     wide.weights[torch.from_numpy(kept)] = torch.from_numpy(weights).to(wide.weights)

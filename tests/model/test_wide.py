@@ -34,7 +34,8 @@ def ngrams_of(row: list[int], longest: int) -> set[tuple[int, ...]]:
 @given(rows=TEXTS, longest=st.integers(1, 4))
 @settings(max_examples=50, deadline=None)
 def test_texts_share_as_many_slots_as_ngrams(rows: list[list[int]], longest: int) -> None:
-    channel = WideChannel(WideConfig(ngrams=longest, table_bits=24), 2)  # 24 bits tell these few apart
+    # 24 bits tell these few apart.
+    channel = WideChannel(WideConfig(ngrams=longest, table_bits=24, length_power=0.0), 2)
     counts = count_ngrams(channel, encoded(rows))
     shared = (counts @ counts.T).toarray()
     sets = [ngrams_of(row, longest) for row in rows]
@@ -78,6 +79,35 @@ def test_its_tables_say_what_the_linear_model_says(classes: int) -> None:
     predicted = channel.logits(batch.token_ids, batch.mask).argmax(dim=1).numpy()
     assert np.array_equal(predicted, linear.predict_proba(counts).argmax(axis=1))
     assert (predicted == labels).all()
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_weights_are_divided_by_a_power_of_the_number_of_ngrams(power: float) -> None:
+    channel = WideChannel(WideConfig(ngrams=1, table_bits=12, length_power=power), 3)
+    channel.weights.fill_(1.0)
+    channel.bias.copy_(torch.tensor([0.0, 1.0, 2.0]))
+    texts = encoded([[2], [2, 3, 4, 5], [2, 2, 3, 3, 3]])
+    batch = make_batch(texts, np.arange(3))
+    different = torch.tensor([1.0, 4.0, 2.0])
+    expected = (different ** (1.0 - power)).unsqueeze(1) + channel.bias
+    assert torch.allclose(channel.logits(batch.token_ids, batch.mask), expected)
+    features = torch.from_numpy(count_ngrams(channel, texts).toarray())
+    assert torch.allclose(features @ channel.weights + channel.bias, expected)
+
+
+def test_weights_from_before_texts_were_scaled_still_say_the_same() -> None:
+    new = WideChannel(WideConfig(table_bits=8), 2)
+    old = new.state_dict() | {"weights": torch.ones(256, 1)}
+    del old["scaling"]
+    new.load_state_dict(old)
+    logits = new.logits(torch.tensor([[5, 6]]), torch.ones(1, 2, dtype=torch.bool))
+    assert logits[0, 1] - logits[0, 0] == 3.0  # two words and the pair
+
+
+def test_features_take_eight_bytes_for_an_ngram() -> None:
+    features = count_ngrams(WideChannel(WideConfig(), 2), encoded([[5, 6, 7]] * 3))
+    assert features.data.dtype == np.float32
+    assert features.indices.dtype == features.indptr.dtype == np.int32
 
 
 def test_shares_trust_the_channel_that_knows() -> None:

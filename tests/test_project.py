@@ -129,10 +129,18 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert heavy_imports("import sentrec") == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["recipes", "list"]], ids=" ".join)
+LISTINGS = (["--help"], ["train", "--help"], ["export", "--help"], ["recipes", "list"], ["models", "list"])
+
+
+@pytest.mark.parametrize("arguments", LISTINGS, ids=" ".join)
 def test_help_and_listings_import_nothing_heavy(arguments: list[str]) -> None:
     start = "from sentrec.cli.main import app"
     assert heavy_imports(f"{start}\napp({arguments!r}, standalone_mode=False)") == []
+
+
+def test_ranking_kept_scores_again_loads_no_torch() -> None:
+    imported = heavy_imports("import sentrec.recommend.recommend, sentrec.recommend.measure")
+    assert not {"torch", "sklearn"} & set(imported)
 
 
 def test_the_check_for_heavy_imports_sees_them() -> None:

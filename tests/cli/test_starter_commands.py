@@ -1,4 +1,4 @@
-"""Commands without ``--model`` take the starter and say so; `sentrec models` and `sentrec export` as users type them."""
+"""Commands without ``--model`` take the starter and say so; `models` and `export` as a user types them."""
 
 import json
 import shutil
@@ -94,6 +94,7 @@ def test_a_study_takes_the_starter_as_its_source_whatever_folder_lies_there(star
         "target: {recipe: quickstart, name: other, set: {model: {embedding_dim: 8}}}\n"
         "glove: null\n"
         "encoder: {name: bilstm, hidden: 8}\n"
+        "arms: [scratch, full]\n"
     )
     (source,), _ = load_sides(load_transfer("study.yaml"))
     assert source.run is not None

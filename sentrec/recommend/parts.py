@@ -16,7 +16,7 @@ import pyarrow.parquet
 from sentrec.errors import DataError
 from sentrec.files import atomic_path, cache_home, disk_errors
 from sentrec.recommend.reviews import Review
-from sentrec.recommend.scoring import Scores
+from sentrec.recommend.scores import Scores
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sentrec.recommend.disk import temporary_database
 from sentrec.recommend.reviews import Review
-from sentrec.recommend.scoring import Scorer
+from sentrec.recommend.scores import Scorer
 
 Side = Literal["positive", "negative"]
 

@@ -12,7 +12,7 @@ from sentrec.recommend.films import Films, FilmSums, SeenTexts
 from sentrec.recommend.parts import read_scores
 from sentrec.recommend.quotes import ExtremeReviews, choose_quotes
 from sentrec.recommend.ranking import RankedFilm, RankOptions, rank_films
-from sentrec.recommend.scoring import BaselineScorer, Scorer
+from sentrec.recommend.scores import Scorer
 from sentrec.recommend.sources import Source
 from sentrec.recommend.stream import OnProgress, ScoredFilms, ScoringOptions, part_store, score_films
 
@@ -164,6 +164,7 @@ def baseline_films(
     """
     from sentrec.evaluation.baselines import make_baseline
     from sentrec.evaluation.rows import RunData
+    from sentrec.recommend.scoring import BaselineScorer
     from sentrec.runs import open_run
 
     train = RunData(open_run(run)).training_rows()

@@ -3,9 +3,8 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from contextlib import contextmanager
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import NgramClassifier
 from sentrec.model.device import has_bfloat16
 from sentrec.predictor import Predictor
+from sentrec.recommend.scores import OneWorker, Scores
 from sentrec.runs import MODEL, TOKENIZER
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import SPECIAL_TOKENS
@@ -29,42 +29,6 @@ _POLARITIES = ({0.0, 1.0}, {1.0, 2.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0})
 _FEWEST_STARS, _MOST_STARS = (0.5, 1.0), (5.0, 10.0)
 _FREQUENCY_SMOOTHING = 1e-3
 """The constant `a` of Arora et al. 2017."""
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What is known of some texts.
-
-    Attributes:
-        positive: How positive each is, 0 to 1, shape ``(texts,)``.
-        embeddings: What each is about, float16, shape ``(texts, dim)``; ``dim`` is 0 where that was not asked.
-    """
-
-    positive: npt.NDArray[np.float64]
-    embeddings: npt.NDArray[np.float16]
-
-
-class Scorer(Protocol):
-    """Something that scores texts."""
-
-    def fingerprint(self) -> str:
-        """Changes whenever a score might."""
-
-    def score(self, texts: Sequence[str]) -> Scores:
-        """Scores every text, in their order."""
-
-    def workers(self) -> AbstractContextManager[tuple[ThreadPoolExecutor, int]]:
-        """Gives a pool in which `score` may be called side by side, and how many can work at once."""
-
-
-class OneWorker:
-    """A scorer that is best left alone while it scores."""
-
-    @contextmanager
-    def workers(self) -> Iterator[tuple[ThreadPoolExecutor, int]]:
-        """Gives a pool of one worker, which leaves reading to the thread beside it."""
-        with ThreadPoolExecutor(1) as pool:
-            yield pool, 1
 
 
 class ModelScorer:

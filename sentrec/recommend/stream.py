@@ -23,7 +23,7 @@ from sentrec.recommend.outputs import RejectsFile, ScoresFile, check_outputs, de
 from sentrec.recommend.parts import PartStore, remove_forgotten, scored_table, sole_use
 from sentrec.recommend.quotes import ExtremeReviews
 from sentrec.recommend.reviews import FieldNames, Review, read_chunks
-from sentrec.recommend.scoring import Scorer
+from sentrec.recommend.scores import Scorer
 from sentrec.recommend.sources import Source
 from sentrec.text.shorten import CHUNK_CHARACTERS
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sentrec.recommend.scoring import OneWorker, Scores
+from sentrec.recommend.scores import OneWorker, Scores
 
 GOOD, BAD = ("lovely", "superb", "moving"), ("dull", "awful", "tedious")
 

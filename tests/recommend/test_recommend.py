@@ -21,7 +21,7 @@ from sentrec.recommend.export import to_csv, to_json_lines
 from sentrec.recommend.page import to_page
 from sentrec.recommend.ranking import RankOptions
 from sentrec.recommend.recommend import Recommendation, rank_scores, recommend
-from sentrec.recommend.scoring import Scores
+from sentrec.recommend.scores import Scores
 from sentrec.recommend.stream import ScoringOptions, ScoringProgress
 
 

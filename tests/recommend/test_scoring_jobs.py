@@ -19,7 +19,7 @@ from sentrec.recommend import recommend as module
 from sentrec.recommend import stream
 from sentrec.recommend.parts import PartStore
 from sentrec.recommend.recommend import film_sums, rank_scores, recommend, recommendation
-from sentrec.recommend.scoring import Scores
+from sentrec.recommend.scores import Scores
 from sentrec.recommend.sources import Source
 from sentrec.recommend.stream import ScoringOptions
 

@@ -61,7 +61,7 @@ class _SideBySide(torch.autograd.Function):
             wanted = [tensor for tensor in inputs if tensor.requires_grad]
             if not wanted:
                 return [None] * len(inputs)
-            found = iter(torch.autograd.grad(ctx.states[place], wanted, gradients[place]))
+            found = iter(torch.autograd.grad(ctx.states[place], wanted, gradients[place], retain_graph=True))
             return [next(found) if tensor.requires_grad else None for tensor in inputs]
 
         first, second = _both(differentiate)

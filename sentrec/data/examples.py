@@ -68,6 +68,26 @@ def load_examples(data: DataConfig, split: str) -> Examples:
     return _without_bad_rows(texts, labels, names, data.bad_rows, source)
 
 
+def load_texts(data: DataConfig, split: str) -> list[str]:
+    """Reads one split of the recipe's dataset, or a file, without asking for labels; blank texts are left out.
+
+    Args:
+        data: The recipe's data section.
+        split: A split's name, e.g. ``unsupervised``, or the path of a file.
+
+    Raises:
+        DataError: If the data cannot be found or read, or holds no text.
+    """
+    columns: Sequence[str] = data.text_columns or spec_of(data.dataset).text_columns
+    table, source = _read(data, split, columns)
+    columns = _existing_text_columns(table, data, columns, source)
+    _require_columns(table, tuple(columns), source)
+    texts = [text for text in _joined_text(table, columns, source).to_pylist() if text and not text.isspace()]
+    if not texts:
+        raise DataError(f"{source} has no row with a text.", "Is it the right file, and column?")
+    return texts
+
+
 def _read(data: DataConfig, split: str, text_columns: Sequence[str]) -> tuple[pa.Table, str]:
     """The table, and what to call it in messages."""
     location = locate_split(data, split)

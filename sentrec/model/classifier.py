@@ -15,6 +15,7 @@ from sentrec.model.weights import TRAIN_AGAIN, load_weights, read_tensors
 from sentrec.model.wide import WideChannel
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
+from sentrec.text.encoding import head_length
 
 if TYPE_CHECKING:
     from sentrec.glove.store import GloveVectors
@@ -32,6 +33,7 @@ class TextClassifier(nn.Module):
         classes: Number of classes.
         output_dropout: Share of features dropped before the head.
         wide: A linear channel over n-grams, or None.
+        reads: Most tokens of a text that the encoder reads, and how many of them are from its beginning; None: all.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class TextClassifier(nn.Module):
         classes: int,
         output_dropout: float,
         wide: WideChannel | None = None,
+        reads: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self.embedding = embedding
@@ -48,6 +51,7 @@ class TextClassifier(nn.Module):
         self.dropout = nn.Dropout(output_dropout)
         self.head = nn.Linear(encoder.output_size, classes)
         self.wide = wide
+        self.reads = reads
 
     @property
     def classes(self) -> int:
@@ -66,8 +70,19 @@ class TextClassifier(nn.Module):
 
     def features(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """What the encoder makes of each text, shape ``(batch, encoder.output_size)``; arguments as of `forward`."""
-        features: Tensor = self.encoder(self.embedding(token_ids, mask), mask)
+        features: Tensor = self.encoder(*self.embed(token_ids, mask))
         return features
+
+    def embed(self, token_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The embedded tokens that the encoder reads, ``(batch, tokens, dim)``, and their mask; arguments as above."""
+        if self.reads is not None:
+            token_ids, mask = _both_ends(token_ids, mask, *self.reads)
+        return self.embedding(token_ids, mask), mask
+
+    def classify(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """The encoder's logits, without the wide channel, of what `embed` gives; float32, ``(batch, classes)``."""
+        logits: Tensor = self.head(self.dropout(self.encoder(embedded, mask)))
+        return logits.float()
 
     def forward(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """Scores each class.
@@ -79,7 +94,7 @@ class TextClassifier(nn.Module):
         Returns:
             Logits, float32, shape ``(batch, classes)``.
         """
-        logits: Tensor = self.head(self.dropout(self.features(token_ids, mask))).float()
+        logits = self.classify(*self.embed(token_ids, mask))
         if self.wide is None or self.training or not self.wide.active:
             return logits
         return self.wide.join(logits, token_ids, mask)
@@ -133,7 +148,8 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
         encoder = entry.build(entry.encoder.Config.model_validate(recipe.encoder_options), embedding_dim)
         model = recipe.model
         embedding = TokenEmbedding(vocabulary_size, embedding_dim, model.word_dropout, model.embedding_dropout)
-        return TextClassifier(embedding, encoder, classes, model.output_dropout, wide)
+        reads = (recipe.text.max_tokens, head_length(recipe.text.max_tokens, recipe.text.keep))
+        return TextClassifier(embedding, encoder, classes, model.output_dropout, wide, reads)
 
 
 def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifier:
@@ -163,3 +179,13 @@ def start_embeddings(
     table = classifier.word_vectors
     with torch.no_grad():
         table.copy_(initial_embeddings(words, vectors, table.shape[1], seed))
+
+
+def _both_ends(token_ids: Tensor, mask: Tensor, most: int, head: int) -> tuple[Tensor, Tensor]:
+    """The part of longer texts that the encoder reads; the n-grams beside it may be of all of them."""
+    if token_ids.shape[1] <= most:
+        return token_ids, mask
+    lengths = mask.sum(dim=1, keepdim=True)
+    place = torch.arange(most, device=mask.device).expand(len(mask), most)
+    left_out = (lengths - most).clamp(min=0)
+    return token_ids.gather(1, torch.where(place < head, place, place + left_out)), place < lengths

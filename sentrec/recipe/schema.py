@@ -23,6 +23,10 @@ def names_no_encoder(encoder: Any) -> bool:
     return encoder in (None, NO_ENCODER) or (isinstance(encoder, Mapping) and encoder.get("name") == NO_ENCODER)
 
 
+WIDE_TEACHER = "wide"
+"""The teacher that is the model's own wide channel."""
+
+
 class Section(BaseModel):
     """A part of a recipe: frozen, and strict about names it does not know."""
 
@@ -51,6 +55,9 @@ class DataConfig(Section):
         None, min_length=2, description="Classes in the order of their numbers."
     )
     train_rows: int | None = Field(None, ge=2, description="Use only so many training rows, stratified by label.")
+    unlabelled: str | None = Field(
+        None, min_length=1, description="Split or file of texts without labels, for the terms of `objective`."
+    )
     split_seed: int = Field(
         1, ge=0, lt=2**32, description="Seed of the splits; apart from `seed`, so that all seeds share rows."
     )
@@ -95,6 +102,9 @@ class WideConfig(Section):
 
     ngrams: int = Field(3, ge=1, le=5, description="Longest n-gram, in tokens.")
     table_bits: int = Field(22, ge=8, le=24, description="The table has two to the power of so many weights.")
+    max_tokens: int | None = Field(
+        None, ge=1, description="Longest text in tokens, for n-grams alone; none: as text.max_tokens, which it exceeds."
+    )
     length_power: float = Field(
         0.5, ge=0.0, le=1.0, description="A text's sum of weights is divided by its n-grams' number to this power."
     )
@@ -110,6 +120,33 @@ class ModelConfig(Section):
     embedding_dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of embedding dimensions dropped per text.")
     output_dropout: float = Field(0.3, ge=0.0, lt=1.0, description="Share of features dropped before the head.")
     wide: WideConfig | None = Field(None, description="A linear n-gram channel beside the encoder; null: none.")
+
+
+class ObjectiveConfig(Section):
+    """What training minimises beside the cross-entropy of the labels: weights of further terms, 0 leaves one out."""
+
+    at: float = Field(0.0, ge=0.0, description="Adversarial training: cross-entropy with words moved for the worst.")
+    vat: float = Field(0.0, ge=0.0, description="Virtual adversarial training: divergence under the worst move.")
+    entropy: float = Field(0.0, ge=0.0, description="Entropy of the predictions.")
+    distil: float = Field(0.0, ge=0.0, description="Cross-entropy of unlabelled texts against the teacher.")
+    teacher: str | None = Field(
+        None, min_length=1, description="What labels them: `wide`, this model's n-grams, or a run or ensemble."
+    )
+    radius: float = Field(
+        5.0, gt=0.0, description="Length of a move over a whole text, in units of the word vectors' spread."
+    )
+    unlabelled_tokens: int = Field(32_000, ge=1, description="Most tokens of unlabelled texts in a step.")
+
+    @property
+    def reads_unlabelled(self) -> bool:
+        """Whether any term learns from texts without labels."""
+        return bool(self.vat or self.entropy or self.distil)
+
+    @model_validator(mode="after")
+    def _a_teacher_is_heard(self) -> "ObjectiveConfig":
+        if bool(self.distil) != (self.teacher is not None):
+            raise ValueError("distil and teacher go together: state both, or none")
+        return self
 
 
 class TrainingConfig(Section):
@@ -169,6 +206,7 @@ class Recipe(Section):
         description="`name` and that encoder's own options; `nb-lr`: no encoder, the n-grams of `model.wide` alone."
     )
     model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
     training: TrainingConfig = TrainingConfig()
 
     @model_validator(mode="before")
@@ -196,6 +234,23 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _ngrams_are_read_where_the_encoder_reads(self) -> "Recipe":
+        wide, most = self.model.wide, self.text.max_tokens
+        if wide is not None and wide.max_tokens is not None and wide.max_tokens < most:
+            raise ValueError(f"model.wide.max_tokens: {wide.max_tokens} is less than text.max_tokens: {most}")
+        return self
+
+    @model_validator(mode="after")
+    def _unlabelled_texts_have_a_use(self) -> "Recipe":
+        if self.objective.distil and self.data.unlabelled is None:
+            raise ValueError("objective.distil needs texts to label: state data.unlabelled")
+        if self.data.unlabelled is not None and not self.objective.reads_unlabelled:
+            raise ValueError("data.unlabelled is read only for objective.vat, entropy or distil: state one of them")
+        if self.objective.teacher == WIDE_TEACHER and self.model.wide is None:
+            raise ValueError("objective.teacher: wide needs a wide channel: state model.wide")
+        return self
+
+    @model_validator(mode="after")
     def _embeddings_thaw_within_the_training(self) -> "Recipe":
         thaws = self.model.unfreeze_epoch
         if thaws and self.model.embeddings == "frozen":
@@ -211,6 +266,12 @@ class Recipe(Section):
     def has_encoder(self) -> bool:
         """Whether there is more to the model than its n-grams."""
         return self.encoder.get("name") != NO_ENCODER
+
+    @property
+    def tokens_read(self) -> int:
+        """Longest text in tokens: what the n-grams are read from; the encoder reads `text.max_tokens` of it."""
+        wide = self.model.wide
+        return self.text.max_tokens if wide is None or wide.max_tokens is None else wide.max_tokens
 
     @property
     def encoder_name(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.errors import SentrecError
@@ -21,7 +21,15 @@ from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.device import training_dtype
 from sentrec.training.learning_plan import LearningPlan, recipe_plan
-from sentrec.training.optimizer import build_optimizer, clip_gradients, schedule_factor, set_learning_rate
+from sentrec.training.objective import Objective, Texts
+from sentrec.training.optimizer import (
+    average_gradients,
+    build_optimizer,
+    clip_gradients,
+    schedule_factor,
+    set_learning_rate,
+)
+from sentrec.training.unlabelled import UnlabelledTexts
 
 _HISTORY_ROWS = 200
 
@@ -100,6 +108,7 @@ class TrainingLoop:
         validation_labels: Their class numbers.
         accelerator: Device and processes.
         plan: Which weights learn, how fast and from when on; None: as the recipe says.
+        unlabelled: Texts without labels, for the terms of the objective that read them; None: no such texts.
     """
 
     def __init__(
@@ -112,6 +121,7 @@ class TrainingLoop:
         validation_labels: npt.NDArray[np.int64],
         accelerator: Accelerator,
         plan: LearningPlan | None = None,
+        unlabelled: UnlabelledTexts | None = None,
     ) -> None:
         self.recipe = recipe
         self.model = model.to(accelerator.device)
@@ -119,16 +129,15 @@ class TrainingLoop:
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in self.plan)
         self.optimizer = build_optimizer(self.model, recipe.training, self.plan)
-        self.train = train
+        # The encoder reads no more than this of a text, however much of it the n-grams beside it are read from.
+        self.train = train.cut(recipe.text.max_tokens, recipe.text.keep)
         self.train_labels = torch.from_numpy(train_labels)
-        self.validation = validation
+        self.validation = validation.cut(recipe.text.max_tokens, recipe.text.keep)
         self.validation_labels = validation_labels
         self.accelerator = accelerator
         self.dtype = training_dtype(recipe.training.precision, accelerator.device)
-        # The accelerator holds on to what it prepares: a process that trains many models would keep all of them.
-        alone = accelerator.num_processes == 1 or not self.plan
-        self.parallel_model: nn.Module = self.model if alone else accelerator.prepare_model(self.model)
-        self.objective = nn.CrossEntropyLoss(label_smoothing=recipe.training.label_smoothing)
+        self.objective = Objective(recipe.objective, recipe.training.label_smoothing, self.dtype)
+        self.unlabelled = unlabelled
         self.state = LoopState()
         # What has nothing to learn by gradients, as n-grams alone, takes no steps.
         epochs = recipe.training.epochs if self.plan else 0
@@ -176,15 +185,12 @@ class TrainingLoop:
 
     def _step(self, token_ids: Tensor, mask: Tensor, labels: Tensor, epoch: int) -> Tensor:
         config = self.recipe.training
-        device = self.accelerator.device
         self._seed_step()
-        self.parallel_model.train()
+        self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         with memory_errors(_memory_hint(token_ids)):
-            with torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32):
-                logits = self.parallel_model(to_device(token_ids, device), to_device(mask, device))
-            loss: Tensor = self.objective(logits, to_device(labels, device))
-            self.accelerator.backward(loss)
+            loss = self.objective.backward(self.model, self._texts(token_ids, mask, labels), self._unlabelled_texts())
+        average_gradients(self.model, self.accelerator)
         for name, parameter in self.model.named_parameters():
             if name in self.plan and epoch < self.plan[name].from_epoch:
                 parameter.grad = None  # AdamW passes over what has no gradient
@@ -192,7 +198,20 @@ class TrainingLoop:
         factor = schedule_factor(self.state.step, self.total_steps, config.warmup, config.schedule)
         set_learning_rate(self.optimizer, factor)
         self.optimizer.step()
-        return loss.detach()
+        return loss
+
+    def _texts(self, token_ids: Tensor, mask: Tensor, targets: Tensor | None) -> Texts:
+        device = self.accelerator.device
+        there = None if targets is None else to_device(targets, device)
+        return Texts(to_device(token_ids, device), to_device(mask, device), there)
+
+    def _unlabelled_texts(self) -> Texts | None:
+        if self.unlabelled is None:
+            return None
+        accelerator = self.accelerator
+        turn = self.state.step * accelerator.num_processes + accelerator.process_index
+        batch, targets = self.unlabelled.batch(turn)
+        return self._texts(batch.token_ids, batch.mask, targets)
 
     def _seed_step(self) -> None:
         entropy = [self.recipe.seed, self.state.step, self.accelerator.process_index]

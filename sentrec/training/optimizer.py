@@ -4,6 +4,7 @@ import math
 from typing import Literal
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
 from sentrec.model.classifier import WORD_VECTORS, TextClassifier
@@ -58,6 +59,20 @@ def schedule_factor(
         return (step + 1) / rising
     progress = (step - rising) / max(1, total_steps - rising)
     return {"cosine": 0.5 * (1 + math.cos(math.pi * progress)), "linear": 1 - progress, "constant": 1.0}[schedule]
+
+
+def average_gradients(model: nn.Module, accelerator: Accelerator) -> None:
+    """Gives every process the mean of all processes' gradients, in place.
+
+    One exchange after the last backward pass of a step: objectives that take several passes would trip over
+    `DistributedDataParallel`, which expects one.
+    """
+    if accelerator.num_processes == 1:
+        return
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    mean: Tensor = accelerator.reduce(torch.cat([one.flatten() for one in gradients]), reduction="mean")
+    for gradient, averaged in zip(gradients, torch.split(mean, [one.numel() for one in gradients]), strict=True):
+        gradient.copy_(averaged.view_as(gradient))
 
 
 def clip_gradients(model: nn.Module, clip_norm: float) -> Tensor:

@@ -1,22 +1,27 @@
 """From a recipe to everything that training needs: splits, vectors, tokenizer, token ids."""
 
+import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from sentrec.data.examples import Examples
+from sentrec.data.examples import Examples, load_texts
 from sentrec.data.splits import Splits, load_splits
+from sentrec.errors import DataError
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.model.classifier import build_classifier
 from sentrec.recipe.inherit import match_source, open_source, require_inherited
-from sentrec.recipe.schema import Recipe
+from sentrec.recipe.schema import DataConfig, Recipe
 from sentrec.runs import MODEL, TOKENIZER, Run, read_environment
 from sentrec.text.encoded_cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,8 @@ class PreparedData:
         test: Encoded test rows.
         seconds: What it took to prepare them.
         source: The run that the recipe goes on from, or None.
+        unlabelled: Encoded texts without labels, where the recipe has some.
+        unlabelled_texts: These texts.
     """
 
     splits: Splits
@@ -42,6 +49,8 @@ class PreparedData:
     test: EncodedTexts
     seconds: float
     source: Run | None = None
+    unlabelled: EncodedTexts | None = None
+    unlabelled_texts: Sequence[str] = ()
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -52,7 +61,8 @@ class PreparedData:
         """What changes when any text or label of a split does, by split; of a source, when its weights do."""
         parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
         source = {"init": read_environment(self.source.path)["sha256"][MODEL]} if self.source else {}
-        return {name: _fingerprint(part) for name, part in parts.items()} | source
+        unlabelled = {"unlabelled": fingerprint(self.unlabelled_texts)} if self.unlabelled_texts else {}
+        return {name: _fingerprint(part) for name, part in parts.items()} | source | unlabelled
 
     def facts(self) -> dict[str, Any]:
         """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
@@ -61,6 +71,7 @@ class PreparedData:
             "train_rows": len(splits.train),
             "validation_rows": len(splits.validation),
             "test_rows": len(splits.test),
+            "unlabelled_rows": len(self.unlabelled_texts),
             "train_duplicates": splits.duplicates,
             "test_texts_in_train": splits.overlap,
             "validation_texts_in_train": splits.validation_overlap,
@@ -88,13 +99,39 @@ def prepare(recipe: Recipe) -> PreparedData:
     splits = load_splits(recipe.data)
     if recipe.init and source:
         match_source(recipe.init, source.label_names, splits.train.label_names)
-    tokenizer = _tokenizer_of(source) if source else learn_tokenizer(splits.train.texts, recipe.text, vectors)
+    unlabelled = _unlabelled_texts(recipe.data, splits)
+    known = [*splits.train.texts, *unlabelled] if unlabelled else splits.train.texts
+    tokenizer = _tokenizer_of(source) if source else learn_tokenizer(known, recipe.text, vectors)
 
-    def encoded(part: Examples) -> EncodedTexts:
-        return encode_cached(part.texts, tokenizer, recipe.text.max_tokens, recipe.text.keep)
+    def encoded(texts: Sequence[str]) -> EncodedTexts:
+        return encode_cached(texts, tokenizer, recipe.tokens_read, recipe.text.keep)
 
-    train, validation, test = encoded(splits.train), encoded(splits.validation), encoded(splits.test)
-    return PreparedData(splits, vectors, tokenizer, train, validation, test, time.perf_counter() - started, source)
+    return PreparedData(
+        splits,
+        vectors,
+        tokenizer,
+        train=encoded(splits.train.texts),
+        validation=encoded(splits.validation.texts),
+        test=encoded(splits.test.texts),
+        source=source,
+        unlabelled=encoded(unlabelled) if unlabelled else None,
+        unlabelled_texts=unlabelled,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _unlabelled_texts(data: DataConfig, splits: Splits) -> list[str]:
+    """The texts without labels, but for those that the model is judged or selected by."""
+    if data.unlabelled is None:
+        return []
+    texts = load_texts(data, data.unlabelled)
+    judged = {*splits.validation.texts, *splits.test.texts}
+    others = [text for text in texts if text not in judged]
+    if len(others) < len(texts):
+        _log.info("left out %s unlabelled texts that are validation or test texts", f"{len(texts) - len(others):,}")
+    if not others:
+        raise DataError(f"all texts of {data.unlabelled} are validation or test texts.", "Name others.")
+    return others
 
 
 def _open_source(recipe: Recipe) -> Run | None:

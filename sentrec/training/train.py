@@ -13,6 +13,7 @@ from sentrec.files import disk_errors
 from sentrec.model.classifier import build_classifier, start_embeddings
 from sentrec.model.weights import save_weights
 from sentrec.recipe import Recipe, load_recipe
+from sentrec.recipe.schema import WIDE_TEACHER
 from sentrec.runs import CHECKPOINTS, Run, holds_run, is_finished, open_run, resume_command, write_history, write_start
 from sentrec.text.tokenizer import words_of
 from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
@@ -26,6 +27,9 @@ from sentrec.training.lock import sole_training
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.resume import remove_leftovers, remove_run, require_free, require_same_data, require_same_recipe
+from sentrec.training.teacher import teach
+from sentrec.training.unlabelled import UnlabelledTexts
+from sentrec.training.wide import fit_ngrams
 
 OnProgress = Callable[[Progress], None]
 
@@ -136,7 +140,21 @@ def _start_loop(
         remove_run(directory)
         write_start(directory, recipe, data.label_names, data.tokenizer.to_str(), describe_environment(loop, data))
     accelerator.wait_for_everyone()
+    if data.unlabelled is not None:
+        loop.unlabelled = _unlabelled(loop, data, fitted=continues)
     return loop
+
+
+def _unlabelled(loop: TrainingLoop, data: PreparedData, *, fitted: bool) -> UnlabelledTexts:
+    """The texts without labels, with what the recipe's teacher says of them; n-grams that teach learn first."""
+    recipe, wide = loop.recipe, loop.model.wide
+    assert data.unlabelled is not None  # the caller has seen some
+    teacher, targets = recipe.objective.teacher, None
+    if teacher == WIDE_TEACHER and wide is not None and not fitted:
+        fit_ngrams(wide, data)
+    if teacher is not None:
+        targets = teach(teacher, wide, data)
+    return UnlabelledTexts(recipe, data.unlabelled.cut(recipe.text.max_tokens, recipe.text.keep), targets)
 
 
 def _run_loop(loop: TrainingLoop, directory: Path, stop: StopRequest, on_progress: OnProgress | None) -> None:

@@ -14,6 +14,7 @@ from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import NgramClassifier
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
 from sentrec.model.wide import WideChannel
+from sentrec.recipe.schema import WIDE_TEACHER
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
@@ -36,13 +37,13 @@ def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any] |
     """
     wide = loop.model.wide
     assert wide is not None  # the caller asks only for models that have one
-    _log.info("Fitting the wide channel on %s texts", f"{len(data.train):,}")
-    _fit_weights(wide, data.train, data.splits.train.labels, len(data.label_names))
+    if loop.recipe.objective.teacher != WIDE_TEACHER:
+        fit_ngrams(wide, data)
     if isinstance(loop.model, NgramClassifier):
         return None
     labels = data.splits.validation.labels
     deep = loop.logits(data.validation)
-    alone = _wide_logits(wide, data.validation)
+    alone = wide_logits(wide, data.validation)
     shares = fit_shares(deep, alone, labels)
     wide.shares.copy_(torch.tensor(shares))
     wide.active = True
@@ -52,6 +53,12 @@ def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any] |
         "validation_accuracy": {name: float((of.argmax(axis=1) == labels).mean()) for name, of in accuracies.items()},
         "shares": {"deep": shares[0], "wide": shares[1]},
     }
+
+
+def fit_ngrams(wide: WideChannel, data: PreparedData) -> None:
+    """Fills the channel's table from the training rows; a channel that teaches must know them before the encoder."""
+    _log.info("Fitting the wide channel on %s texts", f"{len(data.train):,}")
+    _fit_weights(wide, data.train, data.splits.train.labels, len(data.label_names))
 
 
 def fit_shares(
@@ -108,7 +115,8 @@ def _fit_weights(wide: WideChannel, train: EncodedTexts, labels: npt.NDArray[np.
     wide.bias.copy_(torch.from_numpy(bias))
 
 
-def _wide_logits(wide: WideChannel, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
+def wide_logits(wide: WideChannel, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
+    """Scores of a fitted channel alone, shape ``(texts, classes)``."""
     logits = np.zeros((len(encoded), max(2, len(wide.bias))), dtype=np.float32)
     device = wide.weights.device
     plan = plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)

@@ -56,10 +56,7 @@ def adapt_glove(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")] = False,
 ) -> None:
-    """Learn GloVe vectors from your own unlabelled texts, near the published ones or from scratch.
-
-    The result lies in the cache beside the fetched vectors; recipes use it with glove.name and glove.dim.
-    """
+    """Learn GloVe vectors from your own unlabelled texts, for recipes' glove.name and glove.dim."""
     if quiet:
         console.show_log(logging.WARNING)
     from sentrec.adapt.adapt import adapt_glove as adapt

@@ -74,7 +74,7 @@ def _show(result: "Export") -> None:
     if told["ngrams"]["of"]:
         table.add_row("n-grams", f"{told['ngrams']['kept']:,}", f"of {told['ngrams']['of']:,}")
     texts = f"on {agreement.texts:,} validation texts"
-    table.add_row("equal labels", f"{agreement.equal_labels:.2%}", texts)
+    table.add_row("equal labels", f"{100 * agreement.equal_labels:.2f} %", texts)
     table.add_row("probabilities differ by", f"{agreement.mean_difference:.4f}", "on average")
     table.add_row("", f"{agreement.largest_difference:.4f}", "at most")
     before = f"of the original {told['test_accuracy_of_original']:.4f}"

@@ -49,7 +49,7 @@ class Agreement:
         """
         missed = []
         if self.equal_labels < bound.equal_labels:
-            missed.append(f"{self.equal_labels:.2%} of the labels are equal, not {bound.equal_labels:.2%}")
+            missed.append(f"{100 * self.equal_labels:.2f} % of the labels are equal, not {100 * bound.equal_labels:g}")
         if self.mean_difference > bound.mean_difference:
             missed.append(
                 f"probabilities differ by {self.mean_difference:.4f} on average, not {bound.mean_difference:g}"

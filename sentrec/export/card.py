@@ -95,12 +95,16 @@ def _model(run: Run, facts: Facts) -> dict[str, Any]:
 
 def _training(run: Run) -> dict[str, Any]:
     recipe, data = run.recipe, run.metrics["data"]
+    objective = recipe.objective
     return {
         "data": Path(recipe.data.dataset).name,
         "rows": data["train_rows"],
         "validation_rows": data["validation_rows"],
         "test_texts_in_train": data["test_texts_in_train"],
         "seed": run.metrics["seed"],
+        "unlabelled_rows": data.get("unlabelled_rows", 0),
+        "teacher": Path(objective.teacher).name if objective.teacher else None,
+        "init": Path(recipe.init.run).name if recipe.init else None,
         "glove": f"{recipe.glove.name}, {recipe.glove.dim} dimensions" if recipe.glove else None,
         "seconds": run.metrics.get("seconds"),
     }

@@ -18,13 +18,14 @@ def card_as_markdown(card: dict[str, Any]) -> str:
 
 def _head(card: dict[str, Any]) -> str:
     model, size = card["model"], card["size"]
+    made = f"Made on {card['made']} with sentrec {card['sentrec']}."
     options = ", ".join(f"{key} {_value(value)}" for key, value in model["encoder"].items() if key != "name")
     encoder = model["encoder"]["name"] + (f" ({options})" if options else "")
     ngrams = model["ngram_weights"]
     lines = [
         f"# Model card: {card['recipe']}",
         "",
-        f"{card['description'] or 'A text classifier'}. Made on {card['made']} with sentrec {card['sentrec']}.",
+        f"{_sentence(card['description'] or 'a text classifier')} {made}",
         "",
         f"- Tells apart: {', '.join(card['classes'])}.",
         f"- Encoder: {encoder}, {model['parameters']:,} parameters; "
@@ -46,6 +47,12 @@ def _data(card: dict[str, Any]) -> str:
         f"was chosen on {training['validation_rows']:,} further texts. The recipe, fully expanded, is in `recipe.yaml` "
         "beside this card.",
     ]
+    if training["unlabelled_rows"]:
+        lines.append(f"It also read {training['unlabelled_rows']:,} texts without labels.")
+    if training["teacher"]:
+        lines.append(f"A teacher, {_TEACHERS.get(training['teacher'], training['teacher'])}, labelled these for it.")
+    if training["init"]:
+        lines.append(f"It went on from another model: {training['init']}.")
     if training["test_texts_in_train"]:
         lines.append(f"{training['test_texts_in_train']:,} texts of its test rows also occur in train.")
     return _section("Training", lines)
@@ -77,7 +84,7 @@ def _accuracy(card: dict[str, Any]) -> str:
 def _agreement(card: dict[str, Any]) -> str:
     found, bound = card["agreement"], card["agreement"]["bound"]
     rows = [
-        ("equal labels", f"{found['equal_labels']:.2%}", f"at least {bound['equal_labels']:.2%}"),
+        ("equal labels", _percent(found["equal_labels"]), f"at least {_percent(bound['equal_labels'])}"),
         (
             "mean difference of a probability",
             f"{found['mean_difference']:.4f}",
@@ -117,6 +124,7 @@ def _behaviour(card: dict[str, Any]) -> str:
     return _section("Known weaknesses", lines)
 
 
+_TEACHERS = {"wide": "the n-grams of the model itself"}
 _SIGNS = {0.0: "-", 0.5: "0", 1.0: "+"}
 
 
@@ -128,6 +136,14 @@ def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
     head = list(headings)
     cells = [head, ["---"] * len(head), *(list(row) for row in rows)]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
 
 
 def _kept(count: dict[str, int]) -> str:

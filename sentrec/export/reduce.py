@@ -183,7 +183,7 @@ def _occurrences(run: Run, train: EncodedTexts) -> npt.NDArray[np.int64]:
 
 
 def _encode(run: Run, texts: list[str], tokenizer: Tokenizer) -> EncodedTexts:
-    return encode_cached(texts, tokenizer, run.recipe.text.max_tokens, run.recipe.text.keep)
+    return encode_cached(texts, tokenizer, run.recipe.tokens_read, run.recipe.text.keep)
 
 
 def _first_words(encoded: EncodedTexts, words: int) -> EncodedTexts:

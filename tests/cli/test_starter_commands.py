@@ -131,7 +131,7 @@ def test_export_writes_a_model_that_predicts_the_same(invoke: Invoke, small_run:
     out = tmp_path / "small"
     result = invoke("export", str(small_run.path), "--out", str(out))
     assert result.exit_code == 0, result.output
-    assert "equal labels             100.00%" in result.stdout
+    assert "100.00 %" in result.stdout
     assert f"The model is in {out}" in result.stdout
     answers = [invoke("predict", "--json", "--model", str(run), TEXT).stdout for run in (small_run.path, out)]
     first, second = (json.loads(answer) for answer in answers)

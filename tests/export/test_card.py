@@ -56,9 +56,20 @@ def test_it_says_what_it_was_made_from_and_how_near_it_stayed(starter: Export, w
     assert card["size"]["bytes"].items() <= starter.bytes.items() | card["size"]["bytes"].items()
     assert card["size"]["bytes"]["model.safetensors"] == starter.bytes["model.safetensors"]
     assert "96 texts of train.csv, seed 1, no pretrained word vectors" in text
-    assert f"{starter.agreement.equal_labels:.2%} | at least 99.00%" in text
+    assert f"| {100 * starter.agreement.equal_labels:.2f} % | at least 99.00 % |" in text
     assert "MIT" in text
     assert "GloVe (Pennington" not in text
+
+
+def test_it_names_teacher_unlabelled_texts_and_what_it_went_on_from(starter: Export) -> None:
+    card = json.loads(json.dumps(starter.card))
+    plain = card_as_markdown(card)
+    assert not any(word in plain for word in ("teacher", "without labels", "went on from"))
+    card["training"] |= {"unlabelled_rows": 50000, "teacher": "wide", "init": "starter"}
+    text = card_as_markdown(card)
+    assert "It also read 50,000 texts without labels." in text
+    assert "A teacher, the n-grams of the model itself, labelled these for it." in text
+    assert "It went on from another model: starter." in text
 
 
 def test_its_speed_is_of_this_machine(starter: Export) -> None:

@@ -98,7 +98,11 @@ def _show_run(run: "Run") -> None:
     stdout.print(
         f"macro F1 {test['macro_f1']:.4f}, log loss {test['log_loss']:.4f}, calibration error {test['ece']:.4f}"
     )
-    stdout.print(_calibration_line(run.metrics["calibration"]), soft_wrap=True)
+    init = run.recipe.init
+    if init is not None and (before := run.metrics["init"].get("test_accuracy_before")) is not None:
+        stdout.print(f"{escape(init.run)} as it is, before it saw your texts: {before:.4f}", soft_wrap=True)
+    rows = "validation" if init is None else "rows held out in turn"
+    stdout.print(_calibration_line(run.metrics["calibration"], rows), soft_wrap=True)
     stdout.print(
         f"{data['train_rows']:,} training texts, {run.metrics['parameters']:,} parameters, seed {run.metrics['seed']}, "
         f"{duration(run.metrics['seconds'])} in all"
@@ -107,10 +111,10 @@ def _show_run(run: "Run") -> None:
         stdout.print(f"{data['test_texts_in_train']:,} test texts also occur in train")
 
 
-def _calibration_line(calibration: dict[str, Any]) -> str:
+def _calibration_line(calibration: dict[str, Any], rows: str) -> str:
     loss, error = calibration["validation_log_loss"], calibration["validation_ece"]
     return (
-        f"calibrated on validation with temperature {calibration['temperature']:.2f}: log loss {loss['before']:.4f} to "
+        f"calibrated on {rows} with temperature {calibration['temperature']:.2f}: log loss {loss['before']:.4f} to "
         f"{loss['after']:.4f}, calibration error {error['before']:.4f} to {error['after']:.4f}"
     )
 

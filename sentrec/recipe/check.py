@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from sentrec.data.locate import locate_split, require_different_rows, source_of
-from sentrec.errors import DataError, GloveError
+from sentrec.errors import DataError, GloveError, RecipeError
 from sentrec.findings import Finding
 from sentrec.glove.store import open_vectors
 from sentrec.plugins import registry
+from sentrec.recipe.inherit import open_source, require_inherited
 from sentrec.recipe.schema import NO_ENCODER, DataConfig, GloveConfig, Recipe
 
 
@@ -19,14 +20,15 @@ def check_recipe(recipe: Recipe) -> list[Finding]:
     Returns:
         One finding for each thing that training will need.
     """
+    found = _splits(recipe.data)
+    if recipe.init is not None:
+        found.append(_source(recipe, recipe.init.run))
     if not recipe.has_encoder:
-        return [*_splits(recipe.data), Finding("encoder", "ok", f"{NO_ENCODER}: none, n-grams are all of the model")]
+        return [*found, Finding("encoder", "ok", f"{NO_ENCODER}: none, n-grams are all of the model")]
+    if recipe.init is None:
+        found.append(_glove(recipe.glove, recipe.model.embedding_dim))
     encoder = registry().encoder(recipe.encoder_name)
-    return [
-        *_splits(recipe.data),
-        _glove(recipe.glove, recipe.model.embedding_dim),
-        Finding("encoder", "ok", f"{encoder.name} ({encoder.origin}): {encoder.summary}"),
-    ]
+    return [*found, Finding("encoder", "ok", f"{encoder.name} ({encoder.origin}): {encoder.summary}")]
 
 
 def _splits(data: DataConfig) -> list[Finding]:
@@ -62,6 +64,15 @@ def _file(topic: str, path: Path) -> Finding:
     if path.is_file():
         return Finding(topic, "ok", str(path))
     return Finding(topic, "missing", f"{path} does not exist.", "Check the path; relative ones start here.")
+
+
+def _source(recipe: Recipe, name: str) -> Finding:
+    try:
+        source = open_source(name)
+        require_inherited(recipe, source.recipe, name)
+    except RecipeError as error:
+        return Finding("init", "missing", error.message, error.hint)
+    return Finding("init", "ok", f"{name}, in {source.path}: {', '.join(source.label_names)}")
 
 
 def _glove(glove: GloveConfig | None, embedding_dim: int) -> Finding:

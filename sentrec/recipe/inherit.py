@@ -12,6 +12,8 @@ from sentrec.text.vocabulary import folds_case
 
 _DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glove", "model.embedding_dim")
 """Besides the encoder and the n-grams, what cannot be another one than the source's."""
+_WITHOUT_STEPS = ("device", "max_steps", "checkpoint_seconds")
+"""What a training section may say although no step is taken."""
 
 
 def open_source(name: str) -> Run:
@@ -65,9 +67,8 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
         RecipeError: If it does; the message lists all differences.
     """
     theirs, ours = _flat(inherited_sections(source)), _flat(recipe.model_dump(mode="json"))
-    keys = [*_DECIDED, *(key for key in theirs | ours if key.startswith("encoder."))]
-    if source.model.wide is not None:
-        keys += ["model.wide.ngrams", "model.wide.table_bits"]
+    fixed = ("encoder.", "model.wide.") if source.model.wide else ("encoder.",)
+    keys = [*_DECIDED, *(key for key in theirs | ours if key.startswith(fixed))]
     differences = [
         f"{key} is {_told(ours.get(key))} and in {name} {_told(theirs.get(key))}"
         for key in keys
@@ -77,6 +78,12 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
         raise RecipeError(
             f"the recipe goes on from {name}, but differs from it: {'; '.join(differences)}.",
             "Leave text, glove, encoder and model out of a recipe with `init`: they are the source's.",
+        )
+    idle = [key for key, value in _flat(_steps(Recipe)).items() if ours.get(key) != value]
+    if idle:
+        raise RecipeError(
+            f"these have no meaning in a recipe that goes on from a model: {', '.join(idle)}.",
+            "Leave them out: head and n-grams are solved for at once, without steps.",
         )
 
 
@@ -99,6 +106,13 @@ def match_source(init: InitConfig, source: Sequence[str], label_names: Sequence[
             if name not in known:
                 raise DataError(f"init.labels: {whose} no class '{name}'.", did_you_mean(name, known))
     return matching_classes(source, [init.labels.get(name, name) for name in label_names])
+
+
+def _steps(schema: type[Recipe]) -> dict[str, Any]:
+    """The settings of steps, as they stand where a recipe does not speak of them."""
+    named = ((name, schema.model_fields.get(name)) for name in ("training", "objective"))
+    sections = {name: field.default for name, field in named if field is not None}
+    return {name: section.model_dump(mode="json", exclude=set(_WITHOUT_STEPS)) for name, section in sections.items()}
 
 
 def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:

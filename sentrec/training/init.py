@@ -23,7 +23,7 @@ from sentrec.model.compute import exact_float32, to_device
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS, LENGTH_MULTIPLE
 from sentrec.model.wide import WideChannel
 from sentrec.recipe.inherit import match_source
-from sentrec.recipe.schema import InitConfig
+from sentrec.recipe.schema import InitConfig, Recipe
 from sentrec.runs import MODEL, Run
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.loop import TrainingLoop
@@ -98,13 +98,21 @@ def adapt(loop: TrainingLoop, data: PreparedData) -> Adapted:
     _apply(model, fit_change(blocks, train, labels), center, kept)
     after = loop.logits(data.validation).astype(np.float64)
     validation = data.splits.validation.labels
-    judged = {name: getattr(data.splits, name).labels for name in ("validation", "test")}
+    facts: dict[str, Any] = {"cross_fitted_accuracy": _accuracy(held_out, labels), "ngrams": len(kept)}
+    if _same_classes(loop.recipe, data):
+        judged = {"validation": validation, "test": data.splits.test.labels}
+        facts |= {f"{name}_accuracy_before": _accuracy(before[name], of) for name, of in judged.items()}
     return Adapted(
-        {f"{name}_accuracy_before": _accuracy(before[name], of) for name, of in judged.items()}
-        | {"cross_fitted_accuracy": _accuracy(held_out, labels), "ngrams": len(kept)},
+        facts,
         np.concatenate([held_out, after]),
         np.concatenate([labels, validation]),
     )
+
+
+def _same_classes(recipe: Recipe, data: PreparedData) -> bool:
+    assert recipe.init is not None  # nothing else is adapted
+    assert data.source is not None
+    return match_source(recipe.init, data.source.label_names, data.label_names) is not None
 
 
 def _parts(data: PreparedData) -> dict[str, EncodedTexts]:

@@ -1,5 +1,6 @@
 """From a YAML file to a checked study: its own schema, and every recipe that it names."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from sentrec.recipe.loading import (
 from sentrec.runs import BUILTIN_MODELS, Run, open_run
 from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
 from sentrec.transfer.store import plain_name
+
+_log = logging.getLogger(__name__)
 
 _SIDES = ("source", "target")
 _SHARED = ("text", "glove", "encoder", "model", "training")
@@ -149,7 +152,8 @@ def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
                 f"{run.path} is an ensemble: a transfer study moves the weights of one run.",
                 f"Name one of its members, e.g. {run.members[0].path}",
             )
-        _require_narrow(run.recipe, "Name a run without it.")
+        if run.recipe.model.wide is not None:
+            _log.info("%s: its encoder is the source; its n-grams stay behind", run.path)
         return NamedSource(source.name or run.recipe.name, run.recipe, run)
     assert source.recipe is not None  # the schema wants one of the two
     recipe = _with_changes(source.recipe, source, study)
@@ -165,13 +169,13 @@ def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -
     if side.name is not None:
         tree["name"] = side.name
     recipe = recipe_from_dict(tree, name)
-    _require_narrow(recipe, "Leave model.wide out of it.")
-    return recipe
-
-
-def _require_narrow(recipe: Recipe, hint: str) -> None:
     if recipe.model.wide is not None:
-        raise RecipeError(f"{recipe.name}: a transfer study moves encoders, without a wide channel.", hint)
+        said = f"{recipe.name}: a transfer study moves encoders, without a wide channel."
+        raise RecipeError(said, "Leave model.wide out of it.")
+    if recipe.init is not None:
+        said = f"{recipe.name}: a transfer study starts its models itself, and this one goes on from {recipe.init.run}."
+        raise RecipeError(said, f"Leave `init` out of it, and name the model as a source: {{run: {recipe.init.run}}}")
+    return recipe
 
 
 def _located(tree: dict[str, Any], folder: Path) -> dict[str, Any]:

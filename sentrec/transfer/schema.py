@@ -53,7 +53,7 @@ class Source(Section):
 
     name: str | None = Field(None, min_length=1, description="What to call it; none: the recipe's or the run's name.")
     recipe: str | None = Field(None, description="A recipe file, or the name of a built-in recipe.")
-    run: str | None = Field(None, description="A run directory; it serves every seed.")
+    run: str | None = Field(None, description="A run directory, or `starter`; it serves every seed.")
     set: Changes = Field({}, description="Sections to change in the recipe, e.g. `data: {dataset: ag_news}`.")
 
     @model_validator(mode="after")

@@ -53,6 +53,7 @@ def _measure(name: str, place: Workplace, settings: Settings, console: Console) 
 
 
 def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
+    from .adaptation import measure_adaptation
     from .comparison import compare
     from .limits import measure_limits
     from .scaling import measure_scaling
@@ -67,11 +68,14 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
         "steps": measure_steps,
         "limits": measure_limits,
         "scaling": measure_scaling,
+        "adaptation": partial(measure_adaptation, tell=tell),
     }
 
 
 PARTS = ("peers", "vectors", "text", "steps", "limits", "scaling")
 QUICK_PARTS = PARTS[:-1]
+ON_DEMAND = ("adaptation",)
+"""What needs data of other domains: measured where it is named."""
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -80,6 +84,8 @@ def _settings(options: argparse.Namespace) -> Settings:
         "overrides": tuple(options.changes) if options.changes else None,
         "scoring_sizes": tuple(options.scoring_sizes) if options.scoring_sizes else None,
         "tutorial_epochs": options.tutorial_epochs,
+        "init": options.init,
+        "seeds": options.seeds,
     }
     return (QUICK if options.quick else FULL).changed(**changes)
 
@@ -88,7 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("benchmarks", description="Measures sentrec beside its peers, on IMDB.")
     parser.add_argument("--quick", action="store_true", help="the same ratios on fewer rows, in under two minutes")
     parser.add_argument(
-        "--parts", nargs="+", choices=PARTS, help="what to measure; default: all, without scaling if quick"
+        "--parts",
+        nargs="+",
+        choices=(*PARTS, *ON_DEMAND),
+        help="what to measure; default: all but adaptation, without scaling if quick",
     )
     parser.add_argument(
         "--recipes",
@@ -101,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--tutorial-epochs", type=int, metavar="N", help="train the tutorial BiLSTM really (minutes each)"
+    )
+    parser.add_argument("--init", metavar="MODEL", help="what adaptation starts from; default: starter")
+    parser.add_argument(
+        "--seeds", type=int, metavar="N", help=f"how often adaptation draws labels; default: {FULL.seeds}"
     )
     parser.add_argument("--scoring-sizes", type=int, nargs="+", metavar="N", help="e.g. 10000 100000 1000000")
     parser.add_argument(

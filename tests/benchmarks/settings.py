@@ -25,6 +25,9 @@ class Settings:
         training_sizes: Training rows for which the whole training is timed.
         scoring_sizes: Reviews for which the whole scoring is timed.
         process_steps: Training steps for the comparison of one with two processes; 0 leaves it out.
+        init: The model that is fine-tuned on other domains.
+        labels: Labels of such a domain.
+        seeds: How often they are drawn.
     """
 
     train_rows: int = 25_000
@@ -42,6 +45,9 @@ class Settings:
     training_sizes: tuple[int, ...] = (5_000, 10_000, 25_000)
     scoring_sizes: tuple[int, ...] = (10_000, 100_000)
     process_steps: int = 60
+    init: str = "starter"
+    labels: int = 200
+    seeds: int = 5
 
     def to_json(self) -> str:
         """All of it, for another process."""

@@ -54,7 +54,7 @@ def workplace(settings: Settings) -> Iterator[Workplace]:
         folder = Path(name)
         for split, rows in (("train", settings.train_rows), ("test", settings.test_rows)):
             cut(source / "imdb" / f"{split}.parquet", folder / "data" / "imdb" / f"{split}.parquet", rows)
-        with _variable("SENTREC_DATA", folder / "data"), empty_cache():
+        with variable("SENTREC_DATA", folder / "data"), empty_cache():
             yield Workplace(folder, source)
 
 
@@ -69,12 +69,13 @@ def empty_cache(with_vectors: bool = True) -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="sentrec-bench-") as name:
         if with_vectors:
             (Path(name) / "glove").symlink_to(vectors, target_is_directory=True)
-        with _variable("SENTREC_HOME", Path(name)):
+        with variable("SENTREC_HOME", Path(name)):
             yield
 
 
 @contextmanager
-def _variable(name: str, value: Path) -> Iterator[None]:
+def variable(name: str, value: Path) -> Iterator[None]:
+    """Sets a variable of the environment for this process and its children, for a while."""
     before = os.environ.get(name)
     os.environ[name] = str(value)
     try:

@@ -11,6 +11,8 @@ from sentrec.findings import Finding, all_usable
 from sentrec.glove.fetch import fetch_glove
 from sentrec.recipe import recipe_from_dict
 from sentrec.recipe.check import check_recipe
+from sentrec.recipe.schema import InitConfig
+from sentrec.runs import Run
 
 
 def check(**sections: Any) -> dict[str, Finding]:
@@ -94,3 +96,15 @@ def test_parts_that_would_be_the_same_rows_are_named(tmp_path: Path) -> None:
 def test_a_split_that_a_known_dataset_lacks_is_missing() -> None:
     found = check(data={"dataset": "rotten_tomatoes", "test": "tets"}, glove=None)["test"]
     assert (found.state, found.mend) == ("missing", "did you mean 'test'?")
+
+
+def test_the_model_to_go_on_from_is_looked_up_and_needs_no_vectors(small_run: Run, tmp_path: Path) -> None:
+    recipe = recipe_from_dict({"init": str(small_run.path), "data": {"dataset": "quickstart"}})
+    found = {finding.topic: finding for finding in check_recipe(recipe)}
+    assert all_usable(found.values())
+    assert found["init"].detail == f"{small_run.path}, in {small_run.path}: bad, good"
+    assert "glove" not in found
+    gone = recipe.model_copy(update={"init": InitConfig(run=str(tmp_path / "gone"))})
+    (missing,) = (finding for finding in check_recipe(gone) if finding.topic == "init")
+    assert missing.state == "missing"
+    assert "Name a finished run" in str(missing.mend)

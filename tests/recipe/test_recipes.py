@@ -5,12 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from sentrec import runs
 from sentrec.recipe import Recipe, load_recipe
 from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes, command_for, copy_recipe, find_recipe
+from sentrec.runs import Run
 from sentrec.transfer.loading import NamedTarget, load_targets, load_transfer
 from sentrec.transfer.schema import TransferRecipe
 
 RECIPES = builtin_recipes()
+
+
+@pytest.fixture(autouse=True)
+def some_starter(small_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe that goes on from the starter is judged without that of this checkout."""
+    monkeypatch.setattr(runs, "BUILTIN_MODELS", {runs.STARTER: small_run.path})
+
+
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 
 
@@ -26,6 +36,7 @@ def test_the_promised_recipes_exist() -> None:
         "imdb-gru",
         "ag-news",
         "quickstart",
+        "my-reviews",
         "ag-news-to-imdb",
         "dvd-to-electronics",
     }

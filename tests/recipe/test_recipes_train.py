@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 import sentrec
+from sentrec import runs
 from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes
+from sentrec.runs import Run
 
 HERE_AND_NOW = (
     *("data.dataset=quickstart", "data.train_rows=64", "data.label_names=[negative,positive]", "glove=null"),
@@ -17,7 +19,10 @@ TRAINED = [recipe for recipe in builtin_recipes() if recipe.command == "train"]
 
 
 @pytest.mark.parametrize("builtin", TRAINED, ids=lambda builtin: builtin.name)
-def test_two_steps_leave_a_finished_run_that_predicts(builtin: BuiltinRecipe, tmp_path: Path) -> None:
+def test_two_steps_leave_a_finished_run_that_predicts(
+    builtin: BuiltinRecipe, tmp_path: Path, small_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "BUILTIN_MODELS", {runs.STARTER: small_run.path})
     recipe = sentrec.load_recipe(builtin.name, HERE_AND_NOW)
     run = sentrec.train(recipe, tmp_path / "run")
     assert run.recipe.encoder == recipe.encoder

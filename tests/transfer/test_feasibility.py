@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from corpus_study import small_glove, small_study, study_tree
-from small_runs import small_recipe, write_corpus
+from small_runs import write_corpus
 
-import sentrec
 from sentrec.errors import DataError, RecipeError
+from sentrec.runs import Run
 from sentrec.transfer.check import check_study
 from sentrec.transfer.loading import transfer_from_dict
 from sentrec.transfer.study import transfer
@@ -38,13 +38,11 @@ def test_frozen_vectors_make_frozen_glove_the_baseline(tmp_path: Path) -> None:
         transfer(small_study(tmp_path, arms=["scratch", "frozen-glove"], **changes), tmp_path / "out")
 
 
-def test_a_run_with_a_wide_channel_is_no_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    monkeypatch.setenv("SENTREC_HOME", str(tmp_path / "home"))
-    wide = small_recipe(write_corpus(tmp_path / "corpus"), "model.wide={table_bits: 10}", "training.epochs=1")
-    run = sentrec.train(wide, tmp_path / "run")
-    with pytest.raises(RecipeError, match="without a wide channel"):
-        transfer(small_study(tmp_path, source={"run": str(run.path)}), tmp_path / "out")
+def test_what_goes_on_from_a_model_is_no_side_of_a_study(tmp_path: Path, small_run: Run) -> None:
+    (tmp_path / "mine.yaml").write_text(f"init: {small_run.path}\n", encoding="utf-8")
+    with pytest.raises(RecipeError, match="starts its models itself") as caught:
+        transfer(small_study(tmp_path, target=str(tmp_path / "mine.yaml")), tmp_path / "out")
+    assert f"{{run: {small_run.path}}}" in str(caught.value.hint)
 
 
 def test_a_layer_that_the_encoder_lacks_cannot_move(tmp_path: Path) -> None:

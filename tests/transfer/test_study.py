@@ -168,6 +168,20 @@ def test_a_finished_run_is_a_source_and_a_kept_model_predicts(tmp_path: Path) ->
     assert predicted == full.predicted.tolist()
 
 
+def test_of_a_run_with_ngrams_the_encoder_is_the_source(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    narrow, wide = (
+        sentrec.train(small_recipe(corpus, *changes), tmp_path / name)
+        for name, changes in {"narrow": (), "wide": ("model.wide={table_bits: 10}",)}.items()
+    )
+    zero_shot = []
+    for name, run in (("a", narrow), ("b", wide)):
+        source = {"name": "known", "run": str(run.path)}
+        study = small_study(tmp_path, source=source, seeds=1, budgets=[24], arms=["scratch", "zero-shot"])
+        zero_shot += of(transfer(study, tmp_path / name), arm="zero-shot")
+    assert zero_shot[0].predicted.tolist() == zero_shot[1].predicted.tolist()
+
+
 def test_a_run_that_was_changed_is_no_source(tmp_path: Path) -> None:
     run = sentrec.train(small_recipe(write_corpus(tmp_path / "corpus")), tmp_path / "run")
     with (run.path / "model.safetensors").open("r+b") as file:

@@ -1,0 +1,181 @@
+"""What a few labels of another domain add to a trained model, beside what they are worth without it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+import sentrec
+from sentrec.data.examples import Examples
+from sentrec.evaluation.baselines import make_baseline
+from sentrec.evaluation.label_matching import matching_classes
+from sentrec.recipe import load_recipe, recipe_from_dict
+from sentrec.runs import Run, open_run
+from sentrec.text.tokenizer import words_of
+from sentrec.training.device import make_accelerator
+from sentrec.training.learning_plan import recipe_plan
+from sentrec.transfer.arms import target_only_model
+from sentrec.transfer.cell import Fitting, fit_cell, fit_linear
+from sentrec.transfer.interval import paired_interval
+from sentrec.transfer.loading import NamedTarget
+from sentrec.transfer.results import Cell
+from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.target import Rows, TargetRows, budget_training, encode_target, load_target
+
+from .settings import Settings
+from .table import Column, Section
+from .workplace import NothingToMeasure, Workplace, variable
+
+TARGETS = ("blitzer_dvd", "blitzer_electronics", "amazon_polarity")
+_LABELS = ("negative", "positive")
+_FINE_TUNED = "fine-tuned"
+_VECTORS = {"name": "6B", "dim": 50}
+
+Right = npt.NDArray[np.bool_]
+
+
+def measure_adaptation(place: Workplace, settings: Settings, tell: Callable[[str], None]) -> list[Section]:
+    """Fine-tunes a model on a few labels of each target, as `recipes/my-reviews.yaml` does.
+
+    A seed is another choice of labelled rows, which all arms share. Test rows judge and choose nothing.
+
+    Raises:
+        NothingToMeasure: If the data of a target is missing.
+    """
+    rows: list[dict[str, Any]] = []
+    with variable("SENTREC_DATA", place.source):
+        for name in TARGETS:
+            if not (place.source / name / "test.parquet").is_file():
+                raise NothingToMeasure(f"{place.source} has no {name}/test.parquet.")
+            rows += _target_rows(Bench(name, settings, place.folder / "adaptation" / name), tell)
+    title = f"{settings.init}, fine-tuned on {settings.labels} labels of another domain; {settings.seeds} seeds"
+    columns = (
+        Column("target", "target"),
+        Column("arm", "model"),
+        Column("accuracy", "test accuracy", ".3f"),
+        Column("interval", "95 % interval"),
+        Column("ahead", "fine-tuned is ahead by"),
+        Column("seconds", "seconds", ".1f"),
+    )
+    note = "Points with 95 % intervals, paired over test rows and seeds; scratch and TF-IDF know no other labels."
+    return [Section(title, columns, rows, (note,))]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One target and what is trained on it.
+
+    Attributes:
+        name: The dataset.
+        settings: How many labels and seeds, and the model to start from.
+        folder: Where to work.
+    """
+
+    name: str
+    settings: Settings
+    folder: Path
+
+    @cached_property
+    def source(self) -> Run:
+        """The model to start from."""
+        return open_run(self.settings.init)
+
+    @cached_property
+    def target(self) -> TargetRows:
+        """The rows, and a recipe with the source's encoder for a model from scratch."""
+        theirs = self.source.recipe
+        tree = {
+            "name": self.name,
+            "data": {"dataset": self.name, "label_names": _LABELS},
+            "text": {"max_tokens": theirs.text.max_tokens, "keep": theirs.text.keep},
+            "glove": _VECTORS,
+            "encoder": theirs.encoder,
+        }
+        return load_target(NamedTarget(self.name, recipe_from_dict(tree)))
+
+    def arms(self) -> dict[str, Callable[[int, Rows, Rows], npt.NDArray[np.integer]]]:
+        """What predicts the classes of the test rows, given a seed, training rows and validation rows."""
+        return {_FINE_TUNED: self._fine_tuned, "zero-shot": self._zero_shot} | {
+            "scratch": self._from_scratch,
+            "tfidf-lr": self._tfidf,
+        }
+
+    def _fine_tuned(self, seed: int, train: Rows, validation: Rows) -> npt.NDArray[np.integer]:
+        folder = self.folder / str(seed)
+        parts = {"dataset": self.target.pool.take(train), "validation": self.target.pool.take(validation)}
+        files = {key: _write_rows(folder / f"{key}.parquet", part) for key, part in parts.items()}
+        files["test"] = _write_rows(self.folder / "test.parquet", self.target.test)
+        overrides = [f"data.{key}={file}" for key, file in files.items()]
+        names = f"data.label_names=[{','.join(_LABELS)}]"
+        recipe = load_recipe("my-reviews", [*overrides, names, f"init={self.settings.init}", f"seed={seed}"])
+        run = sentrec.train(recipe, folder / "run")
+        return sentrec.load(run).predict_proba(self.target.test.texts).argmax(axis=1)
+
+    def _zero_shot(self, seed: int, train: Rows, validation: Rows) -> npt.NDArray[np.integer]:
+        return self._unchanged
+
+    @cached_property
+    def _unchanged(self) -> npt.NDArray[np.integer]:
+        match = matching_classes(self.source.label_names, _LABELS)
+        if match is None:
+            raise NothingToMeasure(f"{self.settings.init} does not tell {' from '.join(_LABELS)}.")
+        return sentrec.load(self.source).predict_proba(self.target.test.texts)[:, match.numbers].argmax(axis=1)
+
+    def _from_scratch(self, seed: int, train: Rows, validation: Rows) -> npt.NDArray[np.integer]:
+        target = self.target
+        study = TransferRecipe.model_validate({"source": "imdb", "target": "imdb"})  # for its numbers of steps
+        training = budget_training(target.recipe.training, len(train), study)
+        recipe = target.recipe.model_copy(update={"seed": seed, "training": training})
+        model = target_only_model("scratch", recipe, words_of(target.tokenizer), len(_LABELS), target.vectors)
+        plan = recipe_plan(recipe, model)
+        fitting = Fitting(self._cell("scratch", seed), recipe, model, plan, train, validation)
+        encoded, accelerator = encode_target(target, target.tokenizer), make_accelerator("auto")
+        return fit_cell(fitting, target, encoded, accelerator, lambda _: None).predicted
+
+    def _tfidf(self, seed: int, train: Rows, validation: Rows) -> npt.NDArray[np.integer]:
+        baseline = make_baseline("tfidf-lr")
+        pool, test = baseline.count(self.target.pool.texts), baseline.count(self.target.test.texts)
+        rows = np.sort(np.concatenate([train, validation]))
+        return fit_linear(self._cell("tfidf-lr", seed), rows, self.target, pool, test).predicted
+
+    def _cell(self, arm: str, seed: int) -> Cell:
+        return Cell(self.name, None, arm, self.settings.labels, seed)
+
+
+def _target_rows(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+    right, seconds = {}, {}
+    for arm, predict in bench.arms().items():
+        started = time.perf_counter()
+        seeds = range(1, bench.settings.seeds + 1)
+        predicted = [predict(seed, *bench.target.divide(bench.settings.labels, seed)) for seed in seeds]
+        right[arm] = np.stack(predicted) == bench.target.test.labels
+        seconds[arm] = (time.perf_counter() - started) / bench.settings.seeds
+        tell(f"{bench.name}, {arm}: {right[arm].mean():.3f}")
+    return [
+        {"target": bench.name, "arm": arm, "seconds": seconds[arm], "accuracy": float(of.mean())}
+        | {"interval": _interval(of, np.zeros_like(of), "{:.3f} to {:.3f}", 1.0)}
+        | ({} if arm == _FINE_TUNED else {"ahead": _ahead(right[_FINE_TUNED], of)})
+        for arm, of in right.items()
+    ]
+
+
+def _ahead(first: Right, second: Right) -> str:
+    difference = 100 * (first.mean() - second.mean())
+    return f"{difference:+.2f} ({_interval(first, second, '{:+.2f} to {:+.2f}', 100.0)})"
+
+
+def _interval(first: Right, second: Right, form: str, unit: float) -> str:
+    return form.format(*(unit * end for end in paired_interval(first, second)))
+
+
+def _write_rows(path: Path, rows: Examples) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parquet.write_table(pa.table({"text": rows.texts, "label": rows.labels}), path)
+    return path

@@ -1,0 +1,240 @@
+"""Going on from a trained model: where it starts, what it learns, what stays the source's, and what it refuses."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_runs import small_recipe, write_corpus
+
+import sentrec
+from sentrec.errors import DataError, RecipeError, RunError
+from sentrec.model.classifier import build_classifier
+from sentrec.model.inference import predict_logits
+from sentrec.recipe import Recipe, recipe_from_dict
+from sentrec.runs import Run, open_run, read_environment
+from sentrec.text.tokenizer import words_of
+from sentrec.training.init import start_from_source
+from sentrec.training.prepare import prepare
+from sentrec.training.seeds import train_seeds
+
+TEXTS = ["the film was dull and awful, row 3", "a superb and moving film", "", "words that nobody knows: flurb"]
+
+
+@pytest.fixture(autouse=True)
+def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
+
+
+@pytest.fixture(scope="session")
+def source(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run with n-grams, of the classes bad and good; not to be changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTREC_HOME", str(shared_home))
+        return sentrec.train(
+            small_recipe(reviews, "model.wide={table_bits: 12}"), tmp_path_factory.mktemp("source") / "run"
+        )
+
+
+def own_rows(folder: Path, label: Callable[[str], str] = str) -> Path:
+    """A file as a user would have it: other texts than the source's, and words that tell a class only here."""
+    rows = []
+    for number in range(60):
+        verdict = ("bad", "good")[number % 2]
+        word = {"bad": ("was", "dull"), "good": ("row", "lovely")}[verdict][number // 2 % 2]
+        rows.append({"text": f"{word} and {word} the film {number}, {number % 7}", "label": label(verdict)})
+    path = folder / "my-reviews.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def my_recipe(source: Run, rows: Path, **more: object) -> Recipe:
+    data = {"dataset": str(rows), "text_columns": "text", "label_column": "label", "validation": 0.2, "test": 0.2}
+    return recipe_from_dict(
+        {"name": "mine", "init": str(source.path), "data": data, "training": {"device": "cpu"}} | more
+    )
+
+
+@pytest.mark.parametrize("swapped", [False, True], ids=["same order", "other order"])
+def test_before_it_learns_it_answers_exactly_as_its_source(source: Run, tmp_path: Path, swapped: bool) -> None:
+    recipe = my_recipe(source, own_rows(tmp_path))
+    data = prepare(recipe)
+    assert data.source
+    assert recipe.init
+    theirs = sentrec.load(source, "cpu")
+    encoded = theirs.encode(TEXTS)[0]
+    model = build_classifier(recipe, len(words_of(data.tokenizer)), 2, recipe.model.embedding_dim)
+    names = source.label_names[::-1] if swapped else source.label_names
+    start_from_source(model, recipe.init, data.source, names)
+    ours = predict_logits(model, encoded)
+    np.testing.assert_array_equal(ours[:, ::-1] if swapped else ours, theirs.logits(TEXTS))
+
+
+def test_it_learns_words_of_its_own_and_keeps_what_the_source_knows(source: Run, tmp_path: Path) -> None:
+    run = sentrec.train(my_recipe(source, own_rows(tmp_path)), tmp_path / "run")
+    before, after = sentrec.load(source, "cpu"), sentrec.load(run, "cpu")
+    assert run.metrics["test"]["accuracy"] == 1.0
+    assert run.metrics["init"]["test_accuracy_before"] < 1.0
+    assert run.metrics["steps"] == 0
+    for text, label in (("the film was tedious and awful", "bad"), ("the film was moving and superb", "good")):
+        assert before.predict([text])[0].label == after.predict([text])[0].label == label
+    assert (run.path / "tokenizer.json").read_text() == (source.path / "tokenizer.json").read_text()
+    theirs, ours = before.members[0].model, after.members[0].model
+    for name, weight in theirs.encoder.state_dict().items():
+        assert torch.equal(weight, ours.encoder.state_dict()[name]), name
+    assert torch.equal(theirs.word_vectors, ours.word_vectors)
+
+
+def test_the_run_says_where_it_comes_from_and_needs_it_no_more(source: Run, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(source.path, moved)
+    run = sentrec.train(my_recipe(open_run(moved), own_rows(tmp_path)), tmp_path / "run")
+    environment = read_environment(run.path)
+    assert environment["init"] == {"run": str(moved), "name": source.recipe.name}
+    assert environment["data"]["init"] == read_environment(source.path)["sha256"]["model.safetensors"]
+    shutil.rmtree(moved)
+    again = open_run(run.path)
+    assert again.recipe.init == run.recipe.init
+    assert again.recipe.encoder == source.recipe.encoder
+    assert sentrec.load(again, "cpu").predict(["row and row the film"])[0].label == "good"
+
+
+def test_a_run_that_went_on_can_be_gone_on_from(source: Run, tmp_path: Path) -> None:
+    first = sentrec.train(my_recipe(source, own_rows(tmp_path)), tmp_path / "first")
+    second = sentrec.train(my_recipe(first, own_rows(tmp_path)), tmp_path / "second")
+    assert second.metrics["init"]["test_accuracy_before"] == first.metrics["test"]["accuracy"]
+
+
+def test_the_answer_is_the_same_for_every_seed_and_after_a_resumption(source: Run, tmp_path: Path) -> None:
+    recipe = my_recipe(source, own_rows(tmp_path))
+    runs, _ = train_seeds(recipe, tmp_path / "group", seeds=2)
+    logits = [sentrec.load(run, "cpu").logits(TEXTS) for run in runs]
+    np.testing.assert_array_equal(*logits)
+    (runs[1].path / "metrics.json").unlink()
+    resumed, _ = train_seeds(recipe, tmp_path / "group", seeds=2, resume=True)
+    np.testing.assert_array_equal(sentrec.load(resumed[1], "cpu").logits(TEXTS), logits[1])
+
+
+def test_classes_match_by_the_names_that_init_tells(source: Run, tmp_path: Path) -> None:
+    rows = own_rows(tmp_path, {"bad": "poor", "good": "fine"}.__getitem__)
+    told = {"run": str(source.path), "labels": {"poor": "bad", "fine": "good"}}
+    run = sentrec.train(my_recipe(source, rows, init=told), tmp_path / "run")
+    assert run.label_names == ("fine", "poor")
+    assert run.metrics["init"]["test_accuracy_before"] >= 0.5  # "dull" and "lovely" are known, "was" and "row" are not
+    predictor = sentrec.load(run, "cpu")
+    assert [one.label for one in predictor.predict(TEXTS[:2])] == ["poor", "fine"]
+
+
+def test_other_classes_get_a_new_head_and_the_log_says_so(
+    source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    corpus = write_corpus(tmp_path / "corpus", classes=("bad", "good", "odd"))
+    recipe = my_recipe(source, corpus / "train.csv")
+    data = recipe.data.model_copy(update={"text_columns": ("review",), "label_column": "verdict"})
+    run = sentrec.train(recipe.model_copy(update={"data": data}), tmp_path / "run")
+    assert run.label_names == ("bad", "good", "odd")
+    assert "Your classes (bad, good, odd) are not those of" in caplog.text
+    assert "they get a new head" in caplog.text
+    assert run.metrics["test"]["accuracy"] > 0.9
+
+
+def test_as_many_classes_of_other_names_are_told_how_to_be_matched(
+    source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = own_rows(tmp_path, {"bad": "poor", "good": "fine"}.__getitem__)
+    sentrec.train(my_recipe(source, rows), tmp_path / "run")
+    assert f"--set 'init={{run: {source.path}, labels: {{fine: bad, poor: good}}}}'" in caplog.text
+
+
+def test_a_source_without_ngrams_learns_by_its_head(small_run: Run, tmp_path: Path) -> None:
+    run = sentrec.train(my_recipe(small_run, own_rows(tmp_path)), tmp_path / "run")
+    before, after = (sentrec.load(one, "cpu").members[0].model for one in (small_run, run))
+    assert after.wide is None
+    assert not torch.equal(before.head.weight, after.head.weight)
+
+
+def test_a_source_of_ngrams_alone_goes_on(reviews: Path, tmp_path: Path) -> None:
+    changes = ("encoder=nb-lr", "model={wide: {table_bits: 12}}")
+    alone = sentrec.train(small_recipe(reviews, *changes), tmp_path / "alone")
+    run = sentrec.train(my_recipe(alone, own_rows(tmp_path)), tmp_path / "run")
+    assert run.metrics["test"]["accuracy"] > run.metrics["init"]["test_accuracy_before"]
+
+
+def test_a_source_that_is_not_there_is_told_with_the_names_that_are(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="there is no run at startr") as caught:
+        recipe_from_dict({"init": "startr"})
+    assert "starter" in str(caught.value.hint)
+
+
+def test_a_source_that_went_after_the_recipe_was_read_is_told(source: Run, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(source.path, moved)
+    recipe = my_recipe(open_run(moved), own_rows(tmp_path))
+    shutil.rmtree(moved)
+    with pytest.raises(RecipeError, match="init: there is no run at"):
+        sentrec.train(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "said"),
+    [
+        ("encoder", {"hidden": 64}, "encoder.hidden is 64 and in {source} 8"),
+        ("encoder", {"name": "gru"}, "encoder.name is gru and in {source} bilstm"),
+        ("glove", {"dim": 50}, "glove is .* and in {source} not there"),
+        ("text", {"vocabulary_size": 99}, "text.vocabulary_size is 99"),
+        ("model", {"wide": {"table_bits": 10}}, "model.wide.table_bits is 10 and in {source} 12"),
+        ("model", {"wide": None}, "model.wide.table_bits is not there"),
+        ("model", {"embedding_dim": 9}, "model.embedding_dim is 9"),
+    ],
+)
+def test_the_source_decides_and_a_recipe_that_differs_is_told(
+    source: Run, tmp_path: Path, section: str, change: dict[str, object], said: str
+) -> None:
+    with pytest.raises(RecipeError, match=said.format(source=source.path)) as caught:
+        prepare(my_recipe(source, own_rows(tmp_path), **{section: change}))
+    assert "Leave text, glove, encoder and model out" in str(caught.value.hint)
+
+
+def test_settings_of_steps_that_are_never_taken_are_refused(source: Run, tmp_path: Path) -> None:
+    changed = {"learning_rate": 1e-4, "epochs": 9, "device": "cpu"}
+    with pytest.raises(RecipeError, match=r"no meaning .*: training.epochs, training.learning_rate\.$") as caught:
+        prepare(my_recipe(source, own_rows(tmp_path), training=changed))
+    assert "without steps" in str(caught.value.hint)
+
+
+def test_what_is_no_part_of_the_weights_may_differ(source: Run, tmp_path: Path) -> None:
+    recipe = my_recipe(source, own_rows(tmp_path), text={"max_tokens": 5}, model={"output_dropout": 0.0})
+    assert prepare(recipe).train.lengths().max() == 5
+
+
+def test_labels_that_are_nowhere_are_told(source: Run, tmp_path: Path) -> None:
+    for labels, said in (({"god": "good"}, "your data has no class 'god'"), ({"good": "god"}, "has no class 'god'")):
+        with pytest.raises(DataError, match=said) as caught:
+            prepare(my_recipe(source, own_rows(tmp_path), init={"run": str(source.path), "labels": labels}))
+        assert "did you mean 'good'?" in str(caught.value.hint)
+
+
+def test_an_ensemble_is_no_source(small_run: Run, tmp_path: Path) -> None:
+    recipe = small_run.recipe.model_copy(update={"name": "pair"})
+    train_seeds(recipe, tmp_path / "pair", seeds=2, ensemble=True)
+    with pytest.raises(RecipeError, match="is an ensemble of 2 models") as caught:
+        recipe_from_dict({"init": str(tmp_path / "pair")})
+    assert str(tmp_path / "pair" / "seed-1") in str(caught.value.hint)
+
+
+def test_a_group_is_not_gone_on_with_once_its_source_is_another_one(
+    source: Run, small_run: Run, tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(source.path, moved)
+    recipe = my_recipe(open_run(moved), own_rows(tmp_path))
+    train_seeds(recipe, tmp_path / "group", seeds=1)
+    shutil.rmtree(moved)
+    changed = sentrec.train(my_recipe(source, own_rows(tmp_path)), moved)
+    assert changed.path == moved
+    with pytest.raises(RunError, match=r"the data changed .*: init"):
+        train_seeds(recipe, tmp_path / "group", seeds=2, resume=True)

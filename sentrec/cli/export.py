@@ -30,13 +30,13 @@ def export(
     ] = None,
     min_agreement: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Least share of validation texts with the original's label.")
-    ] = 0.99,
+    ] = 0.995,
     max_mean_difference: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Largest mean difference from the original's probabilities.")
-    ] = 0.01,
+    ] = 0.005,
     max_difference: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Largest difference of a single probability.")
-    ] = 0.15,
+    ] = 0.1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Make a run's model small, and refuse it if it then says anything else than before."""

@@ -34,13 +34,13 @@ class OtherData:
 
 
 OTHER_DATA = (
-    OtherData("imdb", "IMDB film reviews"),
-    OtherData("rotten_tomatoes", "Rotten Tomatoes, sentences on films"),
-    OtherData("amazon_polarity", "Amazon, reviews of all kinds of products"),
-    OtherData("blitzer_dvd", "Blitzer DVD reviews"),
-    OtherData("blitzer_dvd", "Blitzer DVD reviews", ("train", "test")),
-    OtherData("blitzer_electronics", "Blitzer electronics reviews"),
-    OtherData("blitzer_electronics", "Blitzer electronics reviews", ("train", "test")),
+    OtherData("imdb", "IMDB"),
+    OtherData("rotten_tomatoes", "Rotten Tomatoes"),
+    OtherData("amazon_polarity", "Amazon"),
+    OtherData("blitzer_dvd", "Blitzer DVD"),
+    OtherData("blitzer_dvd", "Blitzer DVD", ("train", "test")),
+    OtherData("blitzer_electronics", "Blitzer electronics"),
+    OtherData("blitzer_electronics", "Blitzer electronics", ("train", "test")),
 )
 
 

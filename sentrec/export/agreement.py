@@ -19,9 +19,9 @@ class Bound:
         largest_difference: Largest difference of a probability for any text.
     """
 
-    equal_labels: float = 0.99
-    mean_difference: float = 0.01
-    largest_difference: float = 0.15
+    equal_labels: float = 0.995
+    mean_difference: float = 0.005
+    largest_difference: float = 0.1
 
 
 @dataclass(frozen=True)

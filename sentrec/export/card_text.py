@@ -62,7 +62,7 @@ def _accuracy(card: dict[str, Any]) -> str:
     rows = [
         (
             one["title"],
-            f"{one['split']}{', zero-shot' if one['zero_shot'] else ''}",
+            one["split"],
             f"{one['n']:,}",
             f"{one['accuracy']:.3f} ({one['accuracy_interval'][0]:.3f} to {one['accuracy_interval'][1]:.3f})",
             f"{one['original']:.3f}",
@@ -72,9 +72,11 @@ def _accuracy(card: dict[str, Any]) -> str:
     ]
     headings = ("data", "rows", "n", "accuracy (95 % interval)", "original's", "calibration error")
     lines = [*_table(headings, rows), ""]
+    own = ", ".join(one["title"] for one in card["accuracy"] if not one["zero_shot"])
     lines.append(
-        "Calibration error: gap between confidence and accuracy, 15 bins. Zero-shot: nothing was learned there."
+        f"All but {own} is zero-shot: nothing was learned there. Calibration error: gap between confidence and"
     )
+    lines.append("accuracy, 15 bins.")
     for one in card["accuracy"]:
         lines += [f"- {one['data']} {one['split']}: {note}" for note in one["notes"]]
     lines += [f"- Not measured: {sentence}" for sentence in card["missing"]]

@@ -1,5 +1,6 @@
 """Commands without ``--model`` take the starter and say so; `models` and `export` as a user types them."""
 
+import inspect
 import json
 import shutil
 import subprocess
@@ -12,8 +13,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from sentrec import runs
+from sentrec.cli.export import export
 from sentrec.cli.main import app
 from sentrec.errors import SentrecError
+from sentrec.export.agreement import Bound
+from sentrec.export.export import MOST_MEGABYTES
 from sentrec.runs import Run
 
 TEXT = "the film was lovely and superb"
@@ -140,6 +144,13 @@ def test_export_writes_a_model_that_predicts_the_same(invoke: Invoke, small_run:
     described = json.loads(invoke("export", str(small_run.path), "--out", str(out), "--json").stdout)
     assert described["agreement"]["equal_labels"] == 1.0
     assert described["megabytes"] == pytest.approx(sum(described["bytes"].values()) / 1e6)
+
+
+def test_the_bound_of_the_command_is_that_of_the_library() -> None:
+    options = inspect.signature(export).parameters
+    names = ("min_agreement", "max_mean_difference", "max_difference")
+    assert Bound(*(options[name].default for name in names)) == Bound()
+    assert options["max_megabytes"].default == MOST_MEGABYTES
 
 
 def test_export_passes_its_bound_on(invoke: Invoke, small_run: Run, tmp_path: Path) -> None:

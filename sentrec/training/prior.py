@@ -2,7 +2,7 @@
 
 Chelba and Acero 2004, "Adaptation of Maximum Entropy Capitalizer: Little Data Can Help a Lot"; PRIOR in Daumé 2007.
 With a Gaussian prior around zero, 200 rows make a model that knows nothing else; with one around the source's weights,
-each row moves them only as far as it tells something new. The problem is convex: there is one answer, whatever the seed.
+each row moves them only as far as it tells something new. The problem is convex: there is one answer for all seeds.
 """
 
 from collections.abc import Sequence
@@ -126,7 +126,7 @@ def _scale(block: Block) -> float:
     The log odds of two classes are the difference of two scores, hence the 2.
     """
     features = block.features
-    squares = features.multiply(features).sum() if sparse.issparse(features) else np.square(features).sum()
+    squares = np.square(features).sum() if isinstance(features, np.ndarray) else features.multiply(features).sum()
     mean_length = float(squares) / max(1, features.shape[0])
     return block.spread / float(np.sqrt(2 * mean_length)) if mean_length > 0 else 0.0
 

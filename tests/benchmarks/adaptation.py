@@ -116,7 +116,7 @@ class Bench:
         names = f"data.label_names=[{','.join(_LABELS)}]"
         recipe = load_recipe("my-reviews", [*overrides, names, f"init={self.settings.init}", f"seed={seed}"])
         run = sentrec.train(recipe, folder / "run")
-        return sentrec.load(run).predict_proba(self.target.test.texts).argmax(axis=1)
+        return _classes(sentrec.load(run).predict_proba(self.target.test.texts))
 
     def _zero_shot(self, seed: int, train: Rows, validation: Rows) -> npt.NDArray[np.integer]:
         return self._unchanged
@@ -126,7 +126,7 @@ class Bench:
         match = matching_classes(self.source.label_names, _LABELS)
         if match is None:
             raise NothingToMeasure(f"{self.settings.init} does not tell {' from '.join(_LABELS)}.")
-        return sentrec.load(self.source).predict_proba(self.target.test.texts)[:, match.numbers].argmax(axis=1)
+        return _classes(sentrec.load(self.source).predict_proba(self.target.test.texts)[:, match.numbers])
 
     def _from_scratch(self, seed: int, train: Rows, validation: Rows) -> npt.NDArray[np.integer]:
         target = self.target
@@ -164,6 +164,10 @@ def _target_rows(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, An
         | ({} if arm == _FINE_TUNED else {"ahead": _ahead(right[_FINE_TUNED], of)})
         for arm, of in right.items()
     ]
+
+
+def _classes(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
 
 
 def _ahead(first: Right, second: Right) -> str:

@@ -123,7 +123,7 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
     """Opens a finished run or an ensemble for prediction; needs neither GloVe nor the training data.
 
     Args:
-        run: The run, or its directory.
+        run: The run, or its directory, or ``starter``: the model that comes with sentrec.
         device: Where to compute, e.g. ``cpu``; by default CUDA, else MPS, else the CPU.
 
     Returns:
@@ -153,9 +153,9 @@ def _load_member(
     """Reads a run's weights; its encoder is taken from `encoders` where one reads as it does, else added there."""
     model = restore_classifier(run.recipe, run.path / MODEL, len(run.label_names))
     tokenizer, text = (run.path / TOKENIZER).read_bytes(), run.recipe.text
-    key = (tokenizer, text.max_tokens, text.keep)
+    key = (tokenizer, run.recipe.tokens_read, text.keep)
     if key not in encoders:
-        encoders[key] = TextEncoder(Tokenizer.from_buffer(tokenizer), text.max_tokens, text.keep)
+        encoders[key] = TextEncoder(Tokenizer.from_buffer(tokenizer), run.recipe.tokens_read, text.keep)
     return Member(run, model.to(device).eval(), encoders[key], share)
 
 

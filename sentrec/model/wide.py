@@ -86,7 +86,8 @@ class WideChannel(nn.Module):
             Float32, shape ``(batch,)``; logits are the bias and these times the sum of the weights.
         """
         factor, power = self.scaling
-        return factor / occurring.float() ** power
+        values: Tensor = factor / occurring.float() ** power
+        return values
 
     def logits(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """Scores each class by n-grams alone; float32, shape ``(batch, classes)``, arguments as of `occurring`."""

@@ -48,6 +48,17 @@ class EncodedTexts:
         source = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
         return EncodedTexts(self.token_ids[source], offsets)
 
+    def cut(self, max_tokens: int, keep: Keep) -> "EncodedTexts":
+        """What `TextEncoder` would have made of the texts with a smaller `max_tokens`."""
+        lengths = self.lengths()
+        if lengths.max(initial=0) <= max_tokens:
+            return self
+        kept = np.minimum(lengths, max_tokens)
+        offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+        place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], kept)
+        left_out = np.where(place < head_length(max_tokens, keep), 0, np.repeat(lengths - kept, kept))
+        return EncodedTexts(self.token_ids[np.repeat(self.offsets[:-1], kept) + place + left_out], offsets)
+
 
 class TextEncoder:
     """Turns texts into token ids, and remembers what it made of the chunks between white space.
@@ -122,8 +133,13 @@ def encode_texts(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, ke
     return TextEncoder(tokenizer, max_tokens, keep).encode(texts)
 
 
+def head_length(max_tokens: int, keep: Keep) -> int:
+    """How many of the tokens that are kept of a longer text are from its beginning."""
+    return {"head": max_tokens, "tail": 0, "head-tail": max_tokens - max_tokens // 2}[keep]
+
+
 def _cutter(max_tokens: int, keep: Keep) -> Callable[[bytes], bytes]:
-    head = {"head": max_tokens, "tail": 0, "head-tail": max_tokens - max_tokens // 2}[keep] * _ID_BYTES
+    head = head_length(max_tokens, keep) * _ID_BYTES
     most = max_tokens * _ID_BYTES
     tail = most - head
     return lambda ids: ids if len(ids) <= most else ids[:head] + (ids[-tail:] if tail else b"")

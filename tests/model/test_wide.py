@@ -13,9 +13,11 @@ import sentrec
 from sentrec.data.batches import make_batch
 from sentrec.errors import RecipeError
 from sentrec.evaluation.baselines import NaiveBayesLogisticRegression
+from sentrec.model.classifier import build_classifier
 from sentrec.model.wide import WideChannel
+from sentrec.recipe import load_recipe
 from sentrec.recipe.schema import WideConfig
-from sentrec.text.encoding import EncodedTexts
+from sentrec.text.encoding import EncodedTexts, Keep
 from sentrec.training.wide import count_ngrams, fit_shares
 
 TEXTS = st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=12), min_size=1, max_size=6)
@@ -131,6 +133,32 @@ def test_a_run_with_a_wide_channel_is_saved_and_loaded_with_it(reviews: Path, tm
     together = predictor.logits(texts)
     assert np.allclose(together, [predictor.logits([text])[0] for text in texts], atol=1e-5)
     assert [one.label for one in predictor.predict(texts[:2])] == ["good", "bad"]
+
+
+@pytest.mark.parametrize("keep", ["head", "tail", "head-tail"])
+def test_ngrams_may_be_of_whole_texts_though_the_encoder_reads_a_part(keep: Keep) -> None:
+    recipe = load_recipe("quickstart", ["text.max_tokens=4", f"text.keep={keep}", "encoder.hidden=4"])
+    model = build_classifier(recipe, 42, 2, 6).eval()
+    texts = encoded([[2, 3], list(range(4, 15)), [5, 6, 7, 8]])
+    part = texts.cut(4, keep)
+    whole, cut = (make_batch(one, np.arange(3)) for one in (texts, part))
+    assert whole.token_ids.shape == (3, 11)
+    assert torch.equal(model(whole.token_ids, whole.mask), model(cut.token_ids, cut.mask))
+
+
+def test_a_run_reads_ngrams_beyond_what_the_encoder_reads(reviews: Path, tmp_path: Path) -> None:
+    changes = ("text.max_tokens=3", "model.wide={table_bits: 12, max_tokens: 50}", "training.epochs=1")
+    run = sentrec.train(small_recipe(reviews, *changes), tmp_path / "run")
+    # All texts begin alike, "the film was": only their n-grams tell the class.
+    assert run.metrics["wide"]["validation_accuracy"]["deep"] < 0.7
+    assert run.metrics["test"]["accuracy"] == 1.0
+    predictions = sentrec.load(run.path).predict(["the film was lovely and superb", "the film was dull and awful"])
+    assert [one.label for one in predictions] == ["good", "bad"]
+
+
+def test_ngrams_cannot_be_of_less_than_the_encoder_reads(reviews: Path) -> None:
+    with pytest.raises(RecipeError, match="is less than"):
+        small_recipe(reviews, "text.max_tokens=50", "model.wide={max_tokens: 40}")
 
 
 def test_an_impossible_table_is_refused(reviews: Path) -> None:

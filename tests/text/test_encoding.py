@@ -54,6 +54,15 @@ def test_a_long_text_keeps_the_part_that_is_asked_for(keep: Keep, max_tokens: in
     assert decoded(encode_texts([TEXT], TOKENIZER, max_tokens, keep)) == [kept]
 
 
+@pytest.mark.parametrize("keep", ["head", "tail", "head-tail"])
+def test_cutting_afterwards_is_cutting_at_once(keep: Keep) -> None:
+    texts = [" ".join(ALPHABET[:length]) for length in (3, 10, 1, 7, 8)]
+    for more in range(1, 11):
+        longer = encode_texts(texts, TOKENIZER, more, keep)
+        for most in range(1, more + 1):
+            assert rows(longer.cut(most, keep)) == rows(encode_texts(texts, TOKENIZER, most, keep))
+
+
 @pytest.mark.parametrize("text", ["", " \n\t", "\x00\u200b\ufe0f", "<br />"])
 def test_a_text_without_a_token_becomes_one_unknown_word(text: str) -> None:
     assert rows(encode_texts(["a", text, "b"], TOKENIZER, 5, "head")) == [[2], [UNKNOWN_ID], [3]]

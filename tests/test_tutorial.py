@@ -117,8 +117,7 @@ def reason_to_skip(block: Block) -> str | None:
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "examples", folder / "examples")
-    (folder / "sentrec").mkdir()
-    shutil.copytree(ROOT / "sentrec" / "quickstart", folder / "sentrec" / "quickstart")
+    (folder / "sentrec").symlink_to(ROOT / "sentrec", target_is_directory=True)
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
     make_environment(folder / ".venv")

@@ -105,8 +105,8 @@ def test_names_with_markup_and_many_classes_are_shown_as_they_are(invoke: Invoke
 def test_options_are_handed_on(invoke: Invoke, asked: list[tuple[Any, ...]]) -> None:
     invoke("--split", "validation", "--against", "runs/b", "--baseline", "nb-lr", "--no-plots", "--out", "here")
     run, data, *rest = asked[0]
-    assert (run, data) == (Path("runs/imdb"), None)
-    assert rest == ["validation", Path("runs/b"), "nb-lr", False, Path("here"), ()]
+    assert (run, data) == ("runs/imdb", None)
+    assert rest == ["validation", "runs/b", "nb-lr", False, Path("here"), ()]
 
 
 def test_what_describes_the_data_is_handed_on(invoke: Invoke, asked: list[tuple[Any, ...]]) -> None:

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table
 
@@ -48,6 +47,8 @@ def show(
         return
     text = card_text_of(model)
     if console.out.is_terminal:
+        from rich.markdown import Markdown  # which no other command needs, and which slows every start
+
         console.out.print(Markdown(text))
     else:
         typer.echo(text, nl=False)

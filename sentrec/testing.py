@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sentrec.model.device import has_bfloat16
 from sentrec.model.encoder import Encoder, EncoderConfig
 
 _LENGTHS = (7, 1, 4, 2, 9, 3, 9, 5)
@@ -197,7 +198,7 @@ class EncoderConformance:
         encoder = self.build().train()
         embedded, mask = self._texts((400, 3))
         embedded.requires_grad_()  # an encoder that only pools has no parameters of its own
-        with _seeded(0), torch.autocast("cpu", torch.bfloat16):
+        with _seeded(0), bfloat16_autocast():
             features = encoder(embedded, mask)
         _require_finite(features, "bfloat16 autocast (fill masked positions with torch.finfo(x.dtype).min)")
         torch.autograd.backward(features.float().sum())
@@ -233,6 +234,22 @@ class EncoderConformance:
     def _require_same(self, features: Tensor, expected: Tensor, message: str) -> None:
         distance = float((features - expected).detach().abs().max())
         _require(distance <= self.tolerance, f"{message} (largest difference {distance:.2g})")
+
+
+@contextlib.contextmanager
+def bfloat16_autocast() -> Iterator[None]:
+    """bfloat16 autocast on any CPU: one without the instructions uses torch's own kernels.
+
+    oneDNN's LSTM refuses to run there; with torch's, numbers are as short and take longer.
+    """
+    onednn: Any = torch.backends.mkldnn  # a module that its own type stubs describe only in part
+    before = onednn.enabled
+    onednn.enabled = before and has_bfloat16(torch.device("cpu"))
+    try:
+        with torch.autocast("cpu", torch.bfloat16):
+            yield
+    finally:
+        onednn.enabled = before
 
 
 @contextlib.contextmanager

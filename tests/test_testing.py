@@ -6,6 +6,7 @@ from typing import Any, Literal
 import pytest
 import torch
 from pydantic import ConfigDict, Field
+from sentrec_plugins.bilstm import BiLSTM
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -255,6 +256,18 @@ def test_a_sound_encoder_passes(check: str) -> None:
 def test_each_check_catches_its_fault(faulty: type[Encoder], check: str, says: str) -> None:
     with pytest.raises(AssertionError, match=says):
         getattr(kit(faulty), check)()
+
+
+@pytest.mark.parametrize("encoder", [BiLSTM, Sound])
+def test_bfloat16_is_checked_on_a_processor_without_it_too(
+    encoder: type[Encoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentrec.testing.has_bfloat16", lambda device: False)
+    before = torch.backends.mkldnn.enabled
+    kit(encoder).test_is_finite_under_bfloat16()
+    with pytest.raises(AssertionError, match="NaN or infinite"):
+        kit(OverflowsInHalfPrecision).test_is_finite_under_bfloat16()
+    assert torch.backends.mkldnn.enabled == before
 
 
 def test_options_that_are_not_written_out_are_caught() -> None:

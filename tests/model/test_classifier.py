@@ -14,6 +14,7 @@ from sentrec.errors import RunError
 from sentrec.model.classifier import TextClassifier, build_classifier, restore_classifier, start_embeddings
 from sentrec.model.inference import predict_logits
 from sentrec.model.weights import save_weights
+from sentrec.testing import bfloat16_autocast
 from sentrec.text.encoding import EncodedTexts
 
 WORDS = ("<pad>", "<unk>", *(f"word{number}" for number in range(28)))
@@ -49,7 +50,7 @@ def test_the_seed_decides_the_weights_and_the_callers_generator_is_left_alone() 
 
 def test_logits_are_float32_with_a_column_for_each_class(model: TextClassifier) -> None:
     token_ids, mask = torch.tensor([[2, 3], [4, 0]]), torch.tensor([[True, True], [True, False]])
-    with torch.autocast("cpu", torch.bfloat16):
+    with bfloat16_autocast():
         logits = model(token_ids, mask)
     assert logits.shape == (2, 3)
     assert logits.dtype == torch.float32

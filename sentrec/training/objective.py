@@ -81,9 +81,10 @@ class Objective:
         against_targets = self._cross_entropy(logits, texts.targets) if weight else logits.new_zeros(())
         moves = []
         if adversarial and radius is not None:
-            moves.append((adversarial, _worst(against_targets, words, radius), texts.targets))
+            moves.append((adversarial, _worst(against_targets, words, mask, radius), texts.targets))
         if config.vat and radius is not None:
-            moves.append((config.vat, _most_telling(logits, words, radius), logits.detach().softmax(dim=1)))
+            likely = logits.detach().softmax(dim=1)
+            moves.append((config.vat, _most_telling(logits, words, mask, radius), likely))
         loss = weight * against_targets
         if config.entropy:
             loss = loss + config.entropy * _entropy(logits)
@@ -107,13 +108,13 @@ class Objective:
             return model.classify(embedded, mask)
 
 
-def _worst(loss: Tensor, words: Tensor, radius: Tensor) -> Tensor:
+def _worst(loss: Tensor, words: Tensor, mask: Tensor, radius: Tensor) -> Tensor:
     """The move along the gradient of a loss."""
     (gradient,) = torch.autograd.grad(loss, words, retain_graph=True)
-    return _of_length(gradient, radius)
+    return _of_length(gradient, mask, radius)
 
 
-def _most_telling(logits: Tensor, words: Tensor, radius: Tensor) -> Tensor:
+def _most_telling(logits: Tensor, words: Tensor, mask: Tensor, radius: Tensor) -> Tensor:
     """The move that changes the prediction most, by one step of the power iteration.
 
     To second order the divergence is the quadratic form JᵀFJ of the move: J leads from words to logits, and F is the
@@ -125,11 +126,13 @@ def _most_telling(logits: Tensor, words: Tensor, radius: Tensor) -> Tensor:
     drawn = torch.randn_like(likely)
     pulled = likely * (drawn - (likely * drawn).sum(dim=1, keepdim=True))
     (gradient,) = torch.autograd.grad(logits, words, pulled, retain_graph=True)
-    return _of_length(gradient, radius)
+    return _of_length(gradient, mask, radius)
 
 
-def _of_length(gradient: Tensor, radius: Tensor) -> Tensor:
-    """The gradient with the length `radius` over all words of each text; no padding moves, for its gradient is zero."""
+def _of_length(gradient: Tensor, mask: Tensor, radius: Tensor) -> Tensor:
+    """The gradient with the length `radius` over all words of each text; padding stays where it is."""
+    # An encoder may read the zeros of padding, as a convolution does at a text's end, and would ask to move them.
+    gradient = gradient.masked_fill(~mask.unsqueeze(-1), 0.0)
     lengths: Tensor = torch.linalg.vector_norm(gradient, dim=(1, 2), keepdim=True)
     return gradient * (radius / lengths.clamp_min(_SMALLEST_LENGTH))
 

@@ -15,7 +15,7 @@ from sentrec.errors import RunError
 from sentrec.evaluation.baselines import Baseline
 from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import NgramClassifier
-from sentrec.model.device import has_bfloat16
+from sentrec.model.device import has_bfloat16, require_bfloat16
 from sentrec.predictor import Predictor
 from sentrec.recommend.scores import OneWorker, Scores
 from sentrec.runs import MODEL, TOKENIZER
@@ -47,6 +47,7 @@ class ModelScorer:
 
     Raises:
         RunError: If the model's classes do not say what is positive.
+        SentrecError: If bfloat16 is asked for by name and the device has none.
     """
 
     def __init__(self, predictor: Predictor, positive: str | None = None, precision: Precision = "float32") -> None:
@@ -55,6 +56,8 @@ class ModelScorer:
             member.model.eval()
         self._weights = class_weights(predictor.label_names, positive)
         self._device_type = predictor.device.type
+        if precision == "bfloat16":
+            require_bfloat16(predictor.device, "Leave --precision out, or let it choose: --precision auto")
         self._bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16(predictor.device))
         # What reads n-grams alone has no vectors. One member of an ensemble is enough to tell what a text is about.
         with_vectors = [not isinstance(member.model, NgramClassifier) for member in predictor.members]

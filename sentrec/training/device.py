@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState, is_initialized
 from accelerate.utils import GradientAccumulationPlugin
 
-from sentrec.model.device import has_bfloat16
+from sentrec.model.device import has_bfloat16, require_bfloat16
 
 
 def make_accelerator(device: Literal["auto", "cpu"]) -> Accelerator:
@@ -35,7 +35,11 @@ def training_dtype(precision: Literal["auto", "bfloat16", "float32"], device: to
 
     Returns:
         ``torch.bfloat16`` or ``torch.float32``.
+
+    Raises:
+        SentrecError: If the recipe insists on bfloat16 and the device has none.
     """
-    if precision == "auto":
-        return torch.bfloat16 if has_bfloat16(device) else torch.float32
-    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    if precision == "bfloat16":
+        require_bfloat16(device, "Let it choose: --set training.precision=auto")
+    wanted = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
+    return torch.bfloat16 if wanted else torch.float32

@@ -9,6 +9,8 @@ from sentrec_plugins.gru import GRU
 from sentrec_plugins.recurrent import RecurrentEncoder, reorder, reversing_index
 from torch import Tensor, nn
 
+from sentrec.testing import bfloat16_autocast
+
 
 def _mask(lengths: list[int]) -> Tensor:
     return torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
@@ -75,7 +77,7 @@ def test_bfloat16_stays_near_float32(encoder_class: type[RecurrentEncoder]) -> N
     encoder = encoder_class(encoder_class.Config(hidden=16), 8).eval()
     mask = _mask([300, 40])
     embedded = torch.randn(*mask.shape, 8) * mask.unsqueeze(-1)
-    with torch.autocast("cpu", torch.bfloat16):
+    with bfloat16_autocast():
         features = encoder(embedded, mask)
     assert features.dtype == torch.float32
     torch.testing.assert_close(features, encoder(embedded, mask), atol=0.03, rtol=0.03)

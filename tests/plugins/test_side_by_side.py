@@ -1,11 +1,14 @@
 """Two networks at the same time give what they give one after the other, to the last bit."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 import torch
 from sentrec_plugins.side_by_side import read_side_by_side
 from torch import Tensor, nn
+
+from sentrec.testing import bfloat16_autocast
 
 Pair = tuple[nn.Module, nn.Module]
 CELLS = (nn.LSTM, nn.GRU)
@@ -39,7 +42,7 @@ def gradients(states: tuple[Tensor, Tensor], networks: Pair, sequences: tuple[Te
 @pytest.mark.parametrize("short", [False, True], ids=["float32", "bfloat16"])
 def test_states_and_gradients_are_the_same(cell: type[nn.LSTM] | type[nn.GRU], short: bool) -> None:
     networks, sequences = pair(cell)
-    with torch.autocast("cpu", torch.bfloat16, enabled=short):
+    with bfloat16_autocast() if short else nullcontext():
         together = read_side_by_side(networks, sequences)
         apart = one_after_the_other(networks, sequences)
     assert all(torch.equal(first, second) for first, second in zip(together, apart, strict=True))

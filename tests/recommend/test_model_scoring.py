@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sentrec.errors import RunError
+from sentrec.errors import RunError, SentrecError
 from sentrec.predictor import Predictor, load
 from sentrec.recipe import recipe_from_dict
 from sentrec.recommend.lines import classify_lines
@@ -60,11 +60,26 @@ def test_embeddings_tell_what_a_text_is_about_whatever_stands_beside_it(predicto
     assert not np.allclose(together[0], together[1])
 
 
-def test_bfloat16_hardly_moves_a_score_and_changes_the_fingerprint(predictor: Predictor) -> None:
+def test_bfloat16_hardly_moves_a_score_and_changes_the_fingerprint(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A convolution in bfloat16 gives the same on a processor without the instructions, only slower.
+    monkeypatch.setattr("sentrec.model.device.has_bfloat16", lambda device: True)
     exact, short = ModelScorer(predictor), ModelScorer(predictor, precision="bfloat16")
     assert np.abs(exact.score(TEXTS).positive - short.score(TEXTS).positive).max() < 0.02
     assert exact.fingerprint() == ModelScorer(predictor).fingerprint()
     assert len({exact.fingerprint(), short.fingerprint(), ModelScorer(predictor, "neg").fingerprint()}) == 3
+
+
+def test_bfloat16_is_refused_where_the_processor_has_none(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("model.device", "recommend.scoring"):
+        monkeypatch.setattr(f"sentrec.{module}.has_bfloat16", lambda device: False)
+    assert ModelScorer(predictor, precision="auto").fingerprint() == ModelScorer(predictor).fingerprint()
+    with pytest.raises(SentrecError, match="no bfloat16 instructions") as caught:
+        ModelScorer(predictor, precision="bfloat16")
+    assert "--precision auto" in str(caught.value.hint)
 
 
 def test_a_text_of_ten_megabytes_is_scored_by_both_its_ends(predictor: Predictor) -> None:

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from processor import IN_BFLOAT16
 from safetensors.torch import load_file
 from small_runs import small_recipe, write_corpus
+from tokenizers import Tokenizer
 from torch import Tensor
 
 import sentrec
 from sentrec.errors import SentrecError
 from sentrec.glove.fetch import fetch_glove
 from sentrec.model.embeddings import initial_embeddings
-from sentrec.runs import Run
+from sentrec.runs import TOKENIZER, Run, open_run, read_environment
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID, words_of
 from sentrec.training.device import make_accelerator
 from sentrec.training.loop import Progress, TrainingLoop
@@ -118,7 +120,7 @@ def test_rows_of_known_words_start_as_their_glove_vectors(
         "model.embedding_dim=3",
     )
     run = train(recipe, tmp_path / "run")
-    words = words_of(sentrec.load(run).tokenizer)
+    words = words_of(Tokenizer.from_file(str(run.path / TOKENIZER)))
     table = end_table(run)
     assert table.shape == (len(words), 8)
     assert torch.equal(table[words.index("film")], torch.ones(8))
@@ -175,12 +177,26 @@ def test_the_last_epoch_learns_what_the_corpus_teaches(small_run: Run) -> None:
     assert small_run.metrics["test"]["accuracy"] > 0.9
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=IN_BFLOAT16)])
 def test_a_loss_that_is_not_finite_is_one_clear_error(reviews: Path, tmp_path: Path, precision: str) -> None:
     wild = ("training.learning_rate=1e38", f"training.precision={precision}", "training.clip_norm=1e30")
     with pytest.raises(SentrecError, match=r"loss is no longer finite at step \d+") as caught:
         train(small_recipe(reviews, *wild), tmp_path / "run")
     assert "training.learning_rate" in str(caught.value.hint)
+
+
+def test_bfloat16_is_refused_before_any_step_where_the_processor_has_none(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sentrec.model.device.has_bfloat16", lambda device: False)
+    monkeypatch.setattr("sentrec.training.device.has_bfloat16", lambda device: False)
+    one_step = "training.max_steps=1"
+    out = train(small_recipe(reviews, one_step), tmp_path / "run").path
+    assert read_environment(out)["training_dtype"] == "float32"
+    with pytest.raises(SentrecError, match="no bfloat16 instructions") as caught:
+        train(small_recipe(reviews, one_step, "training.precision=bfloat16"), out, force=True)
+    assert "--set training.precision=auto" in str(caught.value.hint)
+    assert open_run(out).metrics["steps"] == 1  # the older run is still there
 
 
 def test_the_temperature_changes_no_answer_and_raises_no_loss(small_run: Run, reviews: Path) -> None:
@@ -227,12 +243,12 @@ def test_what_accelerate_was_configured_with_changes_nothing(
 def test_a_step_that_needs_too_much_memory_asks_for_smaller_batches(
     reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forward(_model: object, token_ids: Tensor, _mask: Tensor) -> Tensor:
+    def classify(_model: object, _embedded: Tensor, _mask: Tensor) -> Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     recipe = small_recipe(reviews)
     with monkeypatch.context() as patch:
-        patch.setattr("sentrec.model.classifier.TextClassifier.forward", forward)
+        patch.setattr("sentrec.model.classifier.TextClassifier.classify", classify)
         with pytest.raises(SentrecError, match="not enough memory") as caught:
             train(recipe, tmp_path / "run")
     (smaller,) = re.findall(r"--set (training\.batch_tokens=\d+) --force", str(caught.value.hint))

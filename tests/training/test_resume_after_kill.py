@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from killed import start_training, train_until_end
+from processor import IN_BFLOAT16
 from small_runs import small_overrides, small_recipe, start_sentrec
 
 from sentrec.recipe import to_yaml
@@ -64,6 +65,7 @@ def test_killed_once_between_two_rows_of_the_history(recipe: Path, uninterrupted
     assert without_times(out) == without_times(uninterrupted)
 
 
+@IN_BFLOAT16
 @pytest.mark.parametrize("die_after", [7, 31])
 def test_killed_in_bfloat16_too(reviews: Path, tmp_path: Path, die_after: int) -> None:
     path, whole, killed = tmp_path / "bfloat16.yaml", tmp_path / "whole", tmp_path / "killed"

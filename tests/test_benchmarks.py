@@ -84,7 +84,8 @@ def test_a_recipe_trains_and_scores_as_a_contender(reviews: Path, tmp_path: Path
     np.testing.assert_allclose(many[:1], recipe.predict_proba(TEXTS[:1]), atol=1e-5)
 
 
-def test_scoring_in_bfloat16_uses_the_model_of_the_recipe() -> None:
+def test_scoring_in_bfloat16_uses_the_model_of_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contenders, "computes_in_bfloat16", lambda: True)
     settings = FULL.changed(recipes=("imdb-fast",))
     keys = [key for key in contenders.contender_keys(settings) if key.startswith(contenders.RECIPE)]
     assert len({contenders.model_key(key) for key in keys}) == 1
@@ -92,6 +93,8 @@ def test_scoring_in_bfloat16_uses_the_model_of_the_recipe() -> None:
         "sentrec imdb-fast",
         "sentrec imdb-fast, scored in bfloat16",
     ]
+    monkeypatch.setattr(contenders, "computes_in_bfloat16", lambda: False)
+    assert len(contenders.contender_keys(settings)) == len(contenders.PEERS) + 1
 
 
 def test_a_peer_that_is_not_installed_is_missing() -> None:

@@ -57,9 +57,16 @@ def contender_keys(settings: Settings) -> list[str]:
     recipes = [
         f"{RECIPE}{name}{precision}"
         for name in settings.recipes
-        for precision in ("", _BFLOAT16)[: 1 + settings.bfloat16]
+        for precision in ("", _BFLOAT16)[: 1 + (settings.bfloat16 and computes_in_bfloat16())]
     ]
     return [*PEERS, *recipes]
+
+
+def computes_in_bfloat16() -> bool:
+    """Whether this machine can score in bfloat16 at all."""
+    from sentrec.model.device import best_device, has_bfloat16
+
+    return has_bfloat16(best_device())
 
 
 def model_key(key: str) -> str:

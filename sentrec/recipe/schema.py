@@ -231,6 +231,8 @@ class Recipe(Section):
             raise ValueError(f"{NO_ENCODER} reads no word vectors: set glove: null")
         if self.model.wide is None:
             raise ValueError(f"{NO_ENCODER} consists of its n-grams: model.wide cannot be null")
+        if self.objective != ObjectiveConfig():
+            raise ValueError(f"{NO_ENCODER} is solved for at once, from labels alone: leave objective out")
         return self
 
     @model_validator(mode="after")

@@ -188,7 +188,7 @@ class TrainingLoop:
         self._seed_step()
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        with memory_errors(_memory_hint(token_ids)):
+        with memory_errors(_memory_hint(token_ids, self.unlabelled)):
             loss = self.objective.backward(self.model, self._texts(token_ids, mask, labels), self._unlabelled_texts())
         average_gradients(self.model, self.accelerator)
         for name, parameter in self.model.named_parameters():
@@ -284,9 +284,11 @@ class _Meter:
         self._tokens, self._since = 0, now
 
 
-def _memory_hint(token_ids: Tensor) -> str:
-    smaller = max(1, token_ids.numel() // 2)
-    return f"Start over with smaller batches: --set training.batch_tokens={smaller} --force"
+def _memory_hint(token_ids: Tensor, unlabelled: UnlabelledTexts | None) -> str:
+    others = {"objective.unlabelled_tokens": unlabelled.recipe.objective.unlabelled_tokens} if unlabelled else {}
+    sizes = {"training.batch_tokens": token_ids.numel()} | others
+    smaller = " ".join(f"--set {key}={max(1, size // 2)}" for key, size in sizes.items())
+    return f"Start over with smaller batches: {smaller} --force"
 
 
 def _finite(loss: float, which: str, step: int) -> float:

@@ -14,7 +14,8 @@ from sentrec.errors import DataError
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.model.classifier import build_classifier
 from sentrec.recipe.inherit import match_source, open_source, require_inherited
-from sentrec.recipe.schema import DataConfig, Recipe
+from sentrec.recipe.schema import WIDE_TEACHER, DataConfig, Recipe
+from sentrec.recipe.teacher import match_teacher, open_teacher
 from sentrec.runs import MODEL, TOKENIZER, Run, read_environment
 from sentrec.text.encoded_cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
@@ -39,6 +40,7 @@ class PreparedData:
         source: The run that the recipe goes on from, or None.
         unlabelled: Encoded texts without labels, where the recipe has some.
         unlabelled_texts: These texts.
+        teacher: The run or ensemble that labels them, or None.
     """
 
     splits: Splits
@@ -51,6 +53,7 @@ class PreparedData:
     source: Run | None = None
     unlabelled: EncodedTexts | None = None
     unlabelled_texts: Sequence[str] = ()
+    teacher: Run | None = None
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -58,11 +61,12 @@ class PreparedData:
         return self.splits.train.label_names
 
     def fingerprints(self) -> dict[str, str]:
-        """What changes when any text or label of a split does, by split; of a source, when its weights do."""
+        """What changes when any text or label of a split does, by split; of a source or a teacher, when it does."""
         parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
         source = {"init": read_environment(self.source.path)["sha256"][MODEL]} if self.source else {}
+        teacher = {"teacher": _fingerprint_of_run(self.teacher)} if self.teacher else {}
         unlabelled = {"unlabelled": fingerprint(self.unlabelled_texts)} if self.unlabelled_texts else {}
-        return {name: _fingerprint(part) for name, part in parts.items()} | source | unlabelled
+        return {name: _fingerprint(part) for name, part in parts.items()} | source | unlabelled | teacher
 
     def facts(self) -> dict[str, Any]:
         """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
@@ -87,18 +91,21 @@ def prepare(recipe: Recipe) -> PreparedData:
     Where the recipe goes on from a run, its tokenizer stays, so that words keep their ids.
 
     Raises:
-        RecipeError: If the run to go on from cannot be used, or differs from the recipe.
+        RecipeError: If the run to go on from cannot be used, or differs from the recipe; or the teacher cannot be
+            used, or knows other classes.
         PluginError: If the encoder fails.
         GloveError: If the vectors are not in the cache.
         DataError: If the data cannot be used.
     """
     started = time.perf_counter()
-    source = _open_source(recipe)
+    source, teacher = _open_source(recipe), _open_teacher(recipe)
     vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
     build_classifier(recipe, 2, 2, vectors.dim if vectors else recipe.model.embedding_dim)
     splits = load_splits(recipe.data)
     if recipe.init and source:
         match_source(recipe.init, source.label_names, splits.train.label_names)
+    if teacher and (note := match_teacher(teacher, splits.train.label_names).note):
+        _log.info("objective.teacher: %s", note)
     unlabelled = _unlabelled_texts(recipe.data, splits)
     known = [*splits.train.texts, *unlabelled] if unlabelled else splits.train.texts
     tokenizer = _tokenizer_of(source) if source else learn_tokenizer(known, recipe.text, vectors)
@@ -116,6 +123,7 @@ def prepare(recipe: Recipe) -> PreparedData:
         source=source,
         unlabelled=encoded(unlabelled) if unlabelled else None,
         unlabelled_texts=unlabelled,
+        teacher=teacher,
         seconds=time.perf_counter() - started,
     )
 
@@ -128,9 +136,13 @@ def _unlabelled_texts(data: DataConfig, splits: Splits) -> list[str]:
     judged = {*splits.validation.texts, *splits.test.texts}
     others = [text for text in texts if text not in judged]
     if len(others) < len(texts):
-        _log.info("left out %s unlabelled texts that are validation or test texts", f"{len(texts) - len(others):,}")
+        _log.info("Left out %s unlabelled texts that are validation or test texts", f"{len(texts) - len(others):,}")
     if not others:
-        raise DataError(f"all texts of {data.unlabelled} are validation or test texts.", "Name others.")
+        raise DataError(
+            f"all texts of {data.unlabelled} are validation or test texts.",
+            "Name another split or file, e.g. --set data.unlabelled=train",
+        )
+    _log.info("Learning from %s unlabelled texts beside %s training rows", f"{len(others):,}", f"{len(splits.train):,}")
     return others
 
 
@@ -142,9 +154,21 @@ def _open_source(recipe: Recipe) -> Run | None:
     return source
 
 
+def _open_teacher(recipe: Recipe) -> Run | None:
+    name = recipe.objective.teacher
+    return None if name in (None, WIDE_TEACHER) else open_teacher(name)
+
+
 def _tokenizer_of(run: Run) -> Tokenizer:
     tokenizer: Tokenizer = Tokenizer.from_file(str(run.path / TOKENIZER))
     return tokenizer
+
+
+def _fingerprint_of_run(run: Run) -> str:
+    if run.members:
+        return fingerprint([_fingerprint_of_run(member) for member in run.members], run.temperature)
+    checksums = read_environment(run.path)["sha256"]
+    return fingerprint([checksums[MODEL], checksums[TOKENIZER]], run.temperature)
 
 
 def _fingerprint(part: Examples) -> str:

@@ -112,6 +112,17 @@ def require_same_data(directory: Path, data: PreparedData) -> None:
         )
 
 
+def require_apart(directory: Path, data: PreparedData) -> None:
+    """Makes sure that a training does not replace the model that it learns from.
+
+    Raises:
+        RunError: If that model lies in the directory.
+    """
+    for setting, run in (("init", data.source), ("objective.teacher", data.teacher)):
+        if run is not None and run.path.resolve().is_relative_to(directory.resolve()):
+            raise RunError(f"{directory} holds the model that {setting} names.", "Choose another --out.")
+
+
 def remove_run(directory: Path) -> None:
     """Removes a run, a group or an ensemble: what sentrec writes and nothing else, so that notes beside it stay.
 

@@ -20,7 +20,7 @@ from sentrec.runs import (
     resume_command,
     write_group_start,
 )
-from sentrec.training.device import make_accelerator
+from sentrec.training.device import make_accelerator, training_dtype
 from sentrec.training.ensemble import join_members
 from sentrec.training.figures import summarize
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
@@ -28,6 +28,7 @@ from sentrec.training.lock import sole_training
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.resume import (
     remove_run,
+    require_apart,
     require_free,
     require_same_data,
     require_same_recipe,
@@ -132,7 +133,9 @@ def _prepare_group(
                 require_whole_group(directory, list(members))
         if resume and all(is_finished(member) for member in members.values()):
             return None
+        training_dtype(recipe.training.precision, accelerator.device)  # what cannot be computed needs no data
         data = prepare(recipe)
+        require_apart(directory, data)
     if resume:
         _require_same_members(members, recipe, data)
     return data

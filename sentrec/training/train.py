@@ -13,11 +13,10 @@ from sentrec.files import disk_errors
 from sentrec.model.classifier import build_classifier, start_embeddings
 from sentrec.model.weights import save_weights
 from sentrec.recipe import Recipe, load_recipe
-from sentrec.recipe.schema import WIDE_TEACHER
 from sentrec.runs import CHECKPOINTS, Run, holds_run, is_finished, open_run, resume_command, write_history, write_start
 from sentrec.text.tokenizer import words_of
 from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
-from sentrec.training.device import make_accelerator
+from sentrec.training.device import make_accelerator, training_dtype
 from sentrec.training.environment import describe_environment
 from sentrec.training.finish import finish_run
 from sentrec.training.init import start_from_source
@@ -26,10 +25,16 @@ from sentrec.training.learning_plan import LearningPlan
 from sentrec.training.lock import sole_training
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
-from sentrec.training.resume import remove_leftovers, remove_run, require_free, require_same_data, require_same_recipe
-from sentrec.training.teacher import teach
+from sentrec.training.resume import (
+    remove_leftovers,
+    remove_run,
+    require_apart,
+    require_free,
+    require_same_data,
+    require_same_recipe,
+)
+from sentrec.training.teacher import ask_ngrams, ask_run
 from sentrec.training.unlabelled import UnlabelledTexts
-from sentrec.training.wide import fit_ngrams
 
 OnProgress = Callable[[Progress], None]
 
@@ -72,7 +77,9 @@ def train(
                     require_same_recipe(directory, recipe)
             if resume and is_finished(directory):
                 return open_run(directory)
+            training_dtype(recipe.training.precision, accelerator.device)  # what cannot be computed needs no data
             data = prepare(recipe)
+            require_apart(directory, data)
         return fit(recipe, data, directory, accelerator, stop, resume=resume, on_progress=on_progress)
 
 
@@ -104,6 +111,11 @@ def fit(
     stop.defer()
     with disk_errors(directory):
         loop = _start_loop(recipe, data, directory, accelerator, resume)
+        if data.unlabelled is not None:
+            # A teacher may take minutes, and can be asked again.
+            stop.raise_at_once(_interruption(loop, directory))
+            loop.unlabelled = _unlabelled(loop, data)
+            stop.defer()
         # The seconds that earlier processes spent on a resumed run belong to it.
         started -= loop.state.seconds
         _run_loop(loop, directory, stop, on_progress)
@@ -140,20 +152,18 @@ def _start_loop(
         remove_run(directory)
         write_start(directory, recipe, data.label_names, data.tokenizer.to_str(), describe_environment(loop, data))
     accelerator.wait_for_everyone()
-    if data.unlabelled is not None:
-        loop.unlabelled = _unlabelled(loop, data, fitted=continues)
     return loop
 
 
-def _unlabelled(loop: TrainingLoop, data: PreparedData, *, fitted: bool) -> UnlabelledTexts:
-    """The texts without labels, with what the recipe's teacher says of them; n-grams that teach learn first."""
-    recipe, wide = loop.recipe, loop.model.wide
+def _unlabelled(loop: TrainingLoop, data: PreparedData) -> UnlabelledTexts:
+    """The texts without labels, with what the recipe's teacher says of them."""
+    recipe, wide, targets = loop.recipe, loop.model.wide, None
     assert data.unlabelled is not None  # the caller has seen some
-    teacher, targets = recipe.objective.teacher, None
-    if teacher == WIDE_TEACHER and wide is not None and not fitted:
-        fit_ngrams(wide, data)
-    if teacher is not None:
-        targets = teach(teacher, wide, data)
+    if data.teacher is not None:
+        targets = ask_run(data.teacher, data, str(loop.accelerator.device))
+    elif recipe.objective.teacher is not None:
+        assert wide is not None  # the recipe's own check
+        targets = ask_ngrams(wide, data, fitted=loop.state.step > 0)  # a checkpoint holds what they had learned
     return UnlabelledTexts(recipe, data.unlabelled.cut(recipe.text.max_tokens, recipe.text.keep), targets)
 
 

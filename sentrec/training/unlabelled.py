@@ -33,7 +33,9 @@ class UnlabelledTexts:
         self._plan: list[npt.NDArray[np.int64]] = []
 
     def batch(self, number: int) -> tuple[Batch, Tensor | None]:
-        """The batch of that number, and the teacher's probabilities of its texts; numbers must not fall."""
+        """The batch of that number, from 0, and the teacher's probabilities of its texts."""
+        if number < self._first:
+            self._passes, self._first, self._plan = 0, 0, []
         while number >= self._first + len(self._plan):
             self._first += len(self._plan)
             self._plan = self._plan_pass()

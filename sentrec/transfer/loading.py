@@ -19,6 +19,7 @@ from sentrec.recipe.loading import (
     read_tree,
     recipe_from_dict,
 )
+from sentrec.recipe.schema import ObjectiveConfig
 from sentrec.runs import BUILTIN_MODELS, Run, open_run
 from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
 from sentrec.transfer.store import plain_name
@@ -164,18 +165,33 @@ def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
 def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -> Recipe:
     tree = read_tree(name)
     shared = {key: value for key in _SHARED if (value := getattr(study, key)) != {}}
-    # An n-gram channel has no weights that move, and would cover what those of the encoder are worth.
-    tree = merged(merged(merged(tree, {"model": {"wide": None}}), shared), side.set)
+    tree = merged(merged(_of_labels_and_encoder(tree, name), shared), side.set)
     if side.name is not None:
         tree["name"] = side.name
     recipe = recipe_from_dict(tree, name)
     if recipe.model.wide is not None:
         said = f"{recipe.name}: a transfer study moves encoders, without a wide channel."
         raise RecipeError(said, "Leave model.wide out of it.")
+    if recipe.objective != ObjectiveConfig():
+        said = f"{recipe.name}: a transfer study compares what labels teach, without further objectives."
+        raise RecipeError(said, "Leave objective out of it; a finished run that had one may be a source: {run: DIR}")
     if recipe.init is not None:
         said = f"{recipe.name}: a transfer study starts its models itself, and this one goes on from {recipe.init.run}."
         raise RecipeError(said, f"Leave `init` out of it, and name the model as a source: {{run: {recipe.init.run}}}")
     return recipe
+
+
+def _of_labels_and_encoder(tree: dict[str, Any], name: str) -> dict[str, Any]:
+    """A recipe without what would cover what an encoder's weights and the target's labels are worth.
+
+    An n-gram channel has no weights that move. What texts without labels or a teacher tell is no label of a budget.
+    """
+    tree = merged(tree, {"model": {"wide": None}})
+    if tree.pop("objective", None):
+        _log.info("%s: learned from labels alone here, without its objective and unlabelled texts", name)
+    if isinstance(data := tree.get("data"), Mapping):
+        tree["data"] = {key: value for key, value in data.items() if key != "unlabelled"}
+    return tree
 
 
 def _located(tree: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from sentrec.findings import Finding
 from sentrec.glove.store import open_vectors
 from sentrec.plugins import registry
 from sentrec.recipe.inherit import open_source, require_inherited
-from sentrec.recipe.schema import NO_ENCODER, DataConfig, GloveConfig, Recipe
+from sentrec.recipe.schema import NO_ENCODER, WIDE_TEACHER, DataConfig, GloveConfig, Recipe
+from sentrec.recipe.teacher import open_teacher
 
 
 def check_recipe(recipe: Recipe) -> list[Finding]:
@@ -21,6 +22,10 @@ def check_recipe(recipe: Recipe) -> list[Finding]:
         One finding for each thing that training will need.
     """
     found = _splits(recipe.data)
+    if recipe.data.unlabelled is not None:
+        found.append(_unlabelled(recipe.data, recipe.data.unlabelled))
+    if recipe.objective.teacher is not None:
+        found.append(_teacher(recipe.objective.teacher))
     if recipe.init is not None:
         found.append(_source(recipe, recipe.init.run))
     if not recipe.has_encoder:
@@ -50,6 +55,23 @@ def _split(topic: str, data: DataConfig) -> Finding:
     except DataError as error:
         return Finding(topic, "missing", error.message, error.hint)
     return Finding(topic, "ok", f"{source:.0%} of train, held out by label")
+
+
+def _unlabelled(data: DataConfig, split: str) -> Finding:
+    try:
+        return _located("unlabelled", data, split)
+    except DataError as error:
+        return Finding("unlabelled", "missing", error.message, error.hint)
+
+
+def _teacher(name: str) -> Finding:
+    if name == WIDE_TEACHER:
+        return Finding("teacher", "ok", "wide: the model's own n-grams")
+    try:
+        teacher = open_teacher(name)
+    except RecipeError as error:
+        return Finding("teacher", "missing", error.message, error.hint)
+    return Finding("teacher", "ok", f"{name}, in {teacher.path}: {', '.join(teacher.label_names)}")
 
 
 def _located(topic: str, data: DataConfig, split: str) -> Finding:

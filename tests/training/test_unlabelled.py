@@ -174,7 +174,7 @@ def test_a_transfer_study_learns_from_labels_alone(
     for side, load_side in (("source", load_sources), ("target", load_targets)):
         stated = sides[side] | {"set": {"objective": {"at": 1.0}}}
         with pytest.raises(RecipeError, match="compares what labels teach"):
-            load_side(transfer_from_dict(sides | {side: stated}))  # type: ignore[operator]
+            load_side(transfer_from_dict(sides | {side: stated}))
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def test_a_copy_is_the_same_text_and_goes_where_it_is_sent(elsewhere: Path) -> N
     assert sorted(path.name for path in elsewhere.rglob("*.yaml")) == ["imdb.yaml", "imdb.yaml", "mine.yaml"]
 
 
-@pytest.mark.parametrize("destination", ["imdb.yaml", "folder/imdb.yaml", "./imdb.yaml"])
+@pytest.mark.parametrize("destination", ["imdb-bilstm.yaml", "folder/imdb-bilstm.yaml", "./imdb-bilstm.yaml"])
 def test_a_copy_that_would_extend_itself_is_refused(elsewhere: Path, destination: str) -> None:
     (elsewhere / "folder").mkdir()
     with pytest.raises(RecipeError, match="would extend itself") as caught:

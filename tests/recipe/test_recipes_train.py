@@ -7,11 +7,12 @@ import pytest
 import sentrec
 from sentrec import runs
 from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes
+from sentrec.recipe.schema import WIDE_TEACHER
 from sentrec.runs import Run
 
 HERE_AND_NOW = (
     *("data.dataset=quickstart", "data.train_rows=64", "data.label_names=[negative,positive]", "glove=null"),
-    *("training.max_steps=2", "training.device=cpu"),
+    *("data.test=test", "training.max_steps=2", "training.device=cpu"),
 )
 
 
@@ -23,7 +24,13 @@ def test_two_steps_leave_a_finished_run_that_predicts(
     builtin: BuiltinRecipe, tmp_path: Path, small_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "BUILTIN_MODELS", {runs.STARTER: small_run.path})
+    monkeypatch.chdir(tmp_path)
     recipe = sentrec.load_recipe(builtin.name, HERE_AND_NOW)
+    if recipe.data.unlabelled:
+        recipe = sentrec.load_recipe(builtin.name, (*HERE_AND_NOW, "data.unlabelled=train"))
+    teacher = recipe.objective.teacher
+    if teacher not in (None, WIDE_TEACHER):
+        sentrec.train(sentrec.load_recipe("quickstart", HERE_AND_NOW), teacher)
     run = sentrec.train(recipe, tmp_path / "run")
     assert run.recipe.encoder == recipe.encoder
     assert run.metrics["test"]["n"] == 400

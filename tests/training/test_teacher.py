@@ -1,0 +1,186 @@
+"""What teaches on texts without labels: n-grams, runs and ensembles; resumed and in several processes."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from killed import train_until_end
+from small_runs import small_overrides, small_recipe, start_sentrec, write_corpus
+from small_unlabelled import TERMS, WIDE, recipe_with
+
+import sentrec
+from sentrec.errors import RecipeError, RunError
+from sentrec.evaluation.calibration import fit_temperature, softmax
+from sentrec.predictor import load
+from sentrec.recipe import to_yaml
+from sentrec.recipe.check import check_recipe
+from sentrec.runs import Run, open_run, read_environment
+from sentrec.training import train as train_module
+from sentrec.training import wide as wide_module
+from sentrec.training.ensemble import ensemble
+from sentrec.training.prepare import prepare
+from sentrec.training.teacher import ask_run
+
+
+@pytest.fixture(autouse=True)
+def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
+
+
+@pytest.fixture(scope="module")
+def swapped(
+    reviews: Path, small_run: Run, shared_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Run]:
+    """A run that numbers the same classes the other way round; not to be changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTREC_HOME", str(shared_home))
+        yield sentrec.train(
+            small_recipe(reviews, "data.label_names=[good,bad]"), tmp_path_factory.mktemp("swapped") / "run"
+        )
+
+
+def test_a_teachers_classes_are_put_in_the_order_of_the_data(reviews: Path, swapped: Run, small_run: Run) -> None:
+    assert swapped.label_names == ("good", "bad")
+    told = {}
+    for run in (swapped, small_run):
+        changes = ("objective.distil=1.0", f"objective.teacher={run.path}")
+        data = prepare(recipe_with(reviews, reviews / "train.csv", *changes))
+        assert data.label_names == ("bad", "good")
+        assert data.teacher is not None
+        told[run.label_names] = ask_run(data.teacher, data, "cpu")
+    probabilities = load(swapped, "cpu").predict_proba(data.unlabelled_texts)
+    np.testing.assert_array_equal(told["good", "bad"], probabilities[:, ::-1].astype(np.float32))
+    known = dict(zip(data.splits.train.texts, data.splits.train.labels, strict=True))
+    labels = [known[text] for text in data.unlabelled_texts]
+    assert all((answers.argmax(axis=1) == labels).mean() > 0.8 for answers in told.values())
+
+
+def test_an_ensemble_teaches_and_a_changed_teacher_is_another(
+    reviews: Path, unlabelled: Path, small_run: Run, swapped: Run, tmp_path: Path
+) -> None:
+    teacher = tmp_path / "both"
+    other = sentrec.train(small_recipe(reviews, "seed=2", "training.epochs=1"), tmp_path / "other")
+    joined = ensemble([small_run, other], teacher, device="cpu")
+    changes = ("objective.distil=1.0", f"objective.teacher={teacher}", "training.max_steps=2", "training.epochs=1")
+    run = sentrec.train(recipe_with(reviews, unlabelled, *changes), tmp_path / "student")
+    assert run.metrics["data"]["unlabelled_rows"] == 70
+    fingerprints = read_environment(run.path)["data"]
+    assert {"unlabelled", "teacher"} <= fingerprints.keys()
+    data = prepare(run.recipe)
+    np.testing.assert_allclose(
+        ask_run(open_run(teacher), data, "cpu"), load(joined, "cpu").predict_proba(data.unlabelled_texts), atol=1e-6
+    )
+    assert data.fingerprints() == fingerprints
+    shutil.rmtree(teacher)
+    shutil.copytree(swapped.path, teacher)
+    changed = prepare(run.recipe).fingerprints()
+    assert {name for name in changed if changed[name] != fingerprints[name]} == {"teacher"}
+
+
+def test_a_teacher_that_cannot_teach_is_refused_before_an_older_run_gives_way(
+    reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path
+) -> None:
+    other_classes = sentrec.train(
+        small_recipe(write_corpus(tmp_path / "other", ("odd", "sad")), "training.max_steps=1"), tmp_path / "odd"
+    )
+    kept = tmp_path / "kept"
+    shutil.copytree(small_run.path, kept)
+    for teacher, message in (
+        (tmp_path / "nowhere", "objective.teacher: there is no run at"),
+        (other_classes.path, r"knows other classes \(odd, sad\) than the data has \(bad, good\)"),
+        (kept, "holds the model that objective.teacher names"),
+    ):
+        recipe = recipe_with(reviews, unlabelled, "objective.distil=1.0", f"objective.teacher={teacher}")
+        with pytest.raises((RecipeError, RunError), match=message):
+            sentrec.train(recipe, kept, force=True)
+        assert open_run(kept).metrics == small_run.metrics
+    with pytest.raises(RecipeError) as caught:
+        prepare(recipe_with(reviews, unlabelled, "objective.distil=1.0", "objective.teacher=wid"))
+    assert "did you mean 'wide'?" in str(caught.value.hint)
+
+
+def test_a_check_finds_texts_and_teacher(reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path) -> None:
+    def found(texts: Path, teacher: Path) -> dict[str, str]:
+        changes = ("objective.distil=1.0", f"objective.teacher={teacher}")
+        return {finding.topic: finding.state for finding in check_recipe(recipe_with(reviews, texts, *changes))}
+
+    assert {"unlabelled": "ok", "teacher": "ok"}.items() <= found(unlabelled, small_run.path).items()
+    missing = found(tmp_path / "none.csv", tmp_path / "none")
+    assert {"unlabelled": "missing", "teacher": "missing"}.items() <= missing.items()
+
+
+def test_ngrams_teach_what_they_learned_once(
+    reviews: Path, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits, taught = [], []
+    fit_weights, ask = wide_module._fit_weights, train_module.ask_ngrams
+
+    def count(*arguments: Any) -> None:
+        fits.append(arguments)
+        fit_weights(*arguments)
+
+    def note(*arguments: Any, **options: Any) -> Any:
+        taught.append(ask(*arguments, **options))
+        return taught[-1]
+
+    monkeypatch.setattr(wide_module, "_fit_weights", count)
+    monkeypatch.setattr(train_module, "ask_ngrams", note)
+    recipe = recipe_with(reviews, unlabelled, *TERMS, *WIDE, "objective.teacher=wide", "training.epochs=8")
+    run = sentrec.train(recipe, tmp_path / "run")
+    assert len(fits) == len(taught) == 1
+    data, model = prepare(recipe), load(run, "cpu").members[0].model
+    assert model.wide is not None
+    assert data.unlabelled is not None
+    shares = run.metrics["wide"]["shares"]
+    assert model.wide.shares.tolist() == pytest.approx([shares["deep"], shares["wide"]])
+    labels = data.splits.validation.labels
+    alone = wide_module.wide_logits(model.wide, data.validation)
+    # Both shares and the teacher's temperature come from the validation rows, which n-grams have not learned from.
+    expected = softmax(wide_module.wide_logits(model.wide, data.unlabelled), fit_temperature(alone, labels))
+    np.testing.assert_allclose(taught[0], expected, atol=1e-6)
+    assert run.metrics["wide"]["validation_accuracy"]["wide"] == pytest.approx((alone.argmax(axis=1) == labels).mean())
+    assert run.metrics["test"]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("die_after", [14])
+def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
+    reviews: Path, unlabelled: Path, tmp_path: Path, die_after: int
+) -> None:
+    changes = ("training.batch_size=8", "training.epochs=2", "training.checkpoint_seconds=0", "objective.at=0.5")
+    recipe = recipe_with(
+        reviews, unlabelled, *TERMS, *WIDE, *changes, "objective.teacher=wide", "training.precision=float32"
+    )
+    path, whole, killed = tmp_path / "recipe.yaml", tmp_path / "whole", tmp_path / "killed"
+    path.write_text(to_yaml(recipe), encoding="utf-8")
+    assert train_until_end(path, whole) == 0
+    assert train_until_end(path, killed, die_after=die_after) == -9
+    assert train_until_end(path, killed, resume=True) == 0
+    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    first, second = open_run(killed), open_run(whole)
+    for key in ("test", "validation", "calibration", "wide", "steps", "best_step"):
+        assert first.metrics[key] == second.metrics[key]
+    losses = [[row.get("loss") for row in run.history] for run in (first, second)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    changes = small_overrides(
+        reviews, f"data.unlabelled={unlabelled}", *TERMS, *WIDE, "objective.teacher=wide", "objective.at=1.0"
+    )
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--no-python"]
+    arguments = ("train", "--recipe", "quickstart", *[part for one in changes for part in ("--set", one)])
+    process = start_sentrec(*arguments, "--out", str(out), "--json", launcher=launcher)
+    output, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    metrics = json.loads(output)
+    assert metrics["steps"] == 9  # each step takes a batch of either kind for each process
+    assert metrics["data"]["unlabelled_rows"] == 70
+    assert metrics["test"]["accuracy"] > 0.8
+    assert errors.count("Learning from 70 unlabelled texts beside 96 training rows") == 1

@@ -18,7 +18,7 @@ class Settings:
         starts: How often a process is started, for the start-up time.
         overrides: What every recipe is changed by, as ``sentrec train --set`` would.
         recipes: The recipes that take part.
-        bfloat16: Whether each of them also scores in bfloat16.
+        bfloat16: Whether each of them also scores in bfloat16, where the processor has it.
         tutorial_steps: Training steps of the tutorial BiLSTM that are timed.
         tutorial_epochs: Where not 0, the tutorial BiLSTM is really trained for so many epochs.
         timed_steps: Training steps of a recipe that are taken apart.

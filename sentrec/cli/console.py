@@ -8,8 +8,24 @@ from typing import Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
-out = Console(highlight=False, emoji=False)
+
+class _Results(Console):
+    """A console that leaves out the spaces with which rich fills each line, unless a terminal shows them."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints as `rich.console.Console.print` does."""
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        lines = (line.rstrip(" ") for line in captured.get().split("\n"))
+        super().print(Text("\n".join(lines)), end="", soft_wrap=True)
+
+
+out = _Results(highlight=False, emoji=False)
 """Results: what a user pipes into a file."""
 
 err = Console(stderr=True, highlight=False, emoji=False)

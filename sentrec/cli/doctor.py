@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from sentrec.cli import console
 from sentrec.cli.findings import print_findings
+from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
     from sentrec.doctor import Diagnosis
@@ -56,7 +57,7 @@ def _device_lines(diagnosis: "Diagnosis") -> list[str]:
     if not device:
         return ["torch cannot be imported"]
     arithmetic = "bfloat16" if device["bfloat16"] else "float32 only"
-    threads = f"{device['threads']} threads of {device['processors']} processors"
+    threads = f"{counted(device['threads'], 'thread')} of {counted(device['processors'], 'processor')}"
     return [f"{device['name']} ({device['type']}), {arithmetic}; {threads}; {device['platform']}"]
 
 

@@ -1,12 +1,14 @@
 """`sentrec doctor` says what is there and mends nothing by itself."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from sentrec.cli.main import app
+from sentrec.doctor import diagnose
 
 
 def doctor(*arguments: str) -> Result:
@@ -36,3 +38,14 @@ def test_a_data_folder_that_does_not_exist_makes_it_unusable(tmp_path: Path, mon
     assert result.exit_code == 1
     assert "which is no folder" in result.stdout
     assert "not usable yet" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("threads", "processors", "words"),
+    [(1, 2, "1 thread of 2 processors"), (1, 1, "1 thread of 1 processor"), (4, 8, "4 threads of 8 processors")],
+)
+def test_one_thread_is_no_threads(monkeypatch: pytest.MonkeyPatch, threads: int, processors: int, words: str) -> None:
+    found = diagnose()
+    device = {**found.device, "threads": threads, "processors": processors}
+    monkeypatch.setattr("sentrec.doctor.diagnose", lambda: replace(found, device=device))
+    assert f"; {words}; " in doctor().stdout

@@ -1,0 +1,45 @@
+"""What is printed where no terminal shows it is what was meant, without the spaces that fill a terminal's lines."""
+
+import io
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from sentrec.cli import console
+
+
+@pytest.fixture
+def table() -> Table:
+    made = Table("name", "what", title="a title", box=None)
+    made.add_row("[bold]a[/]", "long words " * 20)
+    made.add_row("bb", "")
+    return made
+
+
+def test_tables_and_wrapped_sentences_end_without_spaces(table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = Console(file=io.StringIO(), width=console.out.width, highlight=False, emoji=False)
+    for printer in (console.out, plain):
+        printer.print(table)
+        printer.print("words that fill more than one line of a terminal " * 5)
+        printer.print("\n  [red]indented[/] \\[escaped]", "two", sep="-", end="!  \n")
+    assert isinstance(plain.file, io.StringIO)
+    lines = plain.file.getvalue().split("\n")
+    assert any(line != line.rstrip() for line in lines)
+    assert capsys.readouterr().out.split("\n") == [line.rstrip() for line in lines]
+
+
+def test_long_lines_stay_whole_where_they_are_to_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    console.out.print("path/" * 100, soft_wrap=True)
+    assert capsys.readouterr().out == "path/" * 100 + "\n"
+
+
+def test_a_terminal_gets_what_rich_makes_for_it(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+    for kind in (type(console.out), Console):
+        terminal = kind(file=io.StringIO(), width=60, force_terminal=True, _environ={"TERM": "xterm"})
+        terminal.print(table)
+        assert isinstance(terminal.file, io.StringIO)
+        shown.append(terminal.file.getvalue())
+    assert shown[0] == shown[1]
+    assert "\x1b[1m" in shown[0]

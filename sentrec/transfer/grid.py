@@ -9,6 +9,11 @@ from sentrec.transfer.schema import TransferRecipe
 
 OnProgress = Callable[[StudyProgress], None]
 
+_ENOUGH_SECONDS = 30.0
+_ENOUGH_SHARE = 0.01
+_ENOUGH_WITHOUT_STEPS = 0.1
+"""How much must be done before it is told how long the rest will take."""
+
 
 def study_cells(study: TransferRecipe, sources: Sequence[str], targets: Sequence[str]) -> list[Cell]:
     """Every cell of a study, seed by seed, so that a first full picture is there early.
@@ -42,8 +47,10 @@ def describe(cell: Cell) -> str:
 class StudyMeter:
     """Tells how far a study is, and how long it will take.
 
-    The time left is that of the work left, a work unit being one text read in training, by what the units done so far
-    have cost. Linear models, whose time is another, count for little.
+    The time left is that of the work left, a work unit being one text read in training, by what the units between the
+    steps of trainings have cost so far: what comes before a first step (reading, encoding, counting) is mostly done
+    once, and would make a study of minutes seem one of hours. Where nothing takes steps, it is by what all units have
+    cost. Linear models, whose time is another, count for little.
 
     Args:
         works: Units of each piece of work that is still to be done, by what it is called.
@@ -60,30 +67,55 @@ class StudyMeter:
         self._doing = ""
         self._units_done = 0.0
         self._began = time.perf_counter()
+        self._first_step: tuple[float, float] | None = None
+        self._measured = 0.0, 0.0
 
     def begin(self, doing: str) -> None:
         """A piece of work begins."""
         self._doing = doing
+        self._first_step = None
         self._tell(0.0)
 
     def step(self, progress: Progress) -> None:
         """The training that is at work took a step."""
-        self._tell(progress.step / progress.total_steps)
+        share = progress.step / progress.total_steps
+        if self._first_step is None:
+            self._first_step = share * self._works.get(self._doing, 0.0), time.perf_counter()
+        self._tell(share)
 
     def finish(self, result: CellResult | None = None) -> None:
         """The piece of work is done; a cell has a result."""
-        self._units_done += self._works.get(self._doing, 0.0)
+        work = self._works.get(self._doing, 0.0)
+        self._measured = self._measured_until(work)
+        self._first_step = None
+        self._units_done += work
         self._done += result is not None
         self._tell(1.0, result, units=self._units_done)
 
     def _tell(self, share: float, finished: CellResult | None = None, units: float | None = None) -> None:
         if self._listener is None:
             return
-        done = self._units_done + share * self._works.get(self._doing, 0.0) if units is None else units
-        left = sum(self._works.values()) - done
-        seconds = time.perf_counter() - self._began
-        estimate = seconds / done * left if done > 0 else None
+        of_this = share * self._works.get(self._doing, 0.0)
+        done = self._units_done + of_this if units is None else units
+        estimate = self._seconds_left(done, self._measured_until(of_this))
         self._listener(StudyProgress(self._done, self._cells, self._doing, share, estimate, finished))
+
+    def _measured_until(self, units: float) -> tuple[float, float]:
+        """Units and seconds since the first step of each training, `units` of the one at work being done."""
+        measured_units, seconds = self._measured
+        if self._first_step is None:
+            return measured_units, seconds
+        units_before, began = self._first_step
+        return measured_units + units - units_before, seconds + time.perf_counter() - began
+
+    def _seconds_left(self, done: float, measured: tuple[float, float]) -> float | None:
+        total = sum(self._works.values())
+        units, seconds = measured
+        if units > 0.0 and (units >= _ENOUGH_SHARE * total or seconds >= _ENOUGH_SECONDS):
+            return seconds / units * (total - done)
+        if units == 0.0 and done >= _ENOUGH_WITHOUT_STEPS * total > 0.0:
+            return (time.perf_counter() - self._began) / done * (total - done)
+        return None
 
 
 def cell_work(cell: Cell, train_texts: int, epochs: int, test_texts: int) -> float:

@@ -10,17 +10,19 @@ import numpy as np
 
 from sentrec.data.examples import Examples
 from sentrec.data.tables import mirror_folder
-from sentrec.errors import DataError
+from sentrec.errors import DataError, RunError
 from sentrec.evaluation.metrics import classification_metrics
 from sentrec.evaluation.rows import RunData
 from sentrec.predictor import Predictor
+from sentrec.recipe.schema import WIDE_TEACHER, Recipe
+from sentrec.runs import Run, open_run
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class OtherData:
-    """Rows that a model of film reviews is tried on without having learned anything from them.
+    """Rows that a model of film reviews is tried on, most often without having learned anything from them.
 
     Attributes:
         name: The dataset.
@@ -45,34 +47,59 @@ OTHER_DATA = (
 
 
 def measure_accuracy(small: Predictor, original: Predictor) -> tuple[list[dict[str, Any]], list[str]]:
-    """Measures both models on the original's own test rows, then zero-shot on `OTHER_DATA`, as far as it is at hand.
+    """Measures both models on the original's own test rows, then on `OTHER_DATA`, as far as it is at hand.
 
     Args:
         small: The small model.
         original: What it was made from.
 
     Returns:
-        For each data: its name and splits, whether it is ``zero_shot``, ``accuracy`` with its 95 % interval, ``ece``,
-        ``n``, the ``original``'s accuracy, and ``notes``; and a sentence on each data that is missing. Nothing is
-        downloaded.
+        For each data: its name and splits, whether it is ``zero_shot`` (neither the model nor what it went on from nor
+        its teacher learned from that dataset), ``accuracy`` with its 95 % interval, ``ece``, ``n``, the ``original``'s
+        accuracy, and ``notes``; and a sentence on each data that is missing. Nothing is downloaded.
     """
     data = RunData(original.run)
     own = original.run.recipe.data.dataset
+    learned, notes = _learned_from(original.run)
     rows = data.evaluation_rows(None, "test")
-    measured = [_measured(small, original, rows.examples, rows.notes) | _named(Path(own).stem, "", "test", False)]
+    notes = [*rows.notes, *notes]
+    measured = [_measured(small, original, rows.examples, notes) | _named(Path(own).stem, "", "test", False)]
     missing = []
     for other in OTHER_DATA:
         if other.name == own:
             continue
         try:
-            examples, notes = _read(data, other)
+            examples, other_notes = _read(data, other)
         except DataError as error:
             missing.append(f"{other.name} {'+'.join(other.splits)}: {error.message}")
             continue
         _log.info("Measuring on %s", other.name)
-        name = _named(other.name, other.title, "+".join(other.splits), True)
-        measured.append(_measured(small, original, examples, notes) | name)
+        name = _named(other.name, other.title, "+".join(other.splits), other.name not in learned)
+        measured.append(_measured(small, original, examples, other_notes) | name)
     return measured, missing
+
+
+def _learned_from(run: Run) -> tuple[set[str], list[str]]:
+    """The datasets that a model, what it went on from and its teacher learned from, and what of that is not known."""
+    datasets: set[str] = set()
+    named: set[str] = set()
+    notes, waiting = [], [run]
+    while waiting:
+        one = waiting.pop()
+        waiting += one.members
+        datasets.add(one.recipe.data.dataset)
+        for name in _origins(one.recipe) - named:
+            named.add(name)
+            try:
+                waiting.append(open_run(name))
+            except RunError:
+                notes.append(f"{name}, which it learned from, is not here: that may have seen some of the other data.")
+    return datasets, notes
+
+
+def _origins(recipe: Recipe) -> set[str]:
+    source, teacher = recipe.init.run if recipe.init else None, recipe.objective.teacher
+    return {name for name in (source, teacher) if name is not None and name != WIDE_TEACHER}
 
 
 def _named(data: str, title: str, split: str, zero_shot: bool) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _accuracy(card: dict[str, Any]) -> str:
     ]
     headings = ("data", "rows", "n", "accuracy (95 % interval)", "original's", "calibration error")
     lines = [*_table(headings, rows), ""]
-    own = ", ".join(one["title"] for one in card["accuracy"] if not one["zero_shot"])
+    own = ", ".join(dict.fromkeys(one["title"] for one in card["accuracy"] if not one["zero_shot"]))
     lines.append(
         f"All but {own} is zero-shot: nothing was learned there. Calibration error: gap between confidence and"
     )

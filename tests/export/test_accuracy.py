@@ -1,0 +1,52 @@
+"""What is zero-shot: data that neither a model nor what it went on from nor its teachers learned from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import sentrec
+from sentrec.errors import RunError
+from sentrec.export import accuracy
+from sentrec.export.accuracy import measure_accuracy
+from sentrec.predictor import Predictor
+from sentrec.recipe.schema import InitConfig, ObjectiveConfig
+from sentrec.runs import Run
+
+
+@pytest.mark.parametrize("teacher", ["dvd-model", "two-of-them"])
+def test_what_a_teacher_learned_from_is_not_zero_shot(
+    wide_run: Run, films: Path, monkeypatch: pytest.MonkeyPatch, teacher: str
+) -> None:
+    monkeypatch.setenv("SENTREC_DATA", str(films))
+    on_dvds = wide_run.recipe.data.model_copy(update={"dataset": "blitzer_dvd"})
+    model = replace(wide_run, recipe=wide_run.recipe.model_copy(update={"data": on_dvds}))
+    found = {"dvd-model": model, "two-of-them": replace(wide_run, members=(wide_run, model))}
+    monkeypatch.setattr(accuracy, "open_run", found.__getitem__)
+    objective = ObjectiveConfig(distil=1.0, teacher=teacher)
+    taught = replace(wide_run, recipe=wide_run.recipe.model_copy(update={"objective": objective}))
+    assert _zero_shot(wide_run, wide_run) == [("train", False), ("blitzer_dvd", True), ("blitzer_dvd", True)]
+    assert _zero_shot(wide_run, taught) == [("train", False), ("blitzer_dvd", False), ("blitzer_dvd", False)]
+
+
+def test_what_cannot_be_looked_up_is_said(wide_run: Run, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTREC_DATA", str(films))
+
+    def gone(name: str) -> Run:
+        raise RunError(f"there is no run at {name}.")
+
+    monkeypatch.setattr(accuracy, "open_run", gone)
+    moved = wide_run.recipe.model_copy(update={"init": InitConfig(run="runs/gone")})
+    own, *_ = measure_accuracy(_load(wide_run, wide_run), _load(wide_run, replace(wide_run, recipe=moved)))[0]
+    assert any("runs/gone, which it learned from, is not here" in note for note in own["notes"])
+
+
+def _zero_shot(small: Run, original: Run) -> list[tuple[str, bool]]:
+    measured, _ = measure_accuracy(_load(small, small), _load(small, original))
+    return [(one["data"], one["zero_shot"]) for one in measured]
+
+
+def _load(weights: Run, run: Run) -> Predictor:
+    predictor = sentrec.load(weights, "cpu")
+    predictor.run = run
+    return predictor

@@ -42,7 +42,8 @@ def open_source(name: str) -> Run:
 def inherited_sections(source: Recipe) -> dict[str, Any]:
     """The sections of a recipe that goes on from `source`, where it does not say otherwise.
 
-    The words and their vectors are the source's own from now on: GloVe is not read again.
+    The words and their vectors are the source's own from now on: GloVe is not read again, and without steps nothing
+    thaws.
     """
     glove = source.glove
     dim = glove.dim if glove else source.model.embedding_dim
@@ -51,7 +52,7 @@ def inherited_sections(source: Recipe) -> dict[str, Any]:
         "text": source.text.model_dump(mode="json") | {"lowercase": lowercase},
         "glove": None,
         "encoder": dict(source.encoder),
-        "model": source.model.model_dump(mode="json") | {"embedding_dim": dim},
+        "model": source.model.model_dump(mode="json") | {"embedding_dim": dim, "unfreeze_epoch": 0},
     }
 
 

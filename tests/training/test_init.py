@@ -163,6 +163,14 @@ def test_a_source_of_ngrams_alone_goes_on(reviews: Path, tmp_path: Path) -> None
     assert run.metrics["test"]["accuracy"] > run.metrics["init"]["test_accuracy_before"]
 
 
+def test_a_source_whose_words_thawed_late_goes_on_although_no_epoch_is_left_to_thaw_in(
+    reviews: Path, tmp_path: Path
+) -> None:
+    late = ("training.epochs=9", "model.unfreeze_epoch=8", "training.max_steps=1")
+    source = sentrec.train(small_recipe(reviews, *late), tmp_path / "late")
+    assert my_recipe(source, own_rows(tmp_path)).model.unfreeze_epoch == 0
+
+
 def test_a_source_that_is_not_there_is_told_with_the_names_that_are(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="there is no run at startr") as caught:
         recipe_from_dict({"init": "startr"})

@@ -19,7 +19,7 @@ from sentrec.recipe.loading import (
     read_tree,
     recipe_from_dict,
 )
-from sentrec.recipe.schema import ObjectiveConfig
+from sentrec.recipe.schema import ObjectiveConfig, names_no_encoder
 from sentrec.runs import BUILTIN_MODELS, Run, open_run
 from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
 from sentrec.transfer.store import plain_name
@@ -153,6 +153,7 @@ def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
                 f"{run.path} is an ensemble: a transfer study moves the weights of one run.",
                 f"Name one of its members, e.g. {run.members[0].path}",
             )
+        _require_encoder(str(run.path), run.recipe.encoder)
         if run.recipe.model.wide is not None:
             _log.info("%s: its encoder is the source; its n-grams stay behind", run.path)
         return NamedSource(source.name or run.recipe.name, run.recipe, run)
@@ -162,10 +163,17 @@ def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
     return NamedSource(name, recipe, None, _setting("source", study.source, name))
 
 
+def _require_encoder(name: str, encoder: object) -> None:
+    if names_no_encoder(encoder):
+        said = f"{name} has no encoder, and a transfer study moves the weights of one."
+        raise RecipeError(said, "Name a recipe or a run with an encoder; n-grams alone are an arm: nb-lr")
+
+
 def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -> Recipe:
     tree = read_tree(name)
     shared = {key: value for key in _SHARED if (value := getattr(study, key)) != {}}
     tree = merged(merged(_of_labels_and_encoder(tree, name), shared), side.set)
+    _require_encoder(name, tree.get("encoder", {}))
     if side.name is not None:
         tree["name"] = side.name
     recipe = recipe_from_dict(tree, name)

@@ -278,6 +278,12 @@ def test_a_study_trains_encoders_alone(tmp_path: Path) -> None:
         load_targets(load_transfer(write_study(tmp_path, model={"wide": {}})))
 
 
+def test_n_grams_alone_are_no_side_of_a_study(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="imdb-nb-lr has no encoder") as error:
+        load_targets(load_transfer(write_study(tmp_path, target="imdb-nb-lr", encoder={})))
+    assert "an arm: nb-lr" in str(error.value.hint)
+
+
 def test_a_study_file_finds_the_recipes_beside_it(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("extends: quickstart\nencoder: {hidden: 8}\n", encoding="utf-8")
     path = write_study(tmp_path, target={"name": "mine", "recipe": "mine.yaml"}, source="mine.yaml")

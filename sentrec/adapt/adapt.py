@@ -59,7 +59,9 @@ def adapt_glove(
     base = _base(options.glove)
     dim = _dim(options, base)
     target = vectors_path(options.name, dim)
-    if options.name in PUBLICATIONS or (target.exists() and not force):
+    if options.name in PUBLICATIONS:
+        raise GloveError(f"{options.name} is the name of published vectors.", "Choose another --name.")
+    if target.exists() and not force:
         raise GloveError(
             f"GloVe {options.name} with {dim} dimensions is there already.", "Choose another --name, or add --force."
         )

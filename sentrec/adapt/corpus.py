@@ -1,4 +1,7 @@
-"""The unlabelled texts to learn vectors from: splits of named datasets, and files of any length."""
+"""The unlabelled texts to learn vectors from: splits of named datasets, and files.
+
+A .txt file is read line by line, however long it is; a table is read whole.
+"""
 
 import logging
 from collections.abc import Iterator, Sequence

@@ -87,7 +87,9 @@ class TextConfig(Section):
         None, description="Fold case; none: as the GloVe vectors were trained (840B is cased)."
     )
     vocabulary_size: int = Field(50_000, ge=4, description="Most words to keep, the most frequent first.")
-    min_frequency: int = Field(2, ge=1, description="A word without a GloVe vector must occur so often in train.")
+    min_frequency: int = Field(
+        2, ge=1, description="A word without a GloVe vector must occur so often in all texts learned from."
+    )
 
 
 class GloveConfig(Section):

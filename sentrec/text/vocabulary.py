@@ -36,7 +36,7 @@ def learn_tokenizer(texts: Sequence[str], config: TextConfig, vectors: "GloveVec
     `config.vocabulary_size` most frequent.
 
     Args:
-        texts: The training texts.
+        texts: The training texts, and those without labels.
         config: The recipe's text section.
         vectors: The GloVe vectors that embeddings start from, or None.
 

@@ -32,7 +32,7 @@ class PreparedData:
     Attributes:
         splits: The texts and labels.
         vectors: The GloVe vectors that embeddings start from, or None.
-        tokenizer: Learned on the training rows.
+        tokenizer: Learned on the training rows and the unlabelled texts, or that of the source.
         train: Encoded training rows.
         validation: Encoded validation rows.
         test: Encoded test rows.

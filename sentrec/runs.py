@@ -60,6 +60,17 @@ class Run:
         """What the logits are divided by before the softmax; fitted on the validation rows."""
         return float(self.metrics["calibration"]["temperature"])
 
+    @property
+    def builtin_name(self) -> str | None:
+        """The name of a model that comes with sentrec; None for every other run."""
+        places = {place.resolve(): name for name, place in BUILTIN_MODELS.items()}
+        return places.get(self.path.resolve())
+
+    @property
+    def place(self) -> str:
+        """How a user names it: by the name of a model that comes with sentrec, else by its directory."""
+        return self.builtin_name or str(self.path)
+
     @cached_property
     def history(self) -> list[dict[str, Any]]:
         """The rows of `history.jsonl`: losses while training, and each validation. An ensemble has none.
@@ -142,6 +153,11 @@ def holds_group(directory: Path) -> bool:
 def holds_ensemble(directory: Path) -> bool:
     """Whether the runs in this directory are one model, or are to become one when all are trained."""
     return holds_run(directory) and _ENSEMBLE in read_environment(directory)
+
+
+def ensemble_name(directory: Path) -> str:
+    """The name of the finished ensemble in this directory."""
+    return str(read_environment(directory)[_ENSEMBLE]["name"])
 
 
 def group_seeds(directory: Path) -> list[int]:

@@ -68,7 +68,8 @@ def evaluate(
 
 def _show(result: "Evaluation") -> None:
     rows = f"{result.metrics['n']:,} rows"
-    out.print(f"[bold]{escape(result.name)}[/] on {escape(result.data)} {escape(result.split)}, {rows}\n")
+    headline = f"[bold]{escape(result.name)}[/] on {escape(result.data)} {escape(result.split)}, {rows}\n"
+    out.print(headline, soft_wrap=True)
     _show_figures(result.metrics)
     _show_classes(result.metrics["per_class"])
     _show_confusion(result.metrics["confusion_matrix"], result.label_names)

@@ -35,11 +35,15 @@ class Splits:
     validation_overlap: int
 
 
-def load_splits(data: DataConfig) -> Splits:
+def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
     """Reads a dataset and divides it as the recipe says.
 
     A validation or test part that the dataset lacks is held out from train: stratified by label, with exact
     duplicates on one side.
+
+    Args:
+        data: What to read.
+        say_overlap: Whether to log how many texts of another part also occur in train.
 
     Raises:
         DataError: If the data cannot be read, two parts would be the same rows, classes differ between splits, or
@@ -60,7 +64,10 @@ def load_splits(data: DataConfig) -> Splits:
     if data.train_rows is not None and data.train_rows < len(train):
         train = train.take(stratified_sample(train.labels, data.train_rows, data.split_seed))
     _require_two_classes(train)
-    overlap = {name: _overlap(part, train, name) for name, part in parts.items()}
+    overlap = {name: _overlap(part, train) for name, part in parts.items()}
+    for name, count in overlap.items():
+        if count and say_overlap:
+            _log.info("%s of %s %s texts also occur in train", f"{count:,}", f"{len(parts[name]):,}", name)
     return Splits(train, parts["validation"], parts["test"], _duplicates(train), overlap["test"], overlap["validation"])
 
 
@@ -155,9 +162,6 @@ def _duplicates(train: Examples) -> int:
     return len(train) - len(set(train.texts))
 
 
-def _overlap(part: Examples, train: Examples, name: str) -> int:
+def _overlap(part: Examples, train: Examples) -> int:
     known = set(train.texts)
-    count = sum(text in known for text in part.texts)
-    if count:
-        _log.info("%s of %s %s texts also occur in train", f"{count:,}", f"{len(part):,}", name)
-    return count
+    return sum(text in known for text in part.texts)

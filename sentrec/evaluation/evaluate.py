@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sentrec import runs
 from sentrec.data.examples import Examples
 from sentrec.data.tables import looks_like_file
 from sentrec.errors import RunError, SentrecError
@@ -37,8 +36,8 @@ class Evaluation:
     """What was measured.
 
     Attributes:
-        run: Directory of the run.
-        name: Name of the run's recipe.
+        run: Directory of the run, or the name of a model that comes with sentrec.
+        name: Name of the run's recipe, or that name.
         data: Name or file of the data.
         split: Its split.
         label_names: Names of the classes in the order of their numbers.
@@ -113,8 +112,8 @@ def evaluate(
     examples, names = rows.examples, run.label_names
     labels, probabilities = checked_predictions(examples.labels, _probabilities(run, examples, names), len(names))
     result = Evaluation(
-        run=str(run.path),
-        name=run.recipe.name,
+        run=run.place,
+        name=_name(run),
         data=rows.source,
         split=split,
         label_names=names,
@@ -143,10 +142,10 @@ def _probabilities(run: Run, examples: Examples, label_names: Sequence[str]) -> 
 
     if set(run.label_names) != set(label_names):
         raise RunError(
-            f"the runs do not know the same classes: {', '.join(label_names)}, but {run.path}: "
+            f"the runs do not know the same classes: {', '.join(label_names)}, but {run.place}: "
             f"{', '.join(run.label_names)}."
         )
-    _log.info("classifying %s texts with %s", f"{len(examples):,}", run.path)
+    _log.info("classifying %s texts with %s", f"{len(examples):,}", run.place)
     columns = [run.label_names.index(name) for name in label_names]
     return load(run).predict_proba(examples.texts)[:, columns]
 
@@ -170,10 +169,14 @@ def _comparisons(
 
 
 def _names(run: Run, rival: Run | None) -> tuple[str, str]:
-    """What to call a run and its rival: by their recipes, or where these have one name, by their directories."""
-    if rival is None or rival.recipe.name != run.recipe.name:
-        return run.recipe.name, rival.recipe.name if rival else ""
-    return str(run.path), str(rival.path)
+    """What to call a run and its rival: by their names, or where these have one name, by their directories."""
+    if rival is None or _name(rival) != _name(run):
+        return _name(run), _name(rival) if rival else ""
+    return run.place, rival.place
+
+
+def _name(run: Run) -> str:
+    return run.builtin_name or run.recipe.name
 
 
 def _baseline_probabilities(model: Baseline, train: Examples, examples: Examples) -> npt.NDArray[np.float64]:
@@ -197,9 +200,7 @@ def _free_directory(run: Run, rows: EvaluationRows, out: str | Path | None) -> P
 
 def _home(run: Run) -> Path:
     """The run's directory; of a model that comes with sentrec, whose own must stay as it is, one in ``runs``."""
-    builtin = {place.resolve(): name for name, place in runs.BUILTIN_MODELS.items()}
-    name = builtin.get(run.path.resolve())
-    return run.path if name is None else Path("runs") / name
+    return run.path if run.builtin_name is None else Path("runs") / run.builtin_name
 
 
 def _plots_of(run: Run) -> tuple[str, ...]:
@@ -218,8 +219,8 @@ def _draw(
     directory: Path, run: Run, rows: EvaluationRows, metrics: dict[str, Any], probabilities: npt.NDArray[np.float64]
 ) -> None:
     names, labels = run.label_names, rows.examples.labels
-    title = f"{run.recipe.name} on {rows.title}"
-    curves = () if run.members else (plotting.training_curves(run.history, run.recipe.name),)
+    title = f"{_name(run)} on {rows.title}"
+    curves = () if run.members else (plotting.training_curves(run.history, _name(run)),)
     figures = (
         *curves,
         plotting.confusion_matrix(metrics["confusion_matrix"], names, title),

@@ -72,13 +72,14 @@ class RunData:
             DataError: If the data cannot be read, or is no longer what it was.
         """
         if self._splits is None:
-            self._splits = load_splits(self.run.recipe.data)
+            # What a reader has to know of the rows that are evaluated, the notes say.
+            self._splits = load_splits(self.run.recipe.data, say_overlap=False)
         splits = self._splits
         rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}[name]
         recorded = read_environment(self.run.path).get("data", {}).get(name)
         if recorded != fingerprint(rows.texts, rows.labels.tobytes(), rows.label_names):
             raise DataError(
-                f"the {name} rows of {self.run.recipe.data.dataset} are no longer those of {self.run.path}.",
+                f"the {name} rows of {self.run.recipe.data.dataset} are no longer those of {self.run.place}.",
                 "Restore the data, or measure on other rows with --data and without a baseline.",
             )
         return rows
@@ -151,7 +152,7 @@ class RunData:
         if split in _OWN_NOTES:
             examples, notes = self.part(split), _OWN_NOTES[split]
         elif looks_like_file(own.dataset) and not looks_like_file(split):
-            raise DataError(f"{self.run.path} has no split '{split}'.", did_you_mean(split, _OWN_NOTES))
+            raise DataError(f"{self.run.place} has no split '{split}'.", did_you_mean(split, _OWN_NOTES))
         else:
             examples, notes = load_examples(own, split), ()
         return self._matched(examples, own.dataset, split, notes, None if notes else self.overlap(examples))

@@ -1,5 +1,6 @@
 """The models that can be named here, and what is known of each: the shelf behind `sentrec models`."""
 
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -73,26 +74,45 @@ def _known(name: str) -> KnownModel | None:
     directory = find_model(name)
     try:
         # Opening a run checks its encoder too, which takes torch: too long for a list.
-        recipe, metrics = read_tree(directory / runs.RECIPE), read_object(directory / runs.METRICS)
-        accuracy = float(metrics["test"]["accuracy"])
+        recipe = _recipe_name(directory)
+        accuracy = float(read_object(directory / runs.METRICS)["test"]["accuracy"])
     except (SentrecError, KeyError, TypeError, ValueError):
         return None  # `models show` says what is wrong with it
-    return KnownModel(name, str(recipe["name"]), accuracy, _megabytes(directory), (directory / CARD).is_file())
+    return KnownModel(name, recipe, accuracy, _megabytes(directory), (directory / CARD).is_file())
+
+
+def _recipe_name(directory: Path) -> str:
+    """What a model is called; an ensemble of different runs has no recipe of its own."""
+    if runs.holds_ensemble(directory):
+        return runs.ensemble_name(directory)
+    return str(read_tree(directory / runs.RECIPE)["name"])
 
 
 def _facts(run: Run) -> dict[str, Any]:
     test = run.metrics["test"]
     return {
         "recipe": run.recipe.name,
-        "description": run.recipe.description,
+        "description": "" if run.members else run.recipe.description,
         "classes": list(run.label_names),
-        "encoder": run.recipe.encoder,
+        **_maker(run),
         "parameters": run.metrics.get("parameters"),
         "data": Path(run.recipe.data.dataset).name,
-        "seed": run.recipe.seed,
         "test": {key: test[key] for key in ("n", "accuracy", "accuracy_interval", "ece")},
         "megabytes": _megabytes(run.path),
     }
+
+
+def _maker(run: Run) -> dict[str, Any]:
+    if run.members:
+        return {"members": [{"recipe": one.recipe.name, **_maker(one)} for one in run.members]}
+    return {"encoder": run.recipe.encoder, "seed": run.recipe.seed}
+
+
+def _maker_in_words(maker: dict[str, Any]) -> str:
+    if "members" not in maker:
+        return f"encoder {maker['encoder'].get('name')}, seed {maker['seed']}"
+    members = [f"{one['recipe']} ({_maker_in_words(one)})" for one in maker["members"]]
+    return f"ensemble of {', '.join(members)}"
 
 
 def _facts_as_text(facts: dict[str, Any], path: Path) -> str:
@@ -103,12 +123,14 @@ def _facts_as_text(facts: dict[str, Any], path: Path) -> str:
         "",
         *([facts["description"], ""] if facts["description"] else []),
         f"- Tells apart: {', '.join(facts['classes'])}.",
-        f"- Encoder: {facts['encoder'].get('name')}; trained on {facts['data']}, seed {facts['seed']}.",
+        f"- Made by: {_maker_in_words(facts)}; trained on {facts['data']}.",
         f"- Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}, {test['n']:,} texts), "
         f"calibration error {test['ece']:.4f}.",
         f"- Size: {facts['megabytes']:.2f} MB.",
         "",
-        f"It has no card; one is measured by: sentrec export {path} --starter --out DIR",
+        "It has no card: an ensemble is no single model. Distil it into one, and export that with --starter."
+        if "members" in facts
+        else f"It has no card; one is measured by: sentrec export {shlex.quote(str(path))} --starter --out DIR",
     ]
     return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,3 +69,19 @@ def test_one_run_and_a_taken_folder_are_errors_with_a_hint(sentrec: Sentrec, sma
     code, _, errors = sentrec("ensemble", str(small_run.path), "none", "--out", str(small_run.path))
     assert code == 1
     assert "Choose a new folder as --out." in errors
+
+
+def test_an_ensemble_is_not_exported_and_its_card_can_be_read(sentrec: Sentrec, small_run: Run, tmp_path: Path) -> None:
+    copy, pair = shutil.copytree(small_run.path, tmp_path / "copy"), tmp_path / "pair"
+    assert sentrec("ensemble", str(small_run.path), str(copy), "--out", str(pair))[0] == 0
+    for options in (("--out", str(tmp_path / "small")), ("--starter", "--out", str(tmp_path / "small"))):
+        code, output, errors = sentrec("export", str(pair), *options)
+        assert (code, output) == (1, "")
+        assert "Error: " in errors
+        assert "pair is an ensemble, and no single model." in errors
+        assert "Hint: Distil it into one, and export that." in errors
+    assert not (tmp_path / "small").exists()
+    code, output, _ = sentrec("models", "show", str(pair))
+    assert (code, output.splitlines()[0]) == (0, "# pair")
+    code, output, _ = sentrec("models", "show", str(pair), "--json")
+    assert (code, len(json.loads(output)["members"])) == (0, 2)

@@ -88,6 +88,22 @@ def test_evaluate_knows_the_name_and_leaves_the_installation_as_it_is(starter: P
     assert json.loads(against.stdout)["comparisons"][0]["only_first_right"] == 0
 
 
+def test_evaluate_calls_it_by_its_name_and_counts_only_what_is_evaluated(
+    starter: Path, invoke: Invoke, tmp_path: Path
+) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("review,verdict\n" + "".join(f"{TEXT} {row},good\na dull film {row},bad\n" for row in range(9)))
+    result = invoke("evaluate", "starter", "--data", str(file), "--no-plots", "--against", "starter")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("starter on ")
+    assert "Against starter, on the same rows" in result.stdout
+    assert "classifying 18 texts with starter" in result.stderr
+    assert "occur in train" not in result.output
+    assert str(starter) not in result.output
+    described = json.loads(invoke("evaluate", "starter", "--data", str(file), "--no-plots", "--json").stdout)
+    assert (described["run"], described["name"]) == ("starter", "starter")
+
+
 def test_a_study_takes_the_starter_as_its_source_whatever_folder_lies_there(starter: Path, reviews: Path) -> None:
     from sentrec.transfer.feasibility import load_sides
     from sentrec.transfer.loading import load_transfer

@@ -127,6 +127,9 @@ def test_a_test_file_that_repeats_training_rows_is_reported(tmp_path: Path, capl
     in_train = len(set(splits.test.texts) & set(splits.train.texts))
     assert splits.overlap == in_train > 0, "what validation took of train was not learned"
     assert f"{in_train} of 50 test texts also occur in train" in caplog.text
+    caplog.clear()
+    assert load_splits(DataConfig(dataset=str(train), test=str(test)), say_overlap=False).overlap == in_train
+    assert caplog.text == ""
 
 
 def test_a_validation_file_that_repeats_training_rows_is_reported(

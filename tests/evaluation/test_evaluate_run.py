@@ -164,7 +164,7 @@ def test_rows_that_the_run_has_seen_are_flagged(run: Run, split: str, warning: s
 def test_it_evaluates_elsewhere_without_the_training_data(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(_: Any) -> None:
+    def missing(*_: Any, **__: Any) -> None:
         raise DataError("train.csv does not exist.")
 
     monkeypatch.setattr("sentrec.evaluation.rows.load_splits", missing)

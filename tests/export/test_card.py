@@ -1,6 +1,7 @@
 """The card: every figure is measured, what is missing is said to be missing, and the text says what the figures say."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sentrec.export.card_text import card_as_markdown
 from sentrec.export.export import Export
 from sentrec.export.known import card_of, card_text_of, known_models
 from sentrec.runs import Run
+from sentrec.training.ensemble import ensemble
 
 
 def test_it_lies_beside_the_weights_in_two_forms(starter: Export) -> None:
@@ -125,3 +127,20 @@ def test_the_shelf_lists_what_comes_with_sentrec_and_finished_runs(
     assert (second.name, second.has_card) == (str(tmp_path / "mine"), False)
     assert second.accuracy == wide_run.metrics["test"]["accuracy"]
     assert first.megabytes == pytest.approx(starter.megabytes, abs=0.001)
+
+
+def test_an_ensemble_is_listed_and_described_by_its_members(
+    wide_run: Run, starter: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentrec.runs, "BUILTIN_MODELS", {})  # type: ignore[attr-defined]
+    pair = ensemble([wide_run, starter.run], tmp_path / "pair", name="both")
+    headless = shutil.copytree(wide_run.path, tmp_path / "headless")
+    (headless / "recipe.yaml").unlink()
+    facts = card_of(pair.path)
+    assert [(one["encoder"]["name"], one["seed"]) for one in facts["members"]] == [("bilstm", wide_run.recipe.seed)] * 2
+    assert facts["test"]["accuracy"] == pair.metrics["test"]["accuracy"]
+    text = card_text_of(pair.path)
+    assert text.startswith("# both\n")
+    assert "Made by: ensemble of quickstart (encoder bilstm, seed " in text
+    assert "an ensemble is no single model" in text
+    assert [(one.name, one.recipe) for one in known_models(tmp_path)] == [(str(pair.path), "both")]

@@ -1,9 +1,13 @@
 """Reviews from rows: which field is what, which rows cannot be used, and chunks to score."""
 
+import difflib
 import hashlib
+import json
 import math
+import shlex
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sentrec.errors import DataError
@@ -22,6 +26,8 @@ _REQUIRED = ("movie", "text")
 _OPTIONAL = ("id", "rating", "date", "user")
 _NO_RATING = ("", "n/a", "na", "nan", "none", "null", "-")
 _SHOWN = 1000
+"""About as many characters of a row that is left out are shown."""
+_SHORTEST_VALUE = 20
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,7 @@ class Reject:
         source: The file that it comes from.
         line: Where in it.
         reason: What is wrong with it.
-        content: The row, cut to a readable length.
+        content: The row, cut to a readable length: as it stands in the file if it could not be read, else as JSON.
         is_kept: Whether the review counts all the same, without its field that could not be read.
     """
 
@@ -168,11 +174,49 @@ def _no_field(missing: set[str], names: FieldNames, source: str, who: str, there
     role = next(role for role in _REQUIRED if role in missing)
     has = ", ".join(map(str, there)) or "no field at all"
     message = f"{source} has no field '{names.candidates(role)[0]}' in any row; {who}: {has[:_SHOWN]}."
-    return DataError(message, f"Name the field: --{role}-field NAME")
+    nearest = _nearest_field(names, role, there)
+    if nearest is None:
+        return DataError(message, f"Name the field: --{role}-field NAME")
+    return DataError(message, f"Did you mean --{role}-field {shlex.quote(nearest)}?")
+
+
+def _nearest_field(names: FieldNames, role: str, there: Collection[str]) -> str | None:
+    """The field whose name is most like one that was looked for, whatever the case; None where none is like it."""
+    by_folded = {str(name).casefold(): str(name) for name in there}
+    # What a user typed may be mistyped; the usual names can only be written in another way.
+    cutoff = 0.9 if getattr(names, role) is None else 0.6
+    for candidate in names.candidates(role):
+        if found := difflib.get_close_matches(candidate.casefold(), by_folded, n=1, cutoff=cutoff):
+            return by_folded[found[0]]
+    return None
 
 
 def _shown(row: Row) -> str:
-    return repr(dict(row.fields))[:_SHOWN]
+    """A row as JSON; long values of a long one are cut, and numbers that JSON lacks are strings."""
+    try:
+        whole = json.dumps(dict(row.fields), ensure_ascii=False, allow_nan=False, default=_described)
+    except ValueError:  # infinity, or no number
+        whole = None
+    if whole is not None and len(whole) <= _SHOWN:
+        return whole
+    longest = max(_SHOWN // len(row.fields), _SHORTEST_VALUE)
+    values = {name: _cut(value, longest) for name, value in islice(row.fields.items(), _SHOWN // _SHORTEST_VALUE)}
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _cut(value: Any, length: int) -> Any:
+    if value is None or (isinstance(value, int | float) and math.isfinite(value)):
+        return value
+    is_nested = isinstance(value, dict | list)
+    text = json.dumps(value, ensure_ascii=False, default=_described) if is_nested else _described(value)
+    return text if len(text) <= length else f"{text[:length]}…"
+
+
+def _described(value: Any) -> str:
+    """A value as text, such as one that JSON has no type for."""
+    if isinstance(value, Unreadable):
+        return f"unreadable: {value.reason}"
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 class _UnusableError(Exception):

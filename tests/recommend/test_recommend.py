@@ -100,7 +100,7 @@ def test_rows_left_out_are_written_with_line_and_reason(reviews: Path) -> None:
     assert result.scored.rejected == 2
     assert result.scored.rejects_file == Path("reviews.jsonl.rejects.jsonl")
     rejects = [json.loads(line) for line in result.scored.rejects_file.read_text().splitlines()]
-    assert [(one["line"], one["content"]) for one in rejects] == [(85, "{broken"), (86, "{'movie': 'A', 'text': ''}")]
+    assert [(one["line"], one["content"]) for one in rejects] == [(85, "{broken"), (86, '{"movie": "A", "text": ""}')]
 
 
 def test_a_file_without_any_review_is_an_error_and_says_why(tmp_path: Path) -> None:

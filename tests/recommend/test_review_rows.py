@@ -1,6 +1,8 @@
 """Every row is read by its own fields, a broken value costs only itself, and long texts do not fill the memory."""
 
 import json
+import math
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from sentrec.errors import DataError
 from sentrec.recommend import reviews as module
 from sentrec.recommend.reviews import FieldNames, Reject, Review, read_chunks
 from sentrec.recommend.sources import Row, Source
@@ -147,3 +150,48 @@ def test_a_file_name_that_is_no_text_has_a_name_that_is(tmp_path: Path) -> None:
     json_lines(path, {"movie": "a", "text": "b"})
     (review,), _ = read(path)
     assert review.source.encode()
+
+
+@pytest.mark.parametrize(
+    ("names", "header", "hint"),
+    [
+        (FieldNames(movie="title"), "Title,text", "Did you mean --movie-field Title?"),
+        (FieldNames(movie="titel"), "The title,Title,text", "Did you mean --movie-field Title?"),
+        (FieldNames(text="body"), "movie,The Body", "Did you mean --text-field 'The Body'?"),
+        (FieldNames(), "MOVIE,Review", "Did you mean --movie-field MOVIE?"),
+        (FieldNames(), "movie,Reviews", "Did you mean --text-field Reviews?"),
+        (FieldNames(movie="title"), "a,text", "Name the field: --movie-field NAME"),
+        (FieldNames(), "Titre,text", "Name the field: --movie-field NAME"),
+    ],
+)
+def test_a_missing_field_is_answered_with_the_nearest_one(
+    tmp_path: Path, names: FieldNames, header: str, hint: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n{','.join('x' for _ in header.split(','))}\n")
+    with pytest.raises(DataError, match="has no field") as caught:
+        read(path, names)
+    assert caught.value.hint == hint
+
+
+def test_a_row_left_out_is_kept_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('movie,text,note\n,"it\'s ""fine""",é\nM, ,x\n')
+    _, rejects = read(path)
+    assert [json.loads(one.content) for one in rejects] == [
+        {"movie": "", "text": 'it\'s "fine"', "note": "é"},
+        {"movie": "M", "text": " ", "note": "x"},
+    ]
+
+
+def test_values_that_json_lacks_and_long_ones_do_not_spoil_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    columns = {"movie": [None] * 2, "text": ["b", "c" * 5000], "rating": [math.inf, 3.0], "id": [b"i", b"\xff"]}
+    columns["date"] = [date(2024, 1, 2)] * 2
+    pa.parquet.write_table(pa.table(columns), path)
+    _, rejects = read(path)
+    first, second = (json.loads(one.content, parse_constant=pytest.fail) for one in rejects)
+    assert first == {"movie": None, "text": "b", "rating": "inf", "id": "i", "date": "2024-01-02"}
+    assert second["text"] == "c" * 200 + "…"
+    assert second["id"] == "\\xff"
+    assert len(rejects[1].content) < 1000

@@ -40,7 +40,8 @@ def paired_interval(
         seed: Seed of the bootstrap.
 
     Returns:
-        The lower and the upper end, as fractions of rows: positive where the first arm is the more accurate one.
+        The lower and the upper end, as fractions of rows from -1 to 1: positive where the first arm is the more
+        accurate one.
 
     Raises:
         ValueError: If the shapes differ, are not two-dimensional, or hold no seed or no row.
@@ -63,7 +64,8 @@ def paired_interval(
     if seeds > 1:
         standard_error = differences.mean(axis=1).std(ddof=1) / np.sqrt(seeds)
         resampled += standard_error * generator.permutation(_student_quantiles(seeds - 1, resamples))
-    low, high = np.quantile(resampled, [0.025, 0.975])
+    # Two seeds can ask for more than the whole range; what lies beyond it is true of no two arms.
+    low, high = np.clip(np.quantile(resampled, [0.025, 0.975]), -1.0, 1.0)
     return float(low), float(high)
 
 

@@ -14,6 +14,9 @@ _RANDOM_EMBEDDINGS = "random-embeddings"
 _CARRIED = ("full", "gradual", _RANDOM_EMBEDDINGS)
 """Arms that differ from the baseline in what they start from alone; a probe also learns less, which is no transfer."""
 _WITH_ONE_SEED = "on these test rows, with this one seed"
+_TWO_SEEDS = (
+    " Two seeds tell too little of how far seeds differ: such an interval is wide, and a third seed narrows it."
+)
 _SUBJECTS = {
     "full": "Full fine-tuning from {source}",
     "probe": "A probe on the frozen encoder from {source}",
@@ -93,7 +96,7 @@ def _changes(rows: Sequence[Row]) -> str:
         f"by {effect.amount(not place)} with {effect.labels}{' labels' * (not place)}: {_judged(effect, moves)}"
         for place, effect in enumerate(effects)
     ]
-    changed = f"{subject} changes {target} accuracy {'; '.join(clauses)}.{_one_seed(effects)}" if clauses else ""
+    changed = f"{subject} changes {target} accuracy {'; '.join(clauses)}.{_few_seeds(effects)}" if clauses else ""
     alone = [f"{row.accuracy:.4f} with {_labels(row)} labels" for row in rows if row.difference is None]
     if not alone or arm == _RANDOM_EMBEDDINGS:
         return changed
@@ -145,7 +148,7 @@ def _zero_shot(row: Row) -> str:
     one_seed = any(effect.seeds == 1 for effect in by_labels)
     it_is = f"{_WITH_ONE_SEED.capitalize()}, it is" if one_seed else "It is"
     compared = f" {it_is} {'; '.join(clauses)}." if clauses else ""
-    return f"{start}.{compared}{_one_seed(chance + by_labels)}"
+    return f"{start}.{compared}{_few_seeds(chance + by_labels)}"
 
 
 def _linear(rows: Sequence[Row]) -> list[str]:
@@ -166,7 +169,7 @@ def _linear(rows: Sequence[Row]) -> list[str]:
         network = arm_name(contrast.arm, contrast.source)
         judged = effect.claimed("a lead") if effect.low > 0.0 else "no evidence of a lead"
         clauses.append(f"with {effect.labels} labels {row.arm} over {network} by {effect.amount(not place)}, {judged}")
-    noted = _one_seed([_contrasted(contrast) for contrast, _ in ahead])
+    noted = _few_seeds([_contrasted(contrast) for contrast, _ in ahead])
     return [f"Linear models ahead of the best network on {rows[0].target}: {'; '.join(clauses)}.{noted}"]
 
 
@@ -189,6 +192,12 @@ def _one_seed(effects: Sequence[_Effect]) -> str:
         return ""
     where = "" if len(single) == len(effects) else f" with {' and '.join(single)} labels"
     return f" There is one seed{where}: such an interval covers the test rows, not the seed."
+
+
+def _few_seeds(effects: Sequence[_Effect]) -> str:
+    """What one or two seeds cannot tell; of two it is said where they leave a question open."""
+    is_open = any(effect.seeds == 2 and effect.low <= 0.0 <= effect.high for effect in effects)
+    return _one_seed(effects) + (_TWO_SEEDS if is_open else "")
 
 
 def _labels(of: Row | Contrast) -> str:

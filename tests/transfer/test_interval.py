@@ -117,10 +117,10 @@ def test_one_seed_gives_the_interval_of_the_paired_bootstrap() -> None:
 
 
 def test_seeds_that_differ_by_more_than_rows_give_the_interval_of_students_t() -> None:
-    # All rows of a seed alike: the rows tell nothing, the three differences -0.5, 0 and 0.5 everything.
-    first = np.repeat([[False], [False], [True]], 1000, axis=1)
-    second = np.repeat([[True], [False], [False]], 1000, axis=1)
-    reach = stats.t.ppf(0.975, 2) / np.sqrt(3)
+    # Every row's mean is 0: the rows tell nothing, the three differences -0.2, 0 and 0.2 everything.
+    some = np.arange(5000) % 5 == 0
+    first, second = np.outer([False, False, True], some), np.outer([True, False, False], some)
+    reach = 0.2 * stats.t.ppf(0.975, 2) / np.sqrt(3)
     assert paired_interval(first, second) == pytest.approx((-reach, reach), rel=0.01)
 
 
@@ -165,3 +165,8 @@ def test_five_rows_cannot_show_that_one_arm_is_always_right_and_the_other_never(
 def test_arms_without_common_rows_and_seeds_are_refused(first: tuple[int, ...], second: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="seeds, rows"):
         paired_interval(np.ones(first, dtype=bool), np.ones(second, dtype=bool))
+
+
+def test_two_seeds_never_ask_for_more_than_the_whole_range() -> None:
+    first = np.repeat([[False], [True]], 100, axis=1)
+    assert paired_interval(first, ~first) == (-1.0, 1.0)

@@ -244,3 +244,13 @@ def test_several_intervals_are_said_not_to_hold_together() -> None:
 def test_baselines_alone_give_nothing_to_say() -> None:
     assert verdicts([row("scratch", source=None), row("scratch", "all", source=None)]) == []
     assert verdicts([]) == []
+
+
+def test_two_seeds_that_leave_a_question_open_are_said_to_tell_too_little() -> None:
+    said = " Two seeds tell too little of how far seeds differ: such an interval is wide, and a third seed narrows it."
+    wide = (-0.7, -52.3, 51.0)
+    assert verdicts([row(points=wide, seeds=2)])[0].endswith(f": no evidence of transfer.{said}")
+    compared = zero_shot(contrast(CHANCE, 0, wide, seeds=2), contrast("scratch", 100, (10.0, 8.0, 12.0), seeds=2))
+    assert verdicts([compared])[0].endswith(f"with 100 labels, +10.0 (+8.0 to +12.0).{said}")
+    assert said not in verdicts([row(points=(2.0, 1.0, 3.0), seeds=2)])[0]
+    assert said not in verdicts([row(points=wide, seeds=3)])[0]

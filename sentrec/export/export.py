@@ -1,20 +1,14 @@
 """`export`: a run's model made small, checked against the original, and written as a run directory of its own."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from sentrec import runs
-from sentrec.data.examples import Examples
 from sentrec.errors import RunError, SentrecError
-from sentrec.evaluation.calibration import fit_temperature, softmax
-from sentrec.evaluation.metrics import classification_metrics
+from sentrec.evaluation.calibration import softmax
 from sentrec.evaluation.rows import RunData
 from sentrec.export.agreement import Agreement, Bound, measure_agreement
 from sentrec.export.card import Facts, measure_card
@@ -24,6 +18,7 @@ from sentrec.export.reduce import Reduced, reduce_model
 from sentrec.files import atomic_directory, write_json, write_text
 from sentrec.model.weights import write_tensors
 from sentrec.runs import MODEL, STARTER, Run, open_run, read_environment, write_end, write_start
+from sentrec.training.figures import calibrated_figures
 
 MOST_MEGABYTES = 5.0
 """What a starter may take on disk, in millions of bytes."""
@@ -155,9 +150,10 @@ def _require_free(out: Path, run: Run) -> None:
         is_export = runs.holds_run(out) and _MARK in read_environment(out)
         if not is_export or run.path.resolve().is_relative_to(out.resolve()):
             raise SentrecError(f"{out} holds something else than an earlier export.", "Choose another --out.")
-        strange = [path.name for path in out.iterdir() if path.is_dir()]
+        own = {*runs.RECORDED, runs.ENVIRONMENT, CARD, CARD_TEXT}
+        strange = sorted(path.name for path in out.iterdir() if path.name not in own and path.suffix != ".part")
         if strange:
-            raise SentrecError(f"{out} holds a folder, {strange[0]}, that would be lost.", "Choose another --out.")
+            raise SentrecError(f"{out} holds {strange[0]}, which would be lost.", "Choose another --out.")
 
 
 def _beside(run: Run) -> int:
@@ -188,18 +184,10 @@ def _measure(run: Run, reduced: Reduced, directory: Path, data: RunData) -> tupl
     _log.info("Comparing with the original on %s validation texts", f"{len(validation):,}")
     small = load(directory)
     logits = small.logits(validation.texts)
-    temperature = fit_temperature(logits, validation.labels)
-    agreement = measure_agreement(load(run).predict_proba(validation.texts), softmax(logits, temperature))
-    before = _figures(validation, softmax(logits), run.label_names)
-    after = _figures(validation, softmax(logits, temperature), run.label_names)
-    measured = {
-        "test": _figures(test, softmax(small.logits(test.texts), temperature), run.label_names),
-        "validation": after,
-        "calibration": {
-            "temperature": temperature,
-            "validation_log_loss": {"before": before["log_loss"], "after": after["log_loss"]},
-            "validation_ece": {"before": before["ece"], "after": after["ece"]},
-        },
+    figures = calibrated_figures(validation, logits, test, small.logits(test.texts))
+    probabilities = softmax(logits, figures["calibration"]["temperature"])
+    agreement = measure_agreement(load(run).predict_proba(validation.texts), probabilities)
+    measured = figures | {
         "parameters": _parameters(run, reduced),
         _MARK: {
             "agreement": agreement.to_dict(),
@@ -209,10 +197,6 @@ def _measure(run: Run, reduced: Reduced, directory: Path, data: RunData) -> tupl
         },
     }
     return agreement, run.metrics | measured
-
-
-def _figures(rows: Examples, probabilities: npt.NDArray[np.float64], label_names: Sequence[str]) -> dict[str, Any]:
-    return classification_metrics(rows.labels, probabilities, label_names)
 
 
 def _write_card(run: Run, reduced: Reduced, directory: Path, agreement: Agreement, bound: Bound) -> dict[str, Any]:

@@ -90,7 +90,8 @@ def join_members(
     # Logits are what the temperature is fitted on, so that they do not depend on it.
     unmeasured = Run(directory, first.recipe, first.label_names, {}, tuple(members))
     predictor = load(unmeasured, device)
-    figures = calibrated_figures(splits, predictor.logits(splits.validation.texts), predictor.logits(splits.test.texts))
+    validation, test = (predictor.logits(one.texts) for one in (splits.validation, splits.test))
+    figures = calibrated_figures(splits.validation, validation, splits.test, test)
     metrics = figures | _facts(members)
     metrics["seconds"] = round(metrics["seconds"] + time.perf_counter() - started, 2)
     write_ensemble(directory, name, members, metrics)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.data.splits import Splits
+from sentrec.data.examples import Examples
 from sentrec.evaluation.calibration import fit_temperature, softmax
 from sentrec.evaluation.metrics import classification_metrics
 from sentrec.runs import Run
@@ -16,30 +16,32 @@ _SUMMARIZED = ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier", "ece")
 
 
 def calibrated_figures(
-    splits: Splits,
-    validation: npt.NDArray[np.float32],
-    test: npt.NDArray[np.float32],
+    validation: Examples,
+    validation_logits: npt.NDArray[np.float32],
+    test: Examples,
+    test_logits: npt.NDArray[np.float32],
     held_out: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]] | None = None,
 ) -> dict[str, Any]:
     """Fits the temperature on rows that were not learned from and measures both splits with it.
 
     Args:
-        splits: The rows.
-        validation: Logits of the validation rows, shape ``(rows, classes)``.
-        test: Logits of the test rows.
+        validation: The validation rows.
+        validation_logits: Their logits, shape ``(rows, classes)``.
+        test: The test rows, of the same classes.
+        test_logits: Their logits.
         held_out: Logits and class numbers of the rows to fit the temperature on; None: the validation rows.
 
     Returns:
         `test` and `validation` as `classification_metrics` gives them, and `calibration`.
     """
-    names, labels = splits.train.label_names, splits.validation.labels
-    logits, truth = held_out or (validation, labels)
+    names = validation.label_names
+    logits, truth = held_out or (validation_logits, validation.labels)
     temperature = fit_temperature(logits, truth)
     before = classification_metrics(truth, softmax(logits), names)
     after = classification_metrics(truth, softmax(logits, temperature), names)
     return {
-        "test": classification_metrics(splits.test.labels, softmax(test, temperature), names),
-        "validation": classification_metrics(labels, softmax(validation, temperature), names),
+        "test": classification_metrics(test.labels, softmax(test_logits, temperature), names),
+        "validation": classification_metrics(validation.labels, softmax(validation_logits, temperature), names),
         "calibration": {
             "temperature": temperature,
             "validation_log_loss": {"before": before["log_loss"], "after": after["log_loss"]},

@@ -81,7 +81,7 @@ def _metrics(
     adapted: Adapted | None,
 ) -> dict[str, Any]:
     held_out = (adapted.held_out, adapted.labels) if adapted else None
-    figures = calibrated_figures(data.splits, validation, test, held_out)
+    figures = calibrated_figures(data.splits.validation, validation, data.splits.test, test, held_out)
     if adapted:
         figures["init"] = adapted.facts
     return figures | {

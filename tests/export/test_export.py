@@ -104,8 +104,12 @@ def test_a_size_that_cannot_be_kept_is_an_error(
 def test_an_earlier_export_is_replaced_and_nothing_else_is(wide_run: Run, small: Export, tmp_path: Path) -> None:
     place = shutil.copytree(small.run.path, tmp_path / "model")
     assert export_model(wide_run, place).run.path == place
-    (place / "notes").mkdir()
-    with pytest.raises(SentrecError, match="holds a folder, notes, that would be lost"):
+    (place / "evaluation").mkdir()
+    with pytest.raises(SentrecError, match="holds evaluation, which would be lost"):
+        export_model(wide_run, place)
+    (place / "evaluation").rmdir()
+    (place / "notes.txt").touch()
+    with pytest.raises(SentrecError, match=r"holds notes\.txt, which would be lost"):
         export_model(wide_run, place)
     copy = shutil.copytree(wide_run.path, tmp_path / "run")
     for taken in (copy, tmp_path):

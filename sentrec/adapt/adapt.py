@@ -27,7 +27,7 @@ from sentrec.glove.store import GloveVectors, open_vectors, vectors_path
 from sentrec.recipe.schema import TextConfig
 from sentrec.text.tokenizer import build_tokenizer
 from sentrec.text.vocabulary import folds_case
-from sentrec.training.lock import sole_training
+from sentrec.training.lock import DirectoryBusy, sole_training
 
 Matrix = npt.NDArray[np.float32]
 
@@ -67,7 +67,7 @@ def adapt_glove(
         )
     parts = parts_of(options.corpus, options.text_columns)
     folder = cache_home() / "adapting" / target.name
-    with sole_training(folder), _kept_when_interrupted():
+    with _alone(folder):
         _prepare(folder, options, parts, base, resume)
         work = _Work(folder, options, parts, base, dim, threads or _processors(), on_progress or _silent)
         adapted = work.run()
@@ -106,9 +106,15 @@ def _dim(options: AdaptOptions, base: GloveVectors | None) -> int:
 
 
 @contextmanager
-def _kept_when_interrupted() -> Iterator[None]:
+def _alone(folder: Path) -> Iterator[None]:
+    """Keeps other works on the same vectors out; what the user interrupts is kept."""
     try:
-        yield
+        with sole_training(folder):
+            yield
+    except DirectoryBusy as busy:
+        raise GloveError(
+            f"{folder.name} is being learned right now.", "Wait for the end of that, or choose another --name."
+        ) from busy
     except KeyboardInterrupt as error:
         raise Interrupted("what was done so far is kept.", "Go on: the same command with --resume.") from error
 

@@ -11,6 +11,7 @@ from sentrec.adapt.plan import AdaptOptions, AdaptProgress
 from sentrec.errors import DataError, GloveError, Interrupted, SentrecError
 from sentrec.files import cache_home
 from sentrec.glove.store import GloveVectors, open_vectors
+from sentrec.training.lock import sole_training
 
 
 def plan(folder: Path, **changed: object) -> AdaptOptions:
@@ -134,6 +135,16 @@ def test_a_taken_or_published_name_is_refused_before_any_work(tmp_path: Path) ->
     assert error.value.hint == "Choose another --name."
     with pytest.raises(GloveError, match="cannot name vectors"):
         adapt_glove(plan(tmp_path, name="a/b"))
+
+
+def test_vectors_that_are_being_learned_are_left_alone(tmp_path: Path) -> None:
+    store_pretrained()
+    with (
+        sole_training(cache_home() / "adapting" / "mine.4d"),
+        pytest.raises(GloveError, match=r"mine\.4d is being learned right now") as error,
+    ):
+        adapt_glove(plan(tmp_path))
+    assert "another --name" in (error.value.hint or "")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ from small_runs import small_recipe, write_corpus
 
 import sentrec
 from sentrec.data.splits import load_splits
-from sentrec.errors import RecipeError, RunError
+from sentrec.errors import Interrupted, RecipeError, RunError
 from sentrec.evaluation.calibration import fit_temperature, softmax
+from sentrec.recommend import stream
 from sentrec.recommend.recommend import recommend
+from sentrec.recommend.scores import OneWorker, Scores
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.recommend.stream import ScoringOptions
 from sentrec.runs import Run, open_run
@@ -95,7 +98,31 @@ def test_it_is_evaluated_and_compared_like_a_run(runs: dict[str, Path], tmp_path
     assert "training_curves.png" not in result.plots
 
 
-def test_films_are_ranked_by_it_and_an_interrupted_scoring_goes_on(runs: dict[str, Path], tmp_path: Path) -> None:
+class StoppingScorer(OneWorker, ModelScorer):
+    """Is interrupted after its first chunk."""
+
+    chunks = 0
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        self.chunks += 1
+        if self.chunks > 1:
+            raise KeyboardInterrupt
+        return super().score(texts)
+
+
+class CountingScorer(ModelScorer):
+    scored = 0
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        self.scored += len(texts)
+        return super().score(texts)
+
+
+def test_films_are_ranked_by_it_and_an_interrupted_scoring_goes_on(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stream, "CHUNK", 5)
     rows = [{"movie": f"m{row % 3}", "text": f"{TEXTS[row % 2]} {row}"} for row in range(12)]
     file = tmp_path / "reviews.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -103,11 +130,14 @@ def test_films_are_ranked_by_it_and_an_interrupted_scoring_goes_on(runs: dict[st
     scores = ModelScorer(model, positive="good").score(TEXTS)
     np.testing.assert_allclose(scores.positive, model.predict_proba(TEXTS)[:, 1])
     assert scores.embeddings.shape == (len(TEXTS), 8)
-    first = recommend(
-        [file], ModelScorer(model, positive="good"), scoring=ScoringOptions(scores=tmp_path / "a.parquet")
-    )
-    again = recommend([file], ModelScorer(model, positive="good"), scoring=ScoringOptions(resume=True))
-    assert first.films == again.films
+    all_at_once = CountingScorer(model, positive="good")
+    uninterrupted = recommend([file], all_at_once)
+    with pytest.raises(Interrupted, match="5 reviews are scored and kept"):
+        recommend([file], StoppingScorer(model, positive="good"))
+    rest = CountingScorer(model, positive="good")
+    resumed = recommend([file], rest, scoring=ScoringOptions(resume=True))
+    assert all_at_once.scored - rest.scored == 5
+    assert resumed.films == uninterrupted.films
 
 
 def test_the_fingerprint_of_scores_changes_with_any_member(runs: dict[str, Path]) -> None:

@@ -15,6 +15,7 @@ from sentrec.data.locate import locate_split, spec_of
 from sentrec.data.tables import read_file, read_hub
 from sentrec.errors import DataError
 from sentrec.recipe.schema import DataConfig
+from sentrec.text.vocabulary import fingerprint
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,10 @@ class Examples:
     def take(self, rows: npt.NDArray[np.int64]) -> "Examples":
         """These rows only, in this order."""
         return Examples([self.texts[row] for row in rows], self.labels[rows], self.label_names)
+
+    def fingerprint(self) -> str:
+        """A short name that changes when any text, label or class name does."""
+        return fingerprint(self.texts, self.labels.tobytes(), self.label_names)
 
 
 def load_examples(data: DataConfig, split: str) -> Examples:

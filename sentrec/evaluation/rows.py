@@ -13,7 +13,6 @@ from sentrec.evaluation.label_matching import match_labels
 from sentrec.recipe.loading import describe_data
 from sentrec.recipe.schema import DataConfig
 from sentrec.runs import Run, read_environment
-from sentrec.text.vocabulary import fingerprint
 
 _OWN_NOTES = {
     "train": ("The run was trained on these rows: the figures say nothing about other texts.",),
@@ -77,7 +76,7 @@ class RunData:
         splits = self._splits
         rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}[name]
         recorded = read_environment(self.run.path).get("data", {}).get(name)
-        if recorded != fingerprint(rows.texts, rows.labels.tobytes(), rows.label_names):
+        if recorded != rows.fingerprint():
             raise DataError(
                 f"the {name} rows of {self.run.recipe.data.dataset} are no longer those of {self.run.place}.",
                 "Restore the data, or measure on other rows with --data and without a baseline.",

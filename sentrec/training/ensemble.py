@@ -23,7 +23,6 @@ from sentrec.runs import (
     read_environment,
     write_ensemble,
 )
-from sentrec.text.vocabulary import fingerprint
 from sentrec.training.figures import calibrated_figures, summarize
 
 _log = logging.getLogger(__name__)
@@ -147,8 +146,7 @@ def _read_splits(run: Run) -> Splits:
     splits = load_splits(run.recipe.data)
     recorded = read_environment(run.path).get("data", {})
     for part in _PARTS:
-        rows = getattr(splits, part)
-        if recorded.get(part) != fingerprint(rows.texts, rows.labels.tobytes(), rows.label_names):
+        if recorded.get(part) != getattr(splits, part).fingerprint():
             raise DataError(
                 f"the {part} rows of {run.recipe.data.dataset} are no longer those of {run.path}.",
                 "Restore the data: an ensemble is calibrated on its members' validation rows.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from sentrec.data.examples import Examples, load_texts
+from sentrec.data.examples import load_texts
 from sentrec.data.splits import Splits, load_splits
 from sentrec.errors import DataError
 from sentrec.glove.store import GloveVectors, open_vectors
@@ -66,7 +66,7 @@ class PreparedData:
         source = {"init": read_environment(self.source.path)["sha256"][MODEL]} if self.source else {}
         teacher = {"teacher": _fingerprint_of_run(self.teacher)} if self.teacher else {}
         unlabelled = {"unlabelled": fingerprint(self.unlabelled_texts)} if self.unlabelled_texts else {}
-        return {name: _fingerprint(part) for name, part in parts.items()} | source | unlabelled | teacher
+        return {name: part.fingerprint() for name, part in parts.items()} | source | unlabelled | teacher
 
     def facts(self) -> dict[str, Any]:
         """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
@@ -169,7 +169,3 @@ def _fingerprint_of_run(run: Run) -> str:
         return fingerprint([_fingerprint_of_run(member) for member in run.members], run.temperature)
     checksums = read_environment(run.path)["sha256"]
     return fingerprint([checksums[MODEL], checksums[TOKENIZER]], run.temperature)
-
-
-def _fingerprint(part: Examples) -> str:
-    return fingerprint(part.texts, part.labels.tobytes(), part.label_names)

@@ -8,19 +8,39 @@ import torch
 from small_runs import small_recipe
 
 import sentrec
+from sentrec.recipe import Recipe, recipe_from_dict
 
 TEXTS = ["the film was lovely and superb", "the film was dull and awful", "strange"]
-ENCODERS = ("encoder.name=bilstm", "encoder={name: gru, hidden: 8}", "encoder={name: textcnn, filters: 8}")
+ENCODERS = ({"name": "bilstm", "hidden": 8}, {"name": "gru", "hidden": 8}, {"name": "textcnn", "filters": 8})
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-@pytest.mark.parametrize("encoder", ENCODERS)
+ON_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+
+def recipe_with(reviews: Path, encoder: dict[str, object], *changes: str) -> Recipe:
+    recipe = small_recipe(reviews, "training.device=auto", "model.wide.table_bits=10", *changes)
+    # An override would keep the small recipe's `hidden`, which not every encoder has.
+    return recipe_from_dict(recipe.model_dump(mode="json") | {"encoder": encoder})
+
+
+@ON_CUDA
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder["name"])
 @pytest.mark.parametrize("precision", ["auto", "float32"])
 def test_a_run_made_on_cuda_says_the_same_on_the_processor(
-    reviews: Path, tmp_path: Path, encoder: str, precision: str
+    reviews: Path, tmp_path: Path, encoder: dict[str, object], precision: str
 ) -> None:
-    changes = (encoder, "training.device=auto", f"training.precision={precision}", "model.wide.table_bits=10")
-    run = sentrec.train(small_recipe(reviews, *changes), tmp_path / "run")
+    run = sentrec.train(recipe_with(reviews, encoder, f"training.precision={precision}"), tmp_path / "run")
     assert run.metrics["test"]["accuracy"] > 0.9
     there, here = (sentrec.load(run.path, device=device).predict_proba(TEXTS) for device in ("cuda", "cpu"))
     assert np.allclose(there, here, atol=1e-4)
+
+
+@ON_CUDA
+@pytest.mark.parametrize("encoder", ENCODERS, ids=lambda encoder: encoder["name"])
+def test_every_term_of_the_objective_is_learned_on_cuda(
+    reviews: Path, tmp_path: Path, encoder: dict[str, object]
+) -> None:
+    unlabelled = (f"data.unlabelled={reviews / 'train.csv'}", "objective.unlabelled_tokens=400")
+    terms = "objective={at: 0.5, vat: 0.5, entropy: 0.1, distil: 0.5, teacher: wide, radius: 1.0}"
+    run = sentrec.train(recipe_with(reviews, encoder, *unlabelled, terms), tmp_path / "run")
+    assert run.metrics["test"]["accuracy"] > 0.9

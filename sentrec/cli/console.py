@@ -21,8 +21,9 @@ class _Results(Console):
             return
         with self.capture() as captured:
             super().print(*objects, **options)
-        lines = (line.rstrip(" ") for line in captured.get().split("\n"))
-        super().print(Text("\n".join(lines)), end="", soft_wrap=True)
+        *lines, unfinished = captured.get().split("\n")
+        whole = "".join(line.rstrip(" ") + "\n" for line in lines)
+        super().print(Text(whole + unfinished), end="", soft_wrap=True)
 
 
 out = _Results(highlight=False, emoji=False)

@@ -36,7 +36,8 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
     if device.type == "cpu":
-        return f"CPU {platform.machine()}, {torch.get_num_threads()} threads"
+        threads = torch.get_num_threads()
+        return f"CPU {platform.machine()}, {threads} thread{'' if threads == 1 else 's'}"
     return device.type.upper()
 
 

@@ -34,6 +34,12 @@ def test_long_lines_stay_whole_where_they_are_to_be_copied(capsys: pytest.Captur
     assert capsys.readouterr().out == "path/" * 100 + "\n"
 
 
+def test_a_line_may_be_printed_in_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    console.out.print("first line \nand ", end="")
+    console.out.print("the rest ")
+    assert capsys.readouterr().out == "first line\nand the rest\n"
+
+
 def test_a_terminal_gets_what_rich_makes_for_it(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     for kind in (type(console.out), Console):

@@ -5,7 +5,7 @@ import torch
 
 import sentrec
 from sentrec.errors import SentrecError
-from sentrec.model.device import best_device, find_device
+from sentrec.model.device import best_device, device_name, find_device
 
 
 @pytest.fixture
@@ -44,3 +44,9 @@ def test_no_name_takes_the_best_device() -> None:
 def test_a_model_is_not_even_looked_for_on_a_device_that_is_not_there() -> None:
     with pytest.raises(SentrecError, match="'foo' is not a device"):
         sentrec.load("no-such-run", device="foo")
+
+
+@pytest.mark.parametrize(("threads", "words"), [(1, ", 1 thread"), (2, ", 2 threads")])
+def test_the_name_of_a_processor_counts_its_threads(monkeypatch: pytest.MonkeyPatch, threads: int, words: str) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert device_name(torch.device("cpu")).endswith(words)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from real_data import REAL_DATA
 from small_runs import reviews, shared_home, small_run  # noqa: F401 - fixtures of several rooms
 
 # A loaded machine is slow, which is no fault of what is tested.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
-REAL_DATA = os.environ.get("SENTREC_DATA")
 # The hub's library reads this when it is imported, which may be before any test begins.
 os.environ["HF_HUB_OFFLINE"] = "1"
 

@@ -80,7 +80,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(monkeypatch: pytest.Monke
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store, "_write_words", full)
+    monkeypatch.setattr(store, "write_words", full)
     with pytest.raises(SentrecError, match="The disk is full"):
         save()
     assert list(store.glove_home().iterdir()) == []

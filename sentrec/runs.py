@@ -265,10 +265,13 @@ def _finished_metrics(directory: Path) -> dict[str, Any]:
 
 def _open_ensemble(directory: Path, metrics: dict[str, Any]) -> Run:
     recorded = read_environment(directory)[_ENSEMBLE]
+    altered = RunError(f"{directory / ENVIRONMENT} was altered: it lists no members with checksums.", INCOMPLETE)
     try:
         name, folders, checksums = str(recorded["name"]), list(recorded["members"]), dict(recorded["sha256"])
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{directory / ENVIRONMENT} was altered: it lists no members.", INCOMPLETE) from error
+        raise altered from error
+    if not folders or {f"{folder}/{ENVIRONMENT}" for folder in folders} - checksums.keys():
+        raise altered
     # A member's environment records the checksums of all its files, so that no member can be exchanged unnoticed.
     verify_files(directory, checksums)
     members = tuple(open_run(directory / folder) for folder in folders)

@@ -18,7 +18,7 @@ from sentrec.recommend.recommend import recommend
 from sentrec.recommend.scores import OneWorker, Scores
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.recommend.stream import ScoringOptions
-from sentrec.runs import Run, open_run
+from sentrec.runs import Run, open_run, read_environment
 from sentrec.training import seeds as seeds_module
 from sentrec.training.ensemble import ensemble
 from sentrec.training.seeds import train_seeds
@@ -206,6 +206,19 @@ def test_a_missing_or_exchanged_member_is_noticed(runs: dict[str, Path], tmp_pat
     shutil.copytree(copy / "member-1", copy / "member-2")
     with pytest.raises(RunError, match=r"member-2/environment\.json was cut off or altered"):
         open_run(copy)
+
+
+@pytest.mark.parametrize("change", [{"members": []}, {"members": ["member-1", "member-3"]}, {"sha256": {}}])
+def test_an_ensemble_whose_members_were_struck_out_is_an_error_with_a_hint(
+    runs: dict[str, Path], tmp_path: Path, change: dict[str, object]
+) -> None:
+    copy = shutil.copytree(runs["joined"], tmp_path / "copy")
+    environment = read_environment(copy)
+    environment["ensemble"] |= change
+    (copy / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
+    with pytest.raises(RunError, match="it lists no members") as caught:
+        open_run(copy)
+    assert "copy it again" in str(caught.value.hint)
 
 
 def test_an_unfinished_run_cannot_be_joined(runs: dict[str, Path], tmp_path: Path) -> None:

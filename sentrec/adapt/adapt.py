@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sentrec.adapt.cooccurrence import Cooccurrences, count_cooccurrences, open_cooccurrences
 from sentrec.adapt.corpus import Part, batches, parts_of
 from sentrec.adapt.fit import Fit, FitOptions, fit
-from sentrec.adapt.plan import Adapted, AdaptOptions, AdaptProgress, OnProgress
+from sentrec.adapt.plan import AdaptedVectors, AdaptOptions, AdaptProgress, OnProgress
 from sentrec.adapt.tokens import choose_words, open_positions, open_tokens, word_starts, write_positions, write_tokens
 from sentrec.errors import GloveError, Interrupted, SentrecError
 from sentrec.files import cache_home, write_json
@@ -41,7 +41,7 @@ def adapt_glove(
     resume: bool = False,
     force: bool = False,
     on_progress: OnProgress | None = None,
-) -> Adapted:
+) -> AdaptedVectors:
     """Learns vectors from unlabelled texts and stores them where `sentrec fetch-glove` stores its own.
 
     Args:
@@ -167,7 +167,7 @@ class _Work:
         self.tell = on_progress
         self.lowercase = folds_case(TextConfig(), base.name if base else None)
 
-    def run(self) -> Adapted:
+    def run(self) -> AdaptedVectors:
         words = self._words()
         counts = self._counts(words)
         state = self._fit(words, counts)
@@ -241,7 +241,7 @@ class _Work:
         centre = self._pretrained(words)[0] * np.float32(0.5)
         return fit(counts, centre, how, self.threads, on_half, Fit.load(path))
 
-    def _store(self, words: list[str], state: Fit) -> Adapted:
+    def _store(self, words: list[str], state: Fit) -> AdaptedVectors:
         pretrained, rows = self._pretrained(words)
         known = rows >= 0
         names, matrix, mean_cosine = words, state.vectors, None
@@ -255,7 +255,7 @@ class _Work:
         source = f"sentrec adapt-glove {self._digest()}: {', '.join(part.label for part in self.parts)}"
         vectors = store_made_vectors(self.options.name, names, matrix, source)
         new_words = int((~known).sum()) if self.base is not None else 0
-        return Adapted(vectors, self.lowercase, len(words), new_words, mean_cosine, state.error)
+        return AdaptedVectors(vectors, self.lowercase, len(words), new_words, mean_cosine, state.error)
 
     def _digest(self) -> str:
         """A short name for the plan, so that vectors tell which options and texts they came from."""

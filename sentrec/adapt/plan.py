@@ -60,8 +60,8 @@ OnProgress = Callable[[AdaptProgress], None]
 
 
 @dataclass(frozen=True)
-class Adapted:
-    """What came of it.
+class AdaptedVectors:
+    """What came of learning vectors.
 
     Attributes:
         vectors: The new vectors, opened.

@@ -11,7 +11,7 @@ import typer
 from sentrec.cli import console
 
 if TYPE_CHECKING:
-    from sentrec.adapt.plan import Adapted, AdaptProgress, OnProgress
+    from sentrec.adapt.plan import AdaptedVectors, AdaptProgress, OnProgress
 
 _STAGES = {
     "read": ("reading", "texts"),
@@ -82,7 +82,7 @@ def adapt_glove(
     _report(adapted, time.perf_counter() - began, as_json=as_json, quiet=quiet)
 
 
-def _report(adapted: "Adapted", seconds: float, *, as_json: bool, quiet: bool) -> None:
+def _report(adapted: "AdaptedVectors", seconds: float, *, as_json: bool, quiet: bool) -> None:
     info = adapted.vectors.info
     if as_json:
         console.print_json(

@@ -14,9 +14,10 @@ from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import TextClassifier, restore_classifier
 from sentrec.model.device import find_device
 from sentrec.model.inference import predict_logits
-from sentrec.runs import MODEL, TOKENIZER, Run, open_run
+from sentrec.runs import MODEL, TOKENIZER, Run, open_run, read_environment
 from sentrec.text.encoding import EncodedTexts, TextEncoder
 from sentrec.text.shorten import shortened
+from sentrec.text.vocabulary import fingerprint
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,22 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
     run = run if isinstance(run, Run) else open_run(run)
     encoders: dict[tuple[object, ...], TextEncoder] = {}
     return Predictor(run, [_load_member(one, share, encoders, where) for one, share in _shares(run)])
+
+
+def fingerprint_of(run: Run) -> str:
+    """A short name that changes with all that a run's or an ensemble's answers depend on.
+
+    That is its weights and words, how it reads texts and what it is built of, its classes and its temperature; of an
+    ensemble, all of that for every member.
+
+    Raises:
+        RunError: If its environment is missing or broken.
+    """
+    if run.members:
+        return fingerprint([fingerprint_of(member) for member in run.members], run.temperature)
+    checksums = read_environment(run.path)["sha256"]
+    built = run.recipe.model_dump_json(include={"text", "encoder", "model"})
+    return fingerprint([checksums[MODEL], checksums[TOKENIZER], built, *run.label_names], run.temperature)
 
 
 def _shares(run: Run, share: float = 1.0) -> Iterator[tuple[Run, float]]:

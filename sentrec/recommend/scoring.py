@@ -1,6 +1,5 @@
 """How positive a text is, and what it is about: a model's view of a chunk of reviews."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,11 +15,11 @@ from sentrec.evaluation.baselines import Baseline
 from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import NgramClassifier
 from sentrec.model.device import has_bfloat16, require_bfloat16
-from sentrec.predictor import Predictor
+from sentrec.predictor import Predictor, fingerprint_of
 from sentrec.recommend.scores import OneWorker, Scores
-from sentrec.runs import MODEL, TOKENIZER
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import SPECIAL_TOKENS
+from sentrec.text.vocabulary import fingerprint
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -70,16 +69,9 @@ class ModelScorer:
             self._word_weights = _word_weights(len(self._table))
 
     def fingerprint(self) -> str:
-        """Changes with the files of the run or of any member, the choice of the positive class and the precision."""
-        digest = hashlib.blake2b(digest_size=16)
-        for member in self._predictor.members:
-            for name in (MODEL, TOKENIZER):
-                digest.update((member.run.path / name).read_bytes())
-            digest.update(repr((member.run.recipe.text, member.share)).encode())
-        temperature = self._predictor.run.temperature
-        options = (temperature, self._weights.tolist(), self._bfloat16, self._device_type)
-        digest.update(repr(options).encode())
-        return digest.hexdigest()
+        """Changes with whatever a score depends on: the run, the choice of the positive class, precision and device."""
+        run = fingerprint_of(self._predictor.run)
+        return fingerprint([run], self._weights.tolist(), self._bfloat16, self._device_type)
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Scores every text, in their order; of one beyond 100,000 characters only both ends are read."""

@@ -13,6 +13,7 @@ from sentrec.data.splits import Splits, load_splits
 from sentrec.errors import DataError
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.model.classifier import build_classifier
+from sentrec.predictor import fingerprint_of
 from sentrec.recipe.inherit import match_source, open_source, require_inherited
 from sentrec.recipe.schema import WIDE_TEACHER, DataConfig, Recipe
 from sentrec.recipe.teacher import match_teacher, open_teacher
@@ -64,7 +65,7 @@ class PreparedData:
         """What changes when any text or label of a split does, by split; of a source or a teacher, when it does."""
         parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
         source = {"init": read_environment(self.source.path)["sha256"][MODEL]} if self.source else {}
-        teacher = {"teacher": _fingerprint_of_run(self.teacher)} if self.teacher else {}
+        teacher = {"teacher": fingerprint_of(self.teacher)} if self.teacher else {}
         unlabelled = {"unlabelled": fingerprint(self.unlabelled_texts)} if self.unlabelled_texts else {}
         return {name: part.fingerprint() for name, part in parts.items()} | source | unlabelled | teacher
 
@@ -162,10 +163,3 @@ def _open_teacher(recipe: Recipe) -> Run | None:
 def _tokenizer_of(run: Run) -> Tokenizer:
     tokenizer: Tokenizer = Tokenizer.from_file(str(run.path / TOKENIZER))
     return tokenizer
-
-
-def _fingerprint_of_run(run: Run) -> str:
-    if run.members:
-        return fingerprint([_fingerprint_of_run(member) for member in run.members], run.temperature)
-    checksums = read_environment(run.path)["sha256"]
-    return fingerprint([checksums[MODEL], checksums[TOKENIZER]], run.temperature)

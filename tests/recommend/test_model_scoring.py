@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from sentrec.errors import RunError, SentrecError
 from sentrec.predictor import Predictor, load
 from sentrec.recipe import recipe_from_dict
+from sentrec.recipe.loading import merged
 from sentrec.recommend.lines import classify_lines
 from sentrec.recommend.scoring import ModelScorer, class_weights
 from sentrec.text.shorten import LONGEST_TEXT
@@ -69,6 +71,27 @@ def test_bfloat16_hardly_moves_a_score_and_changes_the_fingerprint(
     assert np.abs(exact.score(TEXTS).positive - short.score(TEXTS).positive).max() < 0.02
     assert exact.fingerprint() == ModelScorer(predictor).fingerprint()
     assert len({exact.fingerprint(), short.fingerprint(), ModelScorer(predictor, "neg").fingerprint()}) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"text": {"max_tokens": 5}},
+        {"text": {"keep": "tail"}},
+        {"model": {"wide": {"max_tokens": 900}}},
+        {"model": {"wide": {"length_power": 0.25}}},
+        {"encoder": {"kernel_sizes": [3, 4, 6]}},
+    ],
+)
+def test_scores_of_what_reads_or_weighs_otherwise_are_not_mixed(
+    predictor: Predictor, change: dict[str, dict[str, object]]
+) -> None:
+    def fingerprint(changed: dict[str, dict[str, object]]) -> str:
+        tree = merged(predictor.run.recipe.model_dump(mode="json"), {"model": {"wide": {"max_tokens": 400}}})
+        run = replace(predictor.run, recipe=recipe_from_dict(merged(tree, changed)))
+        return ModelScorer(Predictor(run, predictor.members)).fingerprint()
+
+    assert fingerprint(change) != fingerprint({}) == fingerprint({"training": {"patience": 9}})
 
 
 def test_bfloat16_is_refused_where_the_processor_has_none(

@@ -52,13 +52,13 @@ def test_cached_vectors_are_listed_and_damaged_ones_come_with_the_command(tmp_pa
 
 def test_the_folders_that_may_be_deleted_are_sized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTREC_HOME", str(tmp_path))
-    assert diagnose().cache["folders"] == {"encoded": 0, "tokenizers": 0, "scoring": 0}
+    assert diagnose().cache["folders"] == {"encoded": 0, "tokenizers": 0, "taught": 0, "scoring": 0}
     (tmp_path / "encoded").mkdir()
     (tmp_path / "encoded" / "a.arrow").write_bytes(bytes(700))
     (tmp_path / "encoded" / "b.arrow").write_bytes(bytes(50))
     (tmp_path / "scoring" / "one").mkdir(parents=True)
     (tmp_path / "scoring" / "one" / "0.parquet").write_bytes(bytes(30))
-    assert diagnose().cache["folders"] == {"encoded": 750, "tokenizers": 0, "scoring": 30}
+    assert diagnose().cache["folders"] == {"encoded": 750, "tokenizers": 0, "taught": 0, "scoring": 30}
 
 
 def test_what_a_training_caches_lies_in_those_folders(reviews: Path, tmp_path: Path) -> None:

@@ -2,15 +2,20 @@
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from sentrec import __version__
 from sentrec.evaluation.calibration import fit_temperature, softmax
+from sentrec.files import atomic_path, cache_home
 from sentrec.model.wide import WideChannel
-from sentrec.predictor import load
+from sentrec.predictor import fingerprint_of, load
 from sentrec.recipe.teacher import match_teacher
 from sentrec.runs import Run
+from sentrec.text.vocabulary import fingerprint
 from sentrec.training.prepare import PreparedData
 from sentrec.training.wide import fit_ngrams, wide_logits
 
@@ -20,6 +25,9 @@ _log = logging.getLogger(__name__)
 def ask_run(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.float32]:
     """A run's or an ensemble's calibrated probabilities of the unlabelled texts.
 
+    They are kept in the cache folder: every seed and every student of the same teacher asks the same of it, which takes
+    minutes.
+
     Args:
         teacher: It knows the data's classes, in whatever order.
         data: What there is to learn from, unlabelled texts included.
@@ -28,9 +36,17 @@ def ask_run(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.flo
     Returns:
         Float32, shape ``(texts, classes)``, columns in the order of the data's classes.
     """
-    _tell(str(teacher.path), data.unlabelled_texts)
-    match = match_teacher(teacher, data.label_names)
-    return load(teacher, device).predict_proba(data.unlabelled_texts)[:, match.numbers].astype(np.float32)
+    texts, match = data.unlabelled_texts, match_teacher(teacher, data.label_names)
+    # Another device, torch or sentrec rounds otherwise.
+    key = fingerprint(texts, fingerprint_of(teacher), torch.device(device).type, torch.__version__, __version__)
+    path = cache_home() / "taught" / f"{key}.npy"
+    answers = _read_cached(path, (len(texts), len(teacher.label_names)))
+    if answers is None:
+        _tell(str(teacher.path), texts)
+        answers = load(teacher, device).predict_proba(texts).astype(np.float32)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.save(file, answers, allow_pickle=False)
+    return answers[:, match.numbers]
 
 
 def ask_ngrams(wide: WideChannel, data: PreparedData, *, fitted: bool) -> npt.NDArray[np.float32]:
@@ -54,3 +70,14 @@ def ask_ngrams(wide: WideChannel, data: PreparedData, *, fitted: bool) -> npt.ND
 
 def _tell(teacher: str, texts: Sequence[str]) -> None:
     _log.info("%s labels %s texts", teacher, f"{len(texts):,}")
+
+
+def _read_cached(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32] | None:
+    if not path.is_file():
+        return None
+    try:
+        answers: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        _log.warning("%s is broken (%s): asking again", path, error)
+        return None
+    return answers if answers.shape == shape and answers.dtype == np.float32 else None

@@ -16,14 +16,16 @@ from small_unlabelled import TERMS, WIDE, recipe_with
 import sentrec
 from sentrec.errors import RecipeError, RunError
 from sentrec.evaluation.calibration import fit_temperature, softmax
-from sentrec.predictor import load
-from sentrec.recipe import to_yaml
+from sentrec.predictor import Predictor, load
+from sentrec.recipe import Recipe, to_yaml
 from sentrec.recipe.check import check_recipe
-from sentrec.runs import Run, open_run, read_environment
+from sentrec.runs import MODEL, Run, open_run, read_environment
+from sentrec.training import teacher as teacher_module
 from sentrec.training import train as train_module
 from sentrec.training import wide as wide_module
 from sentrec.training.ensemble import ensemble
 from sentrec.training.prepare import prepare
+from sentrec.training.seeds import train_seeds
 from sentrec.training.teacher import ask_run
 
 
@@ -80,6 +82,36 @@ def test_an_ensemble_teaches_and_a_changed_teacher_is_another(
     shutil.copytree(swapped.path, teacher)
     changed = prepare(run.recipe).fingerprints()
     assert {name for name in changed if changed[name] != fingerprints[name]} == {"teacher"}
+
+
+def test_a_teacher_is_asked_once_for_all_seeds_and_students(
+    reviews: Path, unlabelled: Path, small_run: Run, swapped: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTREC_HOME", str(tmp_path / "home"))
+    asked = []
+
+    def counted(run: Run, device: str) -> Predictor:
+        asked.append(run.path)
+        return load(run, device)
+
+    def student(teacher: Run, *changes: str) -> Recipe:
+        chosen = ("objective.distil=1.0", f"objective.teacher={teacher.path}", "training.max_steps=2")
+        return recipe_with(reviews, unlabelled, *chosen, *changes)
+
+    monkeypatch.setattr(teacher_module, "load", counted)
+    runs, _ = train_seeds(student(small_run), tmp_path / "group", seeds=2)
+    again = sentrec.train(student(small_run, "training.learning_rate=1e-3"), tmp_path / "other")
+    assert asked == [small_run.path]
+    data = prepare(again.recipe)
+    expected = load(small_run, "cpu").predict_proba(data.unlabelled_texts).astype(np.float32)
+    np.testing.assert_array_equal(ask_run(small_run, data, "cpu"), expected)
+    (kept,) = (tmp_path / "home" / "taught").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-9])
+    np.testing.assert_array_equal(ask_run(small_run, data, "cpu"), expected)
+    ask_run(swapped, data, "cpu")
+    assert asked == [small_run.path, small_run.path, swapped.path]
+    alone = sentrec.train(student(small_run, "seed=2"), tmp_path / "alone")
+    assert (alone.path / MODEL).read_bytes() == (runs[1].path / MODEL).read_bytes()
 
 
 def test_a_teacher_that_cannot_teach_is_refused_before_an_older_run_gives_way(

@@ -10,8 +10,8 @@ from sentrec.recipe.schema import InitConfig, Recipe
 from sentrec.runs import BUILTIN_MODELS, Run, open_run
 from sentrec.text.vocabulary import folds_case
 
-_DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glove", "model.embedding_dim")
-"""Besides the encoder and the n-grams, what cannot be another one than the source's."""
+_DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glove")
+"""Besides encoder and model, what cannot be another one than the source's."""
 _WITHOUT_STEPS = ("device", "max_steps", "checkpoint_seconds")
 """What a training section may say although no step is taken."""
 
@@ -57,7 +57,7 @@ def inherited_sections(source: Recipe) -> dict[str, Any]:
 
 
 def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
-    """Makes sure that a recipe does not ask for another architecture or vocabulary than its source has.
+    """Makes sure that a recipe asks for nothing that its source decides, or that has no effect without steps.
 
     Args:
         recipe: It has an `init`.
@@ -68,8 +68,9 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
         RecipeError: If it does; the message lists all differences.
     """
     theirs, ours = _flat(inherited_sections(source)), _flat(recipe.model_dump(mode="json"))
-    fixed = ("encoder.", "model.wide.") if source.model.wide else ("encoder.",)
-    keys = [*_DECIDED, *(key for key in theirs | ours if key.startswith(fixed))]
+    keys = [*_DECIDED, *(key for key in theirs | ours if key.startswith(("encoder.", "model.")))]
+    if source.model.wide is None:
+        keys = [key for key in keys if not key.startswith("model.wide")]  # n-grams may join what has none yet
     differences = [
         f"{key} is {_told(ours.get(key))} and in {name} {_told(theirs.get(key))}"
         for key in keys

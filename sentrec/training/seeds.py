@@ -77,6 +77,10 @@ def train_seeds(
     directory = Path(out) if out is not None else Path("runs") / recipe.name
     accelerator = make_accelerator(recipe.training.device)
     members = {seed: directory / f"seed-{seed}" for seed in range(recipe.seed, recipe.seed + seeds)}
+    if seeds > 1 and (recipe.init is not None or not recipe.has_encoder):
+        _log.warning(
+            "What takes no steps draws nothing: every seed gives the same model. Other rows: --set data.split_seed=2"
+        )
     with stop_on_signals() as stop, sole_training(directory, accelerator.is_main_process):
         stop.raise_at_once(nothing_begun())
         data = _prepare_group(recipe, directory, members, accelerator, resume, force)

@@ -108,9 +108,12 @@ def test_a_run_that_went_on_can_be_gone_on_from(source: Run, tmp_path: Path) -> 
     assert second.metrics["init"]["test_accuracy_before"] == first.metrics["test"]["accuracy"]
 
 
-def test_the_answer_is_the_same_for_every_seed_and_after_a_resumption(source: Run, tmp_path: Path) -> None:
+def test_the_answer_is_the_same_for_every_seed_and_after_a_resumption(
+    source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     recipe = my_recipe(source, own_rows(tmp_path))
     runs, _ = train_seeds(recipe, tmp_path / "group", seeds=2)
+    assert "every seed gives the same model" in caplog.text
     logits = [sentrec.load(run, "cpu").logits(TEXTS) for run in runs]
     np.testing.assert_array_equal(logits[0], logits[1])
     (runs[1].path / "metrics.json").unlink()
@@ -197,6 +200,10 @@ def test_a_source_that_went_after_the_recipe_was_read_is_told(source: Run, tmp_p
         ("model", {"wide": {"table_bits": 10}}, "model.wide.table_bits is 10 and in {source} 12"),
         ("model", {"wide": None}, "model.wide.table_bits is not there"),
         ("model", {"embedding_dim": 9}, "model.embedding_dim is 9"),
+        ("model", {"embeddings": "frozen"}, "model.embeddings is frozen and in {source} fine-tuned"),
+        ("model", {"unfreeze_epoch": 1}, "model.unfreeze_epoch is 1 and in {source} 0"),
+        ("model", {"word_dropout": 0.4}, "model.word_dropout is 0.4 and in {source} 0.1"),
+        ("model", {"output_dropout": 0.0}, "model.output_dropout is 0.0 and in {source} 0.3"),
     ],
 )
 def test_the_source_decides_and_a_recipe_that_differs_is_told(
@@ -214,9 +221,17 @@ def test_settings_of_steps_that_are_never_taken_are_refused(source: Run, tmp_pat
     assert "without steps" in str(caught.value.hint)
 
 
-def test_what_is_no_part_of_the_weights_may_differ(source: Run, tmp_path: Path) -> None:
-    recipe = my_recipe(source, own_rows(tmp_path), text={"max_tokens": 5}, model={"output_dropout": 0.0})
+def test_how_much_of_a_text_is_read_may_differ(source: Run, tmp_path: Path) -> None:
+    recipe = my_recipe(source, own_rows(tmp_path), text={"max_tokens": 5, "keep": "tail"})
     assert prepare(recipe).train.lengths().max() == 5
+
+
+def test_ngrams_may_join_a_source_that_has_none(small_run: Run, tmp_path: Path) -> None:
+    recipe = my_recipe(small_run, own_rows(tmp_path), model={"wide": {"table_bits": 10}})
+    run = sentrec.train(recipe, tmp_path / "run")
+    wide = sentrec.load(run, "cpu").members[0].model.wide
+    assert wide is not None
+    assert wide.weights.count_nonzero() == run.metrics["init"]["ngrams"] > 0
 
 
 def test_labels_that_are_nowhere_are_told(source: Run, tmp_path: Path) -> None:

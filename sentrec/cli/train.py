@@ -109,6 +109,8 @@ def _show_run(run: "Run") -> None:
     )
     if data["test_texts_in_train"]:
         stdout.print(f"{data['test_texts_in_train']:,} test texts also occur in train")
+    if unlabelled := data.get("test_texts_in_unlabelled"):  # runs from before these were counted have no such number
+        stdout.print(f"{unlabelled:,} test texts are also among the unlabelled ones, and were left out there")
 
 
 def _calibration_line(calibration: dict[str, Any], rows: str) -> str:

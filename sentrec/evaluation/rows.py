@@ -1,18 +1,20 @@
 """Which rows a run is evaluated on, which it was trained on, and what a reader has to know of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sentrec.data.examples import Examples, load_examples
-from sentrec.data.locate import is_local
+from sentrec.data.locate import is_local, locate_split
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.tables import looks_like_file
+from sentrec.data.unlabelled import load_unlabelled
 from sentrec.errors import DataError, did_you_mean
 from sentrec.evaluation.label_matching import match_labels
 from sentrec.recipe.loading import describe_data
 from sentrec.recipe.schema import DataConfig
 from sentrec.runs import Run, read_environment
+from sentrec.text.vocabulary import fingerprint
 
 _OWN_NOTES = {
     "train": ("The run was trained on these rows: the figures say nothing about other texts.",),
@@ -70,10 +72,7 @@ class RunData:
         Raises:
             DataError: If the data cannot be read, or is no longer what it was.
         """
-        if self._splits is None:
-            # What a reader has to know of the rows that are evaluated, the notes say.
-            self._splits = load_splits(self.run.recipe.data, say_overlap=False)
-        splits = self._splits
+        splits = self._read_splits()
         rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}[name]
         recorded = read_environment(self.run.path).get("data", {}).get(name)
         if recorded != rows.fingerprint():
@@ -119,22 +118,48 @@ class RunData:
         return self._matched(examples, described.dataset, split, (), self.overlap(examples))
 
     def overlap(self, examples: Examples, name: str = "") -> str | None:
-        """A sentence on how many texts the run has seen, or on why that was not counted; None where it saw none.
+        """Sentences on how many texts the run has seen, or on why that was not counted; None where it saw none.
 
         Args:
             examples: The texts.
             name: What to call the run; empty where it is the one that is evaluated.
         """
         of_run = f" of {name}" if name else ""
-        try:
-            # To count what a note says is no reason for a download.
-            if self._splits is None and not is_local(self.run.recipe.data):
-                raise DataError(f"{self.run.recipe.data.dataset} is on the hub, not on this machine.")
-            seen = {*self.part("train").texts, *self.part("validation").texts}
-        except DataError as error:
-            return f"Texts that also occur in train{of_run} were not counted: {error.message}"
-        count = sum(text in seen for text in examples.texts)
-        return f"{count:,} of the {len(examples):,} texts also occur in train or validation{of_run}." if count else None
+        notes = [_told_overlap(examples, f"train or validation{of_run}", self._labelled_texts)]
+        # What judges the run was left out of the unlabelled texts: there is nothing to count.
+        if self._splits is None or examples.texts != self._splits.test.texts:
+            notes.append(_told_overlap(examples, f"the unlabelled texts{of_run}", self._unlabelled_texts))
+        return " ".join(note for note in notes if note) or None
+
+    def _labelled_texts(self) -> list[str]:
+        self._require_local()
+        return [*self.part("train").texts, *self.part("validation").texts]
+
+    def _unlabelled_texts(self) -> list[str]:
+        data = self.run.recipe.data
+        if data.unlabelled is None:
+            return []
+        self._require_local(data.unlabelled)
+        found = load_unlabelled(data, self._read_splits())
+        recorded = read_environment(self.run.path).get("data", {}).get("unlabelled")
+        if found is None or recorded != fingerprint(found.texts):
+            raise DataError(f"the unlabelled texts of {data.dataset} are no longer those of {self.run.place}.")
+        return found.texts
+
+    def _read_splits(self) -> Splits:
+        if self._splits is None:
+            # What a reader has to know of the rows that are evaluated, the notes say.
+            self._splits = load_splits(self.run.recipe.data, say_overlap=False)
+        return self._splits
+
+    def _require_local(self, *splits: str) -> None:
+        # To count what a note says is no reason for a download.
+        data = self.run.recipe.data
+        if self._splits is None and not is_local(data):
+            raise DataError(f"{data.dataset} is on the hub, not on this machine.")
+        for split in splits:
+            if not isinstance(locate_split(data, split), Path):
+                raise DataError(f"{split} of {data.dataset} is on the hub, not on this machine.")
 
     def _section(self, data: str | Path | DataConfig) -> dict[str, object]:
         if isinstance(data, DataConfig):
@@ -163,6 +188,15 @@ class RunData:
         labels, match = match_labels(examples.labels, examples.label_names, names, source)
         found = tuple(note for note in (match, *notes, overlap) if note)
         return EvaluationRows(Examples(examples.texts, labels, names), source, split, found)
+
+
+def _told_overlap(examples: Examples, where: str, read: Callable[[], list[str]]) -> str | None:
+    try:
+        seen = set(read())
+    except DataError as error:
+        return f"Texts that also occur in {where} were not counted: {error.message}"
+    count = sum(text in seen for text in examples.texts)
+    return f"{count:,} of the {len(examples):,} texts also occur in {where}." if count else None
 
 
 def _is_same(data: str, own: str) -> bool:

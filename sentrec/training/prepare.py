@@ -8,14 +8,13 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from sentrec.data.examples import load_texts
 from sentrec.data.splits import Splits, load_splits
-from sentrec.errors import DataError
+from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.model.classifier import build_classifier
 from sentrec.predictor import fingerprint_of
 from sentrec.recipe.inherit import match_source, open_source, require_inherited
-from sentrec.recipe.schema import WIDE_TEACHER, DataConfig, Recipe
+from sentrec.recipe.schema import WIDE_TEACHER, Recipe
 from sentrec.recipe.teacher import match_teacher, open_teacher
 from sentrec.runs import MODEL, TOKENIZER, Run, read_environment
 from sentrec.text.encoded_cache import encode_cached
@@ -40,7 +39,7 @@ class PreparedData:
         seconds: What it took to prepare them.
         source: The run that the recipe goes on from, or None.
         unlabelled: Encoded texts without labels, where the recipe has some.
-        unlabelled_texts: These texts.
+        unlabelled_split: These texts.
         teacher: The run or ensemble that labels them, or None.
     """
 
@@ -53,13 +52,18 @@ class PreparedData:
     seconds: float
     source: Run | None = None
     unlabelled: EncodedTexts | None = None
-    unlabelled_texts: Sequence[str] = ()
+    unlabelled_split: UnlabelledSplit | None = None
     teacher: Run | None = None
 
     @property
     def label_names(self) -> tuple[str, ...]:
         """Names of the classes in the order of their numbers."""
         return self.splits.train.label_names
+
+    @property
+    def unlabelled_texts(self) -> Sequence[str]:
+        """The texts without labels that there are to learn from."""
+        return self.unlabelled_split.texts if self.unlabelled_split else ()
 
     def fingerprints(self) -> dict[str, str]:
         """What changes when any text or label of a split does, by split; of a source or a teacher, when it does."""
@@ -71,7 +75,7 @@ class PreparedData:
 
     def facts(self) -> dict[str, Any]:
         """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
-        splits = self.splits
+        splits, unlabelled = self.splits, self.unlabelled_split
         return {
             "train_rows": len(splits.train),
             "validation_rows": len(splits.validation),
@@ -80,6 +84,8 @@ class PreparedData:
             "train_duplicates": splits.duplicates,
             "test_texts_in_train": splits.overlap,
             "validation_texts_in_train": splits.validation_overlap,
+            "test_texts_in_unlabelled": unlabelled.overlap if unlabelled else 0,
+            "validation_texts_in_unlabelled": unlabelled.validation_overlap if unlabelled else 0,
             "vocabulary": self.tokenizer.get_vocab_size(),
             "test_unknown_share": round(float((self.test.token_ids == UNKNOWN_ID).mean()), 5),
         }
@@ -107,8 +113,10 @@ def prepare(recipe: Recipe) -> PreparedData:
         match_source(recipe.init, source.label_names, splits.train.label_names)
     if teacher and (note := match_teacher(teacher, splits.train.label_names).note):
         _log.info("objective.teacher: %s", note)
-    unlabelled = _unlabelled_texts(recipe.data, splits)
-    known = [*splits.train.texts, *unlabelled] if unlabelled else splits.train.texts
+    unlabelled = load_unlabelled(recipe.data, splits)
+    if unlabelled:
+        _tell_unlabelled(unlabelled, splits)
+    known = [*splits.train.texts, *unlabelled.texts] if unlabelled else splits.train.texts
     tokenizer = _tokenizer_of(source) if source else learn_tokenizer(known, recipe.text, vectors)
 
     def encoded(texts: Sequence[str]) -> EncodedTexts:
@@ -122,29 +130,24 @@ def prepare(recipe: Recipe) -> PreparedData:
         validation=encoded(splits.validation.texts),
         test=encoded(splits.test.texts),
         source=source,
-        unlabelled=encoded(unlabelled) if unlabelled else None,
-        unlabelled_texts=unlabelled,
+        unlabelled=encoded(unlabelled.texts) if unlabelled else None,
+        unlabelled_split=unlabelled,
         teacher=teacher,
         seconds=time.perf_counter() - started,
     )
 
 
-def _unlabelled_texts(data: DataConfig, splits: Splits) -> list[str]:
-    """The texts without labels, but for those that the model is judged or selected by."""
-    if data.unlabelled is None:
-        return []
-    texts = load_texts(data, data.unlabelled)
-    judged = {*splits.validation.texts, *splits.test.texts}
-    others = [text for text in texts if text not in judged]
-    if len(others) < len(texts):
-        _log.info("Left out %s unlabelled texts that are validation or test texts", f"{len(texts) - len(others):,}")
-    if not others:
-        raise DataError(
-            f"all texts of {data.unlabelled} are validation or test texts.",
-            "Name another split or file, e.g. --set data.unlabelled=train",
-        )
-    _log.info("Learning from %s unlabelled texts beside %s training rows", f"{len(others):,}", f"{len(splits.train):,}")
-    return others
+def _tell_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:
+    for part, rows, count in (
+        ("validation", len(splits.validation), unlabelled.validation_overlap),
+        ("test", len(splits.test), unlabelled.overlap),
+    ):
+        if count:
+            _log.info("%s of %s %s texts also occur among the unlabelled ones", f"{count:,}", f"{rows:,}", part)
+    if unlabelled.left_out:
+        _log.info("Left out %s unlabelled texts that are validation or test texts", f"{unlabelled.left_out:,}")
+    learned = (f"{len(unlabelled.texts):,}", f"{len(splits.train):,}")
+    _log.info("Learning from %s unlabelled texts beside %s training rows", *learned)
 
 
 def _open_source(recipe: Recipe) -> Run | None:

@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv
 import pytest
 from evaluation_corpus import write_reviews
 
@@ -13,6 +15,7 @@ from sentrec.evaluation.evaluate import evaluate
 from sentrec.evaluation.rows import RunData
 from sentrec.recipe import recipe_from_dict
 from sentrec.runs import Run
+from sentrec.training.train import train
 
 
 def with_data(run: Run, **data: Any) -> Run:
@@ -90,12 +93,35 @@ def test_training_data_is_not_downloaded_to_count_overlaps(
     path = write_reviews(tmp_path / "more.csv", ["good", "bad"], ["good", "bad"])
     named = ["data.text_columns=[review]", "data.label_column=verdict"]
     (note,) = RunData(elsewhere).evaluation_rows(path, "test", named).notes
-    assert note == "Texts that also occur in train were not counted: imdb is on the hub, not on this machine."
+    said = "Texts that also occur in train or validation were not counted: imdb is on the hub, not on this machine."
+    assert note == said
+
+
+def test_texts_that_were_learned_without_labels_are_told_beside_the_labelled_ones(run: Run, tmp_path: Path) -> None:
+    def write(name: str, reviews: list[str]) -> str:
+        verdicts = ["good", "bad"] * len(reviews)
+        pa.csv.write_csv(pa.table({"review": reviews, "verdict": verdicts[: len(reviews)]}), tmp_path / name)
+        return str(tmp_path / name)
+
+    known, judged = (RunData(run).part(name).texts for name in ("train", "test"))
+    others = ["nobody labelled this film", "nor that one", "nor these"]
+    sections = run.recipe.model_dump(mode="json") | {"objective": {"entropy": 0.1}}
+    sections["data"] |= {"unlabelled": write("unlabelled.csv", others + judged[:3])}
+    sections["training"] |= {"max_steps": 1}
+    learned = train(recipe_from_dict(sections), tmp_path / "run")
+    assert learned.metrics["data"]["test_texts_in_unlabelled"] == 3
+    mixed = write("mixed.csv", [*others[:2], "seen nowhere", known[0], judged[0]])
+    (note,) = RunData(learned).evaluation_rows(mixed, "test").notes
+    labelled, without = "1 of the 5 texts also occur in train or validation.", "2 of the 5 texts also occur in the"
+    assert note == f"{labelled} {without} unlabelled texts."
+    own = RunData(learned).evaluation_rows(None, "test")
+    assert not any("unlabelled" in note for note in own.notes), "what judges was left out there"
+    write("unlabelled.csv", others[:2])
+    (note,) = RunData(learned).evaluation_rows(mixed, "test").notes
+    assert f"{labelled} Texts that also occur in the unlabelled texts were not counted: the unlabelled" in note
 
 
 def test_what_a_rival_was_trained_on_is_told(run: Run, rival: Run, tmp_path: Path) -> None:
-    from sentrec.training.train import train
-
     sections = rival.recipe.model_dump()
     turned = sections["data"] | {"dataset": sections["data"]["test"], "test": 0.2}
     cheat = train(recipe_from_dict(sections | {"name": "cheat", "data": turned}), tmp_path / "cheat")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sentrec.evaluation.evaluate import evaluate
     from sentrec.model.encoder import Encoder, EncoderConfig
     from sentrec.predictor import load
-    from sentrec.recipe import load_recipe
     from sentrec.training.ensemble import ensemble
+    from sentrec.training.recipe import load_recipe
     from sentrec.training.train import train
 
 __version__ = "0.1.0"
@@ -49,7 +49,7 @@ _HOME = {
     "ensemble": "sentrec.training.ensemble",
     "evaluate": "sentrec.evaluation.evaluate",
     "load": "sentrec.predictor",
-    "load_recipe": "sentrec.recipe",
+    "load_recipe": "sentrec.training.recipe",
     "train": "sentrec.training.train",
 }
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sentrec.errors import RunError, SentrecError
 from sentrec.files import atomic_path, write_json, write_text
-from sentrec.recipe import Recipe, load_recipe, to_yaml
+from sentrec.recipe import Recipe, read_recipe, to_yaml
 from sentrec.run_files import INCOMPLETE, parse_json, read_file, read_json, read_object, sha256_of, verify_files
 
 RECIPE = "recipe.yaml"
@@ -128,7 +128,7 @@ def open_run(path: str | Path) -> Run:
         return open_run(directory / _best_member(metrics, directory))
     _verify(directory)
     try:
-        recipe = load_recipe(directory / RECIPE)
+        recipe = read_recipe(directory / RECIPE)
     except SentrecError as error:
         raise RunError(f"the recipe of {directory} does not load: {error.message}", error.hint) from error
     return Run(directory, recipe, tuple(read_json(directory / LABELS)), metrics)

@@ -29,6 +29,15 @@ def project_files(*patterns: str) -> list[Path]:
     return [path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file()]
 
 
+def imports_of(path: Path) -> list[str]:
+    """The modules that a file imports, at its head or anywhere in it."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    return names
+
+
 def run_python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
@@ -94,13 +103,19 @@ def test_the_core_imports_neither_cli_nor_plugins_nor_rich() -> None:
     for path in project_files("sentrec/*.py"):
         if "cli" in path.relative_to(ROOT).parts or path.name == "__main__.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            offenders += [
-                f"{path.name}: {name}" for name in names if f"{name}.".startswith(tuple(f"{o}." for o in outside))
-            ]
+        names = imports_of(path)
+        offenders += [
+            f"{path.name}: {name}" for name in names if f"{name}.".startswith(tuple(f"{o}." for o in outside))
+        ]
     assert offenders == []
+
+
+def test_recipes_know_nothing_of_what_is_made_of_them() -> None:
+    known = {"sentrec.recipe", "sentrec.errors", "sentrec.files", "sentrec.plugins"}
+    found = set()
+    for path in project_files("sentrec/recipe/*.py"):
+        found |= {".".join(name.split(".")[:2]) for name in imports_of(path) if name.startswith("sentrec")}
+    assert found <= known
 
 
 def test_encoders_are_written_against_the_public_names_only() -> None:

@@ -72,7 +72,7 @@ def test_an_unpacked_wheel_knows_its_encoders_recipes_and_corpus(wheel: Path, tm
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "import sentrec, sentrec_plugins\n"
         "from sentrec.plugins import registry\n"
-        "from sentrec.recipe import load_recipe\n"
+        "from sentrec import load_recipe\n"
         f"assert sentrec.__file__.startswith({str(tmp_path)!r}), sentrec.__file__\n"
         f"assert sentrec_plugins.__file__.startswith({str(tmp_path)!r}), sentrec_plugins.__file__\n"
         "print({'bilstm', 'gru', 'textcnn'} <= registry().encoders.keys(), load_recipe('imdb').data.dataset)\n"

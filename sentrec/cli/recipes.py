@@ -84,8 +84,8 @@ def check(
 
 
 def _findings(recipe: str, overrides: Sequence[str]) -> "list[Finding]":
-    from sentrec.recipe import load_recipe
-    from sentrec.recipe.check import check_recipe
+    from sentrec.training.check import check_recipe
+    from sentrec.training.recipe import load_recipe
 
     return check_recipe(load_recipe(recipe, overrides))
 

@@ -44,7 +44,7 @@ def train(
     speaks = _is_first_process()
     if quiet or not speaks:
         show_log(logging.WARNING if speaks else logging.ERROR)
-    from sentrec.recipe import load_recipe
+    from sentrec.training.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides or ())
     directory = out or Path("runs") / loaded.name

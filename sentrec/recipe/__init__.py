@@ -1,6 +1,6 @@
 """Recipes: what an experiment may say, and how a YAML file becomes a checked one."""
 
-from sentrec.recipe.loading import load_recipe, recipe_from_dict, to_yaml
+from sentrec.recipe.loading import read_recipe, recipe_from_dict, to_yaml
 from sentrec.recipe.schema import DataConfig, GloveConfig, ModelConfig, Recipe, TextConfig, TrainingConfig
 
 __all__ = [
@@ -10,7 +10,7 @@ __all__ = [
     "Recipe",
     "TextConfig",
     "TrainingConfig",
-    "load_recipe",
+    "read_recipe",
     "recipe_from_dict",
     "to_yaml",
 ]

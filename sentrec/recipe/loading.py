@@ -28,31 +28,37 @@ _ON_ROWS = ("data.text_columns", "data.label_column", "data.label_names", "data.
 """What tells how to read rows; all else of a data section tells which ones to train on."""
 
 
-def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Reads a recipe, follows its ``extends``, applies overrides and checks the whole.
+def recipe_tree(name_or_path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Reads a recipe, follows its ``extends`` and applies overrides; its sections are not checked.
 
     Args:
         name_or_path: A YAML file, or the name of a built-in recipe such as ``imdb`` or ``imdb.yaml``.
         overrides: ``key=value`` pairs such as ``"encoder.hidden=256"``; values are read as YAML.
 
-    Returns:
-        The recipe with every default filled in, the encoder's own options included.
-
     Raises:
-        RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
+        RecipeError: If the file is missing, is not YAML, or describes a transfer study.
     """
     tree = merged(read_tree(name_or_path), read_overrides(overrides))
     if is_study(tree):
         command = f"sentrec transfer --recipe {name_or_path}"
         raise RecipeError(f"{name_or_path} describes a transfer study, not one training.", f"Run it with: {command}")
-    return recipe_from_dict(tree, str(name_or_path))
+    return tree
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe that a run keeps, which is fully expanded; any other one is read by `sentrec.load_recipe`.
+
+    Raises:
+        RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
+    """
+    return recipe_from_dict(recipe_tree(path), str(path))
 
 
 def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Recipe:
     """Checks a recipe that is given as plain values.
 
     Args:
-        tree: The sections, as YAML gives them.
+        tree: The sections, as YAML gives them; what `init` stands for must be there (`sentrec.training.recipe`).
         source: What to call it in an error.
 
     Returns:
@@ -61,7 +67,7 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
     Raises:
         RecipeError: If anything is wrong; the message lists all mistakes with their paths.
     """
-    tree = {"encoder": {}, **_with_source(tree)}  # so that one that is left out is told like one without a name
+    tree = {"encoder": {}, **tree}  # so that one that is left out is told like one without a name
     mistakes: list[str] = []
     recipe: Recipe | None = None
     try:
@@ -197,20 +203,6 @@ def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
             change = {part: change}
         changes = merged(changes, change)
     return changes
-
-
-def _with_source(tree: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The sections with those of the model that `init` names; without a look at it where they are all there already.
-
-    So the recipe of a run that went on from a model, which is fully expanded, can be read when that model is gone.
-    """
-    init, encoder = tree.get("init"), tree.get("encoder", {})
-    name = init.get("run") if isinstance(init, Mapping) else init
-    if not isinstance(name, str | int) or not isinstance(encoder, Mapping) or "name" in encoder:
-        return tree
-    from sentrec.recipe.inherit import inherited_sections, open_source
-
-    return merged(inherited_sections(open_source(str(name)).recipe), tree)
 
 
 def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:

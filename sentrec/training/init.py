@@ -22,11 +22,11 @@ from sentrec.model.classifier import NgramClassifier, TextClassifier, restore_cl
 from sentrec.model.compute import exact_float32, to_device
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS, LENGTH_MULTIPLE
 from sentrec.model.wide import WideChannel
-from sentrec.recipe.inherit import match_source
 from sentrec.recipe.schema import InitConfig, Recipe
 from sentrec.runs import MODEL, Run
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.loop import TrainingLoop
+from sentrec.training.named_runs import match_source
 from sentrec.training.prepare import PreparedData
 from sentrec.training.prior import Block, Change, fit_change, held_out_logits
 from sentrec.training.wide import count_ngrams

@@ -13,14 +13,14 @@ from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.model.classifier import build_classifier
 from sentrec.predictor import fingerprint_of
-from sentrec.recipe.inherit import match_source, open_source, require_inherited
 from sentrec.recipe.schema import WIDE_TEACHER, Recipe
-from sentrec.recipe.teacher import match_teacher, open_teacher
 from sentrec.runs import MODEL, TOKENIZER, Run, read_environment
 from sentrec.text.encoded_cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
+from sentrec.training.named_runs import match_source, match_teacher, open_source, open_teacher
+from sentrec.training.recipe import require_inherited
 
 _log = logging.getLogger(__name__)
 

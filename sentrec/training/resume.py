@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sentrec.errors import RunError, SentrecError
-from sentrec.recipe import Recipe, load_recipe
+from sentrec.recipe import Recipe, read_recipe
 from sentrec.runs import (
     CHECKPOINTS,
     ENVIRONMENT,
@@ -69,7 +69,7 @@ def require_same_recipe(directory: Path, recipe: Recipe) -> None:
     """
     hint = "or start over with --force."
     try:
-        begun = load_recipe(directory / RECIPE)
+        begun = read_recipe(directory / RECIPE)
     except SentrecError as error:
         raise RunError(f"the recipe of {directory} does not load: {error.message}", f"Mend it, {hint}") from error
     old, new = (one.model_dump(mode="json", exclude={"name", "description"}) for one in (begun, recipe))

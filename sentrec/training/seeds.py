@@ -8,7 +8,7 @@ from accelerate import Accelerator
 
 from sentrec.errors import Interrupted, RunError
 from sentrec.files import disk_errors, write_json
-from sentrec.recipe import Recipe, load_recipe
+from sentrec.recipe import Recipe
 from sentrec.runs import (
     METRICS,
     Run,
@@ -26,6 +26,7 @@ from sentrec.training.figures import summarize
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
 from sentrec.training.lock import sole_training
 from sentrec.training.prepare import PreparedData, prepare
+from sentrec.training.recipe import load_recipe
 from sentrec.training.resume import (
     remove_run,
     require_apart,

@@ -13,9 +13,9 @@ from sentrec.evaluation.calibration import fit_temperature, softmax
 from sentrec.files import atomic_path, cache_home
 from sentrec.model.wide import WideChannel
 from sentrec.predictor import fingerprint_of, load
-from sentrec.recipe.teacher import match_teacher
 from sentrec.runs import Run
 from sentrec.text.vocabulary import fingerprint
+from sentrec.training.named_runs import match_teacher
 from sentrec.training.prepare import PreparedData
 from sentrec.training.wide import fit_ngrams, wide_logits
 

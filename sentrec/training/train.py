@@ -12,7 +12,7 @@ from sentrec.errors import Interrupted
 from sentrec.files import disk_errors
 from sentrec.model.classifier import build_classifier, start_embeddings
 from sentrec.model.weights import save_weights
-from sentrec.recipe import Recipe, load_recipe
+from sentrec.recipe import Recipe
 from sentrec.runs import CHECKPOINTS, Run, holds_run, is_finished, open_run, resume_command, write_history, write_start
 from sentrec.text.tokenizer import words_of
 from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
@@ -25,6 +25,7 @@ from sentrec.training.learning_plan import LearningPlan
 from sentrec.training.lock import sole_training
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
+from sentrec.training.recipe import load_recipe
 from sentrec.training.resume import (
     remove_leftovers,
     remove_run,

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sentrec.findings import Finding
-from sentrec.recipe.check import check_recipe
+from sentrec.training.check import check_recipe
 from sentrec.transfer.feasibility import load_sides
 from sentrec.transfer.schema import TransferRecipe
 

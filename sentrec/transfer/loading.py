@@ -174,6 +174,10 @@ def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -
     shared = {key: value for key in _SHARED if (value := getattr(study, key)) != {}}
     tree = merged(merged(_of_labels_and_encoder(tree, name), shared), side.set)
     _require_encoder(name, tree.get("encoder", {}))
+    if (init := tree.get("init")) is not None:
+        run = init.get("run") if isinstance(init, Mapping) else init
+        said = f"{name}: a transfer study starts its models itself, and this one goes on from {run}."
+        raise RecipeError(said, f"Leave `init` out of it, and name the model as a source: {{run: {run}}}")
     if side.name is not None:
         tree["name"] = side.name
     recipe = recipe_from_dict(tree, name)
@@ -183,9 +187,6 @@ def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -
     if recipe.objective != ObjectiveConfig():
         said = f"{recipe.name}: a transfer study compares what labels teach, without further objectives."
         raise RecipeError(said, "Leave objective out of it; a finished run that had one may be a source: {run: DIR}")
-    if recipe.init is not None:
-        said = f"{recipe.name}: a transfer study starts its models itself, and this one goes on from {recipe.init.run}."
-        raise RecipeError(said, f"Leave `init` out of it, and name the model as a source: {{run: {recipe.init.run}}}")
     return recipe
 
 

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 import sentrec
+from sentrec import load_recipe
 from sentrec.data.examples import Examples
 from sentrec.evaluation.baselines import make_baseline
 from sentrec.evaluation.label_matching import matching_classes
-from sentrec.recipe import load_recipe, recipe_from_dict
+from sentrec.recipe import recipe_from_dict
 from sentrec.runs import Run, open_run
 from sentrec.text.tokenizer import words_of
 from sentrec.training.device import make_accelerator

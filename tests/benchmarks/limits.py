@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from sentrec import load_recipe
 from sentrec.model.classifier import TextClassifier
 from sentrec.model.device import has_bfloat16
 from sentrec.model.inference import predict_logits
-from sentrec.recipe import load_recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.prepare import prepare
 

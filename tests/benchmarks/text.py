@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from sentrec import load_recipe
 from sentrec.data.batches import plan_batches
-from sentrec.recipe import load_recipe
 from sentrec.text.encoding import EncodedTexts, encode_texts
 from sentrec.text.tokenizer import build_tokenizer, count_words, with_vocabulary
 

@@ -14,9 +14,9 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from sentrec import load_recipe
 from sentrec.cli.main import app
 from sentrec.errors import SentrecError
-from sentrec.recipe import load_recipe
 from sentrec.training.train import train
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "reviews.jsonl"

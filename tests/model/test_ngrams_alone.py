@@ -8,14 +8,15 @@ import pytest
 from small_runs import small_overrides
 
 import sentrec
+from sentrec import load_recipe
 from sentrec.errors import PluginError, RecipeError, RunError
 from sentrec.evaluation.baselines import make_baseline
 from sentrec.model.classifier import NgramClassifier
 from sentrec.plugins import Registry
-from sentrec.recipe import Recipe, load_recipe, recipe_from_dict
-from sentrec.recipe.check import check_recipe
+from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.runs import Run
+from sentrec.training.check import check_recipe
 
 TEXTS = ["the film was lovely and superb", "the film was dull and awful"]
 

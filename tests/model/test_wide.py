@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from small_runs import small_recipe
 
 import sentrec
+from sentrec import load_recipe
 from sentrec.data.batches import make_batch
 from sentrec.errors import RecipeError
 from sentrec.evaluation.baselines import NaiveBayesLogisticRegression
 from sentrec.model.classifier import build_classifier
 from sentrec.model.wide import WideChannel
-from sentrec.recipe import load_recipe
 from sentrec.recipe.schema import WideConfig
 from sentrec.text.encoding import EncodedTexts, Keep
 from sentrec.training.wide import count_ngrams, fit_shares

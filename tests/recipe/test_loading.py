@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from sentrec import load_recipe
 from sentrec.errors import RecipeError
-from sentrec.recipe import GloveConfig, Recipe, TrainingConfig, load_recipe
+from sentrec.recipe import GloveConfig, Recipe, TrainingConfig
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentrec import load_recipe
 from sentrec.errors import RecipeError
-from sentrec.recipe import Recipe, load_recipe, recipe_from_dict
+from sentrec.recipe import Recipe, recipe_from_dict
 
 
 @pytest.fixture(autouse=True)

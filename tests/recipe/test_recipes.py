@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sentrec import runs
-from sentrec.recipe import Recipe, load_recipe
+from sentrec import load_recipe, runs
+from sentrec.recipe import Recipe
 from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes, command_for, copy_recipe, find_recipe
 from sentrec.runs import Run
 from sentrec.transfer.loading import NamedTarget, load_targets, load_transfer

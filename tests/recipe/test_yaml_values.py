@@ -7,7 +7,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sentrec.recipe import load_recipe, recipe_from_dict, to_yaml
+from sentrec import load_recipe
+from sentrec.recipe import recipe_from_dict, to_yaml
 from sentrec.recipe.yaml_values import RecipeLoader
 
 

@@ -19,6 +19,7 @@ from sentrec.runs import Run, open_run, read_environment
 from sentrec.text.tokenizer import words_of
 from sentrec.training.init import start_from_source
 from sentrec.training.prepare import prepare
+from sentrec.training.recipe import with_source
 from sentrec.training.seeds import train_seeds
 
 TEXTS = ["the film was dull and awful, row 3", "a superb and moving film", "", "words that nobody knows: flurb"]
@@ -53,9 +54,8 @@ def own_rows(folder: Path, label: Callable[[str], str] = str) -> Path:
 
 def my_recipe(source: Run, rows: Path, **more: object) -> Recipe:
     data = {"dataset": str(rows), "text_columns": "text", "label_column": "label", "validation": 0.2, "test": 0.2}
-    return recipe_from_dict(
-        {"name": "mine", "init": str(source.path), "data": data, "training": {"device": "cpu"}} | more
-    )
+    tree = {"name": "mine", "init": str(source.path), "data": data, "training": {"device": "cpu"}} | more
+    return recipe_from_dict(with_source(tree))
 
 
 @pytest.mark.parametrize("swapped", [False, True], ids=["same order", "other order"])
@@ -176,7 +176,7 @@ def test_a_source_whose_words_thawed_late_goes_on_although_no_epoch_is_left_to_t
 
 def test_a_source_that_is_not_there_is_told_with_the_names_that_are(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="there is no run at startr") as caught:
-        recipe_from_dict({"init": "startr"})
+        with_source({"init": "startr"})
     assert "starter" in str(caught.value.hint)
 
 
@@ -245,7 +245,7 @@ def test_an_ensemble_is_no_source(small_run: Run, tmp_path: Path) -> None:
     recipe = small_run.recipe.model_copy(update={"name": "pair"})
     train_seeds(recipe, tmp_path / "pair", seeds=2, ensemble=True)
     with pytest.raises(RecipeError, match="is an ensemble of 2 models") as caught:
-        recipe_from_dict({"init": str(tmp_path / "pair")})
+        with_source({"init": str(tmp_path / "pair")})
     assert str(tmp_path / "pair" / "seed-1") in str(caught.value.hint)
 
 

@@ -18,11 +18,11 @@ from sentrec.errors import RecipeError, RunError
 from sentrec.evaluation.calibration import fit_temperature, softmax
 from sentrec.predictor import Predictor, load
 from sentrec.recipe import Recipe, to_yaml
-from sentrec.recipe.check import check_recipe
 from sentrec.runs import MODEL, Run, open_run, read_environment
 from sentrec.training import teacher as teacher_module
 from sentrec.training import train as train_module
 from sentrec.training import wide as wide_module
+from sentrec.training.check import check_recipe
 from sentrec.training.ensemble import ensemble
 from sentrec.training.prepare import prepare
 from sentrec.training.seeds import train_seeds

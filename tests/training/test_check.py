@@ -10,9 +10,10 @@ import pytest
 from sentrec.findings import Finding, all_usable
 from sentrec.glove.fetch import fetch_glove
 from sentrec.recipe import recipe_from_dict
-from sentrec.recipe.check import check_recipe
 from sentrec.recipe.schema import InitConfig
 from sentrec.runs import Run
+from sentrec.training.check import check_recipe
+from sentrec.training.recipe import with_source
 
 
 def check(**sections: Any) -> dict[str, Finding]:
@@ -99,7 +100,7 @@ def test_a_split_that_a_known_dataset_lacks_is_missing() -> None:
 
 
 def test_the_model_to_go_on_from_is_looked_up_and_needs_no_vectors(small_run: Run, tmp_path: Path) -> None:
-    recipe = recipe_from_dict({"init": str(small_run.path), "data": {"dataset": "quickstart"}})
+    recipe = recipe_from_dict(with_source({"init": str(small_run.path), "data": {"dataset": "quickstart"}}))
     found = {finding.topic: finding for finding in check_recipe(recipe)}
     assert all_usable(found.values())
     assert found["init"].detail == f"{small_run.path}, in {small_run.path}: bad, good"

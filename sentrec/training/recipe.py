@@ -1,14 +1,14 @@
-"""What a recipe with `init` takes over from the model that it goes on from."""
+"""A recipe that can be trained: with `init`, it takes over what it does not say from the model that it goes on from."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sentrec.errors import DataError, RecipeError, RunError, did_you_mean
-from sentrec.evaluation.label_matching import ClassMatch, matching_classes
-from sentrec.recipe.schema import InitConfig, Recipe
-from sentrec.runs import BUILTIN_MODELS, Run, open_run
+from sentrec.errors import RecipeError
+from sentrec.recipe import Recipe, recipe_from_dict
+from sentrec.recipe.loading import merged, recipe_tree
 from sentrec.text.vocabulary import folds_case
+from sentrec.training.named_runs import open_source
 
 _DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glove")
 """Besides encoder and model, what cannot be another one than the source's."""
@@ -16,27 +16,37 @@ _WITHOUT_STEPS = ("device", "max_steps", "checkpoint_seconds")
 """What a training section may say although no step is taken."""
 
 
-def open_source(name: str) -> Run:
-    """The model that `init` names.
+def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Reads a recipe, follows its ``extends`` and ``init``, applies overrides and checks the whole.
 
     Args:
-        name: A run directory, or the name of a model that comes with sentrec.
+        name_or_path: A YAML file, or the name of a built-in recipe such as ``imdb`` or ``imdb.yaml``.
+        overrides: ``key=value`` pairs such as ``"encoder.hidden=256"``; values are read as YAML.
+
+    Returns:
+        The recipe with every default filled in, the encoder's own options included.
+
+    Raises:
+        RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
+            Or if the model that `init` names cannot be gone on from.
+    """
+    return recipe_from_dict(with_source(recipe_tree(name_or_path, overrides)), str(name_or_path))
+
+
+def with_source(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The sections of a recipe with those of the model that `init` names, where there is one.
+
+    That model is not looked at where all sections are there already: the recipe of a run that went on from a model is
+    fully expanded, and can be read when that model is gone.
 
     Raises:
         RecipeError: If there is no such run, it cannot be used, or it consists of several models.
     """
-    try:
-        run = open_run(name)
-    except RunError as error:
-        known = did_you_mean(name, BUILTIN_MODELS)
-        hint = error.hint if name in BUILTIN_MODELS or Path(name).is_dir() else f"Name a finished run; {known}"
-        raise RecipeError(f"init: {error.message}", hint) from error
-    if run.members:
-        raise RecipeError(
-            f"init: {name} is an ensemble of {len(run.members)} models, and a training goes on from one.",
-            f"Name one of them, e.g. --set init={run.members[0].path}",
-        )
-    return run
+    init, encoder = tree.get("init"), tree.get("encoder", {})
+    name = init.get("run") if isinstance(init, Mapping) else init
+    if not isinstance(name, str | int) or not isinstance(encoder, Mapping) or "name" in encoder:
+        return tree
+    return merged(inherited_sections(open_source(str(name)).recipe), tree)
 
 
 def inherited_sections(source: Recipe) -> dict[str, Any]:
@@ -87,27 +97,6 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
             f"these have no meaning in a recipe that goes on from a model: {', '.join(idle)}.",
             "Leave them out: head and n-grams are solved for at once, without steps.",
         )
-
-
-def match_source(init: InitConfig, source: Sequence[str], label_names: Sequence[str]) -> ClassMatch | None:
-    """The source's class for each of one's own; None where they are other classes.
-
-    Args:
-        init: What the recipe says.
-        source: Names of the source's classes.
-        label_names: Names of one's own.
-
-    Raises:
-        DataError: If `init.labels` names a class that there is not.
-    """
-    for given, known, whose in (
-        (init.labels.keys(), label_names, "your data has"),
-        (init.labels.values(), source, f"{init.run} has"),
-    ):
-        for name in given:
-            if name not in known:
-                raise DataError(f"init.labels: {whose} no class '{name}'.", did_you_mean(name, known))
-    return matching_classes(source, [init.labels.get(name, name) for name in label_names])
 
 
 def _steps(schema: type[Recipe]) -> dict[str, Any]:

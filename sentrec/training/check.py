@@ -7,9 +7,9 @@ from sentrec.errors import DataError, GloveError, RecipeError
 from sentrec.findings import Finding
 from sentrec.glove.store import open_vectors
 from sentrec.plugins import registry
-from sentrec.recipe.inherit import open_source, require_inherited
 from sentrec.recipe.schema import NO_ENCODER, WIDE_TEACHER, DataConfig, GloveConfig, Recipe
-from sentrec.recipe.teacher import open_teacher
+from sentrec.training.named_runs import open_source, open_teacher
+from sentrec.training.recipe import require_inherited
 
 
 def check_recipe(recipe: Recipe) -> list[Finding]:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -67,10 +68,25 @@ def start_sentrec(*arguments: str, launcher: Sequence[str] = ()) -> subprocess.P
     )
 
 
+@contextmanager
+def cache_in(home: Path) -> Iterator[None]:
+    """For fixtures that serve many tests: they are made before a test has a cache folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTREC_HOME", str(home))
+        patch.delenv("SENTREC_DATA", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder for what is trained once for many tests."""
     return tmp_path_factory.mktemp("shared-home")
+
+
+@pytest.fixture
+def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives a test the shared cache folder instead of one of its own."""
+    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
 
 
 @pytest.fixture(scope="session")
@@ -80,9 +96,7 @@ def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_run(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def small_run(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run on `reviews`; not to be changed (copy it)."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTREC_HOME", str(shared_home))
-        patch.delenv("SENTREC_DATA", raising=False)
-        yield sentrec.train(small_recipe(reviews), tmp_path_factory.mktemp("small") / "run")
+    with cache_in(shared_home):
+        return sentrec.train(small_recipe(reviews), tmp_path_factory.mktemp("small") / "run")

@@ -3,33 +3,21 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Sentrec
 from small_runs import small_recipe
 
-from sentrec.cli import main
 from sentrec.recipe import to_yaml
 from sentrec.runs import Run, open_run
 
-Sentrec = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.usefixtures("warm_cache")
 
 
-@pytest.fixture
-def sentrec(shared_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Sentrec:
-    """Runs the command line in this process and gives exit code, output and errors."""
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["sentrec", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main.run()
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return invoke
 
 
 def test_seeds_become_one_model_and_join_others(

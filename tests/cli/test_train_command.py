@@ -9,40 +9,21 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command_line import Sentrec
 from rich.console import Console
 from small_runs import small_overrides, small_recipe, start_sentrec
 
-from sentrec.cli import console, main, progress
+from sentrec.cli import console, progress
 from sentrec.cli.progress import duration, training_progress
 from sentrec.recipe import to_yaml
 from sentrec.runs import open_run
 from sentrec.training.loop import Progress
 from sentrec.training.train import train
 
-Sentrec = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
-
-
-@pytest.fixture
-def sentrec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Sentrec:
-    """Runs the command line in this process and gives exit code, output and errors."""
-
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["sentrec", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main.run()
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return invoke
+pytestmark = pytest.mark.usefixtures("warm_cache")
 
 
 @pytest.fixture

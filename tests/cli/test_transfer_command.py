@@ -4,18 +4,16 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Sentrec
 from small_study import make_study
 
-from sentrec.cli import main, study_progress
+from sentrec.cli import study_progress
 from sentrec.errors import Interrupted
 from sentrec.transfer.results import Study, StudyProgress
-
-Sentrec = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -40,20 +38,6 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any
 
     monkeypatch.setattr("sentrec.transfer.study.transfer", transfer)
     return asked
-
-
-@pytest.fixture
-def sentrec(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Sentrec:
-    """Runs the command line in this process and gives exit code, output and errors."""
-
-    def invoke(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["sentrec", *arguments])
-        with pytest.raises(SystemExit) as caught:
-            main.run()
-        captured = capsys.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return invoke
 
 
 def test_it_prints_the_table_the_verdict_and_where_to_go_on(

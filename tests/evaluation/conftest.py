@@ -1,10 +1,10 @@
 """A small corpus of reviews as CSV files, and runs trained on it for a few steps."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from evaluation_corpus import write_reviews
+from small_runs import cache_in
 
 from sentrec.recipe import recipe_from_dict
 from sentrec.runs import Run
@@ -22,12 +22,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, Run]]:
+def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     """Two runs on the corpus: one of two epochs, one of a single step that knows next to nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTREC_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.delenv("SENTREC_DATA", raising=False)
-        yield _train(corpus, "well", max_steps=None), _train(corpus, "hardly", max_steps=1)
+    with cache_in(tmp_path_factory.mktemp("home")):
+        return _train(corpus, "well", max_steps=None), _train(corpus, "hardly", max_steps=1)
 
 
 @pytest.fixture

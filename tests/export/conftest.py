@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from small_runs import small_recipe
+from small_runs import cache_in, small_recipe
 
 import sentrec
 from sentrec.export.export import Export, export_starter
@@ -14,13 +14,11 @@ from sentrec.runs import Run
 
 
 @pytest.fixture(scope="session")
-def wide_run(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def wide_run(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run on `reviews`, with n-grams beside its encoder; not to be changed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTREC_HOME", str(shared_home))
-        patch.delenv("SENTREC_DATA", raising=False)
-        recipe = small_recipe(reviews, "model.wide={table_bits: 14}", "encoder.hidden=24", "model.embedding_dim=24")
-        yield sentrec.train(recipe, tmp_path_factory.mktemp("wide") / "run")
+    recipe = small_recipe(reviews, "model.wide={table_bits: 14}", "encoder.hidden=24", "model.embedding_dim=24")
+    with cache_in(shared_home):
+        return sentrec.train(recipe, tmp_path_factory.mktemp("wide") / "run")
 
 
 @pytest.fixture(scope="session")

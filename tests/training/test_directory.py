@@ -12,16 +12,13 @@ from sentrec.training.loop import Progress
 from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train
 
+pytestmark = pytest.mark.usefixtures("warm_cache")
+
 SHORT = ("training.max_steps=2",)
 
 
 def contents(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
-
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_runs import small_recipe, write_corpus
+from small_runs import cache_in, small_recipe, write_corpus
 
 import sentrec
 from sentrec.data.splits import load_splits
@@ -25,21 +25,17 @@ from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train
 from sentrec.transfer.loading import load_sources, transfer_from_dict
 
+pytestmark = pytest.mark.usefixtures("warm_cache")
+
 SHORT = ("training.max_steps=4", "training.learning_rate=3e-2", "name=small")
 TEXTS = ["the film was lovely and superb", "Dull!", "lovely dull " * 20, "", ":) awful"]
-
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
 
 
 @pytest.fixture(scope="module")
 def runs(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """An ensemble of two seeds, and a run of another architecture that reads less; not to be changed (copy them)."""
     folder = tmp_path_factory.mktemp("ensembles")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTREC_HOME", str(shared_home))
+    with cache_in(shared_home):
         train_seeds(small_recipe(reviews, *SHORT), folder / "seeds", seeds=2, ensemble=True)
         train(small_recipe(reviews, *SHORT, "encoder.name=gru", "text.max_tokens=6", "name=gru"), folder / "gru")
         ensemble([folder / "seeds" / "seed-1", folder / "gru"], folder / "joined")

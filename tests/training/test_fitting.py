@@ -25,12 +25,9 @@ from sentrec.training.loop import Progress, TrainingLoop
 from sentrec.training.prepare import prepare
 from sentrec.training.train import train
 
+pytestmark = pytest.mark.usefixtures("warm_cache")
+
 TABLE = "embedding.table.weight"
-
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
 
 
 @pytest.fixture(scope="session")

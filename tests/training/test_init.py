@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_runs import small_recipe, write_corpus
+from small_runs import cache_in, small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import DataError, RecipeError, RunError
@@ -22,22 +22,17 @@ from sentrec.training.prepare import prepare
 from sentrec.training.recipe import with_source
 from sentrec.training.seeds import train_seeds
 
+pytestmark = pytest.mark.usefixtures("warm_cache")
+
 TEXTS = ["the film was dull and awful, row 3", "a superb and moving film", "", "words that nobody knows: flurb"]
-
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
 
 
 @pytest.fixture(scope="session")
 def source(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run with n-grams, of the classes bad and good; not to be changed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTREC_HOME", str(shared_home))
-        return sentrec.train(
-            small_recipe(reviews, "model.wide={table_bits: 12}"), tmp_path_factory.mktemp("source") / "run"
-        )
+    recipe = small_recipe(reviews, "model.wide={table_bits: 12}")
+    with cache_in(shared_home):
+        return sentrec.train(recipe, tmp_path_factory.mktemp("source") / "run")
 
 
 def own_rows(folder: Path, label: Callable[[str], str] = str) -> Path:

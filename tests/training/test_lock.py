@@ -13,10 +13,7 @@ from sentrec.training.lock import sole_training
 from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train
 
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
+pytestmark = pytest.mark.usefixtures("warm_cache")
 
 
 def test_a_second_training_is_turned_away_by_any_name_of_the_directory(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import random
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,12 @@ import numpy as np
 import pytest
 from killed import start_training, train_until_end
 from processor import IN_BFLOAT16
-from small_runs import small_overrides, small_recipe, start_sentrec
+from small_runs import cache_in, small_overrides, small_recipe, start_sentrec
 
 from sentrec.recipe import to_yaml
 from sentrec.runs import open_run, read_environment
+
+pytestmark = pytest.mark.usefixtures("warm_cache")
 
 # 48 steps, a checkpoint at each. Validations in mid-epoch, dropout and an embedding table that thaws are on as well.
 CHANGES = (
@@ -44,17 +45,11 @@ def recipe(reviews: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(recipe: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTREC_HOME", str(shared_home))
-        out = tmp_path_factory.mktemp("whole") / "run"
+def uninterrupted(recipe: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "run"
+    with cache_in(shared_home):
         assert train_until_end(recipe, out) == 0
-        yield out
-
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
+    return out
 
 
 def test_killed_once_between_two_rows_of_the_history(recipe: Path, uninterrupted: Path, tmp_path: Path) -> None:

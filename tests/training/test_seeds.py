@@ -8,7 +8,7 @@ import statistics
 from pathlib import Path
 
 import pytest
-from small_runs import small_recipe, write_corpus
+from small_runs import cache_in, small_recipe, write_corpus
 
 from sentrec.errors import Interrupted, RunError
 from sentrec.runs import Run, open_run
@@ -18,20 +18,16 @@ from sentrec.training.loop import Progress
 from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train
 
+pytestmark = pytest.mark.usefixtures("warm_cache")
+
 SHORT = ("training.max_steps=4", "training.learning_rate=3e-2")
-
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
 
 
 @pytest.fixture(scope="module")
 def group(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished group of three seeds; not to be changed (copy it)."""
     out = tmp_path_factory.mktemp("group") / "runs"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTREC_HOME", str(shared_home))
+    with cache_in(shared_home):
         train_seeds(small_recipe(reviews, *SHORT), out, seeds=3)
     return out
 

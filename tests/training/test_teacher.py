@@ -3,14 +3,13 @@
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from killed import train_until_end
-from small_runs import small_overrides, small_recipe, start_sentrec, write_corpus
+from small_runs import cache_in, small_overrides, small_recipe, start_sentrec, write_corpus
 from small_unlabelled import TERMS, WIDE, recipe_with
 
 import sentrec
@@ -28,22 +27,15 @@ from sentrec.training.prepare import prepare
 from sentrec.training.seeds import train_seeds
 from sentrec.training.teacher import ask_run
 
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
+pytestmark = pytest.mark.usefixtures("warm_cache")
 
 
 @pytest.fixture(scope="module")
-def swapped(
-    reviews: Path, small_run: Run, shared_home: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Run]:
+def swapped(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that numbers the same classes the other way round; not to be changed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SENTREC_HOME", str(shared_home))
-        yield sentrec.train(
-            small_recipe(reviews, "data.label_names=[good,bad]"), tmp_path_factory.mktemp("swapped") / "run"
-        )
+    recipe = small_recipe(reviews, "data.label_names=[good,bad]")
+    with cache_in(shared_home):
+        return sentrec.train(recipe, tmp_path_factory.mktemp("swapped") / "run")
 
 
 def test_a_teachers_classes_are_put_in_the_order_of_the_data(reviews: Path, swapped: Run, small_run: Run) -> None:

@@ -20,10 +20,7 @@ from sentrec.training.prepare import prepare
 from sentrec.training.unlabelled import UnlabelledTexts
 from sentrec.transfer.loading import load_sources, load_targets, transfer_from_dict
 
-
-@pytest.fixture(autouse=True)
-def warm_cache(shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SENTREC_HOME", str(shared_home))
+pytestmark = pytest.mark.usefixtures("warm_cache")
 
 
 def encoded(lengths: list[int]) -> EncodedTexts:

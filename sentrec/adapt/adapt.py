@@ -1,12 +1,8 @@
 """From texts to vectors in the store: read, count, fit; each step kept on the disk until the end."""
 
-import hashlib
-import json
 import os
 import re
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,19 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.adapt.cooccurrence import Cooccurrences, count_cooccurrences, open_cooccurrences
-from sentrec.adapt.corpus import Part, batches, parts_of
+from sentrec.adapt.corpus import Part, parts_of
 from sentrec.adapt.fit import Fit, FitOptions, fit
 from sentrec.adapt.plan import AdaptedVectors, AdaptOptions, AdaptProgress, OnProgress
-from sentrec.adapt.tokens import choose_words, open_positions, open_tokens, word_starts, write_positions, write_tokens
-from sentrec.errors import GloveError, Interrupted, SentrecError
-from sentrec.files import cache_home, write_json
-from sentrec.glove.catalog import PUBLICATIONS
+from sentrec.adapt.tokens import open_positions, open_tokens, word_starts, write_positions
+from sentrec.adapt.work import TOKENS, free_path, made_by, silent, work_folder, write_corpus
+from sentrec.errors import GloveError, SentrecError
+from sentrec.files import write_json
 from sentrec.glove.made import store_made_vectors
-from sentrec.glove.store import GloveVectors, open_vectors, vectors_path
+from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.recipe.schema import TextConfig
 from sentrec.text.tokenizer import build_tokenizer
 from sentrec.text.vocabulary import folds_case
-from sentrec.training.lock import DirectoryBusy, sole_training
 
 Matrix = npt.NDArray[np.float32]
 
@@ -58,25 +53,11 @@ def adapt_glove(
     """
     base = _base(options.glove)
     dim = _dim(options, base)
-    target = vectors_path(options.name, dim)
-    if options.name in PUBLICATIONS:
-        raise GloveError(f"{options.name} is the name of published vectors.", "Choose another --name.")
-    if target.exists() and not force:
-        raise GloveError(
-            f"GloVe {options.name} with {dim} dimensions is there already.", "Choose another --name, or add --force."
-        )
+    target = free_path(options.name, dim, force)
     parts = parts_of(options.corpus, options.text_columns)
-    folder = cache_home() / "adapting" / target.name
-    with _alone(folder):
-        _prepare(folder, options, parts, base, resume)
-        work = _Work(folder, options, parts, base, dim, threads or _processors(), on_progress or _silent)
-        adapted = work.run()
-        shutil.rmtree(folder)
-    return adapted
-
-
-def _silent(_: AdaptProgress) -> None:
-    pass
+    with work_folder(target.name, _plan(options, parts, base), resume) as folder:
+        work = _Work(folder, options, parts, base, dim, threads or _processors(), on_progress or silent)
+        return work.run()
 
 
 def _processors() -> int:
@@ -105,44 +86,13 @@ def _dim(options: AdaptOptions, base: GloveVectors | None) -> int:
     return base.dim
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keeps other works on the same vectors out; what the user interrupts is kept."""
-    try:
-        with sole_training(folder):
-            yield
-    except DirectoryBusy as busy:
-        raise GloveError(
-            f"{folder.name} is being learned right now.", "Wait for the end of that, or choose another --name."
-        ) from busy
-    except KeyboardInterrupt as error:
-        raise Interrupted("what was done so far is kept.", "Go on: the same command with --resume.") from error
-
-
-def _prepare(
-    folder: Path, options: AdaptOptions, parts: Sequence[Part], base: GloveVectors | None, resume: bool
-) -> None:
-    """Makes the folder ready: as an interrupted work of the same plan left it, or empty."""
-    plan = asdict(options) | {
+def _plan(options: AdaptOptions, parts: Sequence[Part], base: GloveVectors | None) -> dict[str, Any]:
+    return asdict(options) | {
         "passes": None,  # more passes go on from fewer
         "parts": [part.identity() for part in parts],
         "base": base and base.fingerprint,
         "format": 1,
     }
-    plan = json.loads(json.dumps(plan))
-    path = folder / "plan.json"
-    if resume:
-        if not path.is_file():
-            raise SentrecError(f"there is nothing to resume for {folder.name}.", "Leave --resume out.")
-        if json.loads(path.read_text(encoding="utf-8")) != plan:
-            raise SentrecError(
-                f"the interrupted work on {folder.name} had other options or texts.",
-                "Repeat its command exactly, or leave --resume out to begin anew.",
-            )
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    write_json(path, plan)
 
 
 class _Work:
@@ -175,34 +125,15 @@ class _Work:
 
     def _words(self) -> list[str]:
         """The vocabulary; with it, the corpus is written as tokens."""
-        path = self.folder / "words.json"
-        if path.is_file():
-            words: list[str] = json.loads(path.read_text(encoding="utf-8"))
-            return words
         options, tokenizer = self.options, build_tokenizer(self.lowercase)
-        texts = 0
-
-        def read(done: int) -> None:
-            nonlocal texts
-            texts = done
-            self.tell(AdaptProgress("read", done))
-
-        words = choose_words(tokenizer, batches(self.parts), options.vocabulary, options.min_count, read)
-        write_tokens(
-            self.folder / "tokens.bin",
-            tokenizer,
-            words,
-            batches(self.parts),
-            options.window,
-            lambda done: self.tell(AdaptProgress("encode", done, texts)),
+        return write_corpus(
+            self.folder, tokenizer, self.parts, options.vocabulary, options.min_count, options.window, self.tell
         )
-        write_json(path, words)  # last: where it lies, the tokens are whole
-        return words
 
     def _counts(self, words: list[str]) -> Cooccurrences:
         done = self.folder / "counted.json"
         if not done.is_file():
-            stream = open_tokens(self.folder / "tokens.bin", len(words), self.options.window)
+            stream = open_tokens(self.folder / TOKENS, len(words), self.options.window)
             starts = word_starts(stream)
             positions = self.folder / "positions.bin"
             if not positions.is_file():
@@ -252,14 +183,10 @@ class _Work:
             new = [word for word, has in zip(words, known, strict=True) if not has]
             names = [*self.base.words.to_pylist(), *new]
             mean_cosine = _mean_cosine(pretrained[known], state.vectors[known]) if known.any() else None
-        source = f"sentrec adapt-glove {self._digest()}: {', '.join(part.label for part in self.parts)}"
+        source = made_by("adapt-glove", self.folder, self.parts)
         vectors = store_made_vectors(self.options.name, names, matrix, source)
         new_words = int((~known).sum()) if self.base is not None else 0
         return AdaptedVectors(vectors, self.lowercase, len(words), new_words, mean_cosine, state.error)
-
-    def _digest(self) -> str:
-        """A short name for the plan, so that vectors tell which options and texts they came from."""
-        return hashlib.sha256((self.folder / "plan.json").read_bytes()).hexdigest()[:12]
 
 
 def _mean_cosine(one: Matrix, other: Matrix) -> float:

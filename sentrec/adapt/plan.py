@@ -40,14 +40,47 @@ class AdaptOptions:
 
 
 @dataclass(frozen=True)
+class RegionOptions:
+    """What to learn region embeddings from, and how.
+
+    The defaults were chosen on IMDB reviews of films held out of train, by what a linear model made of the vectors.
+
+    Attributes:
+        name: The name of the new vectors, for recipes' ``model.regions.name``.
+        corpus: Files and datasets; see `sentrec.adapt.corpus.parts_of`.
+        dim: Dimensions.
+        text_columns: Columns that make up a text; empty: as known.
+        passes: How often the corpus is read.
+        window: Words of a region.
+        reach: Words up to so far from a region are told by it.
+        vocabulary: The most frequent words of the corpus, so many at most.
+        min_count: Occurrences of a word at least.
+        learning_rate: That of Adagrad; it falls to zero.
+        seed: Seed of the first vectors and of what is drawn.
+    """
+
+    name: str
+    corpus: tuple[str, ...]
+    dim: int = 200
+    text_columns: tuple[str, ...] = ()
+    passes: int = 4
+    window: int = 5
+    reach: int = 10
+    vocabulary: int = 30_000
+    min_count: int = 5
+    learning_rate: float = 0.2
+    seed: int = 1
+
+
+@dataclass(frozen=True)
 class AdaptProgress:
     """Where the work stands.
 
     Attributes:
-        stage: ``read``, ``encode``, ``count`` or ``fit``.
-        done: Texts, texts, tokens or halves of passes done.
+        stage: ``read``, ``encode``, ``count`` or ``fit``; of regions ``read``, ``encode`` or ``learn``.
+        done: Texts, texts, tokens or halves of passes done; of regions texts, texts or steps.
         total: How many there are in all; None where that is not known yet.
-        error: Weighted mean squared error of log counts, while fitting.
+        error: Weighted mean squared error of log counts, while fitting; running mean of the loss, while learning.
     """
 
     stage: str

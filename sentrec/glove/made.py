@@ -11,13 +11,16 @@ from sentrec.glove.parse import Matrix
 from sentrec.glove.store import GloveVectors, VectorsInfo, open_vectors, vectors_path, write_words
 
 
-def store_made_vectors(name: str, words: Sequence[str], matrix: Matrix, source: str) -> GloveVectors:
+def store_made_vectors(
+    name: str, words: Sequence[str], matrix: Matrix, source: str, window: int | None = None
+) -> GloveVectors:
     """Stores vectors whole, or not at all; older ones of that name and size are replaced.
 
     Args:
         name: The name that recipes shall use.
         words: Distinct words.
         matrix: ``(len(words), dim)`` float32.
+        window: Words of a region, where these are for region embeddings.
         source: How they were made. The checksums are those of the words, one a line, and the matrix's bytes.
 
     Raises:
@@ -44,6 +47,7 @@ def store_made_vectors(name: str, words: Sequence[str], matrix: Matrix, source: 
             md5=md5.hexdigest(),
             sha256=sha256.hexdigest(),
             verified=False,
+            window=window,
             matrix_bytes=matrix_path.stat().st_size,
             words_bytes=words_path.stat().st_size,
         )

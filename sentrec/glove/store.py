@@ -45,6 +45,7 @@ class VectorsInfo(BaseModel):
         verified: Whether the text has the checksum that was published for it.
         matrix_bytes: Size of ``matrix.npy``.
         words_bytes: Size of ``words.arrow``.
+        window: Words of a region, of vectors that `sentrec learn-regions` made; else None.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +63,7 @@ class VectorsInfo(BaseModel):
     verified: bool
     matrix_bytes: int
     words_bytes: int
+    window: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sentrec.errors import RunError
 from sentrec.model.embeddings import TokenEmbedding, initial_embeddings
 from sentrec.model.encoder import Encoder
+from sentrec.model.regions import RegionEmbedding
 from sentrec.model.weights import TRAIN_AGAIN, load_weights, read_tensors
 from sentrec.model.wide import WideChannel
 from sentrec.plugins import registry
@@ -145,11 +146,16 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
     entry = registry().encoder(recipe.encoder_name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
-        encoder = entry.build(entry.encoder.Config.model_validate(recipe.encoder_options), embedding_dim)
-        model = recipe.model
-        embedding = TokenEmbedding(vocabulary_size, embedding_dim, model.word_dropout, model.embedding_dropout)
+        model, regions = recipe.model, _build_regions(recipe, vocabulary_size)
+        embedding = TokenEmbedding(vocabulary_size, embedding_dim, model.word_dropout, model.embedding_dropout, regions)
+        encoder = entry.build(entry.encoder.Config.model_validate(recipe.encoder_options), embedding.dim)
         reads = (recipe.text.max_tokens, head_length(recipe.text.max_tokens, recipe.text.keep))
         return TextClassifier(embedding, encoder, classes, model.output_dropout, wide, reads)
+
+
+def _build_regions(recipe: Recipe, vocabulary_size: int) -> RegionEmbedding | None:
+    regions = recipe.model.regions
+    return RegionEmbedding(vocabulary_size, regions.dim, regions.window) if regions is not None else None
 
 
 def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifier:
@@ -171,14 +177,23 @@ def restore_classifier(recipe: Recipe, path: Path, classes: int) -> TextClassifi
 
 
 def start_embeddings(
-    classifier: TextClassifier, words: Sequence[str], vectors: "GloveVectors | None", seed: int
+    classifier: TextClassifier,
+    words: Sequence[str],
+    vectors: "GloveVectors | None",
+    seed: int,
+    regions: "GloveVectors | None" = None,
 ) -> None:
-    """Fills the embedding table, if there is one, from GloVe or (where there is none) at random, in place."""
+    """Fills the embedding table, if there is one, from GloVe or (where there is none) at random, in place.
+
+    Where the model has region embeddings, `regions` are the vectors of these.
+    """
     if isinstance(classifier, NgramClassifier):
         return
     table = classifier.word_vectors
     with torch.no_grad():
         table.copy_(initial_embeddings(words, vectors, table.shape[1], seed))
+    if classifier.embedding.regions is not None and regions is not None:
+        classifier.embedding.regions.start(words, regions)
 
 
 def _both_ends(token_ids: Tensor, mask: Tensor, most: int, head: int) -> tuple[Tensor, Tensor]:

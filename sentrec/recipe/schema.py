@@ -112,6 +112,14 @@ class WideConfig(Section):
     )
 
 
+class RegionsConfig(Section):
+    """Beside each word, what the words around it tell, as learned from unlabelled texts."""
+
+    name: str = Field(min_length=1, description="A name given to `sentrec learn-regions --name`.")
+    dim: int = Field(200, ge=1, description="Dimensions of these vectors.")
+    window: int = Field(5, ge=1, description="Words of a region, as they were learned with.")
+
+
 class ModelConfig(Section):
     """The parts that every encoder shares: embeddings, dropout, head."""
 
@@ -121,6 +129,7 @@ class ModelConfig(Section):
     word_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Share of words replaced by the unknown word.")
     embedding_dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of embedding dimensions dropped per text.")
     output_dropout: float = Field(0.3, ge=0.0, lt=1.0, description="Share of features dropped before the head.")
+    regions: RegionsConfig | None = Field(None, description="Region embeddings beside the word vectors; null: none.")
     wide: WideConfig | None = Field(None, description="A linear n-gram channel beside the encoder; null: none.")
 
 
@@ -231,6 +240,8 @@ class Recipe(Section):
             raise ValueError(f"{NO_ENCODER} has no options of its own; those of its n-grams are in model.wide")
         if self.glove is not None:
             raise ValueError(f"{NO_ENCODER} reads no word vectors: set glove: null")
+        if self.model.regions is not None:
+            raise ValueError(f"{NO_ENCODER} reads no regions: leave model.regions out")
         if self.model.wide is None:
             raise ValueError(f"{NO_ENCODER} consists of its n-grams: model.wide cannot be null")
         if self.objective != ObjectiveConfig():

@@ -7,9 +7,10 @@ from sentrec.errors import DataError, GloveError, RecipeError
 from sentrec.findings import Finding
 from sentrec.glove.store import open_vectors
 from sentrec.plugins import registry
-from sentrec.recipe.schema import NO_ENCODER, WIDE_TEACHER, DataConfig, GloveConfig, Recipe
+from sentrec.recipe.schema import NO_ENCODER, WIDE_TEACHER, DataConfig, GloveConfig, Recipe, RegionsConfig
 from sentrec.training.named_runs import open_source, open_teacher
 from sentrec.training.recipe import require_inherited
+from sentrec.training.regions import open_regions
 
 
 def check_recipe(recipe: Recipe) -> list[Finding]:
@@ -32,6 +33,8 @@ def check_recipe(recipe: Recipe) -> list[Finding]:
         return [*found, Finding("encoder", "ok", f"{NO_ENCODER}: none, n-grams are all of the model")]
     if recipe.init is None:
         found.append(_glove(recipe.glove, recipe.model.embedding_dim))
+        if recipe.model.regions is not None:
+            found.append(_regions(recipe.model.regions))
     encoder = registry().encoder(recipe.encoder_name)
     return [*found, Finding("encoder", "ok", f"{encoder.name} ({encoder.origin}): {encoder.summary}")]
 
@@ -105,3 +108,12 @@ def _glove(glove: GloveConfig | None, embedding_dim: int) -> Finding:
     except GloveError as error:
         return Finding("glove", "missing", error.message, error.hint)
     return Finding("glove", "ok", f"{glove.name}, {glove.dim} dimensions, {len(vectors.words):,} words, in the cache")
+
+
+def _regions(regions: RegionsConfig) -> Finding:
+    try:
+        vectors = open_regions(regions)
+    except GloveError as error:
+        return Finding("regions", "missing", error.message, error.hint)
+    found = f"{regions.name}, {regions.dim} dimensions, {len(vectors.words):,} words, in the cache"
+    return Finding("regions", "ok", found)

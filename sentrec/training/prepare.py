@@ -21,6 +21,7 @@ from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
 from sentrec.training.named_runs import match_source, match_teacher, open_source, open_teacher
 from sentrec.training.recipe import require_inherited
+from sentrec.training.regions import open_regions
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class PreparedData:
         unlabelled: Encoded texts without labels, where the recipe has some.
         unlabelled_split: These texts.
         teacher: The run or ensemble that labels them, or None.
+        regions: The vectors of region embeddings, or None; those of a source are its own.
     """
 
     splits: Splits
@@ -54,6 +56,7 @@ class PreparedData:
     unlabelled: EncodedTexts | None = None
     unlabelled_split: UnlabelledSplit | None = None
     teacher: Run | None = None
+    regions: GloveVectors | None = None
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -71,7 +74,8 @@ class PreparedData:
         source = {"init": read_environment(self.source.path)["sha256"][MODEL]} if self.source else {}
         teacher = {"teacher": fingerprint_of(self.teacher)} if self.teacher else {}
         unlabelled = {"unlabelled": fingerprint(self.unlabelled_texts)} if self.unlabelled_texts else {}
-        return {name: part.fingerprint() for name, part in parts.items()} | source | unlabelled | teacher
+        regions = {"regions": self.regions.fingerprint} if self.regions else {}
+        return {name: part.fingerprint() for name, part in parts.items()} | source | unlabelled | teacher | regions
 
     def facts(self) -> dict[str, Any]:
         """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
@@ -107,6 +111,7 @@ def prepare(recipe: Recipe) -> PreparedData:
     started = time.perf_counter()
     source, teacher = _open_source(recipe), _open_teacher(recipe)
     vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    regions = open_regions(recipe.model.regions) if recipe.model.regions and not source else None
     build_classifier(recipe, 2, 2, vectors.dim if vectors else recipe.model.embedding_dim)
     splits = load_splits(recipe.data)
     if recipe.init and source:
@@ -133,6 +138,7 @@ def prepare(recipe: Recipe) -> PreparedData:
         unlabelled=encoded(unlabelled.texts) if unlabelled else None,
         unlabelled_split=unlabelled,
         teacher=teacher,
+        regions=regions,
         seconds=time.perf_counter() - started,
     )
 

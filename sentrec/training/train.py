@@ -134,7 +134,7 @@ def _start_loop(
     checkpoint = directory / CHECKPOINTS / LAST
     continues = resume and checkpoint.is_file()
     if not continues:
-        start_embeddings(model, words, data.vectors, recipe.seed)
+        start_embeddings(model, words, data.vectors, recipe.seed, data.regions)
         if recipe.init and data.source:
             start_from_source(model, recipe.init, data.source, data.label_names)
     # What goes on from a model learns without steps, see `sentrec.training.init`.

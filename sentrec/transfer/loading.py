@@ -195,7 +195,7 @@ def _of_labels_and_encoder(tree: dict[str, Any], name: str) -> dict[str, Any]:
 
     An n-gram channel has no weights that move. What texts without labels or a teacher tell is no label of a budget.
     """
-    tree = merged(tree, {"model": {"wide": None}})
+    tree = merged(tree, {"model": {"wide": None, "regions": None}})
     if tree.pop("objective", None):
         _log.info("%s: learned from labels alone here, without its objective and unlabelled texts", name)
     if isinstance(data := tree.get("data"), Mapping):

@@ -2,23 +2,15 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sentrec.cli import console
+from sentrec.cli.learning_progress import learning_progress
 
 if TYPE_CHECKING:
-    from sentrec.adapt.plan import AdaptedVectors, AdaptProgress, OnProgress
-
-_STAGES = {
-    "read": ("reading", "texts"),
-    "encode": ("tokenizing", "texts"),
-    "count": ("counting", "tokens"),
-    "fit": ("fitting", "half passes"),
-}
+    from sentrec.adapt.plan import AdaptedVectors
 
 
 def adapt_glove(
@@ -77,7 +69,7 @@ def adapt_glove(
         seed=seed,
     )
     began = time.perf_counter()
-    with _progress(quiet) as on_progress:
+    with learning_progress(quiet) as on_progress:
         adapted = adapt(options, threads=threads, resume=resume, force=force, on_progress=on_progress)
     _report(adapted, time.perf_counter() - began, as_json=as_json, quiet=quiet)
 
@@ -114,52 +106,3 @@ def _report(adapted: "AdaptedVectors", seconds: float, *, as_json: bool, quiet: 
 
 def _say(text: str) -> None:
     console.out.print(text, soft_wrap=True, markup=False)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator["OnProgress | None"]:
-    if quiet:
-        yield None
-    elif console.err.is_terminal:
-        with _bar() as show:
-            yield show
-    else:
-        yield _PlainProgress().show
-
-
-@contextmanager
-def _bar() -> Iterator["OnProgress"]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, TimeElapsedColumn(), console=console.err) as bars:
-        tasks: dict[str, Any] = {}
-
-        def show(progress: "AdaptProgress") -> None:
-            label, unit = _STAGES[progress.stage]
-            if progress.stage not in tasks:
-                tasks[progress.stage] = bars.add_task(label, total=progress.total, note=unit)
-            said = unit if progress.error is None else f"{unit}, error {progress.error:.4f}"
-            bars.update(tasks[progress.stage], completed=progress.done, total=progress.total, note=said)
-
-        yield show
-
-
-class _PlainProgress:
-    """One line every few seconds and after each half pass, for logs."""
-
-    def __init__(self) -> None:
-        self._pace = console.Pace(every=5.0)
-
-    def show(self, progress: "AdaptProgress") -> None:
-        if progress.error is None and not self._pace.due():
-            return
-        label, unit = _STAGES[progress.stage]
-        of_all = "" if progress.total is None else f" of {progress.total:,}"
-        error = "" if progress.error is None else f", error {progress.error:.4f}"
-        console.err.print(f"{label}: {progress.done:,}{of_all} {unit}{error}", soft_wrap=True)

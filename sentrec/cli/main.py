@@ -16,6 +16,7 @@ from sentrec.cli import (
     evaluate,
     export,
     fetch_glove,
+    learn_regions,
     models,
     predict,
     recipes,
@@ -56,6 +57,7 @@ app.command("ensemble")(ensemble.ensemble)
 app.command("transfer")(transfer.transfer)
 app.command("fetch-glove")(fetch_glove.fetch_glove)
 app.command("adapt-glove")(adapt_glove.adapt_glove)
+app.command("learn-regions")(learn_regions.learn_regions)
 app.command("encoders")(encoders.encoders)
 app.add_typer(recipes.app, name="recipes")
 app.command("doctor")(doctor.doctor)

@@ -144,7 +144,8 @@ def _glove(findings: list[Finding]) -> list[CacheEntry]:
 
 
 def _described(entry: CacheEntry) -> dict[str, Any]:
-    return {"name": entry.name, "dim": entry.dim, "words": entry.words, "bytes": entry.bytes, "problem": entry.problem}
+    fields = ("name", "dim", "words", "bytes", "problem", "window")
+    return {field: getattr(entry, field) for field in fields}
 
 
 def _plugins(findings: list[Finding]) -> tuple[PluginReport, ...]:

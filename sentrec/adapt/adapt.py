@@ -18,8 +18,9 @@ from sentrec.adapt.tokens import open_positions, open_tokens, word_starts, write
 from sentrec.adapt.work import TOKENS, free_path, made_by, silent, work_folder, write_corpus
 from sentrec.errors import GloveError, SentrecError
 from sentrec.files import write_json
+from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.made import store_made_vectors
-from sentrec.glove.store import GloveVectors, open_vectors
+from sentrec.glove.store import GloveVectors
 from sentrec.recipe.schema import TextConfig
 from sentrec.text.tokenizer import build_tokenizer
 from sentrec.text.vocabulary import folds_case
@@ -70,7 +71,7 @@ def _base(glove: str | None) -> GloveVectors | None:
     match = _VECTORS.fullmatch(glove)
     if match is None:
         raise GloveError(f"'{glove}' names no vectors.", "Write name and dimensions, e.g. --glove 6B.50d")
-    return open_vectors(match["name"], int(match["dim"]))
+    return open_word_vectors(match["name"], int(match["dim"]))
 
 
 def _dim(options: AdaptOptions, base: GloveVectors | None) -> int:

@@ -66,7 +66,8 @@ def _cache_lines(diagnosis: "Diagnosis") -> list[str]:
     lines = [f"{cache['home']}: {cache['free_bytes'] / 1e9:.1f} GB free"]
     for glove in cache["glove"]:
         state = "damaged" if glove["problem"] else f"{glove['words']:,} words"
-        lines.append(f"GloVe {glove['name']}, {glove['dim']} dimensions: {state}, {glove['bytes'] / 1e6:.0f} MB")
+        kind = "GloVe" if glove["window"] is None else "regions"
+        lines.append(f"{kind} {glove['name']}, {glove['dim']} dimensions: {state}, {glove['bytes'] / 1e6:.0f} MB")
     sizes = ", ".join(f"{name}/ {size / 1e6:,.1f} MB" for name, size in cache["folders"].items())
     lines.append(f"{sizes}: these may be deleted; all but an interrupted scoring (--resume) is made again by itself")
     return lines

@@ -14,7 +14,7 @@ from sentrec.cli import console
 
 if TYPE_CHECKING:
     from sentrec.glove.lines import Progress
-    from sentrec.glove.store import GloveVectors
+    from sentrec.glove.store import CacheEntry, GloveVectors
 
 
 def fetch_glove(
@@ -145,12 +145,17 @@ def _rows() -> list[dict[str, Any]]:
                 "words": entry.words if entry else item and item.words,
                 "download_bytes": item and item.archive_bytes,
                 "stored_bytes": entry.bytes if entry else item and item.stored_bytes(dim),
-                "description": item.description if item else "your own",
+                "description": item.description if item else _own(entry),
+                "window": entry and entry.window,
                 "path": str(entry.path) if entry else None,
                 "problem": entry.problem if entry else None,
             }
         )
     return rows
+
+
+def _own(entry: "CacheEntry | None") -> str:
+    return f"your own, regions of {entry.window} words" if entry and entry.window is not None else "your own"
 
 
 @contextmanager

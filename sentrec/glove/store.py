@@ -122,6 +122,7 @@ class CacheEntry:
         bytes: Disk space they take.
         words: Number of words; None if they cannot be opened.
         problem: Why they cannot be opened, else None.
+        window: As of `VectorsInfo`; None if they cannot be opened.
     """
 
     name: str
@@ -130,6 +131,7 @@ class CacheEntry:
     bytes: int
     words: int | None = None
     problem: str | None = None
+    window: int | None = None
 
 
 def glove_home() -> Path:
@@ -209,7 +211,7 @@ def _entry(path: Path, match: re.Match[str]) -> CacheEntry:
         vectors = open_vectors(name, dim)
     except GloveError as error:
         return CacheEntry(name, dim, path, size, problem=error.message)
-    return CacheEntry(name, dim, path, size, words=vectors.info.words)
+    return CacheEntry(name, dim, path, size, words=vectors.info.words, window=vectors.info.window)
 
 
 def store_vectors(name: str, dim: int, reader: LineReader, source: str, published_md5: str | None) -> GloveVectors:

@@ -5,7 +5,7 @@ from pathlib import Path
 from sentrec.data.locate import locate_split, require_different_rows, source_of
 from sentrec.errors import DataError, GloveError, RecipeError
 from sentrec.findings import Finding
-from sentrec.glove.store import open_vectors
+from sentrec.glove.kind import open_word_vectors
 from sentrec.plugins import registry
 from sentrec.recipe.schema import NO_ENCODER, WIDE_TEACHER, DataConfig, GloveConfig, Recipe, RegionsConfig
 from sentrec.training.named_runs import open_source, open_teacher
@@ -104,7 +104,7 @@ def _glove(glove: GloveConfig | None, embedding_dim: int) -> Finding:
     if glove is None:
         return Finding("glove", "ok", f"none: embeddings of {embedding_dim} dimensions learned from scratch")
     try:
-        vectors = open_vectors(glove.name, glove.dim)
+        vectors = open_word_vectors(glove.name, glove.dim)
     except GloveError as error:
         return Finding("glove", "missing", error.message, error.hint)
     return Finding("glove", "ok", f"{glove.name}, {glove.dim} dimensions, {len(vectors.words):,} words, in the cache")

@@ -10,7 +10,8 @@ from tokenizers import Tokenizer
 
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
-from sentrec.glove.store import GloveVectors, open_vectors
+from sentrec.glove.kind import open_word_vectors
+from sentrec.glove.store import GloveVectors
 from sentrec.model.classifier import build_classifier
 from sentrec.predictor import fingerprint_of
 from sentrec.recipe.schema import WIDE_TEACHER, Recipe
@@ -110,7 +111,7 @@ def prepare(recipe: Recipe) -> PreparedData:
     """
     started = time.perf_counter()
     source, teacher = _open_source(recipe), _open_teacher(recipe)
-    vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    vectors = open_word_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
     regions = open_regions(recipe.model.regions) if recipe.model.regions and not source else None
     build_classifier(recipe, 2, 2, vectors.dim if vectors else recipe.model.embedding_dim)
     splits = load_splits(recipe.data)

@@ -13,7 +13,8 @@ from sentrec.data.examples import Examples
 from sentrec.data.locate import source_of
 from sentrec.data.splits import Splits, load_splits, stratified_holdout, stratified_sample
 from sentrec.errors import DataError, did_you_mean
-from sentrec.glove.store import GloveVectors, open_vectors
+from sentrec.glove.kind import open_word_vectors
+from sentrec.glove.store import GloveVectors
 from sentrec.recipe import Recipe
 from sentrec.recipe.schema import TrainingConfig
 from sentrec.text.encoded_cache import encode_cached
@@ -146,7 +147,7 @@ def load_target(target: NamedTarget) -> TargetRows:
         SentrecError: If the data or the vectors cannot be used, or the labels name a class that there is not.
     """
     recipe = target.recipe
-    vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    vectors = open_word_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
     with hints_for(target.setting):
         splits = load_splits(recipe.data)
     _require_known(target, splits.train.label_names)

@@ -37,7 +37,7 @@ def learn_regions(
     options: RegionOptions,
     *,
     device: str | None = None,
-    resume: bool = False,
+    resume: bool | None = False,
     force: bool = False,
     on_progress: OnProgress | None = None,
 ) -> GloveVectors:
@@ -46,7 +46,7 @@ def learn_regions(
     Args:
         options: What to learn from, and how.
         device: Where to compute; None: the best there is.
-        resume: Go on with an interrupted work of the same options and texts.
+        resume: Go on with an interrupted work of the same options and texts; None: if there is one.
         force: Replace vectors of that name and size.
         on_progress: Told how far the work is.
 

@@ -43,7 +43,7 @@ def free_path(name: str, dim: int, force: bool) -> Path:
 
 
 @contextmanager
-def work_folder(name: str, plan: Mapping[str, Any], resume: bool) -> Iterator[Path]:
+def work_folder(name: str, plan: Mapping[str, Any], resume: bool | None) -> Iterator[Path]:
     """A folder for one work: as an interrupted work of the same plan left it, or empty; removed after the block.
 
     Other works on the same vectors are kept out, and what the user interrupts is kept.
@@ -51,7 +51,7 @@ def work_folder(name: str, plan: Mapping[str, Any], resume: bool) -> Iterator[Pa
     Args:
         name: What the vectors' own folder is called.
         plan: What decides the result, in JSON types.
-        resume: Go on with an interrupted work.
+        resume: Go on with an interrupted work; None: if there is one of this plan.
 
     Raises:
         GloveError: If another work is at it.
@@ -72,8 +72,10 @@ def work_folder(name: str, plan: Mapping[str, Any], resume: bool) -> Iterator[Pa
         raise Interrupted("what was done so far is kept.", "Go on: the same command with --resume.") from error
 
 
-def _prepare(folder: Path, plan: dict[str, Any], resume: bool) -> None:
+def _prepare(folder: Path, plan: dict[str, Any], resume: bool | None) -> None:
     path = folder / PLAN
+    if resume is None:
+        resume = path.is_file() and json.loads(path.read_text(encoding="utf-8")) == plan
     if resume:
         if not path.is_file():
             raise SentrecError(f"there is nothing to resume for {folder.name}.", "Leave --resume out.")

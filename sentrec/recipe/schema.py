@@ -11,7 +11,7 @@ def _as_list(value: Any) -> Any:
 
 
 ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-"""Names of columns; a single one may be given as it is."""
+"""Names of columns, or other names; a single one may be given as it is."""
 
 
 NO_ENCODER = "nb-lr"
@@ -56,7 +56,7 @@ class DataConfig(Section):
     )
     train_rows: int | None = Field(None, ge=2, description="Use only so many training rows, stratified by label.")
     unlabelled: str | None = Field(
-        None, min_length=1, description="Split or file of texts without labels, for the terms of `objective`."
+        None, min_length=1, description="Split or file of texts without labels to learn from."
     )
     split_seed: int = Field(
         1, ge=0, lt=2**32, description="Seed of the splits; apart from `seed`, so that all seeds share rows."
@@ -115,9 +115,11 @@ class WideConfig(Section):
 class RegionsConfig(Section):
     """Beside each word, what the words around it tell, as learned from unlabelled texts."""
 
-    name: str = Field(min_length=1, description="A name given to `sentrec learn-regions --name`.")
+    name: str = Field(min_length=1, description="What they are called in the cache, e.g. by `sentrec learn-regions`.")
+    corpus: ColumnNames | None = Field(None, min_length=1, description="What to learn them from if they are not there.")
     dim: int = Field(200, ge=1, description="Dimensions of these vectors.")
     window: int = Field(5, ge=1, description="Words of a region, as they were learned with.")
+    passes: int = Field(4, ge=1, description="How often the corpus is read to learn them.")
 
 
 class ModelConfig(Section):
@@ -207,8 +209,7 @@ class Recipe(Section):
         1, ge=0, lt=2**32, description="Seed of the weights, dropout and order; `--seeds N` counts up from it."
     )
     init: Annotated[InitConfig | None, BeforeValidator(_as_init)] = Field(
-        None,
-        description="A trained model to go on from, e.g. `starter`, which decides text, encoder and model.",
+        None, description="A trained model to go on from, e.g. `starter`, which decides text, encoder and model."
     )
     data: DataConfig = DataConfig()
     text: TextConfig = TextConfig()

@@ -6,6 +6,7 @@ from sentrec.data.locate import locate_split, require_different_rows, source_of
 from sentrec.errors import DataError, GloveError, RecipeError
 from sentrec.findings import Finding
 from sentrec.glove.kind import open_word_vectors
+from sentrec.glove.store import vectors_path
 from sentrec.plugins import registry
 from sentrec.recipe.schema import NO_ENCODER, WIDE_TEACHER, DataConfig, GloveConfig, Recipe, RegionsConfig
 from sentrec.training.named_runs import open_source, open_teacher
@@ -111,6 +112,8 @@ def _glove(glove: GloveConfig | None, embedding_dim: int) -> Finding:
 
 
 def _regions(regions: RegionsConfig) -> Finding:
+    if regions.corpus is not None and not vectors_path(regions.name, regions.dim).is_dir():
+        return Finding("regions", "note", f"{regions.name} will be learned from {' and '.join(regions.corpus)}, once")
     try:
         vectors = open_regions(regions)
     except GloveError as error:

@@ -22,7 +22,7 @@ from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
 from sentrec.training.named_runs import match_source, match_teacher, open_source, open_teacher
 from sentrec.training.recipe import require_inherited
-from sentrec.training.regions import open_regions
+from sentrec.training.regions import regions_for
 
 _log = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def prepare(recipe: Recipe) -> PreparedData:
     started = time.perf_counter()
     source, teacher = _open_source(recipe), _open_teacher(recipe)
     vectors = open_word_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
-    regions = open_regions(recipe.model.regions) if recipe.model.regions and not source else None
+    regions = _regions(recipe) if not source else None
     build_classifier(recipe, 2, 2, vectors.dim if vectors else recipe.model.embedding_dim)
     splits = load_splits(recipe.data)
     if recipe.init and source:
@@ -142,6 +142,11 @@ def prepare(recipe: Recipe) -> PreparedData:
         regions=regions,
         seconds=time.perf_counter() - started,
     )
+
+
+def _regions(recipe: Recipe) -> GloveVectors | None:
+    device = "cpu" if recipe.training.device == "cpu" else None
+    return regions_for(recipe.model.regions, device) if recipe.model.regions else None
 
 
 def _tell_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:

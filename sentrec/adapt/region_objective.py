@@ -149,7 +149,7 @@ class RegionModel(nn.Module):
         drawn = torch.cat([regions.drawn[0], regions.drawn[1] + self.vocabulary])
         told = self.told[drawn]
         product = (vectors.bfloat16() @ told.bfloat16().t()).float() if bfloat16 else vectors @ told.t()
-        wrong = functional.softplus(product + self.bias[drawn]).view(-1, 2, _DRAWN).sum(dim=-1)
-        weight = kept.view(len(kept), 2, -1).sum(dim=-1) * (_NEGATIVES / _DRAWN)
+        wrong = functional.softplus(product + self.bias[drawn]).view(len(vectors), 2, _DRAWN).sum(dim=-1)
+        weight = kept.view(len(kept), 2, kept.shape[1] // 2).sum(dim=-1) * (_NEGATIVES / _DRAWN)
         loss: Tensor = functional.softplus(-found).sum() + (wrong * weight).sum()
         return loss / max(1, len(neighbours))

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.errors import RunError, SentrecError
-from sentrec.model.classifier import WORD_VECTORS
+from sentrec.model.classifier import REGION_VECTORS, WORD_VECTORS
 from sentrec.model.compact import Form, compact
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
 from sentrec.model.weights import read_tensors
@@ -25,6 +25,7 @@ from sentrec.text.vocabulary import folds_case
 
 NGRAM_WEIGHTS = "wide.weights"
 """The name of the table of `WideChannel` among a model's weights."""
+_WORD_TABLES = (WORD_VECTORS, REGION_VECTORS)
 _FEWEST_NUMBERS = 1024
 """A smaller tensor stays in float32: there is nothing to gain."""
 _NGRAMS_FIRST = 250_000
@@ -90,21 +91,19 @@ def reduce_model(run: Run, train: list[str], room: int, vocabulary: int | None =
             "Allow more with --max-megabytes, or train a smaller encoder.",
         )
     kept = min(fitting, vocabulary or fitting)
-    table = weights.get(WORD_VECTORS)
-    if table is not None:
-        weights[WORD_VECTORS] = table[:kept]
+    weights |= {name: weights[name][:kept] for name in _WORD_TABLES if name in weights}
     smaller = tokenizer if kept == len(words) else _with_fewer_words(run, tokenizer, words[:kept])
     before = int(weights[NGRAM_WEIGHTS].ne(0).any(dim=1).sum()) if NGRAM_WEIGHTS in weights else 0
     encoded = _first_words(_encode(run, train, tokenizer), kept)
     tensors, metadata, ngrams = _fill(run, weights, smaller, encoded, room)
-    dim = 0 if table is None else table.shape[1]
+    dim = weights[WORD_VECTORS].shape[1] if WORD_VECTORS in weights else 0
     return Reduced(tensors, metadata, smaller, kept, len(words), ngrams, before, dim)
 
 
 def _forms(weights: dict[str, Tensor]) -> dict[str, Form]:
     forms: dict[str, Form] = {}
     for name, tensor in weights.items():
-        if name == WORD_VECTORS:
+        if name in _WORD_TABLES:
             forms[name] = "rows"
         elif name == NGRAM_WEIGHTS:
             forms[name] = "slots"
@@ -118,11 +117,12 @@ def _words_that_fit(weights: dict[str, Tensor], tokenizer: Tokenizer, room: int)
     ngrams = weights.get(NGRAM_WEIGHTS)
     margins = 0 if ngrams is None else ngrams.shape[1]
     slots = 0 if ngrams is None else min(_NGRAMS_FIRST, int(ngrams.ne(0).any(dim=1).sum()))
-    layers = {name: tensor for name, tensor in weights.items() if name not in (WORD_VECTORS, NGRAM_WEIGHTS)}
+    layers = {name: tensor for name, tensor in weights.items() if name not in (*_WORD_TABLES, NGRAM_WEIGHTS)}
     fixed = len(save(*compact(layers, _forms(layers)))) + slots * (1 + margins)
-    dim = weights[WORD_VECTORS].shape[1] if WORD_VECTORS in weights else 0
+    # Of each word, a byte a number and two of a scale.
+    rows = sum(weights[name].shape[1] + 2 for name in _WORD_TABLES if name in weights)
     text = len(tokenizer.to_str().encode())
-    each = text / tokenizer.get_vocab_size() + dim + (2 if dim else 0)
+    each = text / tokenizer.get_vocab_size() + rows
     return max(0, math.floor((room - fixed) / each))
 
 

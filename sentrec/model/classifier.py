@@ -25,6 +25,10 @@ WORD_VECTORS = "embedding.table.weight"
 """The name of `TextClassifier.word_vectors` among its weights."""
 
 
+REGION_VECTORS = "embedding.regions.table"
+"""The name of the table of `RegionEmbedding` among its weights, where there is one."""
+
+
 class TextClassifier(nn.Module):
     """Classifies texts given as token ids.
 

@@ -69,7 +69,7 @@ def work_folder(name: str, plan: Mapping[str, Any], resume: bool | None) -> Iter
             f"{folder.name} is being learned right now.", "Wait for the end of that, or choose another --name."
         ) from busy
     except KeyboardInterrupt as error:
-        raise Interrupted("what was done so far is kept.", "Go on: the same command with --resume.") from error
+        raise Interrupted("what was saved so far is kept.", "Go on: the same command with --resume.") from error
 
 
 def _prepare(folder: Path, plan: dict[str, Any], resume: bool | None) -> None:

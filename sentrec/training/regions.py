@@ -43,19 +43,28 @@ def open_regions(config: RegionsConfig) -> GloveVectors:
     Raises:
         GloveError: If they are not in the cache, are no region embeddings, or of another window.
     """
-    again = f"sentrec learn-regions --name {config.name} --dim {config.dim} --corpus CORPUS"
     if not vectors_path(config.name, config.dim).is_dir():
-        raise GloveError(f"region embeddings {config.name} with {config.dim} dimensions are not in the cache.", again)
+        raise GloveError(
+            f"region embeddings {config.name} with {config.dim} dimensions are not in the cache.",
+            f"{_command(config, config.name)}, or --set model.regions.corpus=CORPUS",
+        )
     vectors = open_vectors(config.name, config.dim)
     found = vectors.info.window
     if found is None:
-        raise GloveError(f"{config.name} with {config.dim} dimensions holds word vectors, not those of regions.", again)
+        raise GloveError(
+            f"{config.name} with {config.dim} dimensions holds word vectors, not those of regions.",
+            f"Learn those under another name: {_command(config, 'NAME')}",
+        )
     if found != config.window:
         raise GloveError(
             f"{config.name} was learned with regions of {found} words, and model.regions.window is {config.window}.",
             f"--set model.regions.window={found}",
         )
     return vectors
+
+
+def _command(config: RegionsConfig, name: str) -> str:
+    return f"sentrec learn-regions --name {name} --dim {config.dim} --window {config.window} --corpus CORPUS"
 
 
 class _Teller:

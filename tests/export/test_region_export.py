@@ -1,0 +1,58 @@
+"""A model with region embeddings is made small like any other: their table shrinks with the words'."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer
+
+import sentrec
+from sentrec.errors import SentrecError
+from sentrec.evaluation.rows import RunData
+from sentrec.export import reduce
+from sentrec.export.agreement import Bound
+from sentrec.export.export import export_model
+from sentrec.export.reduce import reduce_model
+from sentrec.model.classifier import REGION_VECTORS
+from sentrec.model.compact import expand
+from sentrec.model.weights import read_tensors
+from sentrec.runs import MODEL, TOKENIZER, Run
+
+TEXTS = ["the film was lovely and superb, row 3", "the film was dull and tedious", "", "nothing known here"]
+
+
+def test_it_says_what_its_original_says_and_needs_no_store(region_run: Run, tmp_path: Path) -> None:
+    small = export_model(region_run, tmp_path / "model")
+    before, after = sentrec.load(region_run, "cpu"), sentrec.load(small.run.path, "cpu")
+    np.testing.assert_allclose(after.predict_proba(TEXTS), before.predict_proba(TEXTS), atol=0.02)
+    assert small.agreement.equal_labels == 1.0
+    assert small.run.metrics["test"]["accuracy"] == region_run.metrics["test"]["accuracy"]
+
+
+def test_a_dropped_word_loses_both_its_vectors_and_the_others_keep_theirs(region_run: Run, tmp_path: Path) -> None:
+    whole = read_tensors(region_run.path / MODEL)[0][REGION_VECTORS]
+    reduced = reduce_model(region_run, RunData(region_run).training_rows().texts, 10**7, 10)
+    table = expand(reduced.tensors, reduced.metadata)[REGION_VECTORS]
+    assert reduced.words == len(table) == 10
+    np.testing.assert_allclose(table, whole[:10], atol=0.02)
+    anything = Bound(equal_labels=0.0, mean_difference=1.0, largest_difference=1.0)
+    small = export_model(region_run, tmp_path / "model", vocabulary=10, bound=anything)
+    assert np.isfinite(sentrec.load(small.run.path, "cpu").logits(TEXTS)).all()
+
+
+def test_what_no_longer_says_the_same_is_not_written(region_run: Run, tmp_path: Path) -> None:
+    with pytest.raises(SentrecError, match="strays too far from its original"):
+        export_model(region_run, tmp_path / "model", vocabulary=4)
+    assert not (tmp_path / "model").exists()
+
+
+def test_their_table_counts_where_the_room_is_small(region_run: Run) -> None:
+    weights, _ = read_tensors(region_run.path / MODEL)
+    tokenizer = Tokenizer.from_file(str(region_run.path / TOKENIZER))
+    text = len(tokenizer.to_str().encode()) / tokenizer.get_vocab_size()
+    room = 10**6
+    both = reduce._words_that_fit(weights, tokenizer, room)
+    alone = reduce._words_that_fit({**weights, REGION_VECTORS: torch.zeros(1, 0)}, tokenizer, room)
+    # A byte each of the 4 numbers beside the 8 of a word, and 2 for the scale of either.
+    assert both / alone == pytest.approx((text + 8 + 2 + 2) / (text + 8 + 2 + 4 + 2), rel=0.01)

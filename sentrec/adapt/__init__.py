@@ -1,1 +1,1 @@
-"""GloVe vectors of one's own domain: continued from pretrained ones on unlabelled text, or fitted from scratch."""
+"""Vectors of one's own unlabelled texts: of words, continued from pretrained GloVe or from scratch, and of regions."""

@@ -169,6 +169,20 @@ def test_the_loss_is_what_it_is_defined_as(window: int, reach: int) -> None:
     assert model.loss(regions, bfloat16=True).item() == pytest.approx(found, rel=0.02)
 
 
+def test_a_step_gives_the_same_bits_each_time_however_large_it_is() -> None:
+    tokens = np.random.default_rng(1).integers(0, 300, 9000)
+    one = sampler(tokens, 3, 6, words=300)
+
+    def gradients() -> list[torch.Tensor]:
+        model = RegionModel(one.expected(), 64, 3, np.random.default_rng(1))
+        model.loss(one.draw(np.arange(10, 8000, 128), 128, np.random.default_rng(2)), bfloat16=False).backward()
+        return [value.grad for value in model.parameters() if value.grad is not None]
+
+    first = gradients()
+    for _ in range(3):
+        assert all(map(torch.equal, first, gradients()))
+
+
 def test_regions_of_which_nothing_is_to_be_told_have_no_loss() -> None:
     one = sampler([OUTSIDE] * 60, 2, 3)
     model = RegionModel(one.expected(), 4, 2, np.random.default_rng(1))

@@ -151,8 +151,10 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         model, regions = recipe.model, _build_regions(recipe, vocabulary_size)
+        width = embedding_dim + (model.regions.dim if model.regions else 0)
+        # The encoder draws its weights first: the other way round, every seed would give another model than it did.
+        encoder = entry.build(entry.encoder.Config.model_validate(recipe.encoder_options), width)
         embedding = TokenEmbedding(vocabulary_size, embedding_dim, model.word_dropout, model.embedding_dropout, regions)
-        encoder = entry.build(entry.encoder.Config.model_validate(recipe.encoder_options), embedding.dim)
         reads = (recipe.text.max_tokens, head_length(recipe.text.max_tokens, recipe.text.keep))
         return TextClassifier(embedding, encoder, classes, model.output_dropout, wide, reads)
 

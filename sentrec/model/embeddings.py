@@ -74,11 +74,6 @@ class TokenEmbedding(nn.Module):
         self.word_dropout = word_dropout
         self.embedding_dropout = embedding_dropout
 
-    @property
-    def dim(self) -> int:
-        """Width of an embedded token."""
-        return self.table.embedding_dim + (self.regions.table.shape[1] if self.regions is not None else 0)
-
     def forward(self, token_ids: Tensor, mask: Tensor) -> Tensor:
         """Embeds tokens.
 

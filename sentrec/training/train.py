@@ -15,7 +15,7 @@ from sentrec.model.weights import save_weights
 from sentrec.recipe import Recipe
 from sentrec.runs import CHECKPOINTS, Run, holds_run, is_finished, open_run, resume_command, write_history, write_start
 from sentrec.text.tokenizer import words_of
-from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
+from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, remove_checkpoints, save_checkpoint
 from sentrec.training.device import make_accelerator, training_dtype
 from sentrec.training.environment import describe_environment
 from sentrec.training.finish import finish_run
@@ -77,6 +77,7 @@ def train(
                 if resume and holds_run(directory):
                     require_same_recipe(directory, recipe)
             if resume and is_finished(directory):
+                remove_checkpoints(directory / CHECKPOINTS)  # a process that was killed at the very end left them
                 return open_run(directory)
             training_dtype(recipe.training.precision, accelerator.device)  # what cannot be computed needs no data
             data = prepare(recipe)

@@ -95,6 +95,15 @@ def test_killed_at_random_moments(recipe: Path, uninterrupted: Path, tmp_path: P
     assert without_times(out) == without_times(uninterrupted)
 
 
+def test_killed_between_the_last_file_and_the_last_cleaning(recipe: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert train_until_end(recipe, out) == 0
+    (out / "checkpoints").mkdir()
+    (out / "checkpoints" / "last.safetensors").write_bytes(b"")
+    assert train_until_end(recipe, out, resume=True) == 0
+    assert without_times(out) == without_times(uninterrupted)
+
+
 def test_the_command_line_killed_from_outside(recipe: Path, reviews: Path, uninterrupted: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     changes = [part for override in small_overrides(reviews, *CHANGES) for part in ("--set", override)]

@@ -93,7 +93,7 @@ def test_they_stand_beside_word_vectors_and_are_not_learned() -> None:
     both = TokenEmbedding(VOCABULARY, 6, 0.0, 0.0, regions).eval()
     ids, mask = batch([[3, 4, 5], [6]])
     embedded = both(ids, mask)
-    assert both.dim == embedded.shape[-1] == 6 + DIM
+    assert embedded.shape[-1] == 6 + DIM
     assert torch.equal(embedded[..., :6], both.table(ids))
     assert torch.equal(embedded[..., 6:], regions(ids, mask))
     assert not embedded[~mask].any()

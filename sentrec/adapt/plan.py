@@ -43,7 +43,8 @@ class AdaptOptions:
 class RegionOptions:
     """What to learn region embeddings from, and how.
 
-    The defaults were chosen on IMDB reviews of films held out of train, by what a linear model made of the vectors.
+    `reach` and `learning_rate` were chosen in runs of a minute and a half, by what a linear model made of the vectors on
+    IMDB reviews of films held out of train; dimensions and passes are what two cores do in 20 minutes.
 
     Attributes:
         name: The name of the new vectors, for recipes' ``model.regions.name``.

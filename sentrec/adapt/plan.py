@@ -43,7 +43,7 @@ class AdaptOptions:
 class RegionOptions:
     """What to learn region embeddings from, and how.
 
-    `reach` and `learning_rate` were chosen in runs of a minute and a half, by what a linear model made of the vectors on
+    `reach` and `learning_rate` were chosen in runs of 90 seconds, by what a linear model made of the vectors on
     IMDB reviews of films held out of train; dimensions and passes are what two cores do in 20 minutes.
 
     Attributes:

@@ -1,8 +1,9 @@
 """Weights in a small form: a file holds them in a byte or two a number, and they are expanded when it is read.
 
-Three forms, chosen by what they were measured to cost on IMDB: word vectors in bytes with a scale a row move a
-probability by 0.0001 on average; the weightiest 500,000 of 1.5 million n-grams, in bytes, by 0.001; 16-bit floats by
-less than either.
+Four forms, chosen by what they were measured to cost on IMDB: word vectors in bytes with a scale a row move a
+probability by 0.0001 on average; vectors of words or regions in half bytes, those of common words in bytes, by 0.001
+(all in half bytes by 0.0035, and by 0.005 without their square roots); the weightiest 500,000 of 1.5 million n-grams,
+in bytes, by 0.001; 16-bit floats by less than any.
 """
 
 import json
@@ -13,24 +14,34 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-Form = Literal["rows", "slots", "half"]
-"""``rows``: a byte a number, a scale a row. ``slots``: rows that are not zero only. ``half``: 16-bit floats."""
+Form = Literal["rows", "nibbles", "slots", "half"]
+"""In which small form a tensor is.
+
+- ``rows``: a byte a number and a scale a row, for a table of which most rows are not zero.
+- ``nibbles``: that for the first 4,000 rows, and half a byte a number for the others, which are to be rarer words.
+- ``slots``: a byte a number and a scale a column, for a table of which most rows are zero.
+- ``half``: 16-bit floats.
+"""
 
 METADATA = "sentrec.compact"
 """The key of a safetensors file's metadata that tells which tensors are in which form, as JSON."""
 
 _TOP = 127
+_NIBBLE_TOP = 7
+_IN_BYTES = 4000
+"""The first rows of ``nibbles``: in a vocabulary sorted by frequency, nine of ten words of a text."""
 _FAR = 255
 """A gap that says: so many empty slots, and still none that is filled."""
-_BYTES, _SCALE, _GAPS = ".bytes", ".scale", ".gaps"
+_BYTES, _NIBBLES, _SCALE, _GAPS, _EMPTY = ".bytes", ".nibbles", ".scale", ".gaps", ".empty"
 
 
 def compact(tensors: Mapping[str, Tensor], forms: Mapping[str, Form]) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Puts tensors into small forms, for a safetensors file that `expand` makes whole again.
 
     Args:
-        tensors: Float tensors by name, those of ``rows`` and ``slots`` with two dimensions.
+        tensors: Float tensors by name, with two dimensions unless they become ``half``.
         forms: The form of each tensor that is not to stay as it is.
 
     Returns:
@@ -69,7 +80,7 @@ def expand(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str
     try:
         for name, note in json.loads(metadata[METADATA]).items():
             form, shape = note["form"], tuple(note["shape"])
-            own = {suffix: rest.pop(name + suffix) for suffix in _PARTS[form]}
+            own = {suffix: rest.pop(name + suffix) for suffix in _PARTS[form] if name + suffix in rest}
             tensors[name] = _UNPACK[form](own, shape)
             if tensors[name].shape != shape:
                 raise ValueError(f"{name} is of shape {tuple(tensors[name].shape)} and should be of {shape}")
@@ -79,44 +90,99 @@ def expand(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str
 
 
 def _pack_rows(matrix: Tensor) -> dict[str, Tensor]:
-    # Half a percent more than needed, so that the scale, rounded to 8 bits, is never too small for the largest number.
-    scale = (matrix.abs().amax(dim=1, keepdim=True) / _TOP * 1.005).bfloat16()
-    return {_BYTES: _rounded(matrix, scale.float()), _SCALE: scale}
+    is_filled = matrix.ne(0).any(dim=1)
+    rows = matrix[is_filled]
+    scale = _scale_of(rows, _TOP)
+    return {_EMPTY: _gaps(~is_filled), _BYTES: _rounded(rows, scale.float()), _SCALE: scale}
 
 
 def _unpack_rows(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    return parts[_BYTES].float() * parts[_SCALE].float()
+    return _placed(_times(parts[_BYTES], parts[_SCALE]), _filled(parts, shape), shape)
+
+
+def _pack_nibbles(matrix: Tensor) -> dict[str, Tensor]:
+    is_filled = matrix.ne(0).any(dim=1)
+    often, seldom = matrix[is_filled].tensor_split([_IN_BYTES])
+    roots = _roots(seldom)
+    scale = _scale_of(roots, _NIBBLE_TOP)
+    nibbles = _rounded(roots, scale.float(), _NIBBLE_TOP) + _NIBBLE_TOP
+    high, low = functional.pad(nibbles, (0, nibbles.shape[1] % 2)).to(torch.uint8).chunk(2, dim=1)
+    parts = _pack_rows(often)
+    return {
+        _EMPTY: _gaps(~is_filled),
+        _BYTES: parts[_BYTES],
+        _NIBBLES: (high << 4) | low,
+        _SCALE: torch.cat([parts[_SCALE], scale]),
+    }
+
+
+def _unpack_nibbles(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
+    often, both = parts[_BYTES], parts[_NIBBLES]
+    numbers = torch.cat([both >> 4, both & 15], dim=1)[:, : shape[1]].float() - _NIBBLE_TOP
+    scale, scale_of_roots = parts[_SCALE].tensor_split([len(often)])
+    rows = torch.cat([_times(often, scale), _squares(_times(numbers, scale_of_roots))])
+    return _placed(rows, _filled(parts, shape), shape)
 
 
 def _pack_slots(table: Tensor) -> dict[str, Tensor]:
-    filled = table.ne(0).any(dim=1).nonzero()[:, 0]
-    # Weights lie close to zero, with a few far away: of their square roots, a byte tells more of the small ones.
-    roots = table[filled].abs().sqrt() * table[filled].sign()
+    is_filled = table.ne(0).any(dim=1)
     scale = table.abs().amax(dim=0, keepdim=True).sqrt() / _TOP
-    return {_GAPS: torch.from_numpy(_gaps(filled.numpy())), _BYTES: _rounded(roots, scale), _SCALE: scale}
+    return {_GAPS: _gaps(is_filled), _BYTES: _rounded(_roots(table[is_filled]), scale), _SCALE: scale}
 
 
 def _unpack_slots(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    roots = parts[_BYTES].float() * parts[_SCALE]
+    return _placed(_squares(parts[_BYTES].float() * parts[_SCALE]), _slots(parts[_GAPS].numpy()), shape)
+
+
+def _scale_of(rows: Tensor, top: int) -> Tensor:
+    # Half a percent more than needed, so that the scale, rounded to 8 bits, is never too small for the largest number.
+    return (rows.abs().amax(dim=1, keepdim=True) / top * 1.005).bfloat16()
+
+
+def _times(rows: Tensor, scale: Tensor) -> Tensor:
+    if scale.shape != (len(rows), 1):
+        raise ValueError(f"{len(rows)} rows have scales of shape {tuple(scale.shape)}")
+    return rows.float() * scale.float()
+
+
+def _roots(numbers: Tensor) -> Tensor:
+    # Weights lie close to zero, with a few far away: of their square roots, a byte tells more of the small ones.
+    return numbers.abs().sqrt() * numbers.sign()
+
+
+def _squares(roots: Tensor) -> Tensor:
+    return roots.square() * roots.sign()
+
+
+def _filled(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """The rows that are not zero; all of them in an older file, which holds rows of zeros too."""
+    every = np.arange(shape[0])
+    return np.delete(every, _slots(parts[_EMPTY].numpy())) if _EMPTY in parts else every
+
+
+def _placed(rows: Tensor, slots: npt.NDArray[np.int64], shape: tuple[int, ...]) -> Tensor:
+    # A single row would be written into every slot.
+    if rows.shape != (len(slots), *shape[1:]):
+        raise ValueError(f"{len(slots)} rows are of shape {tuple(rows.shape)}, in a table of {shape}")
     table = torch.zeros(shape)
     # The last of equal indices would win and a negative one would count from the end; `_slots` gives neither.
-    table[torch.from_numpy(_slots(parts[_GAPS].numpy()))] = roots.square() * roots.sign()
+    table[torch.from_numpy(slots)] = rows
     return table
 
 
-def _gaps(filled: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Ascending slots as the number of empty ones before each, in a byte, or several where it is large."""
-    empty = np.diff(filled, prepend=-1) - 1
-    far, rest = np.divmod(empty, _FAR)
-    gaps = np.full(len(filled) + int(far.sum()), _FAR, dtype=np.uint8)
+def _gaps(chosen: Tensor) -> Tensor:
+    """The chosen slots as the number of others before each, in a byte, or several where it is large."""
+    others = np.diff(np.flatnonzero(chosen.numpy()), prepend=-1) - 1
+    far, rest = np.divmod(others, _FAR)
+    gaps = np.full(len(others) + int(far.sum()), _FAR, dtype=np.uint8)
     gaps[np.cumsum(far + 1) - 1] = rest
-    return gaps
+    return torch.from_numpy(gaps)
 
 
 def _slots(gaps: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    is_filled: npt.NDArray[np.bool_] = gaps != _FAR
-    slots: npt.NDArray[np.int64] = np.cumsum(gaps, dtype=np.int64) + np.cumsum(is_filled) - 1
-    return np.compress(is_filled, slots)
+    is_chosen: npt.NDArray[np.bool_] = gaps != _FAR
+    slots: npt.NDArray[np.int64] = np.cumsum(gaps, dtype=np.int64) + np.cumsum(is_chosen) - 1
+    return np.compress(is_chosen, slots)
 
 
 def _pack_half(tensor: Tensor) -> dict[str, Tensor]:
@@ -130,11 +196,16 @@ def _unpack_half(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
     return parts[""].float()
 
 
-def _rounded(numbers: Tensor, scale: Tensor) -> Tensor:
+def _rounded(numbers: Tensor, scale: Tensor, top: int = _TOP) -> Tensor:
     # A scale of zero is that of nothing but zeros.
-    return (numbers / torch.where(scale > 0, scale, 1.0)).round().clamp(-_TOP, _TOP).to(torch.int8)
+    return (numbers / torch.where(scale > 0, scale, 1.0)).round().clamp(-top, top).to(torch.int8)
 
 
-_PACK = {"rows": _pack_rows, "slots": _pack_slots, "half": _pack_half}
-_UNPACK = {"rows": _unpack_rows, "slots": _unpack_slots, "half": _unpack_half}
-_PARTS = {"rows": (_BYTES, _SCALE), "slots": (_GAPS, _BYTES, _SCALE), "half": ("",)}
+_PACK = {"rows": _pack_rows, "nibbles": _pack_nibbles, "slots": _pack_slots, "half": _pack_half}
+_UNPACK = {"rows": _unpack_rows, "nibbles": _unpack_nibbles, "slots": _unpack_slots, "half": _unpack_half}
+_PARTS = {
+    "rows": (_EMPTY, _BYTES, _SCALE),
+    "nibbles": (_EMPTY, _BYTES, _NIBBLES, _SCALE),
+    "slots": (_GAPS, _BYTES, _SCALE),
+    "half": ("",),
+}

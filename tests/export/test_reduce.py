@@ -1,5 +1,6 @@
 """Which words and n-grams are kept: those that fit, the weightiest first, and all with their old meaning."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation.rows import RunData
 from sentrec.export import reduce
 from sentrec.export.reduce import NGRAM_WEIGHTS, Reduced, reduce_model
+from sentrec.model import compact
 from sentrec.model.classifier import WORD_VECTORS
-from sentrec.model.compact import expand
+from sentrec.model.compact import METADATA, expand
 from sentrec.model.weights import read_tensors
 from sentrec.runs import MODEL, TOKENIZER, Run
 from sentrec.text.tokenizer import UNKNOWN, words_of
@@ -27,6 +29,10 @@ def weights_of(model: Reduced) -> dict[str, torch.Tensor]:
     return expand(model.tensors, model.metadata)
 
 
+def form_of_words(model: Reduced) -> str:
+    return str(json.loads(model.metadata[METADATA])[WORD_VECTORS]["form"])
+
+
 def original_words(run: Run) -> list[str]:
     return words_of(Tokenizer.from_file(str(run.path / TOKENIZER)))
 
@@ -37,6 +43,7 @@ def test_with_room_enough_every_word_and_every_ngram_that_occurs_is_kept(wide_ru
     after = weights_of(model)
     assert after.keys() == before.keys()
     assert model.words == model.words_before == len(original_words(wide_run))
+    assert form_of_words(model) == "rows"
     assert 0 < model.ngrams <= model.ngrams_before
     assert torch.allclose(after[NGRAM_WEIGHTS], before[NGRAM_WEIGHTS], atol=0.02)
     assert torch.allclose(after[WORD_VECTORS], before[WORD_VECTORS], atol=0.02)
@@ -44,15 +51,30 @@ def test_with_room_enough_every_word_and_every_ngram_that_occurs_is_kept(wide_ru
 
 
 def test_it_keeps_to_its_room_and_gives_up_ngrams_before_words(wide_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reduce, "_NGRAMS_BESIDE_BYTES", 20)
     monkeypatch.setattr(reduce, "_NGRAMS_FIRST", 20)
     whole = reduced(wide_run)
     model = reduced(wide_run, whole.bytes - 100)
     assert model.bytes <= whole.bytes - 100
     assert model.words == whole.words
+    assert form_of_words(model) == "rows"
     assert 20 <= model.ngrams < whole.ngrams
     kept, before = weights_of(model)[NGRAM_WEIGHTS] != 0, read_tensors(wide_run.path / MODEL)[0][NGRAM_WEIGHTS]
     assert kept.sum() <= model.ngrams
     assert before[~kept & (before != 0)].abs().mean() < before[kept].abs().mean()
+
+
+def test_vectors_go_into_half_bytes_before_too_many_ngrams_or_any_word_is_dropped(
+    wide_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact, "_IN_BYTES", 2)
+    monkeypatch.setattr(reduce, "_NGRAMS_FIRST", 20)
+    whole = reduced(wide_run)
+    model = reduced(wide_run, whole.bytes - 100)
+    assert model.bytes <= whole.bytes - 100
+    assert form_of_words(model) == "nibbles"
+    assert (model.words, model.ngrams) == (whole.words, whole.ngrams)
+    assert torch.allclose(weights_of(model)[WORD_VECTORS], weights_of(whole)[WORD_VECTORS], atol=0.2)
 
 
 def test_words_go_from_the_end_and_the_others_keep_their_ids(wide_run: Run) -> None:

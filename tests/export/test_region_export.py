@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
+from torch import Tensor
 
 import sentrec
 from sentrec.errors import SentrecError
@@ -47,12 +48,20 @@ def test_what_no_longer_says_the_same_is_not_written(region_run: Run, tmp_path: 
     assert not (tmp_path / "model").exists()
 
 
-def test_their_table_counts_where_the_room_is_small(region_run: Run) -> None:
+def test_as_many_words_fit_as_have_room_and_rows_of_zeros_take_none(region_run: Run) -> None:
     weights, _ = read_tensors(region_run.path / MODEL)
     tokenizer = Tokenizer.from_file(str(region_run.path / TOKENIZER))
-    text = len(tokenizer.to_str().encode()) / tokenizer.get_vocab_size()
-    room = 10**6
-    both = reduce._words_that_fit(weights, tokenizer, room)
-    alone = reduce._words_that_fit({**weights, REGION_VECTORS: torch.zeros(1, 0)}, tokenizer, room)
-    # A byte each of the 4 numbers beside the 8 of a word, and 2 for the scale of either.
-    assert both / alone == pytest.approx((text + 8 + 2 + 2) / (text + 8 + 2 + 4 + 2), rel=0.01)
+
+    def fitting(weights: dict[str, Tensor], room: int) -> int:
+        return reduce._words_that_fit(region_run, weights, reduce._forms(weights, "rows"), tokenizer, room)
+
+    words = tokenizer.get_vocab_size()
+    room = reduce_model(region_run, RunData(region_run).training_rows().texts, 10**7).bytes
+    assert fitting(weights, 10**7) == fitting(weights, room) == words
+    assert fitting(weights, room - 1) == words - 1
+    table = weights[REGION_VECTORS]
+    filled = int(table.ne(0).any(dim=1).sum())
+    assert 0 < filled < words
+    # Of a row, a byte for each of its 4 numbers and 2 of a scale, or 1 that says that it is empty.
+    spared = filled * (4 + 2 - 1)
+    assert fitting({**weights, REGION_VECTORS: torch.zeros_like(table)}, room - spared) == words

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from torch import Tensor
 
 from sentrec.errors import RunError
+from sentrec.model import compact as compact_module
 from sentrec.model.compact import METADATA, Form, compact, expand
 from sentrec.model.weights import read_tensors, write_tensors
 
@@ -19,6 +20,13 @@ matrices = arrays.arrays(
     st.tuples(st.integers(1, 12), st.integers(1, 6)),
     elements=st.floats(-1000, 1000, width=32, allow_subnormal=False),
 ).map(torch.from_numpy)
+
+
+FORMS_OF_TABLES: tuple[Form, ...] = ("rows", "nibbles", "slots")
+
+
+def signed_roots(numbers: Tensor) -> Tensor:
+    return numbers.abs().sqrt() * numbers.sign()
 
 
 def there_and_back(tensor: Tensor, form: Form) -> Tensor:
@@ -33,6 +41,49 @@ def test_a_row_in_bytes_is_off_by_half_a_step_at_most(matrix: Tensor) -> None:
     assert back.dtype == torch.float32
     # The scale is rounded to 8 bits, after half a percent was added.
     assert ((back - matrix).abs() <= step * 0.505 + 1e-6).all()
+
+
+@pytest.mark.parametrize("in_bytes", [0, 3, 4000])
+@given(matrix=matrices)
+def test_a_row_in_half_bytes_is_off_by_half_a_step_of_its_roots_and_the_first_rows_are_in_bytes(
+    matrix: Tensor, in_bytes: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compact_module, "_IN_BYTES", in_bytes)
+        back = there_and_back(matrix, "nibbles")
+    assert back.dtype == torch.float32
+    assert (back[matrix == 0] == 0).all()
+    filled = matrix.ne(0).any(dim=1).nonzero()[:, 0]
+    often, seldom = filled[:in_bytes], filled[in_bytes:]
+    assert torch.equal(back[often], there_and_back(matrix[often], "rows"))
+    roots, step = signed_roots(matrix[seldom]), matrix[seldom].abs().amax(dim=1, keepdim=True).sqrt() / 7
+    assert ((signed_roots(back[seldom]) - roots).abs() <= step * 0.51 + 1e-6).all()
+
+
+@given(matrices, st.data())
+def test_rows_of_zeros_take_no_room_and_come_back(matrix: Tensor, data: st.DataObject) -> None:
+    rows = data.draw(st.lists(st.integers(0, 999), min_size=len(matrix), max_size=len(matrix), unique=True))
+    table = torch.zeros(1000, matrix.shape[1])
+    table[rows] = matrix
+    filled = int(matrix.ne(0).any(dim=1).sum())
+    for form in FORMS_OF_TABLES:
+        parts, metadata = compact({"weights": table}, {"weights": form})
+        assert len(parts["weights.bytes"]) == filled
+        back = expand(parts, metadata)["weights"]
+        assert back.shape == table.shape
+        assert (back[table.eq(0).all(dim=1)] == 0).all()
+        assert torch.equal(back[rows], there_and_back(matrix, form))
+
+
+def test_rows_as_they_were_first_written_can_still_be_read() -> None:
+    # Without a list of empty rows: rows of zeros, such as that of padding, were stored like any other.
+    matrix = torch.cat([torch.zeros(1, 5), torch.randn(7, 5)])
+    parts, metadata = compact({"weights": matrix}, {"weights": "rows"})
+    old = {
+        f"weights.{part}": torch.cat([torch.zeros(1, width), parts[f"weights.{part}"]]).to(dtype)
+        for part, width, dtype in (("bytes", 5, torch.int8), ("scale", 1, torch.bfloat16))
+    }
+    assert torch.equal(expand(old, metadata)["weights"], expand(parts, metadata)["weights"])
 
 
 @given(matrices)
@@ -70,17 +121,24 @@ def test_what_is_in_no_small_form_stays_to_the_bit() -> None:
 def test_a_file_is_expanded_when_it_is_read_and_takes_a_byte_a_number(tmp_path: Path) -> None:
     table = torch.zeros(100_000, 1)
     table[::10] = torch.randn(10_000, 1)
-    tensors = {"words": torch.randn(2000, 50), "slots": table, "layer": torch.randn(64, 64), "bias": torch.randn(2)}
-    parts, metadata = compact(tensors, {"words": "rows", "slots": "slots", "layer": "half"})
+    tensors = {
+        "words": torch.randn(2000, 50),
+        "regions": torch.cat([torch.randn(6000, 65), torch.zeros(1000, 65)]),
+        "slots": table,
+        "layer": torch.randn(64, 64),
+        "bias": torch.randn(2),
+    }
+    parts, metadata = compact(tensors, {"words": "rows", "regions": "nibbles", "slots": "slots", "layer": "half"})
     write_tensors(tmp_path / "small.safetensors", parts, metadata)
-    assert (tmp_path / "small.safetensors").stat().st_size < 100_000 + 4000 + 20_000 + 8192 + 2000
+    words, regions = 2000 * (50 + 2), 4000 * (65 + 2) + 2000 * (33 + 2) + 1100
+    assert (tmp_path / "small.safetensors").stat().st_size < words + regions + 20_000 + 8192 + 2000
     back, _ = read_tensors(tmp_path / "small.safetensors")
     assert {name: value.shape for name, value in back.items()} == {name: it.shape for name, it in tensors.items()}
     assert {value.dtype for value in back.values()} == {torch.float32}
     assert torch.allclose(back["words"], tensors["words"], atol=0.03)
 
 
-@pytest.mark.parametrize("form", ["rows", "slots", "half"])
+@pytest.mark.parametrize("form", [*FORMS_OF_TABLES, "half"])
 def test_a_number_that_is_not_finite_is_refused(form: Form) -> None:
     with pytest.raises(ValueError, match="weights holds numbers that are not finite"):
         compact({"weights": torch.tensor([[1.0, float("nan")]])}, {"weights": form})
@@ -95,7 +153,21 @@ def test_a_number_that_a_half_float_cannot_hold_is_refused() -> None:
     ("form", "part", "other"),
     [
         ("rows", "weights.scale", torch.ones(5, 1)),
+        ("rows", "weights.scale", torch.ones(1, 1)),
         ("rows", "weights.bytes", None),
+        ("rows", "weights.bytes", torch.ones(1, 2, dtype=torch.int8)),
+        ("rows", "weights.bytes", torch.ones(40, 1, dtype=torch.int8)),
+        ("rows", "weights.empty", torch.zeros(3, dtype=torch.uint8)),
+        ("rows", "weights.empty", torch.tensor([100], dtype=torch.uint8)),
+        ("nibbles", "weights.scale", torch.ones(30, 1)),
+        ("nibbles", "weights.scale", torch.ones(50, 1)),
+        ("nibbles", "weights.nibbles", None),
+        ("nibbles", "weights.nibbles", torch.ones(1, 1, dtype=torch.uint8)),
+        ("nibbles", "weights.nibbles", torch.ones(40, 1)),
+        ("nibbles", "weights.bytes", torch.ones(41, 2, dtype=torch.int8)),
+        ("nibbles", "weights.bytes", torch.ones(10, 1, dtype=torch.int8)),
+        ("nibbles", "weights.empty", torch.full((41,), 0, dtype=torch.uint8)),
+        ("slots", "weights.bytes", torch.ones(1, 2, dtype=torch.int8)),
         ("slots", "weights.gaps", torch.full((40,), 200, dtype=torch.uint8)),
         ("slots", "weights.gaps", torch.zeros(3, dtype=torch.uint8)),
     ],

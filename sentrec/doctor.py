@@ -16,14 +16,14 @@ from packaging.requirements import Requirement
 from sentrec.data.tables import DATA_VARIABLE, mirror_folder
 from sentrec.files import cache_home
 from sentrec.findings import Finding
-from sentrec.glove.catalog import DEFAULT_NAME, PUBLICATIONS
+from sentrec.glove.catalog import DEFAULT_NAME
 from sentrec.glove.store import CacheEntry, cached
 from sentrec.plugins import PluginReport, registry
 
 _DISTRIBUTION = "sentrec"
 _LITTLE_SPACE = 2 * 1024**3
 """Bytes; GloVe 6B takes 0.9 GB to download."""
-_MADE_AGAIN = ("encoded", "tokenizers", "taught", "scoring")
+_MADE_AGAIN = ("encoded", "tokenizers", "taught", "sources", "adapting", "scoring")
 """Folders of the cache that sentrec fills by itself and that may be deleted."""
 
 
@@ -134,9 +134,7 @@ def _glove(findings: list[Finding]) -> list[CacheEntry]:
     entries = cached()
     for entry in entries:
         if entry.problem:
-            source = "" if entry.name in PUBLICATIONS else " --from-file FILE"
-            mend = f"sentrec fetch-glove {entry.name} --dim {entry.dim} --force{source}"
-            findings.append(Finding("glove", "note", entry.problem, mend))
+            findings.append(Finding("glove", "note", entry.problem, entry.mend))
     if not entries:
         detail = "no vectors are in the cache; the built-in recipes, but for quickstart, start from GloVe."
         findings.append(Finding("glove", "note", detail, f"sentrec fetch-glove {DEFAULT_NAME} --dim 300"))

@@ -15,11 +15,13 @@ REGIONS = "model.regions={name: around, dim: 4, window: 3}"
 """What makes a recipe use them."""
 
 
-def store_regions(name: str = "around", dim: int = 4, window: int | None = 3, seed: int = 1) -> GloveVectors:
+def store_regions(
+    name: str = "around", dim: int = 4, window: int | None = 3, seed: int = 1, source: str = "a test"
+) -> GloveVectors:
     """Stores vectors of regions, or with a window of None of words."""
     words = ["the", "film", "was", "and", *(word for words in WORDS.values() for word in words)]
     matrix = np.random.default_rng(seed).standard_normal((len(words), dim))
-    return store_made_vectors(name, words, matrix.astype(np.float32), "a test", window)
+    return store_made_vectors(name, words, matrix.astype(np.float32), source, window)
 
 
 @pytest.fixture(scope="session")

@@ -20,8 +20,9 @@ from sentrec.errors import GloveError, SentrecError
 from sentrec.files import write_json
 from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.made import store_made_vectors
+from sentrec.glove.origin import WORDS
 from sentrec.glove.store import GloveVectors
-from sentrec.recipe.schema import TextConfig
+from sentrec.recipe.sections import TextConfig
 from sentrec.text.tokenizer import build_tokenizer
 from sentrec.text.vocabulary import folds_case
 
@@ -56,7 +57,7 @@ def adapt_glove(
     dim = _dim(options, base)
     target = free_path(options.name, dim, force)
     parts = parts_of(options.corpus, options.text_columns)
-    with work_folder(target.name, _plan(options, parts, base), resume) as folder:
+    with work_folder(target, _plan(options, parts, base), resume, force) as folder:
         work = _Work(folder, options, parts, base, dim, threads or _processors(), on_progress or silent)
         return work.run()
 
@@ -127,9 +128,7 @@ class _Work:
     def _words(self) -> list[str]:
         """The vocabulary; with it, the corpus is written as tokens."""
         options, tokenizer = self.options, build_tokenizer(self.lowercase)
-        return write_corpus(
-            self.folder, tokenizer, self.parts, options.vocabulary, options.min_count, options.window, self.tell
-        )
+        return write_corpus(self.folder, tokenizer, self.parts, options, options.window, self.tell)
 
     def _counts(self, words: list[str]) -> Cooccurrences:
         done = self.folder / "counted.json"
@@ -184,7 +183,7 @@ class _Work:
             new = [word for word, has in zip(words, known, strict=True) if not has]
             names = [*self.base.words.to_pylist(), *new]
             mean_cosine = _mean_cosine(pretrained[known], state.vectors[known]) if known.any() else None
-        source = made_by("adapt-glove", self.folder, self.parts)
+        source = made_by(WORDS, self.folder, self.parts)
         vectors = store_made_vectors(self.options.name, names, matrix, source)
         new_words = int((~known).sum()) if self.base is not None else 0
         return AdaptedVectors(vectors, self.lowercase, len(words), new_words, mean_cosine, state.error)

@@ -15,7 +15,7 @@ from sentrec.data.locate import has_split, locate_split, spec_of
 from sentrec.data.registry import DatasetSpec
 from sentrec.data.tables import looks_like_file, read_file, read_hub
 from sentrec.errors import DataError
-from sentrec.recipe.schema import DataConfig
+from sentrec.recipe.sections import DataConfig
 from sentrec.text.shorten import shortened
 
 _log = logging.getLogger(__name__)
@@ -91,6 +91,25 @@ def _parts(name: str, text_columns: tuple[str, ...]) -> list[Part]:
         _log.warning("the vectors learn from the texts of %s: figures measured on it are not of unseen texts", name)
     columns = (text_columns,) if text_columns else (tuple(spec.text_columns), ("text",))
     return [Part(f"{dataset}/{one}", locate_split(data, one), one, columns) for one in splits]
+
+
+def same_texts(names: Sequence[str], labels: Sequence[str]) -> bool:
+    """Whether names, as given to `parts_of`, mean the parts of these labels, as far as that can be told without a look.
+
+    A file is known by its own name, since folders move; a dataset stands for whichever of its splits there were.
+    """
+    # Where labels are read from a text, one with a comma in it has become two: names are cut in the same way.
+    names, labels = (", ".join(one).split(", ") for one in (names, labels))
+    return all(any(_means(name, label) for label in labels) for name in names) and all(
+        any(_means(name, label) for name in names) for label in labels
+    )
+
+
+def _means(name: str, label: str) -> bool:
+    if label in (name, *(f"{name}/{split}" for split in _UNLABELLED_SPLITS)):
+        return True
+    file = Path(name)
+    return bool(file.suffix) and file.name == Path(label).name
 
 
 def batches(parts: Sequence[Part]) -> Iterator[list[str]]:

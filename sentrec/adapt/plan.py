@@ -1,76 +1,72 @@
 """What to learn vectors from and how, where the work stands, and what came of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from sentrec.glove.store import GloveVectors
 
 
 @dataclass(frozen=True)
-class AdaptOptions:
-    """What to learn from, and how.
+class CorpusOptions:
+    """What to learn vectors from.
 
     Attributes:
-        name: The name of the new vectors, for recipes' ``glove.name``.
+        name: The name of the new vectors.
         corpus: Files and datasets; see `sentrec.adapt.corpus.parts_of`.
-        glove: The vectors to start from and stay near to, e.g. ``6B.50d``; None: from scratch.
-        dim: Dimensions of vectors from scratch; with `glove` None or that of those vectors.
         text_columns: Columns that make up a text; empty: as known.
-        passes: How often the vectors are fitted to all co-occurrences.
-        window: Words up to so far apart count as near each other.
+        passes: How often it is learned from.
         vocabulary: The most frequent words of the corpus, so many at most.
         min_count: Occurrences of a word at least.
-        pull: How strongly words are held near the pretrained vectors (from scratch: near zero).
-        x_max: Weighted count from which a pair of words has full weight.
-        seed: Seed of vectors from scratch.
+        seed: Seed of all that is drawn.
     """
 
     name: str
     corpus: tuple[str, ...]
-    glove: str | None = "6B.50d"
-    dim: int | None = None
+    _: KW_ONLY
     text_columns: tuple[str, ...] = ()
     passes: int = 4
-    window: int = 10
     vocabulary: int = 30_000
     min_count: int = 5
-    pull: float = 1.0
-    x_max: float = 10.0
     seed: int = 1
 
 
-@dataclass(frozen=True)
-class RegionOptions:
+@dataclass(frozen=True, kw_only=True)
+class AdaptOptions(CorpusOptions):
+    """What to learn word vectors from, and how; a pass fits them to all co-occurrences.
+
+    Attributes:
+        glove: The vectors to start from and stay near to, e.g. ``6B.50d``; None: from scratch.
+        dim: Dimensions of vectors from scratch; with `glove` None or that of those vectors.
+        window: Words up to so far apart count as near each other.
+        pull: How strongly words are held near the pretrained vectors (from scratch: near zero).
+        x_max: Weighted count from which a pair of words has full weight.
+    """
+
+    glove: str | None = "6B.50d"
+    dim: int | None = None
+    window: int = 10
+    pull: float = 1.0
+    x_max: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionOptions(CorpusOptions):
     """What to learn region embeddings from, and how.
 
     `reach` and `learning_rate` were chosen in runs of 90 seconds, by what a linear model made of the vectors on
     IMDB reviews of films held out of train; dimensions and passes are what two cores do in 20 minutes.
 
     Attributes:
-        name: The name of the new vectors, for recipes' ``model.regions.name``.
-        corpus: Files and datasets; see `sentrec.adapt.corpus.parts_of`.
         dim: Dimensions.
-        text_columns: Columns that make up a text; empty: as known.
-        passes: How often the corpus is read.
         window: Words of a region.
         reach: Words up to so far from a region are told by it.
-        vocabulary: The most frequent words of the corpus, so many at most.
-        min_count: Occurrences of a word at least.
         learning_rate: That of Adagrad; it falls to zero.
-        seed: Seed of the first vectors and of what is drawn.
     """
 
-    name: str
-    corpus: tuple[str, ...]
     dim: int = 200
-    text_columns: tuple[str, ...] = ()
-    passes: int = 4
     window: int = 5
     reach: int = 10
-    vocabulary: int = 30_000
-    min_count: int = 5
     learning_rate: float = 0.2
-    seed: int = 1
 
 
 @dataclass(frozen=True)

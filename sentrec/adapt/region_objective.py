@@ -145,14 +145,15 @@ class RegionModel(nn.Module):
         side = torch.arange(kept.shape[1], device=kept.device) // (kept.shape[1] // 2) * self.vocabulary
         region, _ = kept.nonzero(as_tuple=True)
         neighbours = (regions.neighbours + side)[kept]
-        bias = self.bias[:, None]
-        # Looked up by `embedding`: of an index, several threads would add the gradients up in an order by chance.
-        chosen = functional.embedding(region, vectors) * functional.embedding(neighbours, self.told)
-        found = chosen.sum(dim=-1) + functional.embedding(neighbours, bias)[:, 0]
         drawn = torch.cat([regions.drawn[0], regions.drawn[1] + self.vocabulary])
-        told = functional.embedding(drawn, self.told)
-        product = (vectors.bfloat16() @ told.bfloat16().t()).float() if bfloat16 else vectors @ told.t()
-        product = product + functional.embedding(drawn, bias)[:, 0]
+        # Looked up by `embedding`: of an index, several threads would add the gradients up in an order by chance. All
+        # at once, because each look-up makes a gradient of the whole table.
+        told = functional.embedding(torch.cat([neighbours, drawn]), self.told)
+        bias = functional.embedding(torch.cat([neighbours, drawn]), self.bias[:, None])[:, 0]
+        told, of_drawn = told[: len(neighbours)], told[len(neighbours) :]
+        found = (functional.embedding(region, vectors) * told).sum(dim=-1) + bias[: len(neighbours)]
+        product = (vectors.bfloat16() @ of_drawn.bfloat16().t()).float() if bfloat16 else vectors @ of_drawn.t()
+        product = product + bias[len(neighbours) :]
         wrong = functional.softplus(product).view(len(vectors), 2, _DRAWN).sum(dim=-1)
         weight = kept.view(len(kept), 2, kept.shape[1] // 2).sum(dim=-1) * (_NEGATIVES / _DRAWN)
         loss: Tensor = functional.softplus(-found).sum() + (wrong * weight).sum()

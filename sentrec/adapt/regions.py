@@ -16,6 +16,7 @@ from sentrec.adapt.tokens import open_tokens
 from sentrec.adapt.work import TOKENS, free_path, made_by, silent, work_folder, write_corpus
 from sentrec.errors import DataError
 from sentrec.glove.made import store_made_vectors
+from sentrec.glove.origin import REGIONS
 from sentrec.glove.store import GloveVectors
 from sentrec.model.device import find_device, has_bfloat16
 from sentrec.model.weights import read_tensors, write_tensors
@@ -39,6 +40,7 @@ def learn_regions(
     device: str | None = None,
     resume: bool | None = False,
     force: bool = False,
+    wait: bool = False,
     on_progress: OnProgress | None = None,
 ) -> GloveVectors:
     """Learns region embeddings from unlabelled texts and stores them where recipes' ``model.regions`` looks for them.
@@ -48,13 +50,14 @@ def learn_regions(
         device: Where to compute; None: the best there is.
         resume: Go on with an interrupted work of the same options and texts; None: if there is one.
         force: Replace vectors of that name and size.
+        wait: Wait for the end of another work on the same vectors.
         on_progress: Told how far the work is.
 
     Returns:
         The vector of each word, scaled such that the numbers of regions' vectors have a standard deviation of 1.
 
     Raises:
-        GloveError: If the name is taken.
+        GloveError: If the name is taken, now or after waiting, or another work is at it.
         DataError: If the corpus cannot be found or read, or holds too little.
         SentrecError: If there is no such device.
         Interrupted: If the user stopped it; what was done is kept for `resume`.
@@ -63,7 +66,7 @@ def learn_regions(
     where = find_device(device)
     parts = parts_of(options.corpus, options.text_columns)
     plan = asdict(options) | {"parts": [part.identity() for part in parts], "format": 1, "regions": True}
-    with work_folder(target.name, plan, resume) as folder:
+    with work_folder(target, plan, resume, force, wait) as folder:
         return _Learning(folder, options, parts, where, on_progress or silent).run()
 
 
@@ -82,9 +85,7 @@ class _Learning:
     def run(self) -> GloveVectors:
         options = self.options
         gap = options.window + options.reach
-        words = write_corpus(
-            self.folder, build_tokenizer(True), self.parts, options.vocabulary, options.min_count, gap, self.tell
-        )
+        words = write_corpus(self.folder, build_tokenizer(True), self.parts, options, gap, self.tell)
         stream = open_tokens(self.folder / TOKENS, len(words), gap)
         # All of it in memory: a step reads from anywhere. A million reviews are half a gigabyte.
         tokens = np.array(stream.tokens)
@@ -92,7 +93,7 @@ class _Learning:
         sampler = RegionSampler(tokens, counts, options.window, options.reach)
         model = RegionModel(sampler.expected(), options.dim, options.window, self._generator(0)).to(self.device)
         self._learn(model, sampler)
-        source = made_by("learn-regions", self.folder, self.parts)
+        source = made_by(REGIONS, self.folder, self.parts)
         return store_made_vectors(options.name, words, self._scaled(model, sampler), source, options.window)
 
     def _learn(self, model: RegionModel, sampler: RegionSampler) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from sentrec.adapt.corpus import Part, batches
-from sentrec.adapt.plan import AdaptProgress, OnProgress
+from sentrec.adapt.plan import AdaptProgress, CorpusOptions, OnProgress
 from sentrec.adapt.tokens import choose_words, write_tokens
 from sentrec.errors import GloveError, Interrupted, SentrecError
 from sentrec.files import cache_home, write_json
 from sentrec.glove.catalog import PUBLICATIONS
+from sentrec.glove.origin import Learned
 from sentrec.glove.store import vectors_path
-from sentrec.training.lock import DirectoryBusy, sole_training
+from sentrec.training.lock import DirectoryBusy, next_training, sole_training
 
 PLAN, TOKENS = "plan.json", "tokens.bin"
 _WORDS = "words.json"
@@ -37,30 +38,41 @@ def free_path(name: str, dim: int, force: bool) -> Path:
     path = vectors_path(name, dim)
     if name in PUBLICATIONS:
         raise GloveError(f"{name} is the name of published vectors.", "Choose another --name.")
-    if path.exists() and not force:
-        raise GloveError(f"{name} with {dim} dimensions is there already.", "Choose another --name, or add --force.")
+    _require_free(path, force)
     return path
 
 
+def _require_free(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise GloveError(f"{path.name} is there already.", "Choose another --name, or add --force.")
+
+
 @contextmanager
-def work_folder(name: str, plan: Mapping[str, Any], resume: bool | None) -> Iterator[Path]:
+def work_folder(
+    target: Path, plan: Mapping[str, Any], resume: bool | None, force: bool, wait: bool = False
+) -> Iterator[Path]:
     """A folder for one work: as an interrupted work of the same plan left it, or empty; removed after the block.
 
     Other works on the same vectors are kept out, and what the user interrupts is kept.
 
     Args:
-        name: What the vectors' own folder is called.
+        target: Where the vectors will lie.
         plan: What decides the result, in JSON types.
         resume: Go on with an interrupted work; None: if there is one of this plan.
+        force: Whether older vectors may be replaced.
+        wait: Wait for the end of another work on the same vectors.
 
     Raises:
-        GloveError: If another work is at it.
+        GloveError: If another work is at it, or has just stored the vectors.
         SentrecError: If there is nothing to resume, or it was of another plan.
         Interrupted: If the user stopped it.
     """
-    folder = cache_home() / "adapting" / name
+    folder = cache_home() / "adapting" / target.name
+    told = f"{target.name} is being learned by another process. Waiting for its end"
+    alone = next_training(folder, lambda: None, told) if wait else sole_training(folder)
     try:
-        with sole_training(folder):
+        with alone:
+            _require_free(target, force)  # the other work may have ended only now
             _prepare(folder, json.loads(json.dumps(plan)), resume)
             yield folder
             shutil.rmtree(folder)
@@ -94,8 +106,7 @@ def write_corpus(
     folder: Path,
     tokenizer: Tokenizer,
     parts: Sequence[Part],
-    vocabulary: int,
-    min_count: int,
+    options: CorpusOptions,
     gap: int,
     tell: OnProgress,
 ) -> list[str]:
@@ -105,8 +116,7 @@ def write_corpus(
         folder: The work's own.
         tokenizer: A tokenizer without vocabulary.
         parts: The texts.
-        vocabulary: Words at most.
-        min_count: Occurrences of a word at least.
+        options: How large the vocabulary is.
         gap: How far apart texts are; see `sentrec.adapt.tokens.TokenStream`.
         tell: Told how far the work is.
 
@@ -124,7 +134,7 @@ def write_corpus(
         texts = done
         tell(AdaptProgress("read", done))
 
-    words = choose_words(tokenizer, batches(parts), vocabulary, min_count, read)
+    words = choose_words(tokenizer, batches(parts), options.vocabulary, options.min_count, read)
     encoded = folder / TOKENS
     write_tokens(
         encoded, tokenizer, words, batches(parts), gap, lambda done: tell(AdaptProgress("encode", done, texts))
@@ -136,7 +146,7 @@ def write_corpus(
 def made_by(command: str, folder: Path, parts: Sequence[Part]) -> str:
     """What made vectors, for those who look at them: the command, a short name for its plan, and the texts."""
     digest = hashlib.sha256((folder / PLAN).read_bytes()).hexdigest()[:12]
-    return f"sentrec {command} {digest}: {', '.join(part.label for part in parts)}"
+    return str(Learned(command, digest, tuple(part.label for part in parts)))
 
 
 def silent(_: AdaptProgress) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentrec.cli import console
+from sentrec.cli.learning_options import AsJson, Corpus, Force, MinCount, Quiet, Resume, TextColumn, Vocabulary
 from sentrec.cli.learning_progress import learning_progress
 
 if TYPE_CHECKING:
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
 
 def adapt_glove(
     name: Annotated[str, typer.Option(help="Name of the new vectors, for recipes' glove.name.", show_default=False)],
-    corpus: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME|NAME/SPLIT|FILE",
-            help="Texts to learn from; may be repeated. A dataset stands for its train and unsupervised splits.",
-            show_default=False,
-        ),
-    ],
+    corpus: Corpus,
     glove: Annotated[str, typer.Option(metavar="NAME.DIMd", help="Vectors to start from and stay near to.")] = "6B.50d",
     from_scratch: Annotated[
         bool, typer.Option("--from-scratch", help="Start from no vectors; --dim says how many dimensions.")
@@ -30,23 +24,21 @@ def adapt_glove(
     dim: Annotated[
         int | None, typer.Option(min=1, max=2000, help="Dimensions, from scratch.", show_default=False)
     ] = None,
-    text_column: Annotated[
-        list[str] | None, typer.Option(help="Column of the text; several are joined.", show_default=False)
-    ] = None,
+    text_column: TextColumn = None,
     passes: Annotated[int, typer.Option(min=1, help="How often all vectors are fitted.")] = 4,
     window: Annotated[int, typer.Option(min=1, max=100, help="Words up to so far apart count as near.")] = 10,
-    vocabulary: Annotated[int, typer.Option(min=2, help="The most frequent words, so many at most.")] = 30_000,
-    min_count: Annotated[int, typer.Option(min=1, help="Occurrences of a word at least.")] = 5,
+    vocabulary: Vocabulary = 30_000,
+    min_count: MinCount = 5,
     pull: Annotated[float, typer.Option(min=1e-6, help="How strongly vectors are held near pretrained ones.")] = 1.0,
     x_max: Annotated[float, typer.Option(min=1e-3, help="Count from which a pair of words has full weight.")] = 10.0,
     seed: Annotated[int, typer.Option(min=0, help="Seed of vectors from scratch.")] = 1,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads; by default one a processor.", show_default=False)
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted work.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace vectors of that name and size.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")] = False,
+    resume: Resume = False,
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Learn GloVe vectors from your own unlabelled texts, for recipes' glove.name and glove.dim."""
     if quiet:

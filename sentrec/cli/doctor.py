@@ -69,7 +69,9 @@ def _cache_lines(diagnosis: "Diagnosis") -> list[str]:
         kind = "GloVe" if glove["window"] is None else "regions"
         lines.append(f"{kind} {glove['name']}, {glove['dim']} dimensions: {state}, {glove['bytes'] / 1e6:.0f} MB")
     sizes = ", ".join(f"{name}/ {size / 1e6:,.1f} MB" for name, size in cache["folders"].items())
-    lines.append(f"{sizes}: these may be deleted; all but an interrupted scoring (--resume) is made again by itself")
+    lines.append(
+        f"{sizes}: these may be deleted; all but interrupted work (adapting, scoring: --resume) is made again by itself"
+    )
     return lines
 
 

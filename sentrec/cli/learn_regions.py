@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentrec.cli import console
+from sentrec.cli.learning_options import AsJson, Corpus, Force, MinCount, Quiet, Resume, TextColumn, Vocabulary
 from sentrec.cli.learning_progress import learning_progress
 from sentrec.cli.progress import duration
 
@@ -18,32 +19,21 @@ def learn_regions(
     name: Annotated[
         str, typer.Option(help="Name of the new vectors, for recipes' model.regions.name.", show_default=False)
     ],
-    corpus: Annotated[
-        list[str],
-        typer.Option(
-            metavar="NAME|NAME/SPLIT|FILE",
-            help="Texts to learn from; may be repeated. A dataset stands for its train and unsupervised splits.",
-            show_default=False,
-        ),
-    ],
+    corpus: Corpus,
     dim: Annotated[int, typer.Option(min=1, max=2000, help="Dimensions.")] = 200,
-    text_column: Annotated[
-        list[str] | None, typer.Option(help="Column of the text; several are joined.", show_default=False)
-    ] = None,
+    text_column: TextColumn = None,
     passes: Annotated[int, typer.Option(min=1, help="How often the texts are read.")] = 4,
     window: Annotated[int, typer.Option(min=1, max=100, help="Words of a region.")] = 5,
     reach: Annotated[int, typer.Option(min=1, max=100, help="Words up to so far from a region are told by it.")] = 10,
-    vocabulary: Annotated[int, typer.Option(min=2, help="The most frequent words, so many at most.")] = 30_000,
-    min_count: Annotated[int, typer.Option(min=1, help="Occurrences of a word at least.")] = 5,
+    vocabulary: Vocabulary = 30_000,
+    min_count: MinCount = 5,
     learning_rate: Annotated[float, typer.Option(min=1e-6, help="That of Adagrad; it falls to zero.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first vectors and of what is drawn.")] = 1,
     device: Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted work, which is saved every minute.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace vectors of that name and size.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")] = False,
+    resume: Resume = False,
+    force: Force = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Learn what a few words in a row tell, from your own unlabelled texts, for recipes' model.regions."""
     if quiet:
@@ -71,7 +61,7 @@ def learn_regions(
 
 
 def _report(vectors: "GloveVectors", seconds: float, *, as_json: bool, quiet: bool) -> None:
-    from sentrec.recipe.schema import RegionsConfig
+    from sentrec.recipe.sections import RegionsConfig
 
     info = vectors.info
     if as_json:
@@ -83,7 +73,8 @@ def _report(vectors: "GloveVectors", seconds: float, *, as_json: bool, quiet: bo
         f"Stored region embeddings {info.name}: {info.words:,} words, {info.dim} dimensions, regions of {info.window}, "
         f"in {duration(seconds)}, in {vectors.path}"
     )
-    chosen = f"--set model.regions.name={info.name} --set model.regions.dim={info.dim}"
+    # Once these are deleted, a recipe would else learn its own corpus under their name.
+    chosen = f"--set model.regions.name={info.name} --set model.regions.corpus=null --set model.regions.dim={info.dim}"
     if info.window != RegionsConfig(name=info.name).window:
         chosen += f" --set model.regions.window={info.window}"
     _say(f"Next: sentrec train --recipe imdb.yaml {chosen}")

@@ -1,10 +1,10 @@
 """How learning vectors shows where it stands: a bar a stage on a terminal, plain lines elsewhere."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sentrec.adapt.time_left import TimeLeft
 from sentrec.cli import console
 from sentrec.cli.progress import duration
 
@@ -46,13 +46,13 @@ def _bar() -> Iterator["OnProgress"]:
     )
     with Progress(*columns, TimeElapsedColumn(), console=console.err) as bars:
         tasks: dict[str, Any] = {}
-        left = _TimeLeft()
+        left = TimeLeft()
 
         def show(progress: "AdaptProgress") -> None:
             label, unit = _STAGES[progress.stage]
             if progress.stage not in tasks:
                 tasks[progress.stage] = bars.add_task(label, total=progress.total, note=unit)
-            note = f"{unit}{_figure(progress)}{left.of(progress)}"
+            note = f"{unit}{_figure(progress)}{_left(left.seconds(progress))}"
             bars.update(tasks[progress.stage], completed=progress.done, total=progress.total, note=note)
 
         yield show
@@ -63,10 +63,10 @@ class _PlainProgress:
 
     def __init__(self) -> None:
         self._pace = console.Pace(every=5.0)
-        self._left = _TimeLeft()
+        self._left = TimeLeft()
 
     def show(self, progress: "AdaptProgress") -> None:
-        left = self._left.of(progress)
+        left = _left(self._left.seconds(progress))
         # Half passes are few and told at once; steps are many.
         ends = progress.stage == "fit" or (progress.stage == "learn" and progress.done == progress.total)
         if not self._pace.due() and not ends:
@@ -76,23 +76,8 @@ class _PlainProgress:
         console.err.print(f"{label}: {progress.done:,}{of_all} {unit}{_figure(progress)}{left}", soft_wrap=True)
 
 
-class _TimeLeft:
-    """Tells from the pace of a stage so far when it will end; a resumed one starts in the middle."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-        self._first = 0
-        self._began = 0.0
-
-    def of(self, progress: "AdaptProgress") -> str:
-        """What to say of the time left; nothing as long as that cannot be told, and at the end."""
-        if progress.stage != self._stage:
-            self._stage, self._first, self._began = progress.stage, progress.done, time.monotonic()
-        done = progress.done - self._first
-        if not progress.total or not done or progress.done >= progress.total:
-            return ""
-        seconds = time.monotonic() - self._began
-        return f", {duration((progress.total - progress.done) * seconds / done)} left"
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f", {duration(seconds)} left"
 
 
 def _figure(progress: "AdaptProgress") -> str:

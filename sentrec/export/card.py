@@ -103,6 +103,9 @@ def _training(run: Run) -> dict[str, Any]:
         "test_texts_in_train": data["test_texts_in_train"],
         "seed": run.metrics["seed"],
         "unlabelled_rows": data.get("unlabelled_rows", 0),
+        # None: the run is from before these were counted.
+        "test_texts_in_unlabelled": data.get("test_texts_in_unlabelled"),
+        "validation_texts_in_unlabelled": data.get("validation_texts_in_unlabelled"),
         "teacher": Path(objective.teacher).name if objective.teacher else None,
         "init": Path(recipe.init.run).name if recipe.init else None,
         "glove": f"{recipe.glove.name}, {recipe.glove.dim} dimensions" if recipe.glove else None,

@@ -48,7 +48,7 @@ def _data(card: dict[str, Any]) -> str:
         "beside this card.",
     ]
     if training["unlabelled_rows"]:
-        lines.append(f"It also read {training['unlabelled_rows']:,} texts without labels.")
+        lines.append(f"It also read {training['unlabelled_rows']:,} texts without labels.{_judged(training)}")
     if training["teacher"]:
         lines.append(f"A teacher, {_TEACHERS.get(training['teacher'], training['teacher'])}, labelled these for it.")
     if training["init"]:
@@ -56,6 +56,14 @@ def _data(card: dict[str, Any]) -> str:
     if training["test_texts_in_train"]:
         lines.append(f"{training['test_texts_in_train']:,} texts of its test rows also occur in train.")
     return _section("Training", lines)
+
+
+def _judged(training: dict[str, Any]) -> str:
+    """How many rows that judge the model also stood among the texts without labels."""
+    test, validation = (training.get(f"{part}_texts_in_unlabelled") for part in ("test", "validation"))
+    if test is None or validation is None:  # of a run from before they were counted
+        return ""
+    return f" {test:,} test texts and {validation:,} validation texts were also among them, and were left out there."
 
 
 def _accuracy(card: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from sentrec.errors import GloveError
 from sentrec.files import atomic_directory, cache_home, write_text
 from sentrec.glove.catalog import PUBLICATIONS
 from sentrec.glove.lines import LineReader
+from sentrec.glove.origin import getting, mending
 from sentrec.glove.parse import Matrix, parse_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -38,7 +39,7 @@ class VectorsInfo(BaseModel):
         words: Number of distinct words.
         repeated_words: Lines left out because their word stood before.
         not_utf8_words: Words with bytes that are not UTF-8 (they became U+FFFD).
-        source: File or address that the text came from.
+        source: File or address that the text came from, or what learned the vectors (`sentrec.glove.origin`).
         source_bytes: Length of the text.
         md5: Checksum of the text.
         sha256: Checksum of the text.
@@ -122,6 +123,7 @@ class CacheEntry:
         bytes: Disk space they take.
         words: Number of words; None if they cannot be opened.
         problem: Why they cannot be opened, else None.
+        mend: What then puts others in their place.
         window: As of `VectorsInfo`; None if they cannot be opened.
     """
 
@@ -131,6 +133,7 @@ class CacheEntry:
     bytes: int
     words: int | None = None
     problem: str | None = None
+    mend: str | None = None
     window: int | None = None
 
 
@@ -158,18 +161,16 @@ def open_vectors(name: str, dim: int) -> GloveVectors:
     """
     path = vectors_path(name, dim)
     if not path.is_dir():
-        where = "" if name in PUBLICATIONS else " --from-file FILE"
         if name in PUBLICATIONS:
             PUBLICATIONS[name].member(dim)
-        raise GloveError(
-            f"GloVe {name} with {dim} dimensions is not in the cache.", f"sentrec fetch-glove {name} --dim {dim}{where}"
-        )
-    problem = f"The stored GloVe vectors in {path} are damaged"
-    mend = f"sentrec fetch-glove {name} --dim {dim} --force" + ("" if name in PUBLICATIONS else " --from-file FILE")
+        raise GloveError(f"GloVe {name} with {dim} dimensions is not in the cache.", getting(name, dim))
+    info = None
     try:
-        return _open(path)
+        info = VectorsInfo.model_validate_json((path / "info.json").read_bytes())
+        return _open(path, info)
     except (OSError, ValueError, EOFError, ValidationError, pa.ArrowException, GloveError) as error:
-        raise GloveError(f"{problem}: {_reason(error)}.", mend) from error
+        mend = mending(name, dim, *((info.source, info.window) if info else (None, None)))
+        raise GloveError(f"The stored vectors in {path} are damaged: {_reason(error)}.", mend) from error
 
 
 def _reason(error: Exception) -> str:
@@ -180,8 +181,7 @@ def _reason(error: Exception) -> str:
     return str(error).rstrip(".")
 
 
-def _open(path: Path) -> GloveVectors:
-    info = VectorsInfo.model_validate_json((path / "info.json").read_bytes())
+def _open(path: Path, info: VectorsInfo) -> GloveVectors:
     for name, expected in (("matrix.npy", info.matrix_bytes), ("words.arrow", info.words_bytes)):
         found = (path / name).stat().st_size
         if found != expected:
@@ -210,7 +210,7 @@ def _entry(path: Path, match: re.Match[str]) -> CacheEntry:
     try:
         vectors = open_vectors(name, dim)
     except GloveError as error:
-        return CacheEntry(name, dim, path, size, problem=error.message)
+        return CacheEntry(name, dim, path, size, problem=error.message, mend=error.hint)
     return CacheEntry(name, dim, path, size, words=vectors.info.words, window=vectors.info.window)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sentrec.adapt.plan import AdaptProgress
 from sentrec.glove.made import store_made_vectors
 
 SUBJECTS = {
@@ -44,3 +45,15 @@ def store_pretrained(name: str = "base", dim: int = 4) -> None:
     words = ["unseen", *COMMON, *SUBJECTS["film"], *SUBJECTS["food"][:3], "elsewhere"]
     matrix = np.random.default_rng(0).standard_normal((len(words), dim)).astype(np.float32)
     store_made_vectors(name, words, matrix, "a test")
+
+
+class Stop:
+    """Interrupts at the given call of a stage."""
+
+    def __init__(self, stage: str, at: int) -> None:
+        self.stage, self.left = stage, at
+
+    def __call__(self, progress: AdaptProgress) -> None:
+        self.left -= progress.stage == self.stage
+        if self.left == 0:
+            raise KeyboardInterrupt

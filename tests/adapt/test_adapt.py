@@ -2,12 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapt_corpus import COMMON, SUBJECTS, store_pretrained, write_plain
+from adapt_corpus import COMMON, SUBJECTS, Stop, store_pretrained, write_plain
 
 from sentrec.adapt import adapt as room
 from sentrec.adapt import cooccurrence
 from sentrec.adapt.adapt import adapt_glove
-from sentrec.adapt.plan import AdaptOptions, AdaptProgress
+from sentrec.adapt.plan import AdaptOptions
 from sentrec.errors import DataError, GloveError, Interrupted, SentrecError
 from sentrec.files import cache_home
 from sentrec.glove.store import GloveVectors, open_vectors
@@ -68,25 +68,13 @@ def test_vectors_from_scratch_know_which_words_belong_together(tmp_path: Path) -
     assert together > apart + 0.3
 
 
-class _Stop:
-    """Interrupts at the given call of a stage."""
-
-    def __init__(self, stage: str, at: int) -> None:
-        self.stage, self.left = stage, at
-
-    def __call__(self, progress: AdaptProgress) -> None:
-        self.left -= progress.stage == self.stage
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize(("stage", "at"), [("read", 1), ("encode", 1), ("count", 1), ("fit", 3)])
 def test_resumed_ends_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str, at: int) -> None:
     monkeypatch.setattr(cooccurrence, "_CELLS", 40)  # two rows at a time, so that some are left to count
     store_pretrained()
     whole = np.array(adapt_glove(plan(tmp_path)).vectors.matrix)
     with pytest.raises(Interrupted) as stopped:
-        adapt_glove(plan(tmp_path), force=True, on_progress=_Stop(stage, at), threads=1)
+        adapt_glove(plan(tmp_path), force=True, on_progress=Stop(stage, at), threads=1)
     assert "--resume" in (stopped.value.hint or "")
     np.testing.assert_array_equal(open_vectors("mine", 4).matrix, whole)  # the older ones are still there
     seen: list[str] = []
@@ -102,7 +90,7 @@ def test_resumed_ends_with_the_same_bits(tmp_path: Path, monkeypatch: pytest.Mon
 def test_resuming_with_other_options_or_texts_is_refused(tmp_path: Path) -> None:
     store_pretrained()
     with pytest.raises(Interrupted):
-        adapt_glove(plan(tmp_path), on_progress=_Stop("fit", 1))
+        adapt_glove(plan(tmp_path), on_progress=Stop("fit", 1))
     with pytest.raises(SentrecError, match="other options or texts"):
         adapt_glove(plan(tmp_path, window=3), resume=True)
     write_plain(tmp_path / "corpus.txt", 300)
@@ -113,7 +101,7 @@ def test_resuming_with_other_options_or_texts_is_refused(tmp_path: Path) -> None
 def test_without_resume_an_interrupted_work_begins_anew(tmp_path: Path) -> None:
     store_pretrained()
     with pytest.raises(Interrupted):
-        adapt_glove(plan(tmp_path), on_progress=_Stop("fit", 1))
+        adapt_glove(plan(tmp_path), on_progress=Stop("fit", 1))
     seen: list[str] = []
     adapt_glove(plan(tmp_path, window=3), on_progress=lambda progress: seen.append(progress.stage))
     assert seen[0] == "read"

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from sentrec.adapt.corpus import batches, parts_of
+from sentrec.adapt.corpus import batches, parts_of, same_texts
 from sentrec.errors import DataError, SentrecError
 
 
@@ -96,3 +96,26 @@ def test_an_altered_file_has_another_identity(tmp_path: Path) -> None:
     before = part.identity()
     path.write_text("one more\n", encoding="utf-8")
     assert part.identity() != before
+
+
+@pytest.mark.parametrize(
+    ("names", "labels", "same"),
+    [
+        (["imdb"], ["imdb/train", "imdb/unsupervised"], True),
+        (["imdb"], ["imdb/train"], True),  # a dataset may have no more splits
+        (["imdb"], ["imdb/test"], False),
+        (["imdb"], ["imdb/train", "amazon/train"], False),
+        (["imdb", "amazon"], ["amazon/train", "imdb/train"], True),
+        (["imdb", "amazon"], ["imdb/train"], False),
+        (["imdb/unsupervised"], ["imdb/train", "imdb/unsupervised"], False),
+        (["imdb/train"], ["amazon/train"], False),
+        (["mine.txt"], ["/elsewhere/mine.txt"], True),
+        (["mine.txt"], ["other.txt"], False),
+        (["imdb"], ["mine.txt"], False),
+        (["good, bad.csv"], ["good", "bad.csv"], True),  # as a source that lists both with commas is read
+    ],
+)
+def test_names_are_told_from_those_of_other_texts_without_looking(
+    names: list[str], labels: list[str], same: bool
+) -> None:
+    assert same_texts(names, labels) == same

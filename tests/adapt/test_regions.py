@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from adapt_corpus import COMMON, SUBJECTS, store_pretrained, write_plain
+from adapt_corpus import COMMON, SUBJECTS, Stop, store_pretrained, write_plain
 
 from sentrec.adapt import regions as room
 from sentrec.adapt.adapt import adapt_glove
@@ -81,18 +81,6 @@ def test_they_are_stored_with_their_window_and_scaled(tmp_path: Path) -> None:
     np.testing.assert_allclose(spread, 1, atol=0.05)
 
 
-class _Stop:
-    """Interrupts at the given call of a stage."""
-
-    def __init__(self, stage: str, at: int) -> None:
-        self.stage, self.left = stage, at
-
-    def __call__(self, progress: AdaptProgress) -> None:
-        self.left -= progress.stage == self.stage
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize(
     ("stage", "at", "goes_on"),
     [
@@ -109,7 +97,7 @@ def test_resumed_ends_with_the_same_bits(
     options = plan(tmp_path, passes=2)
     whole = np.array(learn_regions(options, device="cpu").matrix)
     with pytest.raises(Interrupted) as stopped:
-        learn_regions(options, device="cpu", force=True, on_progress=_Stop(stage, at))
+        learn_regions(options, device="cpu", force=True, on_progress=Stop(stage, at))
     assert "--resume" in (stopped.value.hint or "")
     np.testing.assert_array_equal(open_vectors("mine", 8).matrix, whole)  # the older ones are still there
     seen: list[AdaptProgress] = []
@@ -122,7 +110,7 @@ def test_resumed_ends_with_the_same_bits(
 def test_what_was_learned_since_the_last_time_it_was_saved_is_learned_again(tmp_path: Path) -> None:
     whole = np.array(learn_regions(plan(tmp_path), device="cpu").matrix)
     with pytest.raises(Interrupted, match="what was saved so far is kept"):
-        learn_regions(plan(tmp_path), device="cpu", force=True, on_progress=_Stop("learn", 20))
+        learn_regions(plan(tmp_path), device="cpu", force=True, on_progress=Stop("learn", 20))
     seen: list[AdaptProgress] = []
     resumed = learn_regions(plan(tmp_path), device="cpu", resume=True, force=True, on_progress=seen.append)
     assert (seen[0].stage, seen[0].done) == ("learn", 1)  # the texts are not read again
@@ -150,7 +138,7 @@ def test_resuming_takes_the_same_options_and_texts_or_begins_anew(tmp_path: Path
     with pytest.raises(SentrecError, match="nothing to resume"):
         learn_regions(plan(tmp_path), device="cpu", resume=True)
     with pytest.raises(Interrupted):
-        learn_regions(plan(tmp_path), device="cpu", on_progress=_Stop("learn", 2))
+        learn_regions(plan(tmp_path), device="cpu", on_progress=Stop("learn", 2))
     for changed in ({"window": 3}, {"passes": 2}, {"learning_rate": 0.1}):
         with pytest.raises(SentrecError, match="other options or texts"):
             learn_regions(plan(tmp_path, **changed), device="cpu", resume=True)
@@ -161,7 +149,7 @@ def test_resuming_takes_the_same_options_and_texts_or_begins_anew(tmp_path: Path
 
 def test_where_it_is_left_open_an_interrupted_work_is_gone_on_with(tmp_path: Path) -> None:
     with pytest.raises(Interrupted):
-        learn_regions(plan(tmp_path), device="cpu", on_progress=_Stop("learn", 2))
+        learn_regions(plan(tmp_path), device="cpu", on_progress=Stop("learn", 2))
     seen: list[AdaptProgress] = []
     learn_regions(plan(tmp_path), device="cpu", resume=None, on_progress=seen.append)
     assert {progress.stage for progress in seen} == {"learn"}
@@ -193,4 +181,4 @@ def test_texts_too_few_for_a_row_of_regions_are_told(tmp_path: Path) -> None:
 def test_glove_vectors_are_not_adapted_from_those_of_regions(tmp_path: Path) -> None:
     learn_regions(plan(tmp_path), device="cpu")
     with pytest.raises(GloveError, match="holds vectors of regions, not of words"):
-        adapt_glove(AdaptOptions("more", (str(tmp_path / "corpus.txt"),), "mine.8d"))
+        adapt_glove(AdaptOptions("more", (str(tmp_path / "corpus.txt"),), glove="mine.8d"))

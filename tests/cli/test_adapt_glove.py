@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
+from learning_corpus import WORDS
 from typer.testing import CliRunner
 
 from sentrec.cli.main import app
@@ -11,16 +12,12 @@ from sentrec.errors import DataError, Interrupted
 from sentrec.glove.made import store_made_vectors
 from sentrec.glove.store import open_vectors
 
-WORDS = ["good", "bad", "film", "plot", "the"]
 
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    chance = np.random.default_rng(1)
-    path = tmp_path / "reviews.jsonl"
-    path.write_text("".join(json.dumps({"body": " ".join(chance.choice(WORDS, 9))}) + "\n" for _ in range(60)))
-    store_made_vectors("base", WORDS[:4], chance.standard_normal((4, 3)).astype(np.float32), "a test")
-    return path
+@pytest.fixture(autouse=True)
+def base() -> None:
+    """Vectors to start from."""
+    matrix = np.random.default_rng(1).standard_normal((4, 3)).astype(np.float32)
+    store_made_vectors("base", WORDS[:4], matrix, "a test")
 
 
 def run(*arguments: object) -> Result:

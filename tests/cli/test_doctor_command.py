@@ -20,7 +20,8 @@ def test_a_fresh_installation_is_usable_and_is_told_how_to_fetch_vectors() -> No
     assert result.exit_code == 0
     assert "sentrec fetch-glove 6B --dim 300" in result.stdout
     assert "sentrec is ready" in result.stdout
-    assert "encoded/ 0.0 MB, tokenizers/ 0.0 MB, taught/ 0.0 MB, scoring/ 0.0 MB: these may be deleted" in result.stdout
+    folders = ("encoded", "tokenizers", "taught", "sources", "adapting", "scoring")
+    assert ", ".join(f"{folder}/ 0.0 MB" for folder in folders) + ": these may be deleted" in result.stdout
     assert "bilstm" in result.stdout
 
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,7 @@ from sentrec.adapt.regions import _Learning
 from sentrec.cli.main import app
 from sentrec.errors import DataError, GloveError, Interrupted, SentrecError
 from sentrec.glove.store import open_vectors
-from sentrec.training.regions import open_regions
-
-WORDS = ["good", "bad", "film", "plot", "the"]
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    chance = np.random.default_rng(1)
-    path = tmp_path / "reviews.jsonl"
-    path.write_text("".join(json.dumps({"body": " ".join(chance.choice(WORDS, 9))}) + "\n" for _ in range(60)))
-    return path
+from sentrec.training.regions import open_regions, regions_for
 
 
 def run(*arguments: object) -> Result:
@@ -44,11 +35,16 @@ def test_it_ends_with_what_lies_where_and_what_comes_next(corpus: Path) -> None:
 def test_the_next_command_uses_the_vectors_in_a_recipe_without_regions(corpus: Path, window: int, said: str) -> None:
     result = run(*small("mine", corpus, "--passes", 1, "--window", window))
     (command,) = (line for line in result.stdout.splitlines() if line.startswith("Next: "))
+    rest = f" --set model.regions.dim=3{said}"
     start = "Next: sentrec train --recipe imdb.yaml "
-    assert command == f"{start}--set model.regions.name=mine --set model.regions.dim=3{said}"
+    assert command == f"{start}--set model.regions.name=mine --set model.regions.corpus=null{rest}"
     recipe = sentrec.load_recipe("imdb.yaml", command.removeprefix(f"{start}--set ").split(" --set "))
     assert recipe.model.regions is not None
-    assert open_regions(recipe.model.regions).info.window == window
+    vectors = open_regions(recipe.model.regions)
+    assert vectors.info.window == window
+    shutil.rmtree(vectors.path)
+    with pytest.raises(GloveError, match="not in the cache"):  # nothing else is learned under their name
+        regions_for(recipe.model.regions)
 
 
 def test_json_is_one_document_and_quiet_is_nothing(corpus: Path) -> None:

@@ -70,7 +70,12 @@ def test_it_names_teacher_unlabelled_texts_and_what_it_went_on_from(starter: Exp
     assert not any(word in plain for word in ("teacher", "without labels", "went on from"))
     card["training"] |= {"unlabelled_rows": 50000, "teacher": "wide", "init": "starter"}
     text = card_as_markdown(card)
-    assert "It also read 50,000 texts without labels." in text
+    assert "It also read 50,000 texts without labels. 0 test texts and 0 validation texts were also among them" in text
+    card["training"] |= {"test_texts_in_unlabelled": 1234, "validation_texts_in_unlabelled": 5}
+    counted = "1,234 test texts and 5 validation texts were also among them, and were left out there."
+    assert counted in card_as_markdown(card)
+    del card["training"]["test_texts_in_unlabelled"]  # a card from before they were counted
+    assert "It also read 50,000 texts without labels.\n" in card_as_markdown(card)
     assert "A teacher, the n-grams of the model itself, labelled these for it." in text
     assert "It went on from another model: starter." in text
 

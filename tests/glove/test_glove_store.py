@@ -105,7 +105,10 @@ def test_missing_vectors_name_the_command_that_fetches_them() -> None:
     assert caught.value.hint == "sentrec fetch-glove 6B --dim 100"
     with pytest.raises(GloveError) as caught:
         open_vectors("mine", 100)
-    assert caught.value.hint == "sentrec fetch-glove mine --dim 100 --from-file FILE"
+    assert caught.value.hint == (
+        "sentrec fetch-glove mine --dim 100 --from-file FILE, "
+        "or learn them: sentrec adapt-glove --name mine --glove NAME.100d --corpus CORPUS"
+    )
 
 
 def test_dimensions_that_were_never_published_are_told() -> None:
@@ -144,10 +147,13 @@ def test_damaged_files_are_noticed_with_the_command_that_mends_them(file: str, h
     harm(vectors.path / file)
     with pytest.raises(GloveError, match="damaged") as caught:
         open_vectors("mine", 2)
-    assert caught.value.hint == "sentrec fetch-glove mine --dim 2 --force --from-file FILE"
+    command = "sentrec fetch-glove mine --dim 2 --from-file FILE --force"
+    # Nothing else says that these were not learned.
+    unknown = f"{command}, or what learned them (learn-regions, adapt-glove) with --force"
+    assert caught.value.hint == (unknown if file == "info.json" else command)
     (entry,) = cached()
     assert (entry.name, entry.dim, entry.words) == ("mine", 2, None)
-    assert entry.problem == caught.value.message
+    assert (entry.problem, entry.mend) == (caught.value.message, caught.value.hint)
 
 
 def test_vectors_of_another_name_in_a_renamed_folder_are_noticed() -> None:

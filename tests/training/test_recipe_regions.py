@@ -12,17 +12,14 @@ from tokenizers import Tokenizer
 import sentrec
 from sentrec.errors import GloveError, Interrupted, RecipeError, RunError
 from sentrec.findings import Finding
-from sentrec.glove.store import open_vectors, vectors_path
+from sentrec.glove.store import vectors_path
 from sentrec.recipe import recipe_from_dict
-from sentrec.recipe.schema import RegionsConfig
 from sentrec.runs import Run, open_run, read_environment
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID, words_of
-from sentrec.training import regions as room
 from sentrec.training.check import check_recipe
 from sentrec.training.loop import Progress
 from sentrec.training.prepare import prepare
 from sentrec.training.recipe import with_source
-from sentrec.training.regions import open_regions, regions_for
 
 TEXTS = ["the film was dull and awful, row 3", "a superb and moving film", "", "flurb gnarl zonk", "superb"]
 
@@ -141,17 +138,3 @@ def test_what_goes_on_from_a_run_with_regions_has_them_and_needs_no_store(
     without = recipe.model_copy(update={"model": recipe.model.model_copy(update={"regions": None})})
     with pytest.raises(RecipeError, match=r"the recipe goes on from .*, but differs from it: .*regions"):
         prepare(without)
-
-
-def test_a_recipe_that_names_a_corpus_learns_from_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sentrec.adapt import regions
-
-    monkeypatch.setattr(regions, "_LENGTH", 16)
-    texts = np.random.default_rng(1).choice(["good", "bad", "film", "the"], (90, 8)).tolist()
-    (tmp_path / "texts.txt").write_text("\n".join(map(" ".join, texts)) + "\n", encoding="utf-8")
-    config = RegionsConfig(name="mine", corpus=(str(tmp_path / "texts.txt"),), dim=3, window=2, passes=1)
-    learned = regions_for(config, "cpu")
-    assert (learned.info.window, learned.dim, len(learned.words)) == (2, 3, 4)
-    monkeypatch.setattr(room, "learn_regions", None)
-    assert regions_for(config, "cpu").fingerprint == open_regions(config).fingerprint == learned.fingerprint
-    assert open_vectors("mine", 3).info.source.startswith("sentrec learn-regions")

@@ -14,7 +14,7 @@ from sentrec.data.labels import UNLABELLED, ClassNames, ClassNumbers, number_lab
 from sentrec.data.locate import locate_split, spec_of
 from sentrec.data.tables import read_file, read_hub
 from sentrec.errors import DataError
-from sentrec.recipe.schema import DataConfig
+from sentrec.recipe.sections import DataConfig
 from sentrec.text.vocabulary import fingerprint
 
 _log = logging.getLogger(__name__)

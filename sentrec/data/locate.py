@@ -6,7 +6,7 @@ from sentrec import plugins
 from sentrec.data.registry import DatasetSpec
 from sentrec.data.tables import looks_like_file, mirror_folder
 from sentrec.errors import DataError, did_you_mean
-from sentrec.recipe.schema import DataConfig
+from sentrec.recipe.sections import DataConfig
 
 _DEFAULT_SHARES = {"validation": 0.1, "test": 0.2}
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sentrec.data.examples import Examples, load_examples
 from sentrec.data.locate import require_different_rows, source_of
 from sentrec.errors import DataError
-from sentrec.recipe.schema import DataConfig
+from sentrec.recipe.sections import DataConfig
 
 _log = logging.getLogger(__name__)
 

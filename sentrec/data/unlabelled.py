@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sentrec.data.examples import load_texts
 from sentrec.data.splits import Splits
 from sentrec.errors import DataError
-from sentrec.recipe.schema import DataConfig
+from sentrec.recipe.sections import DataConfig
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,16 @@ class NaiveBayesLogisticRegression(Baseline):
 
     Wang and Manning 2012, "Baselines and Bigrams"; with logistic regression and trigrams as in Mesnil et al. 2014. Two
     classes are modelled directly, more of them one against the rest.
+
+    Args:
+        fit_intercept: Whether the intercept is fitted, and then makes up for what the n-grams of a text of usual length
+            sum up to; short texts are judged by it where they should not. False: it is the log odds of the class, and
+            the weights are fitted as if classes were of equal size (prior correction: King and Zeng 2001).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fit_intercept: bool = True) -> None:
         self._ngrams = _NGrams(longest=3, binary=True)
+        self._fit_intercept = fit_intercept
 
     def fit(self, texts: Texts, labels: npt.NDArray[np.int64], n_classes: int) -> "NaiveBayesLogisticRegression":
         """Trains on labelled texts; see `Baseline.fit`."""
@@ -95,15 +101,26 @@ class NaiveBayesLogisticRegression(Baseline):
         weights = np.column_stack([ratio * model.coef_[0] for ratio, model in self._models])
         return self._ngrams.kept, weights, np.concatenate([model.intercept_ for _, model in self._models])
 
-    @staticmethod
     def _fit_one(
-        counts: sparse.csr_matrix, positive: npt.NDArray[np.bool_]
+        self, counts: sparse.csr_matrix, positive: npt.NDArray[np.bool_]
     ) -> tuple[npt.NDArray[np.float64], LogisticRegression]:
         inside, outside = (1.0 + counts.T @ chosen.astype(np.float64) for chosen in (positive, ~positive))
         ratio = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
         # Far more n-grams than texts: the dual problem is the small one.
-        model = LogisticRegression(solver="liblinear", dual=True, C=1.0, tol=0.1, max_iter=1000, random_state=0)
-        return ratio, model.fit(_weighted(counts, ratio), positive)
+        model = LogisticRegression(
+            solver="liblinear",
+            dual=True,
+            C=1.0,
+            tol=0.1,
+            max_iter=1000,
+            random_state=0,
+            fit_intercept=self._fit_intercept,
+            class_weight=None if self._fit_intercept else "balanced",
+        ).fit(_weighted(counts, ratio), positive)
+        if not self._fit_intercept:
+            share = positive.mean()
+            model.intercept_ = np.array([np.log(share / (1.0 - share))])
+        return ratio, model
 
 
 class TfidfLogisticRegression(Baseline):

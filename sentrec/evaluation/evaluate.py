@@ -22,7 +22,7 @@ from sentrec.evaluation.metrics import checked_predictions, classification_metri
 from sentrec.evaluation.notes import class_notes, group_notes
 from sentrec.evaluation.rows import EvaluationRows, RunData
 from sentrec.files import atomic_directory, write_json
-from sentrec.recipe.schema import DataConfig
+from sentrec.recipe.sections import DataConfig
 from sentrec.runs import Run, open_run
 
 EVALUATION = "evaluation.json"

@@ -12,7 +12,7 @@ from sentrec.data.unlabelled import load_unlabelled
 from sentrec.errors import DataError, did_you_mean
 from sentrec.evaluation.label_matching import match_labels
 from sentrec.recipe.loading import describe_data
-from sentrec.recipe.schema import DataConfig
+from sentrec.recipe.sections import DataConfig
 from sentrec.runs import Run, read_environment
 from sentrec.text.vocabulary import fingerprint
 

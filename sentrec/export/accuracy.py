@@ -14,7 +14,8 @@ from sentrec.errors import DataError, RunError
 from sentrec.evaluation.metrics import classification_metrics
 from sentrec.evaluation.rows import RunData
 from sentrec.predictor import Predictor
-from sentrec.recipe.schema import WIDE_TEACHER, Recipe
+from sentrec.recipe.schema import Recipe
+from sentrec.recipe.sections import WIDE_TEACHER
 from sentrec.runs import Run, open_run
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sentrec.recipe.schema import WideConfig
+from sentrec.recipe.sections import WideConfig
 
 _STEP = 0x9E3779B97F4A7C15 - 2**64  # odd, as multiplicative hashing wants it (Knuth 1998, section 6.4), in 64 bits
 _HIGH_BITS = 40
@@ -41,6 +41,7 @@ class WideChannel(nn.Module):
         super().__init__()
         self.classes = classes
         self.ngrams = config.ngrams
+        self.fit_intercept = config.intercept == "fitted"
         self.slots = 2**config.table_bits
         self.active = False
         margins = 1 if classes == 2 else classes

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from sentrec.errors import PluginError, RecipeError, did_you_mean
 from sentrec.recipe.builtin import find_recipe, is_study
-from sentrec.recipe.schema import NO_ENCODER, DataConfig, Recipe, Section, names_no_encoder
+from sentrec.recipe.schema import NO_ENCODER, Recipe, names_no_encoder
+from sentrec.recipe.sections import DataConfig, Section
 from sentrec.recipe.yaml_values import RecipeDumper, RecipeLoader
 
 _PLAIN_WORDS = {

@@ -1,18 +1,21 @@
-"""The schema of a recipe: every field documented, defaulted and checked before any data is read."""
+"""The schema of a recipe: sections that are checked together before any data is read."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-
-def _as_list(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
-
-
-ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-"""Names of columns, or other names; a single one may be given as it is."""
-
+from sentrec.recipe.sections import (
+    WIDE_TEACHER,
+    DataConfig,
+    GloveConfig,
+    InitConfig,
+    ModelConfig,
+    ObjectiveConfig,
+    Section,
+    TextConfig,
+    TrainingConfig,
+)
 
 NO_ENCODER = "nb-lr"
 """What stands in the place of an encoder's name where the wide channel is all of the model."""
@@ -21,179 +24,6 @@ NO_ENCODER = "nb-lr"
 def names_no_encoder(encoder: Any) -> bool:
     """Whether a recipe's ``encoder:`` says that there is none: ``nb-lr``, ``{name: nb-lr}`` or ``null``."""
     return encoder in (None, NO_ENCODER) or (isinstance(encoder, Mapping) and encoder.get("name") == NO_ENCODER)
-
-
-WIDE_TEACHER = "wide"
-"""The teacher that is the model's own wide channel."""
-
-
-class Section(BaseModel):
-    """A part of a recipe: frozen, and strict about names it does not know."""
-
-    # A name that consists of digits, such as a run called 2024, is read as a number and is meant as text.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
-
-
-class DataConfig(Section):
-    """Which texts to learn from, and which to judge by."""
-
-    dataset: str = Field(
-        "imdb", min_length=1, description="A named dataset, a folder of SENTREC_DATA, or a CSV/JSONL/Parquet file."
-    )
-    train: str = Field("train", description="Split to train on, or a file.")
-    validation: float | str | None = Field(
-        None, description="Split or file to select models on, or a share of train; none: the dataset's own, else 0.1."
-    )
-    test: float | str | None = Field(
-        None, description="Split or file for the final figures, or a share of train; none: the dataset's own, else 0.2."
-    )
-    text_columns: ColumnNames | None = Field(
-        None, min_length=1, description="Columns that make up the text; none: as known."
-    )
-    label_column: str | None = Field(None, description="Column of the label; none: as known, else `label`.")
-    label_names: tuple[str, ...] | None = Field(
-        None, min_length=2, description="Classes in the order of their numbers."
-    )
-    train_rows: int | None = Field(None, ge=2, description="Use only so many training rows, stratified by label.")
-    unlabelled: str | None = Field(
-        None, min_length=1, description="Split or file of texts without labels to learn from."
-    )
-    split_seed: int = Field(
-        1, ge=0, lt=2**32, description="Seed of the splits; apart from `seed`, so that all seeds share rows."
-    )
-    bad_rows: Literal["error", "skip"] = Field("error", description="Rows without text or label: stop, or leave out.")
-
-    @field_validator("label_names")
-    @classmethod
-    def _class_names_differ(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if names is not None and len(set(names)) < len(names):
-            raise ValueError("a class is named twice")
-        return names
-
-    @model_validator(mode="after")
-    def _shares_leave_rows_to_train_on(self) -> "DataConfig":
-        shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
-        if any(not 0.0 < share < 1.0 for share in shares) or sum(shares) >= 1.0:
-            raise ValueError("shares must lie between 0 and 1 and leave rows to train on")
-        return self
-
-
-class TextConfig(Section):
-    """How text becomes token ids."""
-
-    max_tokens: int = Field(400, ge=1, description="Longest text in tokens; longer ones are cut.")
-    keep: Literal["head", "tail", "head-tail"] = Field("head", description="Which part of a longer text is kept.")
-    lowercase: bool | None = Field(
-        None, description="Fold case; none: as the GloVe vectors were trained (840B is cased)."
-    )
-    vocabulary_size: int = Field(50_000, ge=4, description="Most words to keep, the most frequent first.")
-    min_frequency: int = Field(
-        2, ge=1, description="A word without a GloVe vector must occur so often in all texts learned from."
-    )
-
-
-class GloveConfig(Section):
-    """Which pretrained vectors the embeddings start from."""
-
-    name: str = Field("6B", description="6B, 42B, 840B, twitter.27B, or a name given to `sentrec fetch-glove --name`.")
-    dim: int = Field(300, ge=1, description="Dimension of the vectors.")
-
-
-class WideConfig(Section):
-    """A linear model over n-grams beside the encoder."""
-
-    ngrams: int = Field(3, ge=1, le=5, description="Longest n-gram, in tokens.")
-    table_bits: int = Field(22, ge=8, le=24, description="The table has two to the power of so many weights.")
-    max_tokens: int | None = Field(
-        None, ge=1, description="Longest text in tokens, for n-grams alone; none: as text.max_tokens, which it exceeds."
-    )
-    length_power: float = Field(
-        0.5, ge=0.0, le=1.0, description="A text's sum of weights is divided by its n-grams' number to this power."
-    )
-
-
-class RegionsConfig(Section):
-    """Beside each word, what the words around it tell, as learned from unlabelled texts."""
-
-    name: str = Field(min_length=1, description="What they are called in the cache, e.g. by `sentrec learn-regions`.")
-    corpus: ColumnNames | None = Field(None, min_length=1, description="What to learn them from if they are not there.")
-    dim: int = Field(200, ge=1, description="Dimensions of these vectors.")
-    window: int = Field(5, ge=1, description="Words of a region, as they were learned with.")
-    passes: int = Field(4, ge=1, description="How often the corpus is read to learn them.")
-
-
-class ModelConfig(Section):
-    """The parts that every encoder shares: embeddings, dropout, head."""
-
-    embedding_dim: int = Field(100, ge=1, description="Width of embeddings learned from scratch (with `glove: null`).")
-    embeddings: Literal["fine-tuned", "frozen"] = Field("fine-tuned", description="Whether training moves embeddings.")
-    unfreeze_epoch: int = Field(0, ge=0, description="Epochs for which fine-tuned embeddings stay as they started.")
-    word_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Share of words replaced by the unknown word.")
-    embedding_dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of embedding dimensions dropped per text.")
-    output_dropout: float = Field(0.3, ge=0.0, lt=1.0, description="Share of features dropped before the head.")
-    regions: RegionsConfig | None = Field(None, description="Region embeddings beside the word vectors; null: none.")
-    wide: WideConfig | None = Field(None, description="A linear n-gram channel beside the encoder; null: none.")
-
-
-class ObjectiveConfig(Section):
-    """What training minimises beside the cross-entropy of the labels: weights of further terms, 0 leaves one out."""
-
-    at: float = Field(0.0, ge=0.0, description="Adversarial training: cross-entropy with words moved for the worst.")
-    vat: float = Field(0.0, ge=0.0, description="Virtual adversarial training: divergence under the worst move.")
-    entropy: float = Field(0.0, ge=0.0, description="Entropy of the predictions.")
-    distil: float = Field(0.0, ge=0.0, description="Cross-entropy of unlabelled texts against the teacher.")
-    teacher: str | None = Field(
-        None, min_length=1, description="What labels them: `wide`, this model's n-grams, or a run or ensemble."
-    )
-    radius: float = Field(
-        5.0, gt=0.0, description="Length of a move over a whole text, in units of the word vectors' spread."
-    )
-    unlabelled_tokens: int = Field(32_000, ge=1, description="Most tokens of unlabelled texts in a step.")
-
-    @property
-    def reads_unlabelled(self) -> bool:
-        """Whether any term learns from texts without labels."""
-        return bool(self.vat or self.entropy or self.distil)
-
-    @model_validator(mode="after")
-    def _a_teacher_is_heard(self) -> "ObjectiveConfig":
-        if bool(self.distil) != (self.teacher is not None):
-            raise ValueError("distil and teacher go together: state both, or none")
-        return self
-
-
-class TrainingConfig(Section):
-    """How the model is fitted."""
-
-    epochs: int = Field(3, ge=1, description="Passes over the training rows.")
-    batch_size: int = Field(128, ge=1, description="Most texts in a batch.")
-    batch_tokens: int = Field(32_000, ge=1, description="Most tokens in a batch, padding included.")
-    learning_rate: float = Field(3e-3, gt=0.0, description="Peak learning rate of AdamW.")
-    embedding_learning_rate: float | None = Field(
-        None, gt=0.0, description="Peak learning rate of the embeddings; none: as all."
-    )
-    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="Decay after the warm-up.")
-    warmup: float = Field(0.1, ge=0.0, le=1.0, description="Share of the steps in which the learning rate rises.")
-    weight_decay: float = Field(0.01, ge=0.0, description="Decoupled weight decay of the weight matrices.")
-    clip_norm: float = Field(1.0, gt=0.0, description="Longest gradient; longer ones are scaled down to it.")
-    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0, description="Share of the target spread over all classes.")
-    max_steps: int | None = Field(None, ge=1, description="Stop after so many steps, e.g. to try a recipe out.")
-    validations_per_epoch: int = Field(1, ge=1, description="How often an epoch is validated.")
-    patience: int = Field(3, ge=1, description="Stop after so many validations in a row without a better one.")
-    precision: Literal["auto", "bfloat16", "float32"] = Field(
-        "auto", description="Arithmetic of training; auto: bfloat16 where the processor has it."
-    )
-    device: Literal["auto", "cpu"] = Field("auto", description="auto: CUDA, else MPS, else CPU.")
-    checkpoint_seconds: float = Field(60.0, ge=0.0, description="Seconds between checkpoints, besides validations.")
-
-
-class InitConfig(Section):
-    """A trained model to go on from."""
-
-    run: str = Field(description="A finished run's directory, or a model that comes with sentrec: `starter`.")
-    labels: dict[str, str] = Field(
-        {}, description="What it calls your classes, e.g. `{bad: negative, good: positive}`; none: the same."
-    )
 
 
 def _as_init(value: Any) -> Any:
@@ -264,6 +94,8 @@ class Recipe(Section):
             raise ValueError("data.unlabelled is read only for objective.vat, entropy or distil: state one of them")
         if self.objective.teacher == WIDE_TEACHER and self.model.wide is None:
             raise ValueError("objective.teacher: wide needs a wide channel: state model.wide")
+        if self.model.wide is not None and self.model.wide.taught and self.objective.teacher in (None, WIDE_TEACHER):
+            raise ValueError("model.wide.taught: n-grams need another that labels texts: state objective.teacher: RUN")
         return self
 
     @model_validator(mode="after")

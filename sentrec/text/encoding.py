@@ -60,6 +60,12 @@ class EncodedTexts:
         return EncodedTexts(self.token_ids[np.repeat(self.offsets[:-1], kept) + place + left_out], offsets)
 
 
+def join_texts(first: EncodedTexts, second: EncodedTexts) -> EncodedTexts:
+    """The texts of both, those of the first before the others."""
+    offsets = np.concatenate([first.offsets, second.offsets[1:] + len(first.token_ids)])
+    return EncodedTexts(np.concatenate([first.token_ids, second.token_ids]), offsets)
+
+
 class TextEncoder:
     """Turns texts into token ids, and remembers what it made of the chunks between white space.
 

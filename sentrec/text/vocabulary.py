@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from sentrec.files import cache_home, write_text
-from sentrec.recipe.schema import TextConfig
+from sentrec.recipe.sections import TextConfig
 from sentrec.text.emoji import GLAD, SAD
 from sentrec.text.tokenizer import SPECIAL_TOKENS, build_tokenizer, count_words, with_vocabulary
 

@@ -8,7 +8,8 @@ from sentrec.findings import Finding
 from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.store import vectors_path
 from sentrec.plugins import registry
-from sentrec.recipe.schema import NO_ENCODER, WIDE_TEACHER, DataConfig, GloveConfig, Recipe, RegionsConfig
+from sentrec.recipe.schema import NO_ENCODER, Recipe
+from sentrec.recipe.sections import WIDE_TEACHER, DataConfig, GloveConfig, RegionsConfig
 from sentrec.training.named_runs import open_source, open_teacher
 from sentrec.training.recipe import require_inherited
 from sentrec.training.regions import open_regions

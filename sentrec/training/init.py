@@ -22,7 +22,8 @@ from sentrec.model.classifier import NgramClassifier, TextClassifier, restore_cl
 from sentrec.model.compute import exact_float32, to_device
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS, LENGTH_MULTIPLE
 from sentrec.model.wide import WideChannel
-from sentrec.recipe.schema import InitConfig, Recipe
+from sentrec.recipe.schema import Recipe
+from sentrec.recipe.sections import InitConfig
 from sentrec.runs import MODEL, Run
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.loop import TrainingLoop

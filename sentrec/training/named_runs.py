@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sentrec.errors import DataError, RecipeError, RunError, did_you_mean
 from sentrec.evaluation.label_matching import ClassMatch, matching_classes
-from sentrec.recipe.schema import WIDE_TEACHER, InitConfig
+from sentrec.recipe.sections import WIDE_TEACHER, InitConfig
 from sentrec.runs import BUILTIN_MODELS, Run, open_run
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sentrec.model.classifier import TextClassifier
-from sentrec.recipe.schema import ObjectiveConfig
+from sentrec.recipe.sections import ObjectiveConfig
 
 _SMALLEST_LENGTH = 1e-12
 

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from sentrec.model.classifier import WORD_VECTORS, TextClassifier
-from sentrec.recipe.schema import TrainingConfig
+from sentrec.recipe.sections import TrainingConfig
 from sentrec.training.learning_plan import LearningPlan
 
 

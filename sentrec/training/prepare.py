@@ -14,7 +14,8 @@ from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.store import GloveVectors
 from sentrec.model.classifier import build_classifier
 from sentrec.predictor import fingerprint_of
-from sentrec.recipe.schema import WIDE_TEACHER, Recipe
+from sentrec.recipe.schema import Recipe
+from sentrec.recipe.sections import WIDE_TEACHER
 from sentrec.runs import MODEL, TOKENIZER, Run, read_environment
 from sentrec.text.encoded_cache import encode_cached
 from sentrec.text.encoding import EncodedTexts

@@ -58,11 +58,14 @@ def inherited_sections(source: Recipe) -> dict[str, Any]:
     glove = source.glove
     dim = glove.dim if glove else source.model.embedding_dim
     lowercase = folds_case(source.text, glove.name if glove else None)
+    model = source.model.model_dump(mode="json") | {"embedding_dim": dim, "unfreeze_epoch": 0}
+    if model["wide"] is not None:
+        model["wide"]["taught"] = False  # from now on its n-grams learn from the rows alone
     return {
         "text": source.text.model_dump(mode="json") | {"lowercase": lowercase},
         "glove": None,
         "encoder": dict(source.encoder),
-        "model": source.model.model_dump(mode="json") | {"embedding_dim": dim, "unfreeze_epoch": 0},
+        "model": model,
     }
 
 

@@ -14,8 +14,8 @@ from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import NgramClassifier
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
 from sentrec.model.wide import WideChannel
-from sentrec.recipe.schema import WIDE_TEACHER
-from sentrec.text.encoding import EncodedTexts
+from sentrec.recipe.sections import WIDE_TEACHER
+from sentrec.text.encoding import EncodedTexts, join_texts
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 
@@ -38,7 +38,7 @@ def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any] |
     wide = loop.model.wide
     assert wide is not None  # the caller asks only for models that have one
     if loop.recipe.objective.teacher != WIDE_TEACHER:
-        fit_ngrams(wide, data)
+        fit_ngrams(wide, data, _taught(loop))
     if isinstance(loop.model, NgramClassifier):
         return None
     labels = data.splits.validation.labels
@@ -55,10 +55,29 @@ def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any] |
     }
 
 
-def fit_ngrams(wide: WideChannel, data: PreparedData) -> None:
-    """Fills the channel's table from the training rows; a channel that teaches must know them before the encoder."""
-    _log.info("Fitting the wide channel on %s texts", f"{len(data.train):,}")
-    _fit_weights(wide, data.train, data.splits.train.labels, len(data.label_names))
+def fit_ngrams(wide: WideChannel, data: PreparedData, taught: npt.NDArray[np.float32] | None = None) -> None:
+    """Fills the channel's table from the training rows; a channel that teaches must know them before the encoder.
+
+    Args:
+        wide: The channel.
+        data: What there is to learn from.
+        taught: A teacher's probabilities of the unlabelled texts, shape ``(texts, classes)``: these are learned from,
+            too, each as of its likeliest class. That gives the n-grams what a teacher sees in the order of words, and
+            three times the words (Hinton et al. 2015; pseudo-labels: Lee 2013).
+    """
+    texts, labels = data.train, data.splits.train.labels
+    if taught is not None:
+        assert data.unlabelled is not None  # they were taught
+        texts, labels = join_texts(texts, data.unlabelled), np.concatenate([labels, taught.argmax(axis=1)])
+    _log.info("Fitting the wide channel on %s texts", f"{len(texts):,}")
+    _fit_weights(wide, texts, labels, len(data.label_names))
+
+
+def _taught(loop: TrainingLoop) -> npt.NDArray[np.float32] | None:
+    wide, unlabelled = loop.recipe.model.wide, loop.unlabelled
+    if wide is None or not wide.taught or unlabelled is None or unlabelled.targets is None:
+        return None
+    return unlabelled.targets.numpy()
 
 
 def fit_shares(
@@ -108,7 +127,7 @@ def _fit_weights(wide: WideChannel, train: EncodedTexts, labels: npt.NDArray[np.
     factor = 1.0 / float(features.data.mean(dtype=np.float64))
     features.data *= factor
     wide.scaling[0] *= factor
-    fitted = NaiveBayesLogisticRegression().fit(features, labels, classes)
+    fitted = NaiveBayesLogisticRegression(wide.fit_intercept).fit(features, labels, classes)
     kept, weights, bias = fitted.linear_weights()
     wide.weights.zero_()
     wide.weights[torch.from_numpy(kept)] = torch.from_numpy(weights).to(wide.weights)

@@ -6,7 +6,7 @@ from sentrec.errors import RecipeError
 from sentrec.glove.store import GloveVectors
 from sentrec.model.classifier import WORD_VECTORS, TextClassifier, build_classifier, start_embeddings
 from sentrec.recipe import Recipe
-from sentrec.recipe.schema import TrainingConfig
+from sentrec.recipe.sections import TrainingConfig
 from sentrec.training.learning_plan import LearningPlan, Rate, recipe_plan
 from sentrec.transfer.schema import GradualUnfreezing, TransferRecipe
 

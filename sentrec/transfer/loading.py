@@ -19,7 +19,8 @@ from sentrec.recipe.loading import (
     read_tree,
     recipe_from_dict,
 )
-from sentrec.recipe.schema import ObjectiveConfig, names_no_encoder
+from sentrec.recipe.schema import names_no_encoder
+from sentrec.recipe.sections import ObjectiveConfig
 from sentrec.runs import BUILTIN_MODELS, Run, open_run
 from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
 from sentrec.transfer.store import plain_name

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from sentrec.recipe.schema import Section
+from sentrec.recipe.sections import Section
 from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, ZERO_SHOT
 
 Arm = Literal[

@@ -16,7 +16,7 @@ from sentrec.errors import DataError, did_you_mean
 from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.store import GloveVectors
 from sentrec.recipe import Recipe
-from sentrec.recipe.schema import TrainingConfig
+from sentrec.recipe.sections import TrainingConfig
 from sentrec.text.encoded_cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer

@@ -3,7 +3,7 @@ import numpy.typing as npt
 import pytest
 
 from sentrec.errors import DataError, SentrecError
-from sentrec.evaluation.baselines import BASELINES, make_baseline
+from sentrec.evaluation.baselines import BASELINES, NaiveBayesLogisticRegression, make_baseline
 
 WORDS = {0: ("dull", "tedious", "awful"), 1: ("lovely", "superb", "moving"), 2: ("goal", "match", "league")}
 
@@ -70,3 +70,27 @@ def test_an_unknown_baseline_gets_the_nearest_name() -> None:
     with pytest.raises(SentrecError) as caught:
         make_baseline("nb-rl")
     assert "nb-lr" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_without_a_fitted_intercept_a_text_of_unknown_words_has_the_shares_of_the_classes(classes: int) -> None:
+    texts, labels = corpus(600, classes, 2)
+    kept = np.flatnonzero((labels == 0) | (np.arange(600) % 4 == 0))  # three quarters or so are of the first class
+    texts, labels = [texts[row] for row in kept], labels[kept]
+    model = NaiveBayesLogisticRegression(fit_intercept=False).fit(texts, labels, classes)
+    shares = np.bincount(labels, minlength=classes) / len(labels)
+    np.testing.assert_allclose(model.predict_proba(["qqq zzz"])[0], shares, atol=1e-9)
+    assert (model.predict_proba(texts).argmax(axis=1) == labels).mean() > 0.99
+
+
+def test_without_a_fitted_intercept_short_texts_are_judged_by_their_words() -> None:
+    generator = np.random.default_rng(3)
+    # Good texts have more of the words that tell nothing, so that a fitted intercept leans to bad ones.
+    texts = [" ".join(["superb", *generator.choice(list("abcdefghij"), 40)]) for _ in range(60)]
+    texts += [" ".join(["awful", *generator.choice(list("abcde"), 40)]) for _ in range(60)]
+    labels = np.repeat([1, 0], 60)
+    fitted, prior = (NaiveBayesLogisticRegression(intercept).fit(texts, labels, 2) for intercept in (True, False))
+    empty = [model.predict_proba(["zzz"])[0, 1] for model in (fitted, prior)]
+    assert empty[1] == pytest.approx(0.5)
+    assert abs(empty[0] - 0.5) > 0.005  # it makes up for what the words of a text sum up to
+    assert (prior.predict_proba(texts).argmax(axis=1) == labels).all()

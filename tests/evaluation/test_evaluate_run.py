@@ -12,7 +12,7 @@ from sentrec.cli.main import app
 from sentrec.errors import DataError, RunError, SentrecError
 from sentrec.evaluation.evaluate import EVALUATION, PLOTS, evaluate
 from sentrec.evaluation.rows import RunData
-from sentrec.recipe.schema import DataConfig
+from sentrec.recipe.sections import DataConfig
 from sentrec.runs import Run
 
 

@@ -10,7 +10,7 @@ from sentrec.errors import RunError
 from sentrec.export import accuracy
 from sentrec.export.accuracy import measure_accuracy
 from sentrec.predictor import Predictor
-from sentrec.recipe.schema import InitConfig, ObjectiveConfig
+from sentrec.recipe.sections import InitConfig, ObjectiveConfig
 from sentrec.runs import Run
 
 

@@ -16,7 +16,7 @@ from sentrec.errors import RecipeError
 from sentrec.evaluation.baselines import NaiveBayesLogisticRegression
 from sentrec.model.classifier import build_classifier
 from sentrec.model.wide import WideChannel
-from sentrec.recipe.schema import WideConfig
+from sentrec.recipe.sections import WideConfig
 from sentrec.text.encoding import EncodedTexts, Keep
 from sentrec.training.wide import count_ngrams, fit_shares
 

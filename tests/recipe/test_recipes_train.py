@@ -7,7 +7,7 @@ import pytest
 import sentrec
 from sentrec import runs
 from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes
-from sentrec.recipe.schema import WIDE_TEACHER
+from sentrec.recipe.sections import WIDE_TEACHER
 from sentrec.runs import Run
 
 HERE_AND_NOW = (

@@ -8,7 +8,7 @@ import pytest
 from sentrec.files import cache_home
 from sentrec.glove.fetch import fetch_glove
 from sentrec.glove.store import GloveVectors, open_vectors
-from sentrec.recipe.schema import TextConfig
+from sentrec.recipe.sections import TextConfig
 from sentrec.text import tokenizer as rules
 from sentrec.text.tokenizer import words_of
 from sentrec.text.vocabulary import fingerprint, folds_case, learn_tokenizer

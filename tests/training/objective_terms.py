@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from sentrec.model.classifier import TextClassifier, build_classifier
 from sentrec.recipe import recipe_from_dict
-from sentrec.recipe.schema import ObjectiveConfig
+from sentrec.recipe.sections import ObjectiveConfig
 from sentrec.training.objective import Objective, Texts
 
 LENGTHS = (5, 2, 7, 1)

@@ -10,7 +10,7 @@ import pytest
 from sentrec.findings import Finding, all_usable
 from sentrec.glove.fetch import fetch_glove
 from sentrec.recipe import recipe_from_dict
-from sentrec.recipe.schema import InitConfig
+from sentrec.recipe.sections import InitConfig
 from sentrec.runs import Run
 from sentrec.training.check import check_recipe
 from sentrec.training.recipe import with_source

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from killed import train_until_end
 from small_runs import cache_in, small_overrides, small_recipe, start_sentrec, write_corpus
 from small_unlabelled import TERMS, WIDE, recipe_with
@@ -15,9 +16,11 @@ from small_unlabelled import TERMS, WIDE, recipe_with
 import sentrec
 from sentrec.errors import RecipeError, RunError
 from sentrec.evaluation.calibration import fit_temperature, softmax
+from sentrec.model.wide import WideChannel
 from sentrec.predictor import Predictor, load
 from sentrec.recipe import Recipe, to_yaml
 from sentrec.runs import MODEL, Run, open_run, read_environment
+from sentrec.text.encoding import join_texts
 from sentrec.training import teacher as teacher_module
 from sentrec.training import train as train_module
 from sentrec.training import wide as wide_module
@@ -169,6 +172,38 @@ def test_ngrams_teach_what_they_learned_once(
     np.testing.assert_allclose(taught[0], expected, atol=1e-6)
     assert run.metrics["wide"]["validation_accuracy"]["wide"] == pytest.approx((alone.argmax(axis=1) == labels).mean())
     assert run.metrics["test"]["accuracy"] > 0.9
+
+
+def test_a_run_teaches_the_ngrams_too(reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path) -> None:
+    def student(taught: bool) -> Run:
+        changes = (*WIDE, "objective.distil=1.0", f"objective.teacher={small_run.path}", f"model.wide.taught={taught}")
+        return sentrec.train(recipe_with(reviews, unlabelled, *changes), tmp_path / f"{taught}")
+
+    run, untaught = student(True), student(False)
+    data, wide, plain = prepare(run.recipe), *(load(one, "cpu").members[0].model.wide for one in (run, untaught))
+    assert wide is not None
+    assert plain is not None
+    assert data.unlabelled is not None
+    told = load(small_run, "cpu").predict_proba(data.unlabelled_texts).argmax(axis=1)
+    texts = join_texts(data.train, data.unlabelled)
+    expected = WideChannel(run.recipe.model.wide, 2)
+    wide_module._fit_weights(expected, texts, np.concatenate([data.splits.train.labels, told]), 2)
+    assert torch.equal(wide.weights, expected.weights)
+    assert wide.weights.count_nonzero() > plain.weights.count_nonzero()
+    assert torch.equal(*(load(one, "cpu").members[0].model.head.weight for one in (run, untaught)))
+
+
+def test_what_goes_on_from_taught_ngrams_learns_from_its_own_rows(
+    reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path
+) -> None:
+    changes = (*WIDE, "objective.distil=1.0", f"objective.teacher={small_run.path}", "model.wide.taught=true")
+    source = sentrec.train(recipe_with(reviews, unlabelled, *changes, "training.max_steps=2"), tmp_path / "source")
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"init: {source.path}\n", encoding="utf-8")
+    recipe = sentrec.load_recipe(path, [change for change in small_overrides(reviews) if change.startswith("data.")])
+    assert recipe.model.wide is not None
+    assert not recipe.model.wide.taught
+    prepare(recipe)  # which refuses what differs from the source
 
 
 @pytest.mark.parametrize("die_after", [14])

@@ -13,7 +13,7 @@ import sentrec
 from sentrec.data.examples import load_texts
 from sentrec.errors import DataError, RecipeError
 from sentrec.recipe import to_yaml
-from sentrec.recipe.schema import DataConfig
+from sentrec.recipe.sections import DataConfig
 from sentrec.runs import Run
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.prepare import prepare
@@ -102,6 +102,11 @@ def test_no_text_that_judges_is_learned_from(reviews: Path, unlabelled: Path, ca
         (("objective.distil=1.0", "objective.teacher=wide", "data.unlabelled=train"), "needs a wide channel"),
         (("data.unlabelled=train",), "data.unlabelled is read only for"),
         (("data.unlabelled=train", "objective.at=1.0"), "data.unlabelled is read only for"),
+        (("model.wide.taught=true",), "need another that labels texts"),
+        (
+            ("objective.distil=1.0", "objective.teacher=wide", "data.unlabelled=train", "model.wide.taught=true"),
+            "another",
+        ),
         (("objective.vat=-1",), "objective.vat"),
         (("objective.vat=1", "objective.radius=0"), "objective.radius"),
     ],

@@ -52,6 +52,8 @@ _HOME = {
     "load_recipe": "sentrec.training.recipe",
     "train": "sentrec.training.train",
 }
+_FROZEN_BY_PYTHON = 1000
+"""Objects that Python may have frozen as it started: 375 in 3.12, none in 3.11 and 3.13."""
 
 
 def __getattr__(name: str) -> Any:
@@ -63,13 +65,22 @@ def __getattr__(name: str) -> Any:
 def _import(module: str) -> Any:
     # Of the objects that torch makes when it is imported, almost none is ever garbage: to look for it among them again
     # and again takes a tenth of the time until a model is loaded.
-    collecting = gc.isenabled()
+    if not gc.isenabled():
+        return importlib.import_module(module)
     gc.disable()
     try:
         return importlib.import_module(module)
     finally:
-        if collecting:
-            gc.enable()
+        _make_objects_old()
+        gc.enable()
+
+
+def _make_objects_old() -> None:
+    """Has the garbage collector take all objects for old ones: else it looks through all of them as soon as it may."""
+    # To thaw is all or nothing: what a program froze is to stay frozen.
+    if gc.get_freeze_count() <= _FROZEN_BY_PYTHON:
+        gc.freeze()
+        gc.unfreeze()
 
 
 def __dir__() -> list[str]:

@@ -71,3 +71,30 @@ def test_a_public_name_comes_without_collecting_garbage_and_leaves_the_collector
     )
     answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert answer.stdout.split() == [str(collecting), "0"]
+
+
+def test_the_collector_need_not_look_through_what_a_public_name_brought() -> None:
+    script = (
+        "import gc, sentrec; sentrec.load; new, old = len(gc.get_objects(0)), len(gc.get_objects(2)); "
+        "print(new < 1000 < 100_000 < old, gc.get_freeze_count() == 0)"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert answer.stdout.split() == ["True", "True"]
+
+
+def test_what_a_program_froze_stays_frozen() -> None:
+    script = (
+        "import gc; mine = [[] for _ in range(5000)]; gc.freeze(); frozen = gc.get_freeze_count(); "
+        "import sentrec; sentrec.load; print(gc.get_freeze_count() - frozen)"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert int(answer.stdout) <= 0  # some were of no more use
+
+
+def test_a_command_ends_without_collecting_garbage() -> None:
+    script = (
+        "import atexit, gc, sys; atexit.register(lambda: print(len(gc.get_objects()))); "
+        "sys.argv = ['sentrec', '--version']; from sentrec.cli.main import run; run()"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert int(answer.stdout.splitlines()[-1]) < 100

@@ -1,5 +1,7 @@
 """The `sentrec` command: its subcommands, and the one place where errors become messages and exit codes."""
 
+import atexit
+import gc
 import os
 import sys
 from typing import Annotated
@@ -73,6 +75,9 @@ def run() -> None:
 
     Exit codes: 0 success, 1 a `SentrecError` or a fault of sentrec itself, 2 wrong usage, 130 interrupted.
     """
+    # As it ends, Python looks for garbage among all that torch made, though all memory is about to be given back: a
+    # quarter of the time that `predict` takes for one text. What is frozen is left out.
+    atexit.register(gc.freeze)
     # Taken out by hand, so that it may stand anywhere on the line and not only before the command.
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]

@@ -25,6 +25,11 @@ def spec_of(name: str) -> DatasetSpec:
     return plugins.registry().dataset(name)
 
 
+def is_dataset(name: str) -> bool:
+    """Whether a dataset has this name; a file has none."""
+    return name in plugins.registry().datasets or mirror_folder(name) is not None
+
+
 def has_split(data: DataConfig, split: str) -> bool:
     """Whether the recipe's dataset offers `split` without holding rows out of train.
 

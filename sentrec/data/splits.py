@@ -19,7 +19,7 @@ class Splits:
     """The rows of an experiment, and what was noticed about them.
 
     Attributes:
-        train: Rows to learn from.
+        train: Rows to learn from; only they have ratings, where the data section names a column of them.
         validation: Rows to select the epoch and the temperature on.
         test: Rows for the final figures only.
         duplicates: Training rows whose exact text occurs in train more than once.
@@ -50,7 +50,7 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
             train has one class only.
     """
     require_different_rows(data)
-    train = load_examples(data, data.train)
+    train = load_examples(data, data.train, with_ratings=True)
     parts: dict[str, Examples] = {}
     for index, name in enumerate(("test", "validation")):
         source = source_of(data, name)
@@ -59,7 +59,8 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
         else:
             kept, held_out = stratified_holdout(train, source, seed=data.split_seed + 1000 * index)
             _require_rows(held_out, train, name)
-            train, parts[name] = train.take(kept), train.take(held_out)
+            # Rows are judged by their labels: they are the same ones whether train has ratings or not.
+            train, parts[name] = train.take(kept), train.take(held_out).without_ratings()
     _require_unlike_parts(parts)
     if data.train_rows is not None and data.train_rows < len(train):
         train = train.take(stratified_sample(train.labels, data.train_rows, data.split_seed))

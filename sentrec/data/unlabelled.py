@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from sentrec.data.examples import load_texts
+from sentrec.data.locate import has_split, is_dataset
 from sentrec.data.splits import Splits
+from sentrec.data.tables import looks_like_file
 from sentrec.errors import DataError
 from sentrec.recipe.sections import DataConfig
 
@@ -37,14 +39,34 @@ def load_unlabelled(data: DataConfig, splits: Splits) -> UnlabelledSplit | None:
     """
     if data.unlabelled is None:
         return None
-    found = load_texts(data, data.unlabelled)
+    found = [text for section, split in sources_of(data) for text in load_texts(section, split)]
     judged = {*splits.validation.texts, *splits.test.texts}
     texts = [text for text in found if text not in judged]
     if not texts:
         raise DataError(
-            f"all texts of {data.unlabelled} are validation or test texts.",
+            f"all texts of {', '.join(data.unlabelled)} are validation or test texts.",
             "Name another split or file, e.g. --set data.unlabelled=train",
         )
     known = set(found)
     test, validation = (sum(text in known for text in part.texts) for part in (splits.test, splits.validation))
     return UnlabelledSplit(texts, len(found) - len(texts), test, validation)
+
+
+def sources_of(data: DataConfig) -> list[tuple[DataConfig, str]]:
+    """Where the recipe's texts without labels are, without a look at them.
+
+    Args:
+        data: The recipe's data section. A name of `unlabelled` is a split of its dataset, a file, or another dataset,
+            as ``amazon_polarity`` (its split train) or ``amazon_polarity/test``.
+
+    Returns:
+        For each name the section that describes its dataset, and a split or file.
+    """
+    return [_source(data, name) for name in data.unlabelled or ()]
+
+
+def _source(data: DataConfig, name: str) -> tuple[DataConfig, str]:
+    dataset, _, split = name.partition("/")
+    if looks_like_file(name) or has_split(data, name) or not is_dataset(dataset):
+        return data, name
+    return DataConfig(dataset=dataset), split or "train"

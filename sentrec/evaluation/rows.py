@@ -8,7 +8,7 @@ from sentrec.data.examples import Examples, load_examples
 from sentrec.data.locate import is_local, locate_split
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.tables import looks_like_file
-from sentrec.data.unlabelled import load_unlabelled
+from sentrec.data.unlabelled import load_unlabelled, sources_of
 from sentrec.errors import DataError, did_you_mean
 from sentrec.evaluation.label_matching import match_labels
 from sentrec.recipe.loading import describe_data
@@ -139,7 +139,7 @@ class RunData:
         data = self.run.recipe.data
         if data.unlabelled is None:
             return []
-        self._require_local(data.unlabelled)
+        self._require_local(*sources_of(data))
         found = load_unlabelled(data, self._read_splits())
         recorded = read_environment(self.run.path).get("data", {}).get("unlabelled")
         if found is None or recorded != fingerprint(found.texts):
@@ -152,14 +152,14 @@ class RunData:
             self._splits = load_splits(self.run.recipe.data, say_overlap=False)
         return self._splits
 
-    def _require_local(self, *splits: str) -> None:
+    def _require_local(self, *sources: tuple[DataConfig, str]) -> None:
         # To count what a note says is no reason for a download.
         data = self.run.recipe.data
         if self._splits is None and not is_local(data):
             raise DataError(f"{data.dataset} is on the hub, not on this machine.")
-        for split in splits:
-            if not isinstance(locate_split(data, split), Path):
-                raise DataError(f"{split} of {data.dataset} is on the hub, not on this machine.")
+        for section, split in sources:
+            if not isinstance(locate_split(section, split), Path):
+                raise DataError(f"{split} of {section.dataset} is on the hub, not on this machine.")
 
     def _section(self, data: str | Path | DataConfig) -> dict[str, object]:
         if isinstance(data, DataConfig):

@@ -99,6 +99,16 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _stars_have_a_column_and_a_share(self) -> "Recipe":
+        if bool(self.objective.ratings) != (self.data.rating_column is not None):
+            raise ValueError(
+                "data.rating_column names stars, and objective.ratings says how much they count: state both, or none"
+            )
+        if self.objective.ratings and self.training.label_smoothing:
+            raise ValueError("training.label_smoothing has no effect beside objective.ratings: leave one of them out")
+        return self
+
+    @model_validator(mode="after")
     def _embeddings_thaw_within_the_training(self) -> "Recipe":
         thaws = self.model.unfreeze_epoch
         if thaws and self.model.embeddings == "frozen":

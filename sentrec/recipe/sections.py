@@ -44,9 +44,12 @@ class DataConfig(Section):
     label_names: tuple[str, ...] | None = Field(
         None, min_length=2, description="Classes in the order of their numbers."
     )
+    rating_column: str | None = Field(
+        None, min_length=1, description="Column of the stars that came with a text, to learn from beside its label."
+    )
     train_rows: int | None = Field(None, ge=2, description="Use only so many training rows, stratified by label.")
-    unlabelled: str | None = Field(
-        None, min_length=1, description="Split or file of texts without labels to learn from."
+    unlabelled: ColumnNames | None = Field(
+        None, min_length=1, description="Splits, files or other datasets of texts to learn from without labels."
     )
     split_seed: int = Field(
         1, ge=0, lt=2**32, description="Seed of the splits; apart from `seed`, so that all seeds share rows."
@@ -103,6 +106,9 @@ class WideConfig(Section):
     intercept: Literal["fitted", "prior"] = Field(
         "fitted", description="What is added; prior: what the classes' shares say, which suits texts of all lengths."
     )
+    excerpts: int | None = Field(
+        None, ge=1, description="Also learn from the first and the last so many tokens of each text: some are short."
+    )
     taught: bool = Field(False, description="Also learn from unlabelled texts, as the run that teaches labels them.")
 
 
@@ -138,6 +144,9 @@ class ObjectiveConfig(Section):
     distil: float = Field(0.0, ge=0.0, description="Cross-entropy of unlabelled texts against the teacher.")
     teacher: str | None = Field(
         None, min_length=1, description="What labels them: `wide`, this model's n-grams, or a run or ensemble."
+    )
+    ratings: float = Field(
+        0.0, ge=0.0, le=1.0, description="Share of the target that a text's stars decide; its label decides the rest."
     )
     radius: float = Field(
         5.0, gt=0.0, description="Length of a move over a whole text, in units of the word vectors' spread."

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sentrec.data.locate import locate_split, require_different_rows, source_of
+from sentrec.data.unlabelled import sources_of
 from sentrec.errors import DataError, GloveError, RecipeError
 from sentrec.findings import Finding
 from sentrec.glove.kind import open_word_vectors
@@ -25,8 +26,7 @@ def check_recipe(recipe: Recipe) -> list[Finding]:
         One finding for each thing that training will need.
     """
     found = _splits(recipe.data)
-    if recipe.data.unlabelled is not None:
-        found.append(_unlabelled(recipe.data, recipe.data.unlabelled))
+    found += _unlabelled(recipe.data)
     if recipe.objective.teacher is not None:
         found.append(_teacher(recipe.objective.teacher))
     if recipe.init is not None:
@@ -62,11 +62,11 @@ def _split(topic: str, data: DataConfig) -> Finding:
     return Finding(topic, "ok", f"{source:.0%} of train, held out by label")
 
 
-def _unlabelled(data: DataConfig, split: str) -> Finding:
+def _unlabelled(data: DataConfig) -> list[Finding]:
     try:
-        return _located("unlabelled", data, split)
+        return [_located("unlabelled", *source) for source in sources_of(data)]
     except DataError as error:
-        return Finding("unlabelled", "missing", error.message, error.hint)
+        return [Finding("unlabelled", "missing", error.message, error.hint)]
 
 
 def _teacher(name: str) -> Finding:

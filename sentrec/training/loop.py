@@ -103,7 +103,7 @@ class TrainingLoop:
         recipe: A checked recipe.
         model: The model to fit; moved to the accelerator's device.
         train: Encoded training rows.
-        train_labels: Their class numbers.
+        train_targets: What to learn of them: class numbers, or probabilities, float32, shape ``(rows, classes)``.
         validation: Encoded validation rows.
         validation_labels: Their class numbers.
         accelerator: Device and processes.
@@ -116,7 +116,7 @@ class TrainingLoop:
         recipe: Recipe,
         model: TextClassifier,
         train: EncodedTexts,
-        train_labels: npt.NDArray[np.int64],
+        train_targets: npt.NDArray[np.int64] | npt.NDArray[np.float32],
         validation: EncodedTexts,
         validation_labels: npt.NDArray[np.int64],
         accelerator: Accelerator,
@@ -131,7 +131,7 @@ class TrainingLoop:
         self.optimizer = build_optimizer(self.model, recipe.training, self.plan)
         # The encoder reads no more than this of a text, however much of it the n-grams beside it are read from.
         self.train = train.cut(recipe.text.max_tokens, recipe.text.keep)
-        self.train_labels = torch.from_numpy(train_labels)
+        self.train_targets = torch.from_numpy(train_targets)
         self.validation = validation.cut(recipe.text.max_tokens, recipe.text.keep)
         self.validation_labels = validation_labels
         self.accelerator = accelerator
@@ -155,7 +155,7 @@ class TrainingLoop:
             for batch in iterate_batches(self.train, self._plan(epoch)[skip:]):
                 if self._is_over():
                     return
-                loss = self._step(batch.token_ids, batch.mask, self.train_labels[batch.rows], epoch)
+                loss = self._step(batch.token_ids, batch.mask, self.train_targets[batch.rows], epoch)
                 self.state.step += 1
                 self.state.seconds = time.perf_counter() - started
                 meter.add(loss, int(batch.mask.sum()), epoch)
@@ -183,13 +183,13 @@ class TrainingLoop:
         patience = self.recipe.training.patience
         return self.state.step >= self.total_steps or self.state.worse_in_a_row >= patience
 
-    def _step(self, token_ids: Tensor, mask: Tensor, labels: Tensor, epoch: int) -> Tensor:
+    def _step(self, token_ids: Tensor, mask: Tensor, targets: Tensor, epoch: int) -> Tensor:
         config = self.recipe.training
         self._seed_step()
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         with memory_errors(_memory_hint(token_ids, self.unlabelled)):
-            loss = self.objective.backward(self.model, self._texts(token_ids, mask, labels), self._unlabelled_texts())
+            loss = self.objective.backward(self.model, self._texts(token_ids, mask, targets), self._unlabelled_texts())
         average_gradients(self.model, self.accelerator)
         for name, parameter in self.model.named_parameters():
             if name in self.plan and epoch < self.plan[name].from_epoch:

@@ -19,7 +19,8 @@ class Texts:
     Attributes:
         token_ids: int64, shape ``(batch, tokens)``, padding at the end.
         mask: True where there is a token, bool, shape ``(batch, tokens)``.
-        targets: Class numbers, int64, shape ``(batch,)``; or a teacher's probabilities, ``(batch, classes)``; or None.
+        targets: Class numbers, int64, shape ``(batch,)``; or the probabilities, ``(batch, classes)``, that a teacher
+            gives, or labels and stars together; or None.
     """
 
     token_ids: Tensor
@@ -57,7 +58,7 @@ class Objective:
 
         Args:
             model: The model, in training mode.
-            labelled: Texts with class numbers.
+            labelled: Texts with class numbers, or with what labels and stars say.
             unlabelled: Texts without, or with a teacher's probabilities.
 
         Returns:

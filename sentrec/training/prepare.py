@@ -24,6 +24,7 @@ from sentrec.text.vocabulary import fingerprint, learn_tokenizer
 from sentrec.training.named_runs import match_source, match_teacher, open_source, open_teacher
 from sentrec.training.recipe import require_inherited
 from sentrec.training.regions import regions_for
+from sentrec.training.targets import Targets, targets_with_ratings
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class PreparedData:
         unlabelled_split: These texts.
         teacher: The run or ensemble that labels them, or None.
         regions: The vectors of region embeddings, or None; those of a source are its own.
+        soft_targets: What to learn of the training rows where stars have a say, float32, shape ``(rows, 2)``; or None.
     """
 
     splits: Splits
@@ -59,6 +61,7 @@ class PreparedData:
     unlabelled_split: UnlabelledSplit | None = None
     teacher: Run | None = None
     regions: GloveVectors | None = None
+    soft_targets: Targets | None = None
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -77,7 +80,11 @@ class PreparedData:
         teacher = {"teacher": fingerprint_of(self.teacher)} if self.teacher else {}
         unlabelled = {"unlabelled": fingerprint(self.unlabelled_texts)} if self.unlabelled_texts else {}
         regions = {"regions": self.regions.fingerprint} if self.regions else {}
-        return {name: part.fingerprint() for name, part in parts.items()} | source | unlabelled | teacher | regions
+        # Apart from the rows, which may be those of a run that knows no stars: the two can be compared, and joined.
+        ratings = self.splits.train.ratings
+        stars = {"ratings": fingerprint([], ratings.tobytes())} if ratings is not None else {}
+        rows = {name: part.fingerprint() for name, part in parts.items()}
+        return rows | stars | source | unlabelled | teacher | regions
 
     def facts(self) -> dict[str, Any]:
         """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
@@ -116,6 +123,7 @@ def prepare(recipe: Recipe) -> PreparedData:
     regions = _regions(recipe) if not source else None
     build_classifier(recipe, 2, 2, vectors.dim if vectors else recipe.model.embedding_dim)
     splits = load_splits(recipe.data)
+    soft_targets = targets_with_ratings(splits.train, recipe.objective.ratings) if recipe.objective.ratings else None
     if recipe.init and source:
         match_source(recipe.init, source.label_names, splits.train.label_names)
     if teacher and (note := match_teacher(teacher, splits.train.label_names).note):
@@ -141,6 +149,7 @@ def prepare(recipe: Recipe) -> PreparedData:
         unlabelled_split=unlabelled,
         teacher=teacher,
         regions=regions,
+        soft_targets=soft_targets,
         seconds=time.perf_counter() - started,
     )
 

@@ -140,9 +140,9 @@ def _start_loop(
             start_from_source(model, recipe.init, data.source, data.label_names)
     # What goes on from a model learns without steps, see `sentrec.training.init`.
     plan: LearningPlan | None = {} if data.source else None
-    splits = data.splits
+    targets = data.splits.train.labels if data.soft_targets is None else data.soft_targets
     loop = TrainingLoop(
-        recipe, model, data.train, splits.train.labels, data.validation, splits.validation.labels, accelerator, plan
+        recipe, model, data.train, targets, data.validation, data.splits.validation.labels, accelerator, plan
     )
     if continues:
         require_same_data(directory, data)

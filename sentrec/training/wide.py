@@ -42,13 +42,13 @@ def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any] |
     if isinstance(loop.model, NgramClassifier):
         return None
     labels = data.splits.validation.labels
-    deep = loop.logits(data.validation)
-    alone = wide_logits(wide, data.validation)
-    shares = fit_shares(deep, alone, labels)
+    texts, rows = _with_excerpts(data.validation, wide.excerpts)
+    deep, alone = loop.logits(texts), wide_logits(wide, texts)
+    shares = fit_shares(deep, alone, labels[rows])
     wide.shares.copy_(torch.tensor(shares))
     wide.active = True
     joined = shares[0] * deep + shares[1] * alone
-    accuracies = {"deep": deep, "wide": alone, "both": joined}
+    accuracies = {name: of[: len(labels)] for name, of in (("deep", deep), ("wide", alone), ("both", joined))}
     return {
         "validation_accuracy": {name: float((of.argmax(axis=1) == labels).mean()) for name, of in accuracies.items()},
         "shares": {"deep": shares[0], "wide": shares[1]},
@@ -70,7 +70,20 @@ def fit_ngrams(wide: WideChannel, data: PreparedData, taught: npt.NDArray[np.flo
         assert data.unlabelled is not None  # they were taught
         texts, labels = join_texts(texts, data.unlabelled), np.concatenate([labels, taught.argmax(axis=1)])
     _log.info("Fitting the wide channel on %s texts", f"{len(texts):,}")
-    _fit_weights(wide, texts, labels, len(data.label_names))
+    texts, rows = _with_excerpts(texts, wide.excerpts)
+    _fit_weights(wide, texts, labels[rows], len(data.label_names))
+
+
+def _with_excerpts(texts: EncodedTexts, tokens: int | None) -> tuple[EncodedTexts, npt.NDArray[np.int64]]:
+    """The texts, then the beginnings and the ends of the longer ones; and which text each of all these is of."""
+    rows = np.arange(len(texts))
+    longer = rows[texts.lengths() > tokens] if tokens is not None else rows[:0]
+    if tokens is None or not len(longer):
+        return texts, rows
+    whole = texts.take(longer)
+    for keep in ("head", "tail"):
+        texts = join_texts(texts, whole.cut(tokens, keep))
+    return texts, np.concatenate([rows, longer, longer])
 
 
 def _taught(loop: TrainingLoop) -> npt.NDArray[np.float32] | None:
@@ -121,7 +134,12 @@ def count_ngrams(wide: WideChannel, encoded: EncodedTexts) -> sparse.csr_matrix:
     return sparse.csr_matrix((np.repeat(values, occurring), np.concatenate(columns), starts), shape=shape)
 
 
-def _fit_weights(wide: WideChannel, train: EncodedTexts, labels: npt.NDArray[np.int64], classes: int) -> None:
+def _fit_weights(
+    wide: WideChannel,
+    train: EncodedTexts,
+    labels: npt.NDArray[np.int64],
+    classes: int,
+) -> None:
     features = count_ngrams(wide, train)
     # Whatever the length of texts and its power, an n-gram counts 1 on average: what the linear model was tuned for.
     factor = 1.0 / float(features.data.mean(dtype=np.float64))

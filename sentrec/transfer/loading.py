@@ -28,6 +28,7 @@ from sentrec.transfer.store import plain_name
 _log = logging.getLogger(__name__)
 
 _SIDES = ("source", "target")
+_BEYOND_LABELS = ("unlabelled", "rating_column")
 _SHARED = ("text", "glove", "encoder", "model", "training")
 
 
@@ -202,15 +203,16 @@ def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -
 def _of_labels_and_encoder(tree: dict[str, Any], name: str) -> dict[str, Any]:
     """A recipe without what would cover what an encoder's weights and the target's labels are worth.
 
-    An n-gram channel has no weights that move. What texts without labels or a teacher tell is no label of a budget.
+    An n-gram channel has no weights that move. What texts without labels, a teacher or stars tell is no label of a
+    budget.
     """
     if isinstance(model := tree.get("model"), Mapping) and model.get("regions") is not None:
         _log.info("%s: reads word vectors alone here, without its region embeddings", name)
     tree = merged(tree, {"model": {"wide": None, "regions": None}})
     if tree.pop("objective", None):
-        _log.info("%s: learned from labels alone here, without its objective and unlabelled texts", name)
+        _log.info("%s: learned from labels alone here, without its objective, unlabelled texts and stars", name)
     if isinstance(data := tree.get("data"), Mapping):
-        tree["data"] = {key: value for key, value in data.items() if key != "unlabelled"}
+        tree["data"] = {key: value for key, value in data.items() if key not in _BEYOND_LABELS}
     return tree
 
 

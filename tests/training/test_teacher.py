@@ -16,6 +16,7 @@ from small_unlabelled import TERMS, WIDE, recipe_with
 import sentrec
 from sentrec.errors import RecipeError, RunError
 from sentrec.evaluation.calibration import fit_temperature, softmax
+from sentrec.model.inference import predict_logits
 from sentrec.model.wide import WideChannel
 from sentrec.predictor import Predictor, load
 from sentrec.recipe import Recipe, to_yaml
@@ -243,3 +244,35 @@ def test_two_processes_share_the_unlabelled_texts(reviews: Path, unlabelled: Pat
     assert metrics["data"]["unlabelled_rows"] == 70
     assert metrics["test"]["accuracy"] > 0.8
     assert errors.count("Learning from 70 unlabelled texts beside 96 training rows") == 1
+
+
+def test_ngrams_learn_from_both_ends_of_longer_texts(reviews: Path, unlabelled: Path, small_run: Run) -> None:
+    changes = (*WIDE, "objective.distil=1.0", f"objective.teacher={small_run.path}", "model.wide.excerpts=3")
+    data = prepare(recipe_with(reviews, unlabelled, *changes))
+    texts, rows = wide_module._with_excerpts(data.train, 3)
+    lengths, longer = data.train.lengths(), np.flatnonzero(data.train.lengths() > 3)
+    assert len(longer) > 0
+    assert len(texts) == len(rows) == len(data.train) + 2 * len(longer)
+    np.testing.assert_array_equal(rows, [*range(len(data.train)), *longer, *longer])
+    np.testing.assert_array_equal(texts.lengths(), [*lengths, *[3] * (2 * len(longer))])
+    for place, keep in ((len(data.train), slice(0, 3)), (len(data.train) + len(longer), slice(-3, None))):
+        whole = data.train.take(longer[:1]).token_ids
+        np.testing.assert_array_equal(texts.take(np.array([place])).token_ids, whole[keep])
+    for nothing in (None, int(lengths.max())):
+        same, all_rows = wide_module._with_excerpts(data.train, nothing)
+        assert same is data.train
+        assert len(all_rows) == len(data.train)
+
+
+def test_shares_are_those_of_whole_texts_and_excerpts(reviews: Path, tmp_path: Path) -> None:
+    run = sentrec.train(small_recipe(reviews, *WIDE, "model.wide.excerpts=2"), tmp_path / "run")
+    data, model = prepare(run.recipe), load(run, "cpu").members[0].model
+    wide, labels = model.wide, data.splits.validation.labels
+    assert wide is not None
+    texts, rows = wide_module._with_excerpts(data.validation, 2)
+    assert len(texts) > len(labels)
+    model.wide = None
+    deep, alone = predict_logits(model, texts, 0, 1), wide_module.wide_logits(wide, texts)
+    assert wide.shares.tolist() == pytest.approx(wide_module.fit_shares(deep, alone, labels[rows]), abs=1e-3)
+    told = run.metrics["wide"]["validation_accuracy"]
+    assert told["wide"] == pytest.approx((alone[: len(labels)].argmax(axis=1) == labels).mean())

@@ -4,6 +4,8 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from small_runs import small_overrides, small_recipe
@@ -11,11 +13,13 @@ from small_unlabelled import TERMS, WIDE, recipe_with
 
 import sentrec
 from sentrec.data.examples import load_texts
+from sentrec.data.unlabelled import sources_of
 from sentrec.errors import DataError, RecipeError
 from sentrec.recipe import to_yaml
 from sentrec.recipe.sections import DataConfig
 from sentrec.runs import Run
 from sentrec.text.encoding import EncodedTexts
+from sentrec.training.check import check_recipe
 from sentrec.training.prepare import prepare
 from sentrec.training.unlabelled import UnlabelledTexts
 from sentrec.transfer.loading import load_sources, load_targets, transfer_from_dict
@@ -91,6 +95,28 @@ def test_no_text_that_judges_is_learned_from(reviews: Path, unlabelled: Path, ca
     for judged in ("validation", "test"):
         with pytest.raises(DataError, match="are validation or test texts"):
             prepare(recipe_with(reviews, reviews / f"{judged}.csv", "objective.entropy=0.1"))
+
+
+def test_texts_come_from_several_places(
+    reviews: Path, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTREC_DATA", str(tmp_path))
+    for split in ("train", "more"):
+        (tmp_path / "books").mkdir(exist_ok=True)
+        pq.write_table(pa.table({"text": [f"a {split} of pages", " "]}), tmp_path / "books" / f"{split}.parquet")
+    places = [str(unlabelled), "books", "books/more"]
+    recipe = small_recipe(reviews, f"data.unlabelled=[{','.join(places)}]", "objective.entropy=0.1")
+    data = prepare(recipe)
+    assert len(data.unlabelled_texts) == 70 + 2
+    assert data.unlabelled_texts[-2:] == ["a train of pages", "a more of pages"]
+    assert [split for _, split in sources_of(recipe.data)] == [str(unlabelled), "train", "more"]
+    found = [finding.state for finding in check_recipe(recipe) if finding.topic == "unlabelled"]
+    assert found == ["ok"] * 3
+    for wrong, message in (("boks", "no split 'boks'"), ("books/none", "has no split 'none'")):
+        changed = small_recipe(reviews, f"data.unlabelled=[books,{wrong}]", "objective.entropy=0.1")
+        with pytest.raises(DataError, match=message):
+            prepare(changed)
+        assert "missing" in [finding.state for finding in check_recipe(changed) if finding.topic == "unlabelled"]
 
 
 @pytest.mark.parametrize(

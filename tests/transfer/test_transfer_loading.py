@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from corpus_study import study_tree
+from small_runs import small_recipe
 
 from sentrec.errors import RecipeError
 from sentrec.recipe.builtin import builtin_recipes
@@ -109,3 +110,12 @@ def test_a_side_that_is_only_a_name_can_be_changed(tmp_path: Path) -> None:
 def test_a_training_is_no_study() -> None:
     with pytest.raises(RecipeError, match="describes one training"):
         load_transfer("quickstart", ["seeds=2"])
+
+
+def test_a_recipe_that_learns_from_stars_takes_part_with_its_labels_alone(tmp_path: Path, reviews: Path) -> None:
+    starred = small_recipe(reviews, "data.rating_column=stars", "objective.ratings=0.7")
+    write(tmp_path / "mine.yaml", to_yaml(starred))
+    study = load_transfer(write(tmp_path / "study.yaml", {"source": "mine.yaml", "target": "mine.yaml"}))
+    for side in (*load_sources(study), *load_targets(study)):
+        assert side.recipe.data.rating_column is None
+        assert side.recipe.objective.ratings == 0.0

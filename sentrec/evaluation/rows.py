@@ -128,23 +128,31 @@ class RunData:
         notes = [_told_overlap(examples, f"train or validation{of_run}", self._labelled_texts)]
         # What judges the run was left out of the unlabelled texts: there is nothing to count.
         if self._splits is None or examples.texts != self._splits.test.texts:
-            notes.append(_told_overlap(examples, f"the unlabelled texts{of_run}", self._unlabelled_texts))
+            notes.append(_told_overlap(examples, f"the unlabelled texts{of_run}", self._unlabelled_texts_here))
         return " ".join(note for note in notes if note) or None
 
     def _labelled_texts(self) -> list[str]:
         self._require_local()
         return [*self.part("train").texts, *self.part("validation").texts]
 
-    def _unlabelled_texts(self) -> list[str]:
+    def unlabelled_texts(self) -> list[str]:
+        """The texts without labels that the run learned from; none where it learned from labels alone.
+
+        Raises:
+            DataError: If they cannot be read, or are others than then.
+        """
         data = self.run.recipe.data
         if data.unlabelled is None:
             return []
-        self._require_local(*sources_of(data))
         found = load_unlabelled(data, self._read_splits())
         recorded = read_environment(self.run.path).get("data", {}).get("unlabelled")
         if found is None or recorded != fingerprint(found.texts):
             raise DataError(f"the unlabelled texts of {data.dataset} are no longer those of {self.run.place}.")
         return found.texts
+
+    def _unlabelled_texts_here(self) -> list[str]:
+        self._require_local(*sources_of(self.run.recipe.data))
+        return self.unlabelled_texts()
 
     def _read_splits(self) -> Splits:
         if self._splits is None:

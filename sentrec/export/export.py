@@ -129,8 +129,9 @@ def _export(
     _require_free(out, run)
     data = RunData(run)
     room = int(max_megabytes * 1e6) - _beside(run) - (_FOR_THE_CARD if with_card else 0)
-    _log.info("Choosing words and n-grams by %s training texts", f"{len(data.training_rows()):,}")
-    reduced = reduce_model(run, data.training_rows().texts, room, vocabulary)
+    texts = _texts_of_ngrams(run, data)
+    _log.info("Choosing words and n-grams by %s texts", f"{len(texts):,}")
+    reduced = reduce_model(run, texts, room, vocabulary)
     with atomic_directory(out) as temporary:
         _write(run, reduced, temporary, run.metrics)
         agreement, metrics = _measure(run, reduced, temporary, data)
@@ -142,6 +143,12 @@ def _export(
             size = f"{sum(taken.values()) / 1e6:.2f} MB"
             raise SentrecError(f"the model takes {size}, more than {max_megabytes:g}.", "Allow more: --max-megabytes")
     return Export(open_run(out), agreement, taken, card)
+
+
+def _texts_of_ngrams(run: Run, data: RunData) -> list[str]:
+    """The texts that the run's n-grams were learned from: those of unlabelled ones are as dear to it."""
+    wide, texts = run.recipe.model.wide, list(data.training_rows().texts)
+    return texts + data.unlabelled_texts() if wide is not None and wide.taught else texts
 
 
 def _require_free(out: Path, run: Run) -> None:

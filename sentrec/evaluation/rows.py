@@ -151,7 +151,8 @@ class RunData:
         return found.texts
 
     def _unlabelled_texts_here(self) -> list[str]:
-        self._require_local(*sources_of(self.run.recipe.data))
+        if sources := sources_of(self.run.recipe.data):
+            self._require_local(*sources)
         return self.unlabelled_texts()
 
     def _read_splits(self) -> Splits:

@@ -103,6 +103,7 @@ def _training(run: Run) -> dict[str, Any]:
         "test_texts_in_train": data["test_texts_in_train"],
         "seed": run.metrics["seed"],
         "unlabelled_rows": data.get("unlabelled_rows", 0),
+        "unlabelled": [Path(name).name for name in recipe.data.unlabelled or ()],
         # None: the run is from before these were counted.
         "test_texts_in_unlabelled": data.get("test_texts_in_unlabelled"),
         "validation_texts_in_unlabelled": data.get("validation_texts_in_unlabelled"),

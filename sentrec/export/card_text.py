@@ -48,7 +48,9 @@ def _data(card: dict[str, Any]) -> str:
         "beside this card.",
     ]
     if training["unlabelled_rows"]:
-        lines.append(f"It also read {training['unlabelled_rows']:,} texts without labels.{_judged(training)}")
+        of = ", ".join(training.get("unlabelled", ()))
+        read = f"{training['unlabelled_rows']:,} texts without labels" + (f", of {of}" if of else "")
+        lines.append(f"It also read {read}.{_judged(training)}")
     if training["teacher"]:
         lines.append(f"A teacher, {_TEACHERS.get(training['teacher'], training['teacher'])}, labelled these for it.")
     if training["init"]:
@@ -82,7 +84,7 @@ def _accuracy(card: dict[str, Any]) -> str:
     lines = [*_table(headings, rows), ""]
     own = ", ".join(dict.fromkeys(one["title"] for one in card["accuracy"] if not one["zero_shot"]))
     lines.append(
-        f"All but {own} is zero-shot: nothing was learned there. Calibration error: gap between confidence and"
+        f"All but {own} is zero-shot: no label of these was learned from. Calibration error: gap between confidence and"
     )
     lines.append("accuracy, 15 bins.")
     for one in card["accuracy"]:

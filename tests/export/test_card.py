@@ -71,6 +71,9 @@ def test_it_names_teacher_unlabelled_texts_and_what_it_went_on_from(starter: Exp
     card["training"] |= {"unlabelled_rows": 50000, "teacher": "wide", "init": "starter"}
     text = card_as_markdown(card)
     assert "It also read 50,000 texts without labels. 0 test texts and 0 validation texts were also among them" in text
+    card["training"]["unlabelled"] = ["unsupervised", "mine.csv"]
+    assert "50,000 texts without labels, of unsupervised, mine.csv. 0 test texts" in card_as_markdown(card)
+    card["training"]["unlabelled"] = []
     card["training"] |= {"test_texts_in_unlabelled": 1234, "validation_texts_in_unlabelled": 5}
     counted = "1,234 test texts and 5 validation texts were also among them, and were left out there."
     assert counted in card_as_markdown(card)

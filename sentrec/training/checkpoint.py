@@ -56,8 +56,9 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Removes the checkpoints in a folder, and the folder if nothing else is in it."""
-    for name in (LAST, BEST):
-        (folder / name).unlink(missing_ok=True)
+    """Removes the checkpoints in a folder, half-written ones of a killed process too, and the folder if it is empty."""
+    # Our own temporary files are hidden, and so are those that safetensors writes before it puts them in their place.
+    for path in (folder / LAST, folder / BEST, *folder.glob(".*")):
+        path.unlink(missing_ok=True)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()

@@ -14,7 +14,7 @@ from sentrec.errors import RunError, SentrecError
 from sentrec.model import weights as weights_module
 from sentrec.model.weights import load_weights, read_tensors, save_weights, write_tensors
 from sentrec.runs import open_run
-from sentrec.training.checkpoint import load_checkpoint, save_checkpoint
+from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, remove_checkpoints, save_checkpoint
 from sentrec.training.train import train
 
 
@@ -138,3 +138,16 @@ def test_the_end_can_be_written_again_after_it_failed(
         open_run(tmp_path / "run")
     assert train(recipe, tmp_path / "run", resume=True).metrics["steps"] == 3
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_half_written_checkpoints_go_with_the_others(tmp_path: Path) -> None:
+    for name in (LAST, BEST, ".last.safetensors.abc.part", ".tmpQ3vBYe"):
+        (tmp_path / "checkpoints").mkdir(exist_ok=True)
+        (tmp_path / "checkpoints" / name).write_bytes(b"half")
+    remove_checkpoints(tmp_path / "checkpoints")
+    assert not (tmp_path / "checkpoints").exists()
+    remove_checkpoints(tmp_path / "checkpoints")
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "mine.txt").write_text("a user's own", encoding="utf-8")
+    remove_checkpoints(tmp_path / "checkpoints")
+    assert (tmp_path / "checkpoints" / "mine.txt").exists()

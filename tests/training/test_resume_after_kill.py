@@ -132,7 +132,12 @@ def test_the_command_line_killed_from_outside(recipe: Path, reviews: Path, unint
 def test_half_written_files_of_a_killed_process_are_removed(recipe: Path, uninterrupted: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert train_until_end(recipe, out, die_after=21) == -9
-    for leftover in (out / ".history.jsonl.abc.part", out / "checkpoints" / ".last.safetensors.abc.part"):
+    for leftover in (
+        out / ".history.jsonl.abc.part",
+        out / ".tmpQ3vBYe",
+        out / "checkpoints" / ".last.safetensors.abc.part",
+        out / "checkpoints" / ".tmpmVfMwr",
+    ):
         leftover.write_bytes(b"half")
     assert train_until_end(recipe, out, resume=True) == 0
     assert without_times(out)["files"] == without_times(uninterrupted)["files"]

@@ -61,12 +61,25 @@ def sources_of(data: DataConfig) -> list[tuple[DataConfig, str]]:
 
     Returns:
         For each name the section that describes its dataset, and a split or file.
+
+    Raises:
+        DataError: If a name is none of these, or two mean the same.
     """
-    return [_source(data, name) for name in data.unlabelled or ()]
+    sources = [_source(data, name) for name in data.unlabelled or ()]
+    places = [(section.dataset, split) for section, split in sources]
+    if twice := sorted({split for dataset, split in places if places.count((dataset, split)) > 1}):
+        raise DataError(f"data.unlabelled names the same texts twice: {', '.join(twice)}.", "Name them once.")
+    return sources
 
 
 def _source(data: DataConfig, name: str) -> tuple[DataConfig, str]:
     dataset, _, split = name.partition("/")
-    if looks_like_file(name) or has_split(data, name) or not is_dataset(dataset):
+    if looks_like_file(name) or has_split(data, name):
         return data, name
-    return DataConfig(dataset=dataset), split or "train"
+    if not is_dataset(dataset):
+        raise DataError(
+            f"data.unlabelled: {name} is no split of {data.dataset}, no file and no other dataset.",
+            "Other datasets are named ones, and folders of SENTREC_DATA.",
+        )
+    # Columns that the recipe names are those of its own dataset.
+    return (data if dataset == data.dataset else DataConfig(dataset=dataset)), split or "train"

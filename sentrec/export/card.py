@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from sentrec.data.tables import looks_like_file
 from sentrec.evaluation.rows import RunData
 from sentrec.export.accuracy import measure_accuracy
 from sentrec.export.agreement import Agreement, Bound
@@ -103,7 +104,7 @@ def _training(run: Run) -> dict[str, Any]:
         "test_texts_in_train": data["test_texts_in_train"],
         "seed": run.metrics["seed"],
         "unlabelled_rows": data.get("unlabelled_rows", 0),
-        "unlabelled": [Path(name).name for name in recipe.data.unlabelled or ()],
+        "unlabelled": [Path(name).name if looks_like_file(name) else name for name in recipe.data.unlabelled or ()],
         # None: the run is from before these were counted.
         "test_texts_in_unlabelled": data.get("test_texts_in_unlabelled"),
         "validation_texts_in_unlabelled": data.get("validation_texts_in_unlabelled"),

@@ -20,7 +20,8 @@ Form = Literal["rows", "nibbles", "slots", "half"]
 """In which small form a tensor is.
 
 - ``rows``: a byte a number and a scale a row, for a table of which most rows are not zero.
-- ``nibbles``: that for the first 4,000 rows, and half a byte a number for the others, which are to be rarer words.
+- ``nibbles``: that for the first 4,000 rows that are not zero, and half a byte a number for the others, which are to be
+  rarer words.
 - ``slots``: a byte a number and a scale a column, for a table of which most rows are zero.
 - ``half``: 16-bit floats.
 """

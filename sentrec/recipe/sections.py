@@ -119,7 +119,7 @@ class RegionsConfig(Section):
     corpus: ColumnNames | None = Field(None, min_length=1, description="What to learn them from if they are not there.")
     dim: int = Field(200, ge=1, description="Dimensions of these vectors.")
     window: int = Field(5, ge=1, description="Words of a region, as they were learned with.")
-    passes: int = Field(4, ge=1, description="How often the corpus is read to learn them.")
+    passes: int = Field(4, ge=1, description="How often the corpus is read, if they are learned now.")
 
 
 class ModelConfig(Section):

@@ -57,8 +57,16 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
 
 def remove_checkpoints(folder: Path) -> None:
     """Removes the checkpoints in a folder, half-written ones of a killed process too, and the folder if it is empty."""
-    # Our own temporary files are hidden, and so are those that safetensors writes before it puts them in their place.
-    for path in (folder / LAST, folder / BEST, *folder.glob(".*")):
-        path.unlink(missing_ok=True)
+    for name in (LAST, BEST):
+        (folder / name).unlink(missing_ok=True)
+        remove_half_written(folder / name)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
+
+
+def remove_half_written(path: Path) -> None:
+    """Removes what a killed process had written of a file before it was put in its place."""
+    # safetensors writes to a file of its own first, beside ours.
+    for pattern in (f".{path.name}.*.part", ".tmp" + 6 * "[0-9A-Za-z]"):
+        for leftover in path.parent.glob(pattern):
+            leftover.unlink(missing_ok=True)

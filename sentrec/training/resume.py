@@ -22,12 +22,10 @@ from sentrec.runs import (
     read_environment,
     resume_command,
 )
-from sentrec.training.checkpoint import BEST, LAST, remove_checkpoints
+from sentrec.training.checkpoint import BEST, LAST, remove_checkpoints, remove_half_written
 from sentrec.training.prepare import PreparedData
 
 _LISTED = 8
-_OF_SAFETENSORS = ".tmp" + 6 * "[0-9A-Za-z]"
-"""What safetensors writes a file to before it puts it in its place."""
 
 
 def require_free(directory: Path, *, resume: bool, force: bool, group: bool) -> None:
@@ -147,9 +145,7 @@ def remove_run(directory: Path) -> None:
 def remove_leftovers(directory: Path) -> None:
     """Removes the half-written files of a process that was killed."""
     for name in (*RECORDED, ENVIRONMENT, f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEST}"):
-        path = directory / name
-        for leftover in (*path.parent.glob(f".{path.name}.*.part"), *path.parent.glob(_OF_SAFETENSORS)):
-            leftover.unlink(missing_ok=True)
+        remove_half_written(directory / name)
 
 
 def _remove_member(member: Path) -> None:

@@ -148,6 +148,6 @@ def test_half_written_checkpoints_go_with_the_others(tmp_path: Path) -> None:
     assert not (tmp_path / "checkpoints").exists()
     remove_checkpoints(tmp_path / "checkpoints")
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "mine.txt").write_text("a user's own", encoding="utf-8")
+    (tmp_path / "checkpoints" / ".mine").mkdir()
     remove_checkpoints(tmp_path / "checkpoints")
-    assert (tmp_path / "checkpoints" / "mine.txt").exists()
+    assert (tmp_path / "checkpoints" / ".mine").exists()

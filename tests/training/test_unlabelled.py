@@ -112,7 +112,11 @@ def test_texts_come_from_several_places(
     assert [split for _, split in sources_of(recipe.data)] == [str(unlabelled), "train", "more"]
     found = [finding.state for finding in check_recipe(recipe) if finding.topic == "unlabelled"]
     assert found == ["ok"] * 3
-    for wrong, message in (("boks", "no split 'boks'"), ("books/none", "has no split 'none'")):
+    for wrong, message in (
+        ("boks", "boks is no split of .*, no file and no other dataset"),
+        ("books/none", "has no split 'none'"),
+        ("books/train", "names the same texts twice: train"),
+    ):
         changed = small_recipe(reviews, f"data.unlabelled=[books,{wrong}]", "objective.entropy=0.1")
         with pytest.raises(DataError, match=message):
             prepare(changed)

@@ -33,7 +33,7 @@ def read_ratings(column: pa.ChunkedArray, name: str, source: str) -> Ratings:
         # A single word among the numbers of a CSV file makes all of them text.
         ratings = np.array([_number(text) for text in column.to_pylist()], dtype=np.float32)
     elif any(is_one(kind) for is_one in _NUMBERS):
-        ratings = column.cast(pa.float64()).to_numpy().astype(np.float32)
+        ratings = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float32)
     else:
         raise DataError(
             f"column '{name}' of {source} holds {kind} values, not numbers.", "Is data.rating_column the right one?"

@@ -98,3 +98,9 @@ def test_files_to_judge_by_need_no_stars(tmp_path: Path) -> None:
     assert splits.train.ratings is not None
     assert splits.train.ratings.tolist() == [1, 8, 9]
     assert splits.test.ratings is None
+
+
+def test_numbers_that_are_no_stars_but_numbers_are_read(tmp_path: Path) -> None:
+    ratings = starred(tmp_path / "x.parquet", pa.array([2**60 + 1, 2**60 + 3, 5])).ratings
+    assert ratings is not None
+    assert ratings[0] == pytest.approx(2.0**60)

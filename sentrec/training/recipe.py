@@ -14,6 +14,8 @@ _DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glo
 """Besides encoder and model, what cannot be another one than the source's."""
 _WITHOUT_STEPS = ("device", "max_steps", "checkpoint_seconds")
 """What a training section may say although no step is taken."""
+_OF_FITTED_NGRAMS = {"model.wide.excerpts": None, "model.wide.intercept": "fitted"}
+"""N-grams that join what had none are not fitted anew, but moved as far as the rows ask for."""
 
 
 def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -94,7 +96,8 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
             f"the recipe goes on from {name}, but differs from it: {'; '.join(differences)}.",
             "Leave text, glove, encoder and model out of a recipe with `init`: they are the source's.",
         )
-    idle = [key for key, value in _flat(_steps(Recipe)).items() if ours.get(key) != value]
+    without_effect = _flat(_steps(Recipe)) | (_OF_FITTED_NGRAMS if recipe.model.wide and not source.model.wide else {})
+    idle = [key for key, value in without_effect.items() if ours.get(key) != value]
     if idle:
         raise RecipeError(
             f"these have no meaning in a recipe that goes on from a model: {', '.join(idle)}.",

@@ -26,7 +26,8 @@ def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any] |
     """Fits the wide channel of a model whose encoder, if it has one, is trained, and switches it on.
 
     The n-grams are weighted as in Wang and Manning 2012, see `NaiveBayesLogisticRegression`. The two channels are then
-    stacked: the validation rows, which neither has learned from, tell how much each is to be trusted.
+    stacked: the validation rows, which neither has learned from, tell how much each is to be trusted; where n-grams
+    learn from excerpts, the excerpts of these rows have a say, too.
 
     Args:
         loop: The loop after its last step, with the weights that are to be kept.

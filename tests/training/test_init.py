@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_runs import cache_in, small_recipe, write_corpus
+from small_runs import cache_in, small_overrides, small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import DataError, RecipeError, RunError
@@ -256,3 +256,15 @@ def test_a_group_is_not_gone_on_with_once_its_source_is_another_one(
     assert changed.path == moved
     with pytest.raises(RunError, match=r"the data changed .*: init"):
         train_seeds(recipe, tmp_path / "group", seeds=2, resume=True)
+
+
+@pytest.mark.parametrize("setting", ["excerpts=3", "intercept=prior"])
+def test_settings_of_fitted_ngrams_have_no_meaning_for_those_that_join(
+    reviews: Path, small_run: Run, tmp_path: Path, setting: str
+) -> None:
+    path = tmp_path / "joined.yaml"
+    path.write_text(f"init: {small_run.path}\n", encoding="utf-8")
+    keep = [change for change in small_overrides(reviews) if change.startswith("data.")]
+    prepare(sentrec.load_recipe(path, (*keep, "model.wide.table_bits=10")))
+    with pytest.raises(RecipeError, match=f"no meaning in a recipe that goes on .*{setting.partition('=')[0]}"):
+        prepare(sentrec.load_recipe(path, (*keep, "model.wide.table_bits=10", f"model.wide.{setting}")))

@@ -184,19 +184,19 @@ class TrainingLoop:
         return self.state.step >= self.total_steps or self.state.worse_in_a_row >= patience
 
     def _step(self, token_ids: Tensor, mask: Tensor, targets: Tensor, epoch: int) -> Tensor:
-        config = self.recipe.training
+        config, step, total = self.recipe.training, self.state.step, self.total_steps
         self._seed_step()
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         with memory_errors(_memory_hint(token_ids, self.unlabelled)):
-            loss = self.objective.backward(self.model, self._texts(token_ids, mask, targets), self._unlabelled_texts())
+            labelled = self._texts(token_ids, mask, targets)
+            loss = self.objective.backward(self.model, labelled, self._unlabelled_texts(), step / total)
         average_gradients(self.model, self.accelerator)
         for name, parameter in self.model.named_parameters():
             if name in self.plan and epoch < self.plan[name].from_epoch:
                 parameter.grad = None  # AdamW passes over what has no gradient
         clip_gradients(self.model, config.clip_norm)
-        factor = schedule_factor(self.state.step, self.total_steps, config.warmup, config.schedule)
-        set_learning_rate(self.optimizer, factor)
+        set_learning_rate(self.optimizer, schedule_factor(step, total, config.warmup, config.schedule))
         self.optimizer.step()
         return loss
 

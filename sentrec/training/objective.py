@@ -1,5 +1,6 @@
 """What training minimises: the cross-entropy of the labels, and terms that also learn from texts without labels."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from sentrec.model.classifier import TextClassifier
 from sentrec.recipe.sections import ObjectiveConfig
 
 _SMALLEST_LENGTH = 1e-12
+_RAMP_STEEPNESS = 5.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class Objective:
     - ``entropy``: of labelled and unlabelled texts, the entropy of the prediction (Grandvalet and Bengio 2005).
     - ``distil``: of unlabelled texts, the cross-entropy against a teacher's probabilities (Hinton et al. 2015).
 
-    The sum with all weights 1 and without a teacher is that of Sachan et al. 2019.
+    The sum with all weights 1 and without a teacher is that of Sachan et al. 2019, but that the weight of the entropy
+    grows all through the training, along the ramp of Laine and Aila 2017: a model that knows nothing yet and is to be
+    sure of it soon gives all texts the same answer, and takes long to leave that again.
 
     Args:
         config: The weights of the terms.
@@ -53,26 +57,36 @@ class Objective:
         self.label_smoothing = label_smoothing
         self.dtype = dtype
 
-    def backward(self, model: TextClassifier, labelled: Texts, unlabelled: Texts | None = None) -> Tensor:
+    def backward(
+        self, model: TextClassifier, labelled: Texts, unlabelled: Texts | None = None, done: float = 1.0
+    ) -> Tensor:
         """Adds the gradient of all terms to that of the model's weights.
 
         Args:
             model: The model, in training mode.
             labelled: Texts with class numbers, or with what labels and stars say.
             unlabelled: Texts without, or with a teacher's probabilities.
+            done: Share of the training that is over.
 
         Returns:
             The cross-entropy of the labelled texts, float32, without a gradient.
         """
         config = self.config
         radius = config.radius * _spread(model) if config.at or config.vat else None
-        loss = self._backward_of_part(model, labelled, 1.0, config.at, radius)
+        entropy = config.entropy * _ramp(done)
+        loss = self._backward_of_part(model, labelled, 1.0, config.at, entropy, radius)
         if unlabelled is not None:
-            self._backward_of_part(model, unlabelled, config.distil, 0.0, radius)
+            self._backward_of_part(model, unlabelled, config.distil, 0.0, entropy, radius)
         return loss
 
     def _backward_of_part(
-        self, model: TextClassifier, texts: Texts, weight: float, adversarial: float, radius: Tensor | None
+        self,
+        model: TextClassifier,
+        texts: Texts,
+        weight: float,
+        adversarial: float,
+        entropy: float,
+        radius: Tensor | None,
     ) -> Tensor:
         """The terms of the labelled or of the unlabelled texts; their embedding is looked up once for all passes."""
         config = self.config
@@ -87,8 +101,8 @@ class Objective:
             likely = logits.detach().softmax(dim=1)
             moves.append((config.vat, _most_telling(logits, words, mask, radius), likely))
         loss = weight * against_targets
-        if config.entropy:
-            loss = loss + config.entropy * _entropy(logits)
+        if entropy:
+            loss = loss + entropy * _entropy(logits)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         for factor, move, target in moves:
@@ -107,6 +121,11 @@ class Objective:
     def _classify(self, model: TextClassifier, embedded: Tensor, mask: Tensor) -> Tensor:
         with torch.autocast(embedded.device.type, self.dtype, enabled=self.dtype != torch.float32):
             return model.classify(embedded, mask)
+
+
+def _ramp(done: float) -> float:
+    """The share of its weight that the entropy has, from 0.007 when training begins to 1 at its end."""
+    return math.exp(-_RAMP_STEEPNESS * (1.0 - done) ** 2)
 
 
 def _worst(loss: Tensor, words: Tensor, mask: Tensor, radius: Tensor) -> Tensor:

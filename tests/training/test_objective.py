@@ -189,6 +189,20 @@ def test_entropy_and_distillation_are_their_formulas(encoder: str) -> None:
     assert_close(found, gradients(model, direct))
 
 
+def test_the_weight_of_the_entropy_grows_while_training_goes_on() -> None:
+    model, batch = model_of("swem"), texts(labels())
+    without = gradients(model, lambda: terms().backward(model, batch))["head.weight"]
+
+    def pull(done: float) -> Tensor:
+        return gradients(model, lambda: terms(entropy=2.0).backward(model, batch, batch, done))["head.weight"] - without
+
+    for done, share in ((0.0, 0.0067), (0.5, 0.2865), (1.0, 1.0)):
+        torch.testing.assert_close(pull(done), share * pull(1.0), rtol=1e-2, atol=1e-6)
+    others = terms(at=1.0, vat=1.0)  # of which the truth, or a likely one, is known: nothing to wait for
+    begun, ended = (gradients(model, lambda d=d: others.backward(model, batch, batch, d)) for d in (0.0, 1.0))
+    assert all(torch.equal(begun[name], gradient) for name, gradient in ended.items())
+
+
 @pytest.mark.parametrize("encoder", ["bilstm", "textcnn", "swem"])
 def test_all_passes_together_are_one_sum(encoder: str, moves: list[Tensor]) -> None:
     model, labelled = model_of(encoder, 3), texts(labels(3))

@@ -15,11 +15,13 @@ import sentrec
 from sentrec.data.examples import load_texts
 from sentrec.data.unlabelled import sources_of
 from sentrec.errors import DataError, RecipeError
+from sentrec.model.classifier import TextClassifier
 from sentrec.recipe import to_yaml
 from sentrec.recipe.sections import DataConfig
 from sentrec.runs import Run
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.check import check_recipe
+from sentrec.training.objective import Objective, Texts
 from sentrec.training.prepare import prepare
 from sentrec.training.unlabelled import UnlabelledTexts
 from sentrec.transfer.loading import load_sources, load_targets, transfer_from_dict
@@ -144,6 +146,21 @@ def test_texts_come_from_several_places(
 def test_what_has_no_use_or_lacks_something_is_said(changes: tuple[str, ...], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         sentrec.load_recipe("quickstart", changes)
+
+
+def test_the_objective_is_told_how_much_of_the_training_is_over(
+    reviews: Path, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, whole = [], Objective.backward
+
+    def note(self: Objective, model: TextClassifier, labelled: Texts, unlabelled: Texts, done: float) -> torch.Tensor:
+        told.append(done)
+        return whole(self, model, labelled, unlabelled, done)
+
+    monkeypatch.setattr(Objective, "backward", note)
+    recipe = recipe_with(reviews, unlabelled, "objective.entropy=0.5", "training.max_steps=5")
+    sentrec.train(recipe, tmp_path / "run")
+    assert told == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8])
 
 
 @pytest.mark.parametrize("terms", [("objective.at=1.0",), ("objective.vat=1.0", "data.unlabelled=train")])

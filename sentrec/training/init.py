@@ -4,7 +4,8 @@ How to learn from a few hundred rows was chosen on held-out training rows of DVD
 two models of IMDB reviews. With 200 labels, moving the weights of head and n-grams under a prior that stands at the
 source's (see `sentrec.training.prior`) gained 1.6 to 1.8 points over the source as it is. Fine-tuning every weight by
 gradients gained 0.6 at the best learning rate and took many times as long; before the other it added nothing, nor did
-it with 1,200 labels.
+it with 1,200 labels. The starter, which knows more, gains 0.3 to 0.8 points. How far weights may move matters little:
+of the spreads below, that of the n-grams helps all three kinds of reviews at 2; at 3 only electronics, at 6 it harms.
 """
 
 import logging
@@ -33,7 +34,7 @@ from sentrec.training.prior import Block, Change, fit_change, held_out_logits
 from sentrec.training.wide import count_ngrams
 
 _FEATURE_SPREAD = 1.0
-_NGRAM_SPREAD = 10.0**0.5
+_NGRAM_SPREAD = 2.0
 _FEWEST_TEXTS = 2
 _FOLDS = 5
 

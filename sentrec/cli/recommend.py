@@ -42,6 +42,7 @@ def recommend(
     like: options.Like = None,
     exclude: options.Exclude = None,
     diverse: options.Diverse = False,
+    soften: options.Soften = 1.0,
     movie_field: options.MovieField = None,
     text_field: options.TextField = None,
     id_field: options.IdField = None,
@@ -65,7 +66,7 @@ def recommend(
         show_log(logging.WARNING)
     wanted = _rank_options(top, min_reviews, sort.value, genre or [], year, like, exclude, diverse)
     fields = (movie_field, text_field, id_field, rating_field, date_field, user_field)
-    scoring = _scoring_options(fields, resume, scores, rejects)
+    scoring = _scoring_options(fields, resume, scores, rejects, soften)
     named = chosen_model(model, quiet) if files else ""
     job = _Job(files or [], named, wanted, scoring, positive, precision.value, device, quiet)
     if evaluate:
@@ -101,7 +102,7 @@ class _Job:
 
         catalogue = read_catalogue(movies) if movies else None
         if not self.files and self.scoring.scores:
-            yield rank_scores(self.scoring.scores, self.options, catalogue)
+            yield rank_scores(self.scoring.scores, self.options, catalogue, self.scoring.soften)
             return
         with ExitStack() as stack:
             with scoring_progress(self.quiet) as on_progress:
@@ -114,7 +115,7 @@ class _Job:
         from sentrec.recommend.recommend import film_sums, scored_sums
 
         if not self.files and self.scoring.scores:
-            yield scored_sums(self.scoring.scores)
+            yield scored_sums(self.scoring.scores, self.scoring.soften)
             return
         with ExitStack() as stack:
             with scoring_progress(self.quiet) as on_progress:
@@ -204,12 +205,12 @@ def _rank_options(
 
 
 def _scoring_options(
-    fields: tuple[str | None, ...], resume: bool, scores: Path | None, rejects: Path | None
+    fields: tuple[str | None, ...], resume: bool, scores: Path | None, rejects: Path | None, soften: float
 ) -> "ScoringOptions":
     from sentrec.recommend.reviews import FieldNames
     from sentrec.recommend.stream import ScoringOptions
 
-    return ScoringOptions(FieldNames(*fields), resume, scores, rejects)
+    return ScoringOptions(FieldNames(*fields), resume, scores, rejects, soften=soften)
 
 
 def _write(path: Path, suffix: str, result: "Recommendation") -> None:

@@ -61,6 +61,9 @@ Year = Annotated[str | None, _option(_LIST, "Only films of these years: 1994, or
 Like = Annotated[str | None, _option(_LIST, "Films that are written about like this one: title or key.")]
 Exclude = Annotated[Path | None, _option(_LIST, "Films already seen: a file with a key or title a line.")]
 Diverse = Annotated[bool, _option(_LIST, "Prefer films unlike those above them.", "--diverse")]
+Soften = Annotated[
+    float, _option(_LIST, "Divide each review's log odds by this: 2 comes closer to stars.", min=1.0, show_default=True)
+]
 
 MovieField = Annotated[str | None, _option(_FIELDS, "The film; else movie, movie_id, film or title.")]
 TextField = Annotated[str | None, _option(_FIELDS, "What it says; else text, review or content.")]

@@ -69,15 +69,38 @@ class SeenTexts:
         return np.array(new, dtype=bool)
 
 
+def softened(probability: Floats, by: float) -> Floats:
+    """Probabilities with their log odds divided by a number.
+
+    How likely a review is to be positive is mostly near 0 or 1, how much somebody liked a film is not: divided by 2,
+    which was chosen on films of IMDB's training set, the probabilities order films more as their mean stars do.
+
+    Args:
+        probability: From 0 to 1.
+        by: What to divide by; 1 leaves them as they are, to the last bit.
+
+    Raises:
+        ValueError: If that is below 1.
+    """
+    if not by >= 1:
+        raise ValueError(f"log odds are divided by 1 or more, not by {by}")
+    if by == 1:
+        return probability
+    liked, disliked = probability ** (1 / by), (1 - probability) ** (1 / by)
+    return np.asarray(liked / (liked + disliked))
+
+
 class FilmSums:
     """Adds scored reviews up per film; memory grows with the films only.
 
     Args:
         seen: Where to remember which reviews came before.
+        soften: See `softened`.
     """
 
-    def __init__(self, seen: SeenTexts) -> None:
+    def __init__(self, seen: SeenTexts, soften: float = 1.0) -> None:
         self._seen = seen
+        self._soften = soften
         self._numbers: dict[str, int] = {}
         self._sums = np.zeros((0, 7))
         self._embedding = np.zeros((0, 0), dtype=np.float32)
@@ -95,7 +118,7 @@ class FilmSums:
         rows = np.array([self._number(movie) for movie in table.column("movie").to_pylist()], dtype=np.int64)
         embeddings = embeddings_of(table)
         self._grow(embeddings.shape[1])
-        probability = table.column("probability").to_numpy(zero_copy_only=False)
+        probability = softened(table.column("probability").to_numpy(zero_copy_only=False), self._soften)
         rating = table.column("rating").to_numpy(zero_copy_only=False).astype(np.float64)
         rated = np.isfinite(rating)
         values = np.column_stack(

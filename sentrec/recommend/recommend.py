@@ -110,29 +110,32 @@ def film_sums(
         yield score_films(sources, scorer, scoring, store, on_progress=on_progress)
 
 
-def rank_scores(path: Path, options: RankOptions | None = None, catalogue: Catalogue | None = None) -> Recommendation:
+def rank_scores(
+    path: Path, options: RankOptions | None = None, catalogue: Catalogue | None = None, soften: float = 1.0
+) -> Recommendation:
     """Ranks the films of a scores file again, without a model; there are no quotes then.
 
     Args:
         path: What `ScoringOptions.scores` named.
         options: What the list is to be.
         catalogue: Titles, years and genres.
+        soften: As of `ScoringOptions`.
 
     Raises:
         DataError: If the file is no scores file, or no film can be ranked.
     """
-    scored = scored_sums(path)
+    scored = scored_sums(path, soften)
     return Recommendation(rank_films(scored.films, options or RankOptions(), catalogue), scored)
 
 
-def scored_sums(path: Path) -> ScoredFilms:
+def scored_sums(path: Path, soften: float = 1.0) -> ScoredFilms:
     """Every film of a scores file with its sums.
 
     Raises:
         DataError: If the file is no scores file, or empty.
     """
     with SeenTexts() as seen:
-        sums = FilmSums(seen)
+        sums = FilmSums(seen, soften)
         for batch in read_scores(path):
             sums.add(batch)
         films = sums.result()

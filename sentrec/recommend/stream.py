@@ -68,6 +68,7 @@ class ScoringOptions:
         scores: Where to keep the score of every review (Parquet); None: nowhere.
         rejects: Where to write the rows left out (JSON lines); None: ``NAME.rejects.jsonl`` in the current folder.
         work: Folder for what an interrupted scoring leaves; None: in sentrec's cache.
+        soften: What the log odds of each review are divided by in the sums of films; scores are kept as they are.
     """
 
     names: FieldNames = field(default_factory=FieldNames)
@@ -75,6 +76,7 @@ class ScoringOptions:
     scores: Path | None = None
     rejects: Path | None = None
     work: Path | None = None
+    soften: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def score_films(
     """
     progress = _Counter(sources, on_progress)
     with ExitStack() as stack:
-        sums = FilmSums(stack.enter_context(SeenTexts()))
+        sums = FilmSums(stack.enter_context(SeenTexts()), scoring.soften)
         rejects = stack.enter_context(RejectsFile(scoring.rejects or default_rejects(sources), store))
         scores = stack.enter_context(ScoresFile(scoring.scores, store))
         chunks = read_chunks(sources, scoring.names, CHUNK, rejects.add)

@@ -75,6 +75,13 @@ def test_scores_rank_again_without_a_model_and_measure_against_stars(invoke: Inv
     shown = invoke("recommend", "--scores", "scores.parquet", "--evaluate", "-q")
     assert "25 films with at least 3 reviews" in shown.stdout
     assert "best possible" in shown.stdout
+    softer = invoke("recommend", "--scores", "scores.parquet", "--soften", "2", "--json", "-q")
+    spread = [max(means) - min(means) for means in (_means(again.stdout), _means(softer.stdout))]
+    assert 0 < spread[1] < spread[0]
+
+
+def _means(lines: str) -> list[float]:
+    return [json.loads(line)["mean"] for line in lines.splitlines()]
 
 
 def test_measures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +153,8 @@ def test_standard_input_filters_and_rejects(invoke: Invoke, tmp_path: Path) -> N
         ((str(EXAMPLES), "--baseline", "nb-lr"), "--baseline needs"),
         (("-", "-"), "can be read once"),
         ((str(EXAMPLES), "--top", "0"), "--top"),
+        ((str(EXAMPLES), "--soften", "0.5"), "--soften"),
+        (("--scores", "x.parquet", "--soften", "nan"), "--soften"),
         ((str(EXAMPLES), "--evaluate", "--html", "list.html"), "--html has no effect with --evaluate"),
         ((str(EXAMPLES), "--evaluate", "--top", "20"), "--top has no effect with --evaluate"),
         ((str(EXAMPLES), "--genre", "Drama"), "--genre has no effect without --movies"),

@@ -8,16 +8,19 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
 import pytest
 from recommend_corpus import WordScorer, sample_rows, write_reviews
+from scipy.special import logit
 
 from sentrec.errors import DataError, Interrupted
 from sentrec.recommend import stream
 from sentrec.recommend.export import to_csv, to_json_lines
+from sentrec.recommend.films import softened
 from sentrec.recommend.page import to_page
 from sentrec.recommend.ranking import RankOptions
 from sentrec.recommend.recommend import Recommendation, rank_scores, recommend
@@ -83,6 +86,34 @@ def test_kept_scores_rank_again_without_a_model(reviews: Path, tmp_path: Path) -
     assert again.summary() == first.summary()
     by_mean = rank_scores(scores, RankOptions(top=3, sort="mean")).films
     assert [film.score for film in by_mean] == sorted((film.mean for film in first.films), reverse=True)[:3]
+
+
+def test_softened_probabilities_are_averaged_and_kept_as_they_were(reviews: Path, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.parquet"
+    plain = recommend([reviews], WordScorer(), scoring=ScoringOptions(scores=scores))
+    kept = pyarrow.parquet.read_table(scores).column("probability").to_numpy()
+    softer = recommend([reviews], WordScorer(), scoring=ScoringOptions(scores=scores, soften=2.0))
+    assert np.array_equal(pyarrow.parquet.read_table(scores).column("probability").to_numpy(), kept)
+    assert rank_scores(scores, soften=2.0).films == [replace(film, quotes={}) for film in softer.films]
+    assert rank_scores(scores).films == [replace(film, quotes={}) for film in plain.films]
+    means = {film.movie: film.mean for film in plain.films}
+    assert all(abs(film.mean - 0.5) < abs(means[film.movie] - 0.5) for film in softer.films)
+    assert {film.movie: film.share_positive for film in softer.films} == {
+        film.movie: film.share_positive for film in plain.films
+    }
+
+
+@pytest.mark.parametrize("by", [1.5, 2.0, 4.0])
+def test_softening_divides_the_log_odds(by: float) -> None:
+    probability = np.array([0.0, 1e-12, 0.1, 0.5, 0.9, 1.0])
+    found = softened(probability, by)
+    inner = probability[1:-1]
+    np.testing.assert_allclose(logit(found[1:-1]), logit(inner) / by, rtol=1e-9, atol=1e-12)
+    assert found[[0, -1]].tolist() == [0.0, 1.0]
+    assert softened(probability, 1.0) is probability
+    for wrong in (0.5, 0.0, -1.0, float("nan")):
+        with pytest.raises(ValueError, match="divided by 1 or more"):
+            softened(probability, wrong)
 
 
 def test_what_is_no_scores_file_is_refused(reviews: Path, tmp_path: Path) -> None:

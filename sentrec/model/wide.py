@@ -43,6 +43,7 @@ class WideChannel(nn.Module):
         self.ngrams = config.ngrams
         self.fit_intercept = config.intercept == "fitted"
         self.excerpts = config.excerpts
+        self.latent = config.latent
         self.slots = 2**config.table_bits
         self.active = False
         margins = 1 if classes == 2 else classes

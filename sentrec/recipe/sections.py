@@ -109,6 +109,11 @@ class WideConfig(Section):
     excerpts: int | None = Field(
         None, ge=1, description="Also learn from the first and the last so many tokens of each text: some are short."
     )
+    latent: int | None = Field(
+        None,
+        ge=1,
+        description="Also weigh n-grams by the texts they occur in, unlabelled ones too: dimensions of latent meaning.",
+    )
     taught: bool = Field(False, description="Also learn from unlabelled texts, as the run that teaches labels them.")
 
 

@@ -14,7 +14,7 @@ _DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glo
 """Besides encoder and model, what cannot be another one than the source's."""
 _WITHOUT_STEPS = ("device", "max_steps", "checkpoint_seconds")
 """What a training section may say although no step is taken."""
-_OF_FITTED_NGRAMS = {"model.wide.excerpts": None, "model.wide.intercept": "fitted"}
+_OF_FITTED_NGRAMS = {"model.wide.excerpts": None, "model.wide.intercept": "fitted", "model.wide.latent": None}
 """N-grams that join what had none are not fitted anew, but moved as far as the rows ask for."""
 
 
@@ -62,7 +62,7 @@ def inherited_sections(source: Recipe) -> dict[str, Any]:
     lowercase = folds_case(source.text, glove.name if glove else None)
     model = source.model.model_dump(mode="json") | {"embedding_dim": dim, "unfreeze_epoch": 0}
     if model["wide"] is not None:
-        model["wide"]["taught"] = False  # from now on its n-grams learn from the rows alone
+        model["wide"] |= {"taught": False, "latent": None}  # from now on its n-grams learn from the rows alone
     return {
         "text": source.text.model_dump(mode="json") | {"lowercase": lowercase},
         "glove": None,

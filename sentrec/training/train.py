@@ -113,7 +113,7 @@ def fit(
     stop.defer()
     with disk_errors(directory):
         loop = _start_loop(recipe, data, directory, accelerator, resume)
-        if data.unlabelled is not None:
+        if data.unlabelled is not None and recipe.objective.reads_unlabelled:
             # A teacher may take minutes, and can be asked again.
             stop.raise_at_once(_interruption(loop, directory))
             loop.unlabelled = _unlabelled(loop, data)

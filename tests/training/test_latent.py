@@ -1,0 +1,172 @@
+"""Weights of n-grams by the texts that they occur in."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from small_runs import small_overrides
+from small_unlabelled import WIDE, recipe_with
+
+import sentrec
+from sentrec.predictor import load
+from sentrec.recipe import recipe_from_dict
+from sentrec.training import latent, wide as wide_module
+from sentrec.training.latent import _Space, fit_latent_weights
+from sentrec.training.prepare import prepare
+
+Dense = npt.NDArray[np.float32]
+
+
+def ngrams(texts: int, slots: int, seed: int, share: float = 0.3) -> sparse.csr_matrix:
+    """Each text has n-grams that count as much as each other, as those of the wide channel do."""
+    generator = np.random.default_rng(seed)
+    occurring = generator.random((texts, slots)) < share
+    occurring[:, 0] = True
+    counts = occurring / np.sqrt(occurring.sum(axis=1, keepdims=True))
+    return sparse.csr_matrix(counts.astype(np.float32))
+
+
+def positions_of(space: _Space) -> Dense:
+    return space._positions.numpy()
+
+
+def directions_by_hand(space: _Space, occurring: npt.NDArray[np.bool_]) -> Dense:
+    sums = occurring.T.astype(np.float32) @ positions_of(space)
+    lengths = np.linalg.norm(sums, axis=1)
+    shares = np.maximum(occurring.sum(axis=0), 1) / len(occurring)
+    counting = np.minimum(1.0, np.sqrt(latent._COMMON_SHARE / shares))
+    known = occurring.sum(axis=0) >= latent._FEWEST_OF_A_DIRECTION
+    return np.where(known[:, None], sums / np.maximum(lengths, space._shortest)[:, None] * counting[:, None], 0.0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(6, 40), st.integers(5, 60), st.integers(0, 30), st.integers(1, 12), st.integers(0, 1000))
+def test_a_direction_points_to_the_texts_of_an_ngram(texts: int, slots: int, more: int, dim: int, seed: int) -> None:
+    labelled, others = ngrams(texts, slots, seed), ngrams(more, slots, seed + 1) if more else None
+    space = _Space(labelled, others, dim)
+    occurring = sparse.vstack([labelled] if others is None else [labelled, others]).toarray() > 0
+    expected = directions_by_hand(space, occurring)
+    for part in space.parts():
+        np.testing.assert_allclose(space.directions(part).numpy(), expected[part], atol=1e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(6, 30), st.integers(5, 40), st.integers(1, 20), st.integers(1, 10), st.integers(0, 1000))
+def test_a_text_of_the_space_lies_where_its_ngrams_in_other_texts_do(
+    texts: int, slots: int, more: int, dim: int, seed: int
+) -> None:
+    labelled, others = ngrams(texts, slots, seed), ngrams(more, slots, seed + 1)
+    space = _Space(labelled, others, dim)
+    found = space.features(labelled)
+    occurring, positions = sparse.vstack([labelled, others]).toarray() > 0, positions_of(space)
+    shares = occurring.sum(axis=0) / len(occurring)
+    known = np.flatnonzero(occurring.sum(axis=0) >= latent._FEWEST_OF_A_DIRECTION)
+    for row, counts in enumerate(labelled.toarray()):
+        expected = np.zeros(space.dim)
+        for slot in known[counts[known] > 0]:
+            apart = occurring[:, slot].copy()
+            apart[row] = False
+            direction = positions[apart].sum(axis=0)
+            assume(np.linalg.norm(direction) > 0.01)  # where the others cancel, rounding decides
+            counting = min(1.0, np.sqrt(latent._COMMON_SHARE / shares[slot]))
+            expected += counts[slot] * counting * direction / np.linalg.norm(direction)
+        np.testing.assert_allclose(found[row], expected, atol=2e-3)
+
+
+def test_parts_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    labelled, labels = ngrams(40, 300, 1, 0.1), np.arange(40) % 2
+    slots, weights, bias = fit_latent_weights(labelled, labels, None, 8)
+    monkeypatch.setattr(latent, "_COLUMNS", 7)
+    again = fit_latent_weights(labelled, labels, None, 8)
+    np.testing.assert_array_equal(slots, again[0])
+    np.testing.assert_allclose(weights, again[1], atol=5e-3)
+    np.testing.assert_allclose(bias, again[2], atol=5e-3)
+
+
+@pytest.mark.parametrize(("classes", "margins"), [(2, 1), (3, 3)])
+def test_ngrams_without_labels_weigh_what_their_company_does(classes: int, margins: int) -> None:
+    """Each class has its n-grams; the second half of them occurs in unlabelled texts alone, beside the first half."""
+    generator, each, texts = np.random.default_rng(2), 20, 300
+
+    def drawn(rows: int, told: npt.NDArray[np.int64], known_only: bool) -> sparse.csr_matrix:
+        chance = np.full((rows, classes * each), 0.02)
+        for row, label in enumerate(told):
+            chance[row, label * each : (label + 1) * each] = 0.4
+        if known_only:
+            chance.reshape(rows, classes, each)[:, :, each // 2 :] = 0.0
+        return sparse.csr_matrix((generator.random(chance.shape) < chance).astype(np.float32))
+
+    labels, hidden = np.arange(60) % classes, np.arange(texts) % classes
+    slots, weights, bias = fit_latent_weights(drawn(60, labels, True), labels, drawn(texts, hidden, False), classes)
+    assert weights.shape == (len(slots), margins)
+    assert bias.shape == (margins,)
+    table = np.zeros((classes * each, margins))
+    table[slots] = weights
+    unseen, told = drawn(200, np.arange(200) % classes, False).toarray(), np.arange(200) % classes
+    unseen.reshape(200, classes, each)[:, :, : each // 2] = 0.0
+    scores = unseen @ table + bias
+    answers = (scores[:, 0] > 0).astype(int) if margins == 1 else scores.argmax(axis=1)
+    assert (answers == told).mean() > 0.9
+
+
+def test_without_an_intercept_nothing_is_added() -> None:
+    _, _, bias = fit_latent_weights(ngrams(30, 50, 3), np.arange(30) % 3 // 2, None, 5, fit_intercept=False)
+    assert bias.tolist() == [0.0]
+
+
+def test_more_dimensions_than_texts_or_ngrams_are_as_many_as_there_are() -> None:
+    space = _Space(ngrams(9, 30, 4), None, 512)
+    assert space.dim <= 9
+    assert np.isfinite(space.features(ngrams(9, 30, 4))).all()
+
+
+def test_the_table_adds_up_both_weights_by_what_validation_says(
+    reviews: Path, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[tuple[float, float]] = []
+    fit = wide_module.fit_shares
+
+    def note(*arguments: npt.NDArray[np.float32]) -> tuple[float, float]:
+        shares.append(fit(*arguments))
+        return shares[-1]
+
+    tree = recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6").model_dump(mode="json")
+    recipe = recipe_from_dict(tree | {"encoder": "nb-lr"})
+    data = prepare(recipe)
+    assert data.unlabelled is not None
+    plain = wide_module.WideChannel(recipe.model.wide.model_copy(update={"latent": None}), 2)
+    features = wide_module._fit_weights(plain, data.train, data.splits.train.labels, 2)
+    more = wide_module.count_ngrams(plain, data.unlabelled)
+    slots, weights, bias = fit_latent_weights(features, data.splits.train.labels, more, 6)
+    monkeypatch.setattr(wide_module, "fit_shares", note)
+    wide = load(sentrec.train(recipe, tmp_path / "run"), "cpu").members[0].model.wide
+    (share,) = shares
+    expected = plain.weights * share[1]
+    expected[torch.from_numpy(slots)] += share[0] * torch.from_numpy(weights)
+    torch.testing.assert_close(wide.weights, expected, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(wide.bias, plain.bias * share[1] + share[0] * torch.from_numpy(bias))
+
+
+def test_beside_an_encoder_no_step_reads_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:
+    without = sentrec.train(recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6"), tmp_path / "with")
+    assert load(without, "cpu").members[0].model.wide.active
+    assert without.metrics["data"]["unlabelled_rows"] > 0
+    assert set(without.metrics["wide"]["validation_accuracy"]) == {"deep", "wide", "both"}
+
+
+def test_what_goes_on_from_such_ngrams_learns_from_its_own_rows(
+    reviews: Path, unlabelled: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6", "training.max_steps=2")
+    source = sentrec.train(recipe, tmp_path / "source")
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"init: {source.path}\n", encoding="utf-8")
+    mine = sentrec.load_recipe(path, [change for change in small_overrides(reviews) if change.startswith("data.")])
+    assert mine.model.wide is not None
+    assert mine.model.wide.latent is None
+    prepare(mine)  # which refuses what differs from the source

@@ -54,6 +54,10 @@ class Baseline(ABC):
         """The probability of each class, ``(texts, n_classes)``, of texts or of what `count` made of them."""
 
 
+_TOLD_SCALE = 3.0
+"""Makes the penalty on the share of another model's margin so small that it does not matter."""
+
+
 class NaiveBayesLogisticRegression(Baseline):
     """Logistic regression over 1- to 3-grams, each weighted by its naive Bayes log-count ratio.
 
@@ -70,12 +74,29 @@ class NaiveBayesLogisticRegression(Baseline):
         self._ngrams = _NGrams(longest=3, binary=True)
         self._fit_intercept = fit_intercept
 
-    def fit(self, texts: Texts, labels: npt.NDArray[np.int64], n_classes: int) -> "NaiveBayesLogisticRegression":
-        """Trains on labelled texts; see `Baseline.fit`."""
+    def fit(
+        self,
+        texts: Texts,
+        labels: npt.NDArray[np.int64],
+        n_classes: int,
+        told: npt.NDArray[np.float32] | None = None,
+    ) -> "NaiveBayesLogisticRegression":
+        """Trains on labelled texts; see `Baseline.fit`.
+
+        Args:
+            texts: The texts.
+            labels: Class numbers.
+            n_classes: How many classes there are.
+            told: What another model says of each text, a margin in each column as of `linear_weights`: the n-grams
+                learn what is to be added to its `shares` of that. New texts are then scored with both, elsewhere.
+        """
         self._classes, self._n_classes = _present_classes(labels), n_classes
         counts = self._ngrams.fit_transform(texts)
         positives = self._classes[1:] if len(self._classes) == 2 else self._classes
-        self._models = [self._fit_one(counts, labels == positive) for positive in positives]
+        others = [None] * len(positives) if told is None else list(told.T)
+        self._models = [
+            self._fit_one(counts, labels == positive, other) for positive, other in zip(positives, others, strict=True)
+        ]
         return self
 
     def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
@@ -98,14 +119,21 @@ class NaiveBayesLogisticRegression(Baseline):
         """
         if len(self._classes) < self._n_classes:
             raise DataError("A linear model needs training rows of every class.")
-        weights = np.column_stack([ratio * model.coef_[0] for ratio, model in self._models])
+        weights = np.column_stack([ratio * model.coef_[0, : len(ratio)] for ratio, model in self._models])
         return self._ngrams.kept, weights, np.concatenate([model.intercept_ for _, model in self._models])
 
+    def shares(self) -> npt.NDArray[np.float64]:
+        """By what the margins that `fit` was told are multiplied, shape ``(margins,)``."""
+        return np.array([model.coef_[0, -1] * _TOLD_SCALE for _, model in self._models])
+
     def _fit_one(
-        self, counts: sparse.csr_matrix, positive: npt.NDArray[np.bool_]
+        self, counts: sparse.csr_matrix, positive: npt.NDArray[np.bool_], told: npt.NDArray[np.float32] | None
     ) -> tuple[npt.NDArray[np.float64], LogisticRegression]:
         inside, outside = (1.0 + counts.T @ chosen.astype(np.float64) for chosen in (positive, ~positive))
         ratio = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
+        features = _weighted(counts, ratio)
+        if told is not None:
+            features = sparse.hstack([features, sparse.csr_matrix(told[:, None] * _TOLD_SCALE)], format="csr")
         # Far more n-grams than texts: the dual problem is the small one.
         model = LogisticRegression(
             solver="liblinear",
@@ -116,7 +144,7 @@ class NaiveBayesLogisticRegression(Baseline):
             random_state=0,
             fit_intercept=self._fit_intercept,
             class_weight=None if self._fit_intercept else "balanced",
-        ).fit(_weighted(counts, ratio), positive)
+        ).fit(features, positive)
         if not self._fit_intercept:
             share = positive.mean()
             model.intercept_ = np.array([np.log(share / (1.0 - share))])

@@ -9,6 +9,7 @@ space is not needed once these weights are known.
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,23 @@ _SHORTEST = 1e-3
 _SEED = 1
 _SMALLEST = 1e-12
 
-Weights = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+@dataclass(frozen=True)
+class LatentWeights:
+    """A linear model over n-grams. There is one margin for two classes, and else one for each.
+
+    Attributes:
+        slots: Those of the n-grams with a weight, ``(n-grams,)``.
+        weights: Float32, ``(n-grams, margins)``.
+        bias: What is added to their sum, float32, ``(margins,)``.
+        margins: What the model would say of each labelled text, had it not been in the space: float32,
+            ``(labelled texts, margins)``.
+    """
+
+    slots: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+    margins: npt.NDArray[np.float32]
 
 
 def fit_latent_weights(
@@ -44,7 +61,7 @@ def fit_latent_weights(
     dim: int,
     *,
     fit_intercept: bool = True,
-) -> Weights:
+) -> LatentWeights:
     """Learns what each n-gram weighs.
 
     Args:
@@ -53,10 +70,6 @@ def fit_latent_weights(
         more: The same of texts without labels, or None.
         dim: Dimensions of the latent space; fewer, where there are not as many texts or n-grams.
         fit_intercept: See `sentrec.evaluation.baselines.NaiveBayesLogisticRegression`; False: nothing is added here.
-
-    Returns:
-        The slots of n-grams with a weight, ``(n-grams,)``; the weights, ``(n-grams, margins)``; and what is added to
-        their sum, ``(margins,)``. There is one margin for two classes, and else one for each.
     """
     space = _Space(labelled, more, dim)
     features = space.features(labelled)
@@ -68,10 +81,11 @@ def fit_latent_weights(
         fit_intercept=fit_intercept,
         class_weight=None if fit_intercept else "balanced",
     ).fit(features * scale, labels)
-    coefficients = torch.from_numpy((model.coef_.T * scale).astype(np.float32))
-    weighed = [(slots, (space.directions(slots) @ coefficients).numpy()) for slots in space.parts()]
+    coefficients = (model.coef_.T * scale).astype(np.float32)
+    bias = np.broadcast_to(model.intercept_, coefficients.shape[1:]).astype(np.float32)
+    weighed = [(slots, (space.directions(slots) @ torch.from_numpy(coefficients)).numpy()) for slots in space.parts()]
     slots, weights = (np.concatenate(part) for part in zip(*weighed, strict=True))
-    return slots, weights, np.broadcast_to(model.intercept_, coefficients.shape[1:]).astype(np.float32)
+    return LatentWeights(slots, weights, bias, features @ coefficients + bias)
 
 
 class _Space:

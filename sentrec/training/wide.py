@@ -16,7 +16,7 @@ from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
 from sentrec.model.wide import WideChannel
 from sentrec.recipe.sections import WIDE_TEACHER
 from sentrec.text.encoding import EncodedTexts, join_texts
-from sentrec.training.latent import fit_latent_weights
+from sentrec.training.latent import LatentWeights, fit_latent_weights
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 
@@ -73,30 +73,7 @@ def fit_ngrams(wide: WideChannel, data: PreparedData, taught: npt.NDArray[np.flo
         texts, labels = join_texts(texts, data.unlabelled), np.concatenate([labels, taught.argmax(axis=1)])
     _log.info("Fitting the wide channel on %s texts", f"{len(texts):,}")
     texts, rows = _with_excerpts(texts, wide.excerpts)
-    features = _fit_weights(wide, texts, labels[rows], len(data.label_names))
-    if wide.latent is not None:
-        more = data.unlabelled if taught is None else None
-        _join_latent_weights(wide, wide.latent, data, features, labels[rows], more)
-
-
-def _join_latent_weights(
-    wide: WideChannel,
-    dim: int,
-    data: PreparedData,
-    features: sparse.csr_matrix,
-    labels: npt.NDArray[np.int64],
-    more: EncodedTexts | None,
-) -> None:
-    """Adds up the weights that the channel has and latent ones, each by the share that the validation rows give it."""
-    _log.info("Finding %s latent dimensions in %s texts", dim, f"{features.shape[0] + len(more or ()):,}")
-    unlabelled = count_ngrams(wide, more) if more is not None else None
-    slots, weights, bias = fit_latent_weights(features, labels, unlabelled, dim, fit_intercept=wide.fit_intercept)
-    texts, rows = _with_excerpts(data.validation, wide.excerpts)
-    alone, own = wide_logits(wide, texts), (wide.weights.clone(), wide.bias.clone())
-    _set_weights(wide, slots, weights, bias)
-    shares = fit_shares(wide_logits(wide, texts), alone, data.splits.validation.labels[rows])
-    for value, before in zip((wide.weights, wide.bias), own, strict=True):
-        value.mul_(shares[0]).add_(before, alpha=shares[1])
+    _fit_weights(wide, texts, labels[rows], len(data.label_names), data.unlabelled if taught is None else None)
 
 
 def _with_excerpts(texts: EncodedTexts, tokens: int | None) -> tuple[EncodedTexts, npt.NDArray[np.int64]]:
@@ -164,27 +141,35 @@ def _fit_weights(
     train: EncodedTexts,
     labels: npt.NDArray[np.int64],
     classes: int,
-) -> sparse.csr_matrix:
-    """Fills the table from texts, and returns what their n-grams count."""
+    unlabelled: EncodedTexts | None = None,
+) -> None:
     features = count_ngrams(wide, train)
     # Whatever the length of texts and its power, an n-gram counts 1 on average: what the linear model was tuned for.
     factor = 1.0 / float(features.data.mean(dtype=np.float64))
     features.data *= factor
     wide.scaling[0] *= factor
-    fitted = NaiveBayesLogisticRegression(wide.fit_intercept).fit(features, labels, classes)
-    _set_weights(wide, *fitted.linear_weights())
-    return features
-
-
-def _set_weights(
-    wide: WideChannel,
-    slots: npt.NDArray[np.int64],
-    weights: npt.NDArray[np.floating],
-    bias: npt.NDArray[np.floating],
-) -> None:
+    latent = _fit_latent(wide, features, labels, unlabelled) if len(np.unique(labels)) == classes else None
+    fitted = NaiveBayesLogisticRegression(wide.fit_intercept)
+    fitted.fit(features, labels, classes, latent.margins if latent else None)
+    kept, weights, bias = fitted.linear_weights()
     wide.weights.zero_()
-    wide.weights[torch.from_numpy(slots)] = torch.from_numpy(weights).to(wide.weights)
+    wide.weights[torch.from_numpy(kept)] = torch.from_numpy(weights).to(wide.weights)
     wide.bias.copy_(torch.from_numpy(bias))
+    if latent:
+        shares = fitted.shares().astype(np.float32)
+        wide.weights[torch.from_numpy(latent.slots)] += torch.from_numpy(latent.weights * shares).to(wide.weights)
+        wide.bias.add_(torch.from_numpy(latent.bias * shares).to(wide.bias))
+
+
+def _fit_latent(
+    wide: WideChannel, features: sparse.csr_matrix, labels: npt.NDArray[np.int64], unlabelled: EncodedTexts | None
+) -> LatentWeights | None:
+    if wide.latent is None:
+        return None
+    more = count_ngrams(wide, unlabelled) if unlabelled is not None else None
+    texts = features.shape[0] + (len(unlabelled) if unlabelled is not None else 0)
+    _log.info("Finding %s latent dimensions in %s texts", wide.latent, f"{texts:,}")
+    return fit_latent_weights(features, labels, more, wide.latent, fit_intercept=wide.fit_intercept)
 
 
 def wide_logits(wide: WideChannel, encoded: EncodedTexts) -> npt.NDArray[np.float32]:

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -13,9 +12,14 @@ from small_runs import small_overrides
 from small_unlabelled import WIDE, recipe_with
 
 import sentrec
+from sentrec.errors import DataError
+from sentrec.evaluation.baselines import NaiveBayesLogisticRegression
 from sentrec.predictor import load
 from sentrec.recipe import recipe_from_dict
-from sentrec.training import latent, wide as wide_module
+from sentrec.recipe.sections import WideConfig
+from sentrec.text.encoding import EncodedTexts
+from sentrec.training import latent
+from sentrec.training import wide as wide_module
 from sentrec.training.latent import _Space, fit_latent_weights
 from sentrec.training.prepare import prepare
 
@@ -80,12 +84,12 @@ def test_a_text_of_the_space_lies_where_its_ngrams_in_other_texts_do(
 
 def test_parts_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     labelled, labels = ngrams(40, 300, 1, 0.1), np.arange(40) % 2
-    slots, weights, bias = fit_latent_weights(labelled, labels, None, 8)
+    fitted = fit_latent_weights(labelled, labels, None, 8)
     monkeypatch.setattr(latent, "_COLUMNS", 7)
     again = fit_latent_weights(labelled, labels, None, 8)
-    np.testing.assert_array_equal(slots, again[0])
-    np.testing.assert_allclose(weights, again[1], atol=5e-3)
-    np.testing.assert_allclose(bias, again[2], atol=5e-3)
+    np.testing.assert_array_equal(fitted.slots, again.slots)
+    for name in ("weights", "bias", "margins"):
+        np.testing.assert_allclose(getattr(fitted, name), getattr(again, name), atol=5e-3)
 
 
 @pytest.mark.parametrize(("classes", "margins"), [(2, 1), (3, 3)])
@@ -102,21 +106,22 @@ def test_ngrams_without_labels_weigh_what_their_company_does(classes: int, margi
         return sparse.csr_matrix((generator.random(chance.shape) < chance).astype(np.float32))
 
     labels, hidden = np.arange(60) % classes, np.arange(texts) % classes
-    slots, weights, bias = fit_latent_weights(drawn(60, labels, True), labels, drawn(texts, hidden, False), classes)
-    assert weights.shape == (len(slots), margins)
-    assert bias.shape == (margins,)
+    fitted = fit_latent_weights(drawn(60, labels, True), labels, drawn(texts, hidden, False), classes)
+    assert fitted.weights.shape == (len(fitted.slots), margins)
+    assert fitted.bias.shape == (margins,)
+    assert fitted.margins.shape == (60, margins)
     table = np.zeros((classes * each, margins))
-    table[slots] = weights
+    table[fitted.slots] = fitted.weights
     unseen, told = drawn(200, np.arange(200) % classes, False).toarray(), np.arange(200) % classes
     unseen.reshape(200, classes, each)[:, :, : each // 2] = 0.0
-    scores = unseen @ table + bias
+    scores = unseen @ table + fitted.bias
     answers = (scores[:, 0] > 0).astype(int) if margins == 1 else scores.argmax(axis=1)
     assert (answers == told).mean() > 0.9
 
 
 def test_without_an_intercept_nothing_is_added() -> None:
-    _, _, bias = fit_latent_weights(ngrams(30, 50, 3), np.arange(30) % 3 // 2, None, 5, fit_intercept=False)
-    assert bias.tolist() == [0.0]
+    fitted = fit_latent_weights(ngrams(30, 50, 3), np.arange(30) % 3 // 2, None, 5, fit_intercept=False)
+    assert fitted.bias.tolist() == [0.0]
 
 
 def test_more_dimensions_than_texts_or_ngrams_are_as_many_as_there_are() -> None:
@@ -125,31 +130,32 @@ def test_more_dimensions_than_texts_or_ngrams_are_as_many_as_there_are() -> None
     assert np.isfinite(space.features(ngrams(9, 30, 4))).all()
 
 
-def test_the_table_adds_up_both_weights_by_what_validation_says(
-    reviews: Path, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_table_adds_up_the_latent_weights_and_what_ngrams_add_to_them(
+    reviews: Path, unlabelled: Path, tmp_path: Path
 ) -> None:
-    shares: list[tuple[float, float]] = []
-    fit = wide_module.fit_shares
-
-    def note(*arguments: npt.NDArray[np.float32]) -> tuple[float, float]:
-        shares.append(fit(*arguments))
-        return shares[-1]
-
     tree = recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6").model_dump(mode="json")
     recipe = recipe_from_dict(tree | {"encoder": "nb-lr"})
     data = prepare(recipe)
     assert data.unlabelled is not None
-    plain = wide_module.WideChannel(recipe.model.wide.model_copy(update={"latent": None}), 2)
-    features = wide_module._fit_weights(plain, data.train, data.splits.train.labels, 2)
-    more = wide_module.count_ngrams(plain, data.unlabelled)
-    slots, weights, bias = fit_latent_weights(features, data.splits.train.labels, more, 6)
-    monkeypatch.setattr(wide_module, "fit_shares", note)
-    wide = load(sentrec.train(recipe, tmp_path / "run"), "cpu").members[0].model.wide
-    (share,) = shares
-    expected = plain.weights * share[1]
-    expected[torch.from_numpy(slots)] += share[0] * torch.from_numpy(weights)
-    torch.testing.assert_close(wide.weights, expected, atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(wide.bias, plain.bias * share[1] + share[0] * torch.from_numpy(bias))
+    wide = wide_module.WideChannel(recipe.model.wide, 2)
+    features, labels = wide_module.count_ngrams(wide, data.train), data.splits.train.labels
+    features.data /= features.data.mean()
+    fitted = fit_latent_weights(features, labels, wide_module.count_ngrams(wide, data.unlabelled), 6)
+    beside = NaiveBayesLogisticRegression().fit(features, labels, 2, fitted.margins)
+    kept, weights, bias = beside.linear_weights()
+    expected = np.zeros((wide.slots, 1))
+    expected[kept] = weights
+    expected[fitted.slots] += fitted.weights * beside.shares()
+    found = load(sentrec.train(recipe, tmp_path / "run"), "cpu").members[0].model.wide
+    np.testing.assert_allclose(found.weights.numpy(), expected, atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(found.bias.numpy(), bias + fitted.bias * beside.shares(), atol=1e-3)
+
+
+def test_of_a_class_without_rows_nothing_is_learned_and_that_is_said() -> None:
+    config = WideConfig(table_bits=10, latent=4)
+    texts = EncodedTexts(np.array([2, 3, 4, 3, 2, 3, 4, 3], dtype=np.int32), np.arange(0, 9, 2))
+    with pytest.raises(DataError, match="rows of every class"):
+        wide_module._fit_weights(wide_module.WideChannel(config, 3), texts, np.array([0, 1, 0, 1]), 3)
 
 
 def test_beside_an_encoder_no_step_reads_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:

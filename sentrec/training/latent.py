@@ -72,6 +72,10 @@ def fit_latent_weights(
         fit_intercept: See `sentrec.evaluation.baselines.NaiveBayesLogisticRegression`; False: nothing is added here.
     """
     space = _Space(labelled, more, dim)
+    if not space.dim:  # no n-gram occurs in several texts
+        margins = 1 if len(np.unique(labels)) == 2 else len(np.unique(labels))
+        shapes = (0, margins), (margins,), (len(labels), margins)
+        return LatentWeights(np.empty(0, dtype=np.int64), *(np.zeros(shape, dtype=np.float32) for shape in shapes))
     features = space.features(labelled)
     # The spread of features is 1 then, and that of all of a text's logit the same whatever the dimensions.
     scale = 1.0 / max(float(features.std()), _SMALLEST)

@@ -176,3 +176,10 @@ def test_what_goes_on_from_such_ngrams_learns_from_its_own_rows(
     assert mine.model.wide is not None
     assert mine.model.wide.latent is None
     prepare(mine)  # which refuses what differs from the source
+
+
+def test_texts_that_share_no_ngrams_give_none_a_weight() -> None:
+    fitted = fit_latent_weights(sparse.csr_matrix(np.eye(6, 9, dtype=np.float32)), np.arange(6) % 2, None, 4)
+    assert len(fitted.slots) == 0
+    assert fitted.weights.shape == (0, 1)
+    assert np.isfinite(fitted.margins).all()

@@ -177,7 +177,8 @@ def _left_singular_vectors(matrix: sparse.csr_matrix, dim: int) -> Tensor:
 
 def _tensor(matrix: sparse.csr_matrix) -> Tensor:
     """The same matrix for torch, which multiplies it several times faster than SciPy does."""
-    starts, columns = (torch.from_numpy(part.astype(np.int32)) for part in (matrix.indptr, matrix.indices))
+    kind = np.int32 if matrix.nnz <= np.iinfo(np.int32).max else np.int64
+    starts, columns = (torch.from_numpy(part.astype(kind)) for part in (matrix.indptr, matrix.indices))
     values = torch.from_numpy(matrix.data.astype(np.float32))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta", UserWarning)

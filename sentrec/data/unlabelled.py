@@ -79,7 +79,7 @@ def _source(data: DataConfig, name: str) -> tuple[DataConfig, str]:
     if not is_dataset(dataset):
         raise DataError(
             f"data.unlabelled: {name} is no split of {data.dataset}, no file and no other dataset.",
-            "Other datasets are named ones, and folders of SENTREC_DATA.",
+            "Other datasets are named ones, and folders of SENTREC_DATA. Without texts: --set data.unlabelled=null",
         )
     # Columns that the recipe names are those of its own dataset.
     return (data if dataset == data.dataset else DataConfig(dataset=dataset)), split or "train"

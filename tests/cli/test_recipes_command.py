@@ -38,7 +38,11 @@ def test_copy_then_check_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     again = recipes("copy", "imdb", "mine.yaml")
     assert isinstance(again.exception, RecipeError)
     assert recipes("copy", "imdb", "mine.yaml", "--force").exit_code == 0
-    checked = recipes("check", "mine.yaml", "--set", "glove=null", "--set", "data.dataset=quickstart")
+    mine = ("--set", "glove=null", "--set", "data.dataset=quickstart")
+    without_unlabelled = recipes("check", "mine.yaml", *mine)
+    assert without_unlabelled.exit_code == 1
+    assert "--set data.unlabelled=null" in " ".join(without_unlabelled.stdout.split())
+    checked = recipes("check", "mine.yaml", *mine, "--set", "data.unlabelled=null")
     assert checked.exit_code == 0
     assert "mine.yaml is a valid recipe" in checked.stdout
     assert "train.jsonl" in checked.stdout

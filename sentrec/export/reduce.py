@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from torch import Tensor
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.errors import RunError, SentrecError
 from sentrec.model.classifier import REGION_VECTORS, WORD_VECTORS
-from sentrec.model.compact import Form, compact
+from sentrec.model.compact import COSTS_OF_FORMS, Form, compact
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
 from sentrec.model.weights import read_tensors
 from sentrec.model.wide import WideChannel
@@ -28,7 +29,7 @@ NGRAM_WEIGHTS = "wide.weights"
 _WORD_TABLES = (WORD_VECTORS, REGION_VECTORS)
 _FEWEST_NUMBERS = 1024
 """A smaller tensor stays in float32: there is nothing to gain."""
-_NGRAMS_BESIDE_BYTES = 450_000
+_NGRAMS_BESIDE_BYTES = 1_500_000
 """As long as fewer n-grams than this fit, word vectors are in half bytes."""
 _NGRAMS_FIRST = 250_000
 """As long as fewer n-grams than this fit, words make way for them."""
@@ -66,10 +67,9 @@ class Reduced:
 
 
 def reduce_model(run: Run, train: list[str], room: int, vocabulary: int | None = None) -> Reduced:
-    """Makes a run's weights small enough: in bytes, with fewer n-grams, in half bytes, and only then with fewer words.
+    """Makes a run's weights small enough: in bytes, in half bytes, with fewer n-grams, and only then with fewer words.
 
-    A third of the n-grams that have any weight gives 99.97 % of the labels of IMDB test. With 450,000 of them and word
-    vectors in bytes, a probability moves by 0.0015 on average; with all and half bytes too; with 270,000, by 0.0027.
+    What each form and fewer n-grams cost is told in `sentrec.model.compact`.
 
     Words go from the end of the vocabulary, which is sorted by frequency, so that all others keep their ids, which the
     n-grams are made of; a text's dropped words become the unknown word. They go last, because other domains need them:
@@ -124,16 +124,17 @@ def _with_words(weights: dict[str, Tensor], words: int) -> dict[str, Tensor]:
     return {name: tensor[:words] if name in _WORD_TABLES else tensor for name, tensor in weights.items()}
 
 
-def _bytes_of_ngrams(weights: dict[str, Tensor], most: int) -> int:
-    """What n-grams take, so many or all that have a weight: a byte of each margin and one that tells the slot."""
+def _bytes_of_ngrams(weights: dict[str, Tensor], most: int) -> float:
+    """What n-grams take, so many or all that have a weight, in the smallest form."""
     if NGRAM_WEIGHTS not in weights:
         return 0
-    filled, margins = int(weights[NGRAM_WEIGHTS].ne(0).any(dim=1).sum()), weights[NGRAM_WEIGHTS].shape[1]
-    return min(most, filled) * (1 + margins)
+    (slots, margins), filled = weights[NGRAM_WEIGHTS].shape, int(weights[NGRAM_WEIGHTS].ne(0).any(dim=1).sum())
+    ngrams = min(most, filled)
+    return ngrams * margins * COSTS_OF_FORMS["tiers"] + min(ngrams, slots / 8)
 
 
 def _words_that_fit(
-    run: Run, weights: dict[str, Tensor], forms: dict[str, Form], tokenizer: Tokenizer, room: int
+    run: Run, weights: dict[str, Tensor], forms: dict[str, Form], tokenizer: Tokenizer, room: float
 ) -> int:
     """How many words there is room for, when no n-gram is kept."""
     if NGRAM_WEIGHTS in weights:
@@ -150,41 +151,57 @@ def _fill(
     run: Run, weights: dict[str, Tensor], forms: dict[str, Form], tokenizer: Tokenizer, train: EncodedTexts, room: int
 ) -> tuple[dict[str, Tensor], dict[str, str], int]:
     """The compact weights with as many n-grams as there is room for, and how many these are."""
-    text = len(tokenizer.to_str().encode())
     if NGRAM_WEIGHTS not in weights:
         return *_compacted(run, weights, forms), 0
-    full = weights[NGRAM_WEIGHTS]
-    order = _weightiest(run, full, train)
-    empty = _compacted(run, {**weights, NGRAM_WEIGHTS: torch.zeros_like(full)}, forms)
-    count = min(len(order), max(0, (room - text - len(save(*empty))) // (1 + full.shape[1])))
+    occurrences = _occurrences(run, train)
+    room -= len(tokenizer.to_str().encode())
+    order = _weightiest(weights[NGRAM_WEIGHTS], occurrences)
+    filled = _fill_as("slots", run, weights, forms, order, occurrences, room)
+    if filled[-1] == len(order):
+        return filled
+    # A few hundred n-grams in tiers would take more.
+    return max(filled, _fill_as("tiers", run, weights, forms, order, occurrences, room), key=itemgetter(-1))
+
+
+def _fill_as(
+    form: Form,
+    run: Run,
+    weights: dict[str, Tensor],
+    forms: dict[str, Form],
+    order: npt.NDArray[np.int64],
+    occurrences: npt.NDArray[np.int64],
+    room: int,
+) -> tuple[dict[str, Tensor], dict[str, str], int]:
+    full, count = weights[NGRAM_WEIGHTS], len(order)
     while True:
         chosen = torch.from_numpy(order[:count])
         table = torch.zeros_like(full)
         table[chosen] = full[chosen]
-        parts, metadata = _compacted(run, {**weights, NGRAM_WEIGHTS: table}, forms)
-        over = text + len(save(parts, metadata)) - room
+        packed = _compacted(run, weights | {NGRAM_WEIGHTS: table}, forms | {NGRAM_WEIGHTS: form}, occurrences)
+        over = len(save(*packed)) - room
         if over <= 0 or count == 0:
-            return parts, metadata, count
-        # Few n-grams lie far apart, so that a gap takes more than the byte that was counted on.
-        count = max(0, count - over // (1 + full.shape[1]) - 1)
+            return *packed, count
+        # The last ones take less than all do on average: what tells where they are is shared, or shorter for each.
+        taken = sum(part.nbytes for name, part in packed[0].items() if name.startswith(NGRAM_WEIGHTS))
+        count = max(0, count - int(over * count / taken) - 1)
 
 
 def _compacted(
-    run: Run, weights: dict[str, Tensor], forms: dict[str, Form]
+    run: Run, weights: dict[str, Tensor], forms: dict[str, Form], occurrences: npt.NDArray[np.int64] | None = None
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
+    costs = {NGRAM_WEIGHTS: torch.from_numpy(occurrences)} if occurrences is not None else None
     try:
-        parts, metadata = compact(weights, forms)
+        parts, metadata = compact(weights, forms, costs)
     except ValueError as error:
         raise RunError(f"the weights of {run.path} have no small form: {error}.", "Train it again.") from error
     return {name: part.contiguous() for name, part in parts.items()}, metadata
 
 
-def _weightiest(run: Run, table: Tensor, train: EncodedTexts) -> npt.NDArray[np.int64]:
+def _weightiest(table: Tensor, occurrences: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The slots that move the training texts' logits, those that move them most first.
 
     What a slot adds to the variance of a logit is about its weight squared times the share of texts that have it.
     """
-    occurrences = _occurrences(run, train)
     importance = table.abs().amax(dim=1).numpy().astype(np.float64) * np.sqrt(occurrences)
     order = np.argsort(-importance, kind="stable")
     return order[: int(np.count_nonzero(importance))]

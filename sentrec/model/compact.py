@@ -1,13 +1,16 @@
 """Weights in a small form: a file holds them in a byte or two a number, and they are expanded when it is read.
 
-Four forms, chosen by what they were measured to cost on IMDB: word vectors in bytes with a scale a row move a
+Five forms, chosen by what they were measured to cost on IMDB: word vectors in bytes with a scale a row move a
 probability by 0.0001 on average; vectors of words or regions in half bytes, those of common words in bytes, by 0.001
-(all in half bytes by 0.0035, and by 0.005 without their square roots); the weightiest 500,000 of 1.5 million n-grams,
-in bytes, by 0.001; 16-bit floats by less than any.
+(all in half bytes by 0.0035, and by 0.005 without their square roots); 16-bit floats by less than any. Of 3.6 million
+n-grams, all of which say something, the weightiest 710,000 in bytes move it by 0.0065, and 1.4 million in the same
+room, one of eight in a byte and the others in half bytes, by 0.0034 (all in half bytes by 0.011).
 """
 
 import json
 from collections.abc import Mapping
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -16,15 +19,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-Form = Literal["rows", "nibbles", "slots", "half"]
+Form = Literal["rows", "nibbles", "slots", "tiers", "half"]
 """In which small form a tensor is.
 
 - ``rows``: a byte a number and a scale a row, for a table of which most rows are not zero.
 - ``nibbles``: that for the first 4,000 rows that are not zero, and half a byte a number for the others, which are to be
   rarer words.
 - ``slots``: a byte a number and a scale a column, for a table of which most rows are zero.
+- ``tiers``: that for an eighth of the rows that are not zero, where it matters most, and half a byte a number for the
+  others.
 - ``half``: 16-bit floats.
 """
+COSTS_OF_FORMS: Mapping[Form, float] = MappingProxyType({"slots": 1.0, "tiers": 0.625})
+"""Bytes that a number of a filled row takes, beside those that tell which rows are filled."""
 
 METADATA = "sentrec.compact"
 """The key of a safetensors file's metadata that tells which tensors are in which form, as JSON."""
@@ -35,15 +42,24 @@ _IN_BYTES = 4000
 """The first rows of ``nibbles``: in a vocabulary sorted by frequency, nine of ten words of a text."""
 _FAR = 255
 """A gap that says: so many empty slots, and still none that is filled."""
-_BYTES, _NIBBLES, _SCALE, _GAPS, _EMPTY = ".bytes", ".nibbles", ".scale", ".gaps", ".empty"
+_ONE_IN_BYTES = 8
+"""Of so many rows in ``tiers``, one is in bytes."""
+_ESCAPE = 2 * _NIBBLE_TOP + 1
+"""Half a byte that says: this number is among those in bytes."""
+_LARGEST = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
+"""Which quantile of the numbers may be the largest that half a byte tells, in ``tiers``."""
+_BYTES, _NIBBLES, _SCALE, _GAPS, _BITS, _EMPTY = ".bytes", ".nibbles", ".scale", ".gaps", ".bits", ".empty"
 
 
-def compact(tensors: Mapping[str, Tensor], forms: Mapping[str, Form]) -> tuple[dict[str, Tensor], dict[str, str]]:
+def compact(
+    tensors: Mapping[str, Tensor], forms: Mapping[str, Form], costs: Mapping[str, Tensor] | None = None
+) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Puts tensors into small forms, for a safetensors file that `expand` makes whole again.
 
     Args:
         tensors: Float tensors by name, with two dimensions unless they become ``half``.
         forms: The form of each tensor that is not to stay as it is.
+        costs: For tensors that become ``tiers``, what a squared error costs in each row; without it, in all the same.
 
     Returns:
         What to write: tensors and metadata.
@@ -61,7 +77,9 @@ def compact(tensors: Mapping[str, Tensor], forms: Mapping[str, Form]) -> tuple[d
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{name} holds numbers that are not finite")
         notes[name] = {"form": form, "shape": list(tensor.shape)}
-        parts |= {name + suffix: part for suffix, part in _PACK[form](tensor.detach().cpu().float()).items()}
+        whole = tensor.detach().cpu().float()
+        packed = _pack_tiers(whole, (costs or {}).get(name)) if form == "tiers" else _PACK[form](whole)
+        parts |= {name + suffix: part for suffix, part in packed.items()}
     return parts, ({METADATA: json.dumps(notes)} if notes else {})
 
 
@@ -107,19 +125,18 @@ def _pack_nibbles(matrix: Tensor) -> dict[str, Tensor]:
     roots = _roots(seldom)
     scale = _scale_of(roots, _NIBBLE_TOP)
     nibbles = _rounded(roots, scale.float(), _NIBBLE_TOP) + _NIBBLE_TOP
-    high, low = functional.pad(nibbles, (0, nibbles.shape[1] % 2)).to(torch.uint8).chunk(2, dim=1)
     parts = _pack_rows(often)
     return {
         _EMPTY: _gaps(~is_filled),
         _BYTES: parts[_BYTES],
-        _NIBBLES: (high << 4) | low,
+        _NIBBLES: _paired(nibbles),
         _SCALE: torch.cat([parts[_SCALE], scale]),
     }
 
 
 def _unpack_nibbles(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    often, both = parts[_BYTES], parts[_NIBBLES]
-    numbers = torch.cat([both >> 4, both & 15], dim=1)[:, : shape[1]].float() - _NIBBLE_TOP
+    often = parts[_BYTES]
+    numbers = _unpaired(parts[_NIBBLES], shape[1]).float() - _NIBBLE_TOP
     scale, scale_of_roots = parts[_SCALE].tensor_split([len(often)])
     rows = torch.cat([_times(often, scale), _squares(_times(numbers, scale_of_roots))])
     return _placed(rows, _filled(parts, shape), shape)
@@ -127,12 +144,63 @@ def _unpack_nibbles(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tens
 
 def _pack_slots(table: Tensor) -> dict[str, Tensor]:
     is_filled = table.ne(0).any(dim=1)
-    scale = table.abs().amax(dim=0, keepdim=True).sqrt() / _TOP
+    scale = _scale_of_roots(table)
     return {_GAPS: _gaps(is_filled), _BYTES: _rounded(_roots(table[is_filled]), scale), _SCALE: scale}
 
 
 def _unpack_slots(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
     return _placed(_squares(parts[_BYTES].float() * parts[_SCALE]), _slots(parts[_GAPS].numpy()), shape)
+
+
+def _pack_tiers(table: Tensor, cost: Tensor | None) -> dict[str, Tensor]:
+    is_filled = table.ne(0).any(dim=1)
+    rows = table[is_filled]
+    cost = torch.ones(len(rows)) if cost is None else cost[is_filled].float()
+    largest = np.quantile(rows.abs().numpy(), _LARGEST, axis=0) if len(rows) else np.zeros((1, table.shape[1]))
+    steps = (torch.from_numpy(largest) / _NIBBLE_TOP).float().unsqueeze(1)
+    _, step, in_bytes = min((_in_bytes(rows, step, cost) for step in steps), key=itemgetter(0))
+    nibbles = _rounded(rows, step, _NIBBLE_TOP) + _NIBBLE_TOP
+    nibbles[in_bytes] = _ESCAPE
+    scale, gaps, bits = _scale_of_roots(table), _gaps(is_filled), torch.from_numpy(np.packbits(is_filled.numpy()))
+    return {
+        **({_GAPS: gaps} if len(gaps) < len(bits) else {_BITS: bits}),
+        _BYTES: _rounded(_roots(rows[in_bytes]), scale),
+        _NIBBLES: _paired(nibbles.reshape(1, -1)),
+        _SCALE: torch.cat([scale, step]),
+    }
+
+
+def _in_bytes(rows: Tensor, step: Tensor, cost: Tensor) -> tuple[float, Tensor, Tensor]:
+    """What rows cost in half bytes of this step, those that would cost most left out; the step; which these are."""
+    errors = (rows - _rounded(rows, step, _NIBBLE_TOP) * step).square().sum(dim=1) * cost
+    most, in_bytes = errors.topk(-(-len(rows) // _ONE_IN_BYTES))
+    return float(errors.sum() - most.sum()), step, in_bytes.sort().values
+
+
+def _unpack_tiers(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
+    slots = _slots(parts[_GAPS].numpy()) if _GAPS in parts else _set_bits(parts[_BITS].numpy(), shape[0])
+    nibbles = _unpaired(parts[_NIBBLES], len(slots) * shape[1]).reshape(len(slots), shape[1])
+    scale, step = parts[_SCALE]
+    rows, in_bytes = (nibbles.float() - _NIBBLE_TOP) * step, nibbles[:, 0] == _ESCAPE
+    exact = _squares(parts[_BYTES].float() * scale)
+    if len(exact) != int(in_bytes.sum()):
+        raise ValueError(f"{len(exact)} rows are in bytes, and should be {int(in_bytes.sum())}")
+    rows[in_bytes] = exact
+    return _placed(rows, slots, shape)
+
+
+def _paired(nibbles: Tensor) -> Tensor:
+    """The first half of each row's numbers in the upper half of bytes, the second half in the lower."""
+    high, low = functional.pad(nibbles, (0, nibbles.shape[1] % 2)).to(torch.uint8).chunk(2, dim=1)
+    return (high << 4) | low
+
+
+def _unpaired(both: Tensor, width: int) -> Tensor:
+    return torch.cat([both >> 4, both & 15], dim=1)[:, :width]
+
+
+def _scale_of_roots(table: Tensor) -> Tensor:
+    return table.abs().amax(dim=0, keepdim=True).sqrt() / _TOP
 
 
 def _scale_of(rows: Tensor, top: int) -> Tensor:
@@ -186,6 +254,10 @@ def _slots(gaps: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     return np.compress(is_chosen, slots)
 
 
+def _set_bits(bits: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
+    return np.flatnonzero(np.unpackbits(bits, count=count))
+
+
 def _pack_half(tensor: Tensor) -> dict[str, Tensor]:
     half = tensor.half()
     if not torch.isfinite(half).all():
@@ -203,10 +275,17 @@ def _rounded(numbers: Tensor, scale: Tensor, top: int = _TOP) -> Tensor:
 
 
 _PACK = {"rows": _pack_rows, "nibbles": _pack_nibbles, "slots": _pack_slots, "half": _pack_half}
-_UNPACK = {"rows": _unpack_rows, "nibbles": _unpack_nibbles, "slots": _unpack_slots, "half": _unpack_half}
+_UNPACK = {
+    "rows": _unpack_rows,
+    "nibbles": _unpack_nibbles,
+    "slots": _unpack_slots,
+    "tiers": _unpack_tiers,
+    "half": _unpack_half,
+}
 _PARTS = {
     "rows": (_EMPTY, _BYTES, _SCALE),
     "nibbles": (_EMPTY, _BYTES, _NIBBLES, _SCALE),
     "slots": (_GAPS, _BYTES, _SCALE),
+    "tiers": (_GAPS, _BITS, _BYTES, _NIBBLES, _SCALE),
     "half": ("",),
 }

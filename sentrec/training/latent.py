@@ -60,6 +60,7 @@ def fit_latent_weights(
     more: sparse.csr_matrix | None,
     dim: int,
     *,
+    wholes: npt.NDArray[np.int64] | None = None,
     fit_intercept: bool = True,
 ) -> LatentWeights:
     """Learns what each n-gram weighs.
@@ -69,14 +70,17 @@ def fit_latent_weights(
         labels: Their class numbers, shape ``(labelled texts,)``; of every class there are some.
         more: The same of texts without labels, or None.
         dim: Dimensions of the latent space; fewer, where there are not as many texts or n-grams.
+        wholes: Of which of the labelled texts each of them is an excerpt, shape ``(labelled texts,)``; the whole ones
+            come first, and the space is theirs alone. None: all are whole.
         fit_intercept: See `sentrec.evaluation.baselines.NaiveBayesLogisticRegression`; False: nothing is added here.
     """
-    space = _Space(labelled, more, dim)
+    wholes = np.arange(len(labels)) if wholes is None else wholes
+    space = _Space(labelled[: wholes.max() + 1], more, dim)
     if not space.dim:  # no n-gram occurs in several texts
         margins = 1 if len(np.unique(labels)) == 2 else len(np.unique(labels))
         shapes = (0, margins), (margins,), (len(labels), margins)
         return LatentWeights(np.empty(0, dtype=np.int64), *(np.zeros(shape, dtype=np.float32) for shape in shapes))
-    features = space.features(labelled)
+    features = space.features(labelled, wholes)
     # The spread of features is 1 then, and that of all of a text's logit the same whatever the dimensions.
     scale = 1.0 / max(float(features.std()), _SMALLEST)
     model = LogisticRegression(
@@ -125,13 +129,20 @@ class _Space:
         lengths = sums.norm(dim=1).clamp_(min=self._shortest)
         return sums.mul_((torch.from_numpy(self._counting[slots]) / lengths).unsqueeze(1))
 
-    def features(self, texts: sparse.csr_matrix) -> npt.NDArray[np.float32]:
-        """Where the first texts of the space lie by the directions of their n-grams, float32, ``(texts, dim)``.
+    def features(self, texts: sparse.csr_matrix, wholes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Where texts of the space, or excerpts of them, lie by the directions of their n-grams: ``(texts, dim)``.
 
         Of each direction, what the text itself has added to it is taken away. The n-grams of a new text know nothing of
         it; those of a text in the space would tell where it is, the rare ones above all, and would be relied on.
+
+        Args:
+            texts: What n-grams count in them.
+            wholes: Which text of the space each of them is, or is an excerpt of, shape ``(texts,)``.
+
+        Returns:
+            Float32, shape ``(texts, dim)``.
         """
-        by_slot, own = texts.tocsc(), self._positions[: texts.shape[0]]
+        by_slot, own = texts.tocsc(), self._positions[wholes]
         features = torch.zeros(texts.shape[0], self.dim)
         for slots in self.parts():
             found, sums = by_slot[:, slots].tocsr(), self._sums(slots)

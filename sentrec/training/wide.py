@@ -73,7 +73,7 @@ def fit_ngrams(wide: WideChannel, data: PreparedData, taught: npt.NDArray[np.flo
         texts, labels = join_texts(texts, data.unlabelled), np.concatenate([labels, taught.argmax(axis=1)])
     _log.info("Fitting the wide channel on %s texts", f"{len(texts):,}")
     texts, rows = _with_excerpts(texts, wide.excerpts)
-    _fit_weights(wide, texts, labels[rows], len(data.label_names), data.unlabelled if taught is None else None)
+    _fit_weights(wide, texts, rows, labels, len(data.label_names), data.unlabelled if taught is None else None)
 
 
 def _with_excerpts(texts: EncodedTexts, tokens: int | None) -> tuple[EncodedTexts, npt.NDArray[np.int64]]:
@@ -138,17 +138,18 @@ def count_ngrams(wide: WideChannel, encoded: EncodedTexts) -> sparse.csr_matrix:
 
 def _fit_weights(
     wide: WideChannel,
-    train: EncodedTexts,
+    texts: EncodedTexts,
+    rows: npt.NDArray[np.int64],
     labels: npt.NDArray[np.int64],
     classes: int,
     unlabelled: EncodedTexts | None = None,
 ) -> None:
-    features = count_ngrams(wide, train)
+    features, labels = count_ngrams(wide, texts), labels[rows]
     # Whatever the length of texts and its power, an n-gram counts 1 on average: what the linear model was tuned for.
     factor = 1.0 / float(features.data.mean(dtype=np.float64))
     features.data *= factor
     wide.scaling[0] *= factor
-    latent = _fit_latent(wide, features, labels, unlabelled) if len(np.unique(labels)) == classes else None
+    latent = _fit_latent(wide, features, rows, labels, unlabelled) if len(np.unique(labels)) == classes else None
     fitted = NaiveBayesLogisticRegression(wide.fit_intercept)
     fitted.fit(features, labels, classes, latent.margins if latent else None)
     kept, weights, bias = fitted.linear_weights()
@@ -162,14 +163,18 @@ def _fit_weights(
 
 
 def _fit_latent(
-    wide: WideChannel, features: sparse.csr_matrix, labels: npt.NDArray[np.int64], unlabelled: EncodedTexts | None
+    wide: WideChannel,
+    features: sparse.csr_matrix,
+    rows: npt.NDArray[np.int64],
+    labels: npt.NDArray[np.int64],
+    unlabelled: EncodedTexts | None,
 ) -> LatentWeights | None:
     if wide.latent is None:
         return None
     more = count_ngrams(wide, unlabelled) if unlabelled is not None else None
-    texts = features.shape[0] + (len(unlabelled) if unlabelled is not None else 0)
+    texts = rows.max() + 1 + (len(unlabelled) if unlabelled is not None else 0)
     _log.info("Finding %s latent dimensions in %s texts", wide.latent, f"{texts:,}")
-    return fit_latent_weights(features, labels, more, wide.latent, fit_intercept=wide.fit_intercept)
+    return fit_latent_weights(features, labels, more, wide.latent, wholes=rows, fit_intercept=wide.fit_intercept)
 
 
 def wide_logits(wide: WideChannel, encoded: EncodedTexts) -> npt.NDArray[np.float32]:

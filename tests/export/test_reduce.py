@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer
@@ -29,8 +30,12 @@ def weights_of(model: Reduced) -> dict[str, torch.Tensor]:
     return expand(model.tensors, model.metadata)
 
 
+def form_of(model: Reduced, name: str) -> str:
+    return str(json.loads(model.metadata[METADATA])[name]["form"])
+
+
 def form_of_words(model: Reduced) -> str:
-    return str(json.loads(model.metadata[METADATA])[WORD_VECTORS]["form"])
+    return form_of(model, WORD_VECTORS)
 
 
 def original_words(run: Run) -> list[str]:
@@ -44,6 +49,7 @@ def test_with_room_enough_every_word_and_every_ngram_that_occurs_is_kept(wide_ru
     assert after.keys() == before.keys()
     assert model.words == model.words_before == len(original_words(wide_run))
     assert form_of_words(model) == "rows"
+    assert form_of(model, NGRAM_WEIGHTS) == "slots"
     assert 0 < model.ngrams <= model.ngrams_before
     assert torch.allclose(after[NGRAM_WEIGHTS], before[NGRAM_WEIGHTS], atol=0.02)
     assert torch.allclose(after[WORD_VECTORS], before[WORD_VECTORS], atol=0.02)
@@ -75,6 +81,25 @@ def test_vectors_go_into_half_bytes_before_too_many_ngrams_or_any_word_is_droppe
     assert form_of_words(model) == "nibbles"
     assert (model.words, model.ngrams) == (whole.words, whole.ngrams)
     assert torch.allclose(weights_of(model)[WORD_VECTORS], weights_of(whole)[WORD_VECTORS], atol=0.2)
+
+
+def test_thousands_of_ngrams_go_into_tiers_before_any_is_dropped(
+    wide_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, metadata = read_tensors(wide_run.path / MODEL)
+    table = torch.randn(weights[NGRAM_WEIGHTS].shape, generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(reduce, "read_tensors", lambda path: (weights | {NGRAM_WEIGHTS: table}, metadata))
+    monkeypatch.setattr(reduce, "_occurrences", lambda run, train: np.arange(1, len(table) + 1))
+    whole = reduced(wide_run)
+    assert form_of(whole, NGRAM_WEIGHTS) == "slots"
+    small = reduced(wide_run, whole.bytes - len(table))
+    assert form_of(small, NGRAM_WEIGHTS) == "tiers"
+    assert small.ngrams == whole.ngrams == len(table)
+    monkeypatch.setattr(reduce, "_NGRAMS_FIRST", 20)
+    smaller = reduced(wide_run, whole.bytes - int(1.5 * len(table)))
+    assert form_of(smaller, NGRAM_WEIGHTS) == "tiers"
+    assert len(table) / 4 < smaller.ngrams < len(table)
+    assert whole.bytes - int(1.5 * len(table)) - 20 < smaller.bytes <= whole.bytes - int(1.5 * len(table))
 
 
 def test_words_go_from_the_end_and_the_others_keep_their_ids(wide_run: Run) -> None:

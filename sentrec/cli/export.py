@@ -29,7 +29,7 @@ def export(
         int | None, typer.Option(min=100, help="Most words to keep; else as many as fit.", show_default=False)
     ] = None,
     min_agreement: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Least share of validation texts with the original's label.")
+        float, typer.Option(min=0.0, max=1.0, help="Least share of texts with the original's label.")
     ] = 0.995,
     max_mean_difference: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Largest mean difference from the original's probabilities.")
@@ -73,7 +73,7 @@ def _show(result: "Export") -> None:
     table.add_row("words", f"{told['words']['kept']:,}", f"of {told['words']['of']:,}")
     if told["ngrams"]["of"]:
         table.add_row("n-grams", f"{told['ngrams']['kept']:,}", f"of {told['ngrams']['of']:,}")
-    texts = f"on {agreement.texts:,} validation texts"
+    texts = f"on {agreement.texts:,} of its texts"
     table.add_row("equal labels", f"{100 * agreement.equal_labels:.2f} %", texts)
     table.add_row("probabilities differ by", f"{agreement.mean_difference:.4f}", "on average")
     table.add_row("", f"{agreement.largest_difference:.4f}", "at most")

@@ -11,7 +11,7 @@ from sentrec.errors import SentrecError
 
 @dataclass(frozen=True)
 class Bound:
-    """What a small model must keep, on the validation texts of its original.
+    """What a small model must keep, on texts of its original.
 
     Attributes:
         equal_labels: Least share of texts with the same label.
@@ -58,7 +58,7 @@ class Agreement:
             missed.append(f"one probability differs by {self.largest_difference:.3f}, not {bound.largest_difference:g}")
         if missed:
             raise SentrecError(
-                f"the small model strays too far from its original on {self.texts:,} validation texts: "
+                f"the small model strays too far from its original on {self.texts:,} of its texts: "
                 f"{'; '.join(missed)}.",
                 "Leave it more room (--max-megabytes, --vocabulary), or allow more: --min-agreement, "
                 "--max-mean-difference, --max-difference.",

@@ -28,7 +28,7 @@ class Facts:
     """What an export knows of itself.
 
     Attributes:
-        agreement: With the original, on its validation texts.
+        agreement: With the original, on texts of its data.
         bound: What was asked of that.
         words: Words that were kept.
         words_before: Words of the original.

@@ -104,7 +104,7 @@ def _agreement(card: dict[str, Any]) -> str:
         ),
         ("largest difference", f"{found['largest_difference']:.3f}", f"at most {bound['largest_difference']:g}"),
     ]
-    lines = [f"With the model before it was made small, on its {found['texts']:,} validation texts:", ""]
+    lines = [f"With the model before it was made small, on {found['texts']:,} of its texts:", ""]
     return _section("Agreement", [*lines, *_table(("", "measured", "asked for"), rows)])
 
 

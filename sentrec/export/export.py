@@ -23,6 +23,8 @@ from sentrec.training.figures import calibrated_figures
 MOST_MEGABYTES = 5.0
 """What a starter may take on disk, in millions of bytes."""
 _FOR_THE_CARD = 40_000
+_FEWEST_TO_COMPARE = 1000
+"""Of fewer texts, a handful that are read differently says little."""
 _MARK = "export"
 """What tells an export's environment and metrics from those of a training."""
 _log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ class Export:
 
     Attributes:
         run: The run that was written.
-        agreement: With the original, on the original's validation texts.
+        agreement: With the original, on the original's validation texts, and others where these are few.
         bytes: What each of its files takes.
         card: The model card; None where none was asked for.
     """
@@ -60,14 +62,16 @@ def export_model(
     """Writes a run's model in a small form: a run directory that predicts, evaluates and ranks as any other does.
 
     Weights become bytes, and n-grams and words that do not fit are dropped: see `sentrec.export.reduce.reduce_model`.
-    The temperature is fitted anew on the run's validation rows; figures of validation and test are measured anew.
+    The temperature is fitted anew on the run's validation rows, but that of a run that went on from a model, which was
+    fitted on other rows, stays; figures of validation and test are measured anew.
 
     Args:
         run: The run, or what `sentrec.runs.find_model` takes; of a group of seeds, the one that validated best.
         out: The new directory; an earlier export there is replaced.
         max_megabytes: Most that it may take on disk, in millions of bytes.
         vocabulary: Most words to keep; None: as many as fit.
-        bound: How far it has to agree with the original on the run's validation texts.
+        bound: How far it has to agree with the original on the run's validation texts; where these are few, on its
+            training texts, too.
 
     Returns:
         What was written.
@@ -148,7 +152,8 @@ def _export(
 def _texts_of_ngrams(run: Run, data: RunData) -> list[str]:
     """The texts that the run's n-grams were learned from: those of unlabelled ones are as dear to it."""
     wide, texts = run.recipe.model.wide, list(data.training_rows().texts)
-    return texts + data.unlabelled_texts() if wide is not None and wide.taught else texts
+    taught = wide is not None and (wide.taught or run.recipe.init is not None)
+    return texts + data.unlabelled_texts() if taught else texts
 
 
 def _require_free(out: Path, run: Run) -> None:
@@ -188,12 +193,17 @@ def _measure(run: Run, reduced: Reduced, directory: Path, data: RunData) -> tupl
     from sentrec.predictor import load
 
     validation, test = data.part("validation"), data.part("test")
-    _log.info("Comparing with the original on %s validation texts", f"{len(validation):,}")
+    compared = list(validation.texts)
+    if len(compared) < _FEWEST_TO_COMPARE:
+        compared += data.training_rows().texts  # no label is asked for
+    _log.info("Comparing with the original on %s of its texts", f"{len(compared):,}")
     small = load(directory)
     logits = small.logits(validation.texts)
-    figures = calibrated_figures(validation, logits, test, small.logits(test.texts))
-    probabilities = softmax(logits, figures["calibration"]["temperature"])
-    agreement = measure_agreement(load(run).predict_proba(validation.texts), probabilities)
+    # After it had gone on from a model it was calibrated on training rows held out in turn, which cannot be done again.
+    known = run.metrics["calibration"]["temperature"] if run.recipe.init else None
+    figures = calibrated_figures(validation, logits, test, small.logits(test.texts), temperature=known)
+    probabilities = softmax(small.logits(compared), figures["calibration"]["temperature"])
+    agreement = measure_agreement(load(run).predict_proba(compared), probabilities)
     measured = figures | {
         "parameters": _parameters(run, reduced),
         _MARK: {

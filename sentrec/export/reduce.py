@@ -211,7 +211,8 @@ def _occurrences(run: Run, train: EncodedTexts) -> npt.NDArray[np.int64]:
     """In how many texts an n-gram of each slot occurs, shape ``(slots,)``."""
     assert run.recipe.model.wide is not None  # it has a table
     wide = WideChannel(run.recipe.model.wide, len(run.label_names))
-    counts = np.zeros(wide.slots, dtype=np.int64)
+    # What a model that went on from another had learned from is not known here: it may not be lost for that.
+    counts = np.full(wide.slots, 0 if run.recipe.init is None else 1, dtype=np.int64)
     for batch in iterate_batches(train, plan_batches(train.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)):
         slots, occurs = wide.occurring(batch.token_ids, batch.mask)
         # No slot twice in a text, so that a batch's counts fit into one pass.

@@ -46,8 +46,11 @@ _ONE_IN_BYTES = 8
 """Of so many rows in ``tiers``, one is in bytes."""
 _ESCAPE = 2 * _NIBBLE_TOP + 1
 """Half a byte that says: this number is among those in bytes."""
-_LARGEST = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
-"""Which quantile of the numbers may be the largest that half a byte tells, in ``tiers``."""
+_COARSE, _FINE = 0.02, 0.0025
+"""In ``tiers`` some quantile of the numbers is the largest that half a byte tells: steps of the search for the best.
+
+They are so fine that numbers which were in tiers before come back as they are.
+"""
 _BYTES, _NIBBLES, _SCALE, _GAPS, _BITS, _EMPTY = ".bytes", ".nibbles", ".scale", ".gaps", ".bits", ".empty"
 
 
@@ -156,9 +159,7 @@ def _pack_tiers(table: Tensor, cost: Tensor | None) -> dict[str, Tensor]:
     is_filled = table.ne(0).any(dim=1)
     rows = table[is_filled]
     cost = torch.ones(len(rows)) if cost is None else cost[is_filled].float()
-    largest = np.quantile(rows.abs().numpy(), _LARGEST, axis=0) if len(rows) else np.zeros((1, table.shape[1]))
-    steps = (torch.from_numpy(largest) / _NIBBLE_TOP).float().unsqueeze(1)
-    _, step, in_bytes = min((_in_bytes(rows, step, cost) for step in steps), key=itemgetter(0))
+    step, in_bytes = _step_and_bytes(rows, cost)
     nibbles = _rounded(rows, step, _NIBBLE_TOP) + _NIBBLE_TOP
     nibbles[in_bytes] = _ESCAPE
     scale, gaps, bits = _scale_of_roots(table), _gaps(is_filled), torch.from_numpy(np.packbits(is_filled.numpy()))
@@ -170,11 +171,21 @@ def _pack_tiers(table: Tensor, cost: Tensor | None) -> dict[str, Tensor]:
     }
 
 
-def _in_bytes(rows: Tensor, step: Tensor, cost: Tensor) -> tuple[float, Tensor, Tensor]:
-    """What rows cost in half bytes of this step, those that would cost most left out; the step; which these are."""
-    errors = (rows - _rounded(rows, step, _NIBBLE_TOP) * step).square().sum(dim=1) * cost
-    most, in_bytes = errors.topk(-(-len(rows) // _ONE_IN_BYTES))
-    return float(errors.sum() - most.sum()), step, in_bytes.sort().values
+def _step_and_bytes(rows: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
+    """The step of half bytes that costs least in all rows but those that are in bytes for it; and which these are."""
+    ordered = rows.abs().sort(dim=0).values
+
+    def tried(share: float) -> tuple[float, float, Tensor, Tensor]:
+        largest = ordered[round(share * (len(rows) - 1))] if len(rows) else rows.new_zeros(rows.shape[1])
+        step = largest.unsqueeze(0) / _NIBBLE_TOP
+        errors = (rows - _rounded(rows, step, _NIBBLE_TOP) * step).square().sum(dim=1) * cost
+        most, in_bytes = errors.topk(-(-len(rows) // _ONE_IN_BYTES))
+        return float(errors.sum() - most.sum()), share, step, in_bytes.sort().values
+
+    near = min(map(tried, np.arange(0.5, 1.0 + _FINE, _COARSE)), key=itemgetter(0))[1]
+    shares = np.arange(near - _COARSE, min(near + _COARSE, 1.0) + _FINE / 2, _FINE)
+    _, _, step, in_bytes = min(map(tried, shares), key=itemgetter(0))
+    return step, in_bytes
 
 
 def _unpack_tiers(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:

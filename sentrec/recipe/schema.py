@@ -90,11 +90,12 @@ class Recipe(Section):
     def _unlabelled_texts_have_a_use(self) -> "Recipe":
         if self.objective.distil and self.data.unlabelled is None:
             raise ValueError("objective.distil needs texts to label: state data.unlabelled")
-        latent = self.model.wide is not None and self.model.wide.latent is not None
-        if self.data.unlabelled is not None and not (self.objective.reads_unlabelled or latent):
+        wide = self.model.wide
+        by_ngrams = wide is not None and (wide.latent is not None or self.init is not None)
+        if self.data.unlabelled is not None and not (self.objective.reads_unlabelled or by_ngrams):
             raise ValueError(
-                "data.unlabelled is read only for objective.vat, entropy or distil, and for model.wide.latent: "
-                "state one of them"
+                "data.unlabelled is read only for objective.vat, entropy or distil, for model.wide.latent, and by the "
+                "n-grams of a model that init names: state one of them"
             )
         if self.objective.teacher == WIDE_TEACHER and self.model.wide is None:
             raise ValueError("objective.teacher: wide needs a wide channel: state model.wide")

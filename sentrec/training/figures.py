@@ -21,6 +21,7 @@ def calibrated_figures(
     test: Examples,
     test_logits: npt.NDArray[np.float32],
     held_out: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]] | None = None,
+    temperature: float | None = None,
 ) -> dict[str, Any]:
     """Fits the temperature on rows that were not learned from and measures both splits with it.
 
@@ -30,13 +31,15 @@ def calibrated_figures(
         test: The test rows, of the same classes.
         test_logits: Their logits.
         held_out: Logits and class numbers of the rows to fit the temperature on; None: the validation rows.
+        temperature: One that is known, and not fitted again.
 
     Returns:
         `test` and `validation` as `classification_metrics` gives them, and `calibration`.
     """
     names = validation.label_names
     logits, truth = held_out or (validation_logits, validation.labels)
-    temperature = fit_temperature(logits, truth)
+    if temperature is None:
+        temperature = fit_temperature(logits, truth)
     before = classification_metrics(truth, softmax(logits), names)
     after = classification_metrics(truth, softmax(logits, temperature), names)
     return {

@@ -7,11 +7,15 @@ gradients gained 0.6 at the best learning rate and took many times as long; befo
 it with 1,200 labels. The starter, which knows more, gains 0.3 to 0.8 points. How far weights may move matters little:
 with a spread of the n-grams of 2 all three kinds gain; with 3 electronics gain more and the others less, and with 6
 Amazon reviews lose.
+
+Texts without labels add more where they are of another kind than the source's. N-grams learned from a thousand of them,
+as the model labels them once it has moved (self-training: Yarowsky 1995), made the starter's gain with 200 labels 3.3
+points instead of 1.7 on electronics, and 1.2 instead of 0.2 on Amazon; on DVDs it stayed at 0.3.
 """
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,10 +36,11 @@ from sentrec.training.loop import TrainingLoop
 from sentrec.training.named_runs import match_source
 from sentrec.training.prepare import PreparedData
 from sentrec.training.prior import Block, Change, fit_change, held_out_logits
-from sentrec.training.wide import count_ngrams
+from sentrec.training.wide import count_ngrams, fit_ngrams_like, wide_logits
 
 _FEATURE_SPREAD = 1.0
 _NGRAM_SPREAD = 2.0
+_TAUGHT_SPREAD = 2.0
 _FEWEST_TEXTS = 2
 _FOLDS = 5
 
@@ -93,15 +98,15 @@ def adapt(loop: TrainingLoop, data: PreparedData) -> Adapted:
     model, labels = loop.model, data.splits.train.labels
     before = {name: loop.logits(part) for name, part in _parts(data).items()}
     train = before["train"].astype(np.float64)
-    features = _features(model, data.train)
-    center = features.mean(axis=0)
-    kept, ngrams = _ngrams(model.wide, data.train)
-    blocks = [Block(features - center, _FEATURE_SPREAD), Block(ngrams, _NGRAM_SPREAD)]
+    movable = _Movable.of(model, data.train)
+    if data.unlabelled is not None:
+        movable = replace(movable, taught=_teach(loop, data, movable, train))
+    blocks = movable.blocks(model, data.train)
     held_out = held_out_logits(blocks, train, labels, _FOLDS, loop.recipe.data.split_seed)
-    _apply(model, fit_change(blocks, train, labels), center, kept)
+    movable.apply(model, fit_change(blocks, train, labels))
     after = loop.logits(data.validation).astype(np.float64)
     validation = data.splits.validation.labels
-    facts: dict[str, Any] = {"cross_fitted_accuracy": _accuracy(held_out, labels), "ngrams": len(kept)}
+    facts: dict[str, Any] = {"cross_fitted_accuracy": _accuracy(held_out, labels), "ngrams": len(movable.kept)}
     if _same_classes(loop.recipe, data):
         judged = {"validation": validation, "test": data.splits.test.labels}
         facts |= {f"{name}_accuracy_before": _accuracy(before[name], of) for name, of in judged.items()}
@@ -171,34 +176,86 @@ def _features(model: TextClassifier, encoded: EncodedTexts) -> npt.NDArray[np.fl
     return features
 
 
-def _ngrams(wide: WideChannel | None, encoded: EncodedTexts) -> tuple[npt.NDArray[np.int64], Any]:
-    """The n-grams of at least two texts: their slots, and which text has which, shape ``(texts, slots)``."""
-    if wide is None:
-        return np.empty(0, dtype=np.int64), np.empty((len(encoded), 0))
-    counts = count_ngrams(wide, encoded)
-    kept = np.flatnonzero(np.bincount(counts.indices, minlength=wide.slots) >= _FEWEST_TEXTS)
-    return kept, counts[:, kept]
+@dataclass(frozen=True)
+class _Movable:
+    """Which weights of a model may move.
+
+    Attributes:
+        center: What the encoder makes of the training texts, on average.
+        kept: The slots of the n-grams of at least two training texts.
+        taught: N-grams that texts without labels have taught; how far they are to be trusted is learned, too.
+    """
+
+    center: npt.NDArray[np.float64]
+    kept: npt.NDArray[np.int64]
+    taught: WideChannel | None = None
+
+    @classmethod
+    def of(cls, model: TextClassifier, train: EncodedTexts) -> "_Movable":
+        center = _features(model, train).mean(axis=0)
+        if model.wide is None:
+            return cls(center, np.empty(0, dtype=np.int64))
+        occurrences = np.bincount(count_ngrams(model.wide, train).indices, minlength=model.wide.slots)
+        return cls(center, np.flatnonzero(occurrences >= _FEWEST_TEXTS))
+
+    def blocks(self, model: TextClassifier, encoded: EncodedTexts) -> list[Block]:
+        """What is known of each text by these weights."""
+        ngrams = count_ngrams(model.wide, encoded)[:, self.kept] if model.wide else np.empty((len(encoded), 0))
+        blocks = [Block(_features(model, encoded) - self.center, _FEATURE_SPREAD), Block(ngrams, _NGRAM_SPREAD)]
+        if self.taught is None:
+            return blocks
+        return [*blocks, Block(wide_logits(self.taught, encoded).astype(np.float64), _TAUGHT_SPREAD)]
+
+    def apply(self, model: TextClassifier, change: Change) -> None:
+        """Adds a change to the model's weights; the shares of its channels become a part of these."""
+        of_features, of_ngrams, *of_taught = change.weights
+        bias = change.bias - self.center @ of_features
+        wide = model.wide
+        with torch.no_grad():
+            if not isinstance(model, NgramClassifier):
+                share = 1.0 if wide is None else float(wide.shares[0])
+                for tensor, added in ((model.head.weight, of_features.T), (model.head.bias, bias)):
+                    tensor.mul_(share).add_(torch.from_numpy(added).to(tensor))
+                bias = np.zeros_like(bias)
+            if wide is None:
+                return
+            if not isinstance(model, NgramClassifier):
+                wide.weights.mul_(wide.shares[1])
+                wide.bias.mul_(wide.shares[1])
+                wide.shares.fill_(1.0)
+            wide.weights[torch.from_numpy(self.kept)] += torch.from_numpy(_margins(of_ngrams)).to(wide.weights)
+            wide.bias.add_(torch.from_numpy(_margins(bias)).to(wide.bias))
+            if self.taught is not None:
+                _add_ngrams(wide, self.taught, of_taught[0])
 
 
-def _apply(model: TextClassifier, change: Change, center: npt.NDArray[np.float64], kept: npt.NDArray[np.int64]) -> None:
-    """Adds a change to the model's weights; the shares of its channels become a part of these."""
-    of_features, of_ngrams = change.weights
-    bias = change.bias - center @ of_features
-    wide = model.wide
-    with torch.no_grad():
-        if not isinstance(model, NgramClassifier):
-            share = 1.0 if wide is None else float(wide.shares[0])
-            for tensor, added in ((model.head.weight, of_features.T), (model.head.bias, bias)):
-                tensor.mul_(share).add_(torch.from_numpy(added).to(tensor))
-            bias = np.zeros_like(bias)
-        if wide is None:
-            return
-        if not isinstance(model, NgramClassifier):
-            wide.weights.mul_(wide.shares[1])
-            wide.bias.mul_(wide.shares[1])
-            wide.shares.fill_(1.0)
-        wide.weights[torch.from_numpy(kept)] += torch.from_numpy(_margins(of_ngrams)).to(wide.weights)
-        wide.bias.add_(torch.from_numpy(_margins(bias)).to(wide.bias))
+def _teach(
+    loop: TrainingLoop, data: PreparedData, movable: _Movable, before: npt.NDArray[np.float64]
+) -> WideChannel | None:
+    """N-grams of the texts without labels, weighted by what the model says of these once it has moved."""
+    model, unlabelled, config = loop.model, data.unlabelled, loop.recipe.model.wide
+    assert unlabelled is not None
+    assert config is not None  # the recipe's own check
+    assert model.wide is not None
+    change = fit_change(movable.blocks(model, data.train), before, data.splits.train.labels)
+    logits = loop.logits(unlabelled) + change.logits(movable.blocks(model, unlabelled))
+    labels = logits.argmax(axis=1)
+    counts = np.bincount(labels, minlength=len(data.label_names))
+    told = ", ".join(f"{count:,} {name}" for name, count in zip(data.label_names, counts, strict=True))
+    if not counts.all():
+        _log.warning("Nothing to be learned from the unlabelled texts: the model takes them for %s", told)
+        return None
+    _log.info("Learning from the unlabelled texts as the model labels them: %s", told)
+    return fit_ngrams_like(model.wide, config, unlabelled, labels)
+
+
+def _add_ngrams(wide: WideChannel, more: WideChannel, mixing: npt.NDArray[np.float64]) -> None:
+    """Adds to a channel's logits those of another, mixed by a matrix of shape ``(classes, classes)``."""
+    if len(wide.bias) == 1:  # a margin stands for half of it against either class
+        mixing = _margins(mixing[1:] - mixing[:1]) / 2
+    by = torch.from_numpy(mixing).to(wide.weights)
+    wide.weights.add_(more.weights @ by * (more.scaling[0] / wide.scaling[0]))
+    wide.bias.add_(more.bias @ by)
 
 
 def _margins(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

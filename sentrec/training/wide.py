@@ -14,7 +14,7 @@ from sentrec.evaluation.calibration import softmax
 from sentrec.model.classifier import NgramClassifier
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
 from sentrec.model.wide import WideChannel
-from sentrec.recipe.sections import WIDE_TEACHER
+from sentrec.recipe.sections import WIDE_TEACHER, WideConfig
 from sentrec.text.encoding import EncodedTexts, join_texts
 from sentrec.training.latent import LatentWeights, fit_latent_weights
 from sentrec.training.loop import TrainingLoop
@@ -74,6 +74,23 @@ def fit_ngrams(wide: WideChannel, data: PreparedData, taught: npt.NDArray[np.flo
     _log.info("Fitting the wide channel on %s texts", f"{len(texts):,}")
     texts, rows = _with_excerpts(texts, wide.excerpts)
     _fit_weights(wide, texts, rows, labels, len(data.label_names), data.unlabelled if taught is None else None)
+
+
+def fit_ngrams_like(
+    wide: WideChannel, config: WideConfig, texts: EncodedTexts, labels: npt.NDArray[np.int64]
+) -> WideChannel:
+    """A channel of the same n-grams, which counts them likewise up to a factor, fitted on other texts.
+
+    Args:
+        wide: The one that it is like; it stays as it is.
+        config: What that was made from.
+        texts: What to learn from.
+        labels: Class numbers, shape ``(texts,)``; each class has some.
+    """
+    other = WideChannel(config.model_copy(update={"latent": None, "intercept": "fitted"}), wide.classes)
+    other.scaling.copy_(wide.scaling)
+    _fit_weights(other, texts, np.arange(len(texts)), labels, wide.classes)
+    return other
 
 
 def _with_excerpts(texts: EncodedTexts, tokens: int | None) -> tuple[EncodedTexts, npt.NDArray[np.int64]]:

@@ -61,25 +61,29 @@ def test_a_direction_points_to_the_texts_of_an_ngram(texts: int, slots: int, mor
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(6, 30), st.integers(5, 40), st.integers(1, 20), st.integers(1, 10), st.integers(0, 1000))
-def test_a_text_of_the_space_lies_where_its_ngrams_in_other_texts_do(
+def test_a_text_of_the_space_and_an_excerpt_lie_where_their_ngrams_in_other_texts_do(
     texts: int, slots: int, more: int, dim: int, seed: int
 ) -> None:
     labelled, others = ngrams(texts, slots, seed), ngrams(more, slots, seed + 1)
     space = _Space(labelled, others, dim)
-    found = space.features(labelled)
+    generator = np.random.default_rng(seed)
+    wholes = np.concatenate([np.arange(texts), generator.integers(texts, size=5)])
+    given = labelled[wholes].toarray()
+    given[texts:] *= generator.random((5, slots)) < 0.5
+    found = space.features(sparse.csr_matrix(given), wholes)
     occurring, positions = sparse.vstack([labelled, others]).toarray() > 0, positions_of(space)
     shares = occurring.sum(axis=0) / len(occurring)
     known = np.flatnonzero(occurring.sum(axis=0) >= latent._FEWEST_OF_A_DIRECTION)
-    for row, counts in enumerate(labelled.toarray()):
+    for features, whole, counts in zip(found, wholes, given, strict=True):
         expected = np.zeros(space.dim)
         for slot in known[counts[known] > 0]:
             apart = occurring[:, slot].copy()
-            apart[row] = False
+            apart[whole] = False
             direction = positions[apart].sum(axis=0)
             assume(np.linalg.norm(direction) > 0.01)  # where the others cancel, rounding decides
             counting = min(1.0, np.sqrt(latent._COMMON_SHARE / shares[slot]))
             expected += counts[slot] * counting * direction / np.linalg.norm(direction)
-        np.testing.assert_allclose(found[row], expected, atol=2e-3)
+        np.testing.assert_allclose(features, expected, atol=2e-3)
 
 
 def test_parts_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +131,7 @@ def test_without_an_intercept_nothing_is_added() -> None:
 def test_more_dimensions_than_texts_or_ngrams_are_as_many_as_there_are() -> None:
     space = _Space(ngrams(9, 30, 4), None, 512)
     assert space.dim <= 9
-    assert np.isfinite(space.features(ngrams(9, 30, 4))).all()
+    assert np.isfinite(space.features(ngrams(9, 30, 4), np.arange(9))).all()
 
 
 def test_the_table_adds_up_the_latent_weights_and_what_ngrams_add_to_them(
@@ -155,7 +159,7 @@ def test_of_a_class_without_rows_nothing_is_learned_and_that_is_said() -> None:
     config = WideConfig(table_bits=10, latent=4)
     texts = EncodedTexts(np.array([2, 3, 4, 3, 2, 3, 4, 3], dtype=np.int32), np.arange(0, 9, 2))
     with pytest.raises(DataError, match="rows of every class"):
-        wide_module._fit_weights(wide_module.WideChannel(config, 3), texts, np.array([0, 1, 0, 1]), 3)
+        wide_module._fit_weights(wide_module.WideChannel(config, 3), texts, np.arange(4), np.array([0, 1, 0, 1]), 3)
 
 
 def test_beside_an_encoder_no_step_reads_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:

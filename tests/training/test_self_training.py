@@ -1,0 +1,148 @@
+"""A model that goes on from another learns from texts without labels, too: what they teach, and that it adds up."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_runs import cache_in, small_recipe, write_corpus
+
+import sentrec
+from sentrec.errors import RecipeError
+from sentrec.evaluation.calibration import softmax
+from sentrec.export.export import export_model
+from sentrec.model.classifier import TextClassifier
+from sentrec.recipe import Recipe, recipe_from_dict
+from sentrec.runs import Run
+from sentrec.text.encoding import EncodedTexts
+from sentrec.training.init import _Movable
+from sentrec.training.prior import Change
+from sentrec.training.recipe import with_source
+from sentrec.training.wide import fit_ngrams_like
+
+pytestmark = pytest.mark.usefixtures("warm_cache")
+
+ARCHITECTURES = {
+    "both": ["model.wide={table_bits: 12}"],
+    "n-grams": ["encoder=nb-lr", "model={wide: {table_bits: 12}}"],
+}
+
+
+@pytest.fixture(scope="session", params=ARCHITECTURES)
+def source(
+    request: pytest.FixtureRequest, reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Run:
+    """A finished run with n-grams, of the classes bad and good; not to be changed."""
+    with cache_in(shared_home):
+        recipe = small_recipe(reviews, *ARCHITECTURES[request.param])
+        return sentrec.train(recipe, tmp_path_factory.mktemp("taught") / "run")
+
+
+def labelled(folder: Path) -> Path:
+    words = ("dull", "lovely", "awful", "superb")
+    rows = [
+        {"text": f"the film was {words[number % 4]}, row {number}", "label": ("bad", "good")[number % 2]}
+        for number in range(40)
+    ]
+    return write_lines(folder / "labelled.jsonl", rows)
+
+
+def without_labels(folder: Path, verdicts: tuple[str, ...] = ("awful", "superb")) -> Path:
+    """What the source knows stands beside what tells it nothing: "row" where it is bad, and "was" where it is good."""
+    beside = {"awful": "row", "superb": "was"}
+    rows = [{"text": f"{verdict}, {beside[verdict]} {number % 7}"} for number in range(100) for verdict in verdicts]
+    return write_lines(folder / "more.jsonl", rows)
+
+
+def write_lines(path: Path, rows: list[dict[str, str]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def recipe_of(source: Run, rows: Path, unlabelled: Path | None) -> Recipe:
+    columns = {"text_columns": "text", "label_column": "label", "validation": 0.2, "test": 0.2}
+    data = {"dataset": str(rows), "unlabelled": str(unlabelled) if unlabelled else None} | columns
+    return recipe_from_dict(
+        with_source({"name": "mine", "init": str(source.path), "data": data, "training": {"device": "cpu"}})
+    )
+
+
+def test_words_that_stand_beside_known_ones_become_known(source: Run, tmp_path: Path) -> None:
+    rows, more = labelled(tmp_path), without_labels(tmp_path)
+    texts = ["was was", "row row"]
+    alone, taught = (
+        sentrec.train(recipe_of(source, rows, unlabelled), tmp_path / name)
+        for name, unlabelled in (("alone", None), ("taught", more))
+    )
+    before, after = (sentrec.load(run, "cpu").logits(texts) for run in (alone, taught))
+    was, row = (after - before)[:, 1] - (after - before)[:, 0]
+    assert was > 0.02 > -0.02 > row
+    assert taught.metrics["data"]["unlabelled_rows"] == 200
+    assert taught.metrics["init"]["ngrams"] == alone.metrics["init"]["ngrams"]
+
+
+def test_texts_that_are_all_alike_teach_nothing_and_the_log_says_so(
+    source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows, more = labelled(tmp_path), without_labels(tmp_path, ("awful",))
+    runs = [
+        sentrec.train(recipe_of(source, rows, unlabelled), tmp_path / name)
+        for name, unlabelled in (("alone", None), ("taught", more))
+    ]
+    assert "Nothing to be learned from the unlabelled texts: the model takes them for 100 bad, 0 good" in caplog.text
+    alone, taught = (sentrec.load(run, "cpu").logits(["was was", "row row"]) for run in runs)
+    np.testing.assert_array_equal(alone, taught)
+
+
+@pytest.mark.parametrize("classes", [("bad", "good"), ("bad", "good", "odd")])
+def test_what_is_added_to_the_weights_is_what_was_learned(
+    shared_home: Path, tmp_path: Path, classes: tuple[str, ...]
+) -> None:
+    """For encoder, n-grams and taught n-grams, the model moves by just what the linear model over them says."""
+    recipe = small_recipe(write_corpus(tmp_path / "corpus", classes), "model.wide={table_bits: 8, length_power: 0.5}")
+    run = sentrec.train(recipe, tmp_path / "run")
+    predictor = sentrec.load(run, "cpu")
+    model = predictor.members[0].model
+    texts = ["the film was dull", "superb and moving and superb, row 3", "a lovely row", "film film"]
+    encoded, generator = predictor.encode(texts)[0], np.random.default_rng(1)
+    assert model.wide is not None
+    assert recipe.model.wide is not None
+    labels = np.arange(len(texts)) % len(classes)
+    taught = fit_ngrams_like(model.wide, recipe.model.wide, encoded, labels)
+    movable = _Movable(generator.random(model.encoder.output_size), np.arange(100), taught)
+    blocks = movable.blocks(model, encoded)
+    weights = [generator.normal(size=(block.features.shape[1], len(classes))) for block in blocks]
+    change = Change(weights, generator.normal(size=len(classes)))
+    expected = softmax(logits_of(model, encoded) + change.logits(blocks))
+    movable.apply(model, change)
+    np.testing.assert_allclose(softmax(logits_of(model, encoded)), expected, atol=1e-5)
+
+
+def logits_of(model: TextClassifier, encoded: EncodedTexts) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    from sentrec.model.inference import predict_logits
+
+    return predict_logits(model, encoded).astype(np.float64)
+
+
+def test_without_ngrams_there_is_nothing_to_teach(small_run: Run, tmp_path: Path) -> None:
+    rows, more = labelled(tmp_path), without_labels(tmp_path)
+    with pytest.raises(RecipeError, match="by the n-grams of a model that init names"):
+        recipe_of(small_run, rows, more)
+
+
+@pytest.mark.parametrize("unlabelled", [without_labels, lambda folder: None], ids=["taught", "alone"])
+def test_what_came_of_it_can_be_made_small_and_keeps_the_ngrams_of_its_source(
+    source: Run, tmp_path: Path, unlabelled: Callable[[Path], Path | None]
+) -> None:
+    run = sentrec.train(recipe_of(source, labelled(tmp_path), unlabelled(tmp_path)), tmp_path / "run")
+    small = export_model(run, tmp_path / "small", max_megabytes=0.2)
+    assert small.agreement.texts == 8 + 24  # validation, and training rows because these are few
+    assert small.agreement.equal_labels == 1.0
+    theirs, ours = (sentrec.load(one, "cpu").members[0].model.wide for one in (run, small.run))
+    assert theirs is not None
+    assert ours is not None
+    torch.testing.assert_close(theirs.weights, ours.weights, atol=0.02, rtol=0.0)
+    assert ours.weights.count_nonzero() > 0.9 * theirs.weights.count_nonzero()
+    assert small.run.metrics["calibration"]["temperature"] == run.metrics["calibration"]["temperature"]

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_runs import small_recipe
 
 import sentrec
 from sentrec import runs
 from sentrec.errors import RunError, SentrecError
+from sentrec.evaluation.rows import RunData
 from sentrec.export import export as module
 from sentrec.export.agreement import Bound, measure_agreement
 from sentrec.export.export import Export, export_model, export_starter
@@ -141,3 +143,15 @@ def test_an_ensemble_is_no_single_model(wide_run: Run, tmp_path: Path) -> None:
     pair = Run(tmp_path, wide_run.recipe, wide_run.label_names, wide_run.metrics, (wide_run, wide_run))
     with pytest.raises(RunError, match="is an ensemble"):
         export_model(pair, tmp_path / "model")
+
+
+def test_ngrams_are_weighed_by_all_texts_that_they_were_learned_from(
+    wide_run: Run, reviews: Path, tmp_path: Path
+) -> None:
+    texts = [f"a lovely row and a dull row {number % 7}" for number in range(30)]
+    (tmp_path / "more.csv").write_text("\n".join(["review", *texts]), encoding="utf-8")
+    wide = "model.wide={table_bits: 10, latent: 4}"
+    run = sentrec.train(small_recipe(reviews, wide, f"data.unlabelled={tmp_path / 'more.csv'}"), tmp_path / "run")
+    counted = module._texts_of_ngrams(run, RunData(run))
+    assert counted == [*RunData(run).training_rows().texts, *texts]
+    assert module._texts_of_ngrams(wide_run, RunData(wide_run)) == list(RunData(wide_run).training_rows().texts)

@@ -23,7 +23,6 @@ _WARM_UP = 64
 _MOST_TEXTS = 8000
 _STARTS = 3
 _FIRST = "One of the best films I've seen this year: touching, and superbly acted."
-_ANSWER = "import sys, sentrec; sentrec.load(sys.argv[1]).predict([sys.argv[2]])"
 
 
 def measure_speed(directory: Path, texts: Sequence[str]) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def measure_speed(directory: Path, texts: Sequence[str]) -> dict[str, Any]:
 
     Returns:
         ``texts_per_second`` in float32 and, where the processor has it, bfloat16; ``texts`` that were scored;
-        ``first_answer_seconds``, the median of 3 new processes that load the model and classify a text;
+        ``first_answer_seconds``, the median of 3 times `sentrec predict` with one text, from start to end;
         ``machine`` and ``threads``.
     """
     warm_up, rest = texts[: min(_WARM_UP, len(texts) // 2)], texts[min(_WARM_UP, len(texts) // 2) :]
@@ -67,7 +66,7 @@ def _texts_per_second(directory: Path, warm_up: Sequence[str], texts: Sequence[s
 
 def _first_answer(directory: Path) -> float:
     started = time.perf_counter()
-    command = [sys.executable, "-c", _ANSWER, str(directory.resolve()), _FIRST]
+    command = [sys.executable, "-m", "sentrec", "predict", "--model", str(directory.resolve()), _FIRST]
     answer = subprocess.run(command, capture_output=True, text=True)
     if answer.returncode:
         last = (answer.stderr.strip().splitlines() or ["it said nothing"])[-1]

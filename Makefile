@@ -29,7 +29,7 @@ help:  ## Show the targets
 demo: $(INSTALLED)  ## Rank the films of examples/reviews.jsonl with the model that comes with sentrec (no network)
 	@echo "Reviews of invented films, written for this demo. Which films do people like?"
 	@echo
-	@$(BIN)/sentrec recommend examples/reviews.jsonl --min-reviews 1 --top 12 \
+	@$(BIN)/sentrec recommend examples/reviews.jsonl --min-reviews 1 --top 14 \
 		--scores runs/demo/scores.parquet --html runs/demo/films.html
 	@echo
 	@echo "By the plain mean a single rave comes first:"

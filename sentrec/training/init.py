@@ -253,9 +253,10 @@ def _add_ngrams(wide: WideChannel, more: WideChannel, mixing: npt.NDArray[np.flo
     """Adds to a channel's logits those of another, mixed by a matrix of shape ``(classes, classes)``."""
     if len(wide.bias) == 1:  # a margin stands for half of it against either class
         mixing = _margins(mixing[1:] - mixing[:1]) / 2
-    by = torch.from_numpy(mixing).to(wide.weights)
-    wide.weights.add_(more.weights @ by * (more.scaling[0] / wide.scaling[0]))
-    wide.bias.add_(more.bias @ by)
+    by = torch.from_numpy(mixing).to(more.weights)
+    factor = float(more.scaling[0]) / float(wide.scaling[0])
+    wide.weights.add_((more.weights @ by * factor).to(wide.weights))
+    wide.bias.add_((more.bias @ by).to(wide.bias))
 
 
 def _margins(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

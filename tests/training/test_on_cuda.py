@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from small_regions import REGIONS, store_regions
-from small_runs import small_recipe
+from small_runs import small_overrides, small_recipe
 
 import sentrec
 from sentrec.recipe import Recipe, recipe_from_dict
@@ -53,3 +53,15 @@ def test_every_term_of_the_objective_is_learned_on_cuda(
     terms = "objective={at: 0.5, vat: 0.5, entropy: 0.1, distil: 0.5, teacher: wide, radius: 1.0}"
     run = sentrec.train(recipe_with(reviews, encoder, *unlabelled, terms), tmp_path / "run")
     assert run.metrics["test"]["accuracy"] > 0.9
+
+
+@ON_CUDA
+def test_latent_ngrams_and_those_of_unlabelled_texts_are_learned_on_cuda(reviews: Path, tmp_path: Path) -> None:
+    unlabelled = f"data.unlabelled={reviews / 'train.csv'}"
+    source = sentrec.train(recipe_with(reviews, ENCODERS[0], "model.wide.latent=4", unlabelled), tmp_path / "source")
+    (tmp_path / "mine.yaml").write_text(f"init: {source.path}\n", encoding="utf-8")
+    rows = [change for change in small_overrides(reviews) if change.startswith("data.")]
+    run = sentrec.train(sentrec.load_recipe(tmp_path / "mine.yaml", (*rows, unlabelled)), tmp_path / "run")
+    assert run.metrics["test"]["accuracy"] > 0.9
+    there, here = (sentrec.load(run.path, device=device).predict_proba(TEXTS) for device in ("cuda", "cpu"))
+    assert np.allclose(there, here, atol=1e-4)

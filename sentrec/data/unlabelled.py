@@ -27,25 +27,29 @@ class UnlabelledSplit:
     validation_overlap: int
 
 
-def load_unlabelled(data: DataConfig, splits: Splits) -> UnlabelledSplit | None:
+def load_unlabelled(data: DataConfig, splits: Splits, besides_train: bool = False) -> UnlabelledSplit | None:
     """Reads the recipe's texts without labels; None where it names none.
 
     Args:
         data: The recipe's data section.
         splits: What it was divided into.
+        besides_train: Whether training texts are left out, too: where a model labels the texts that it then learns
+            from, it would judge by what it has learned.
 
     Raises:
-        DataError: If the texts cannot be found or read, or all of them are validation or test texts.
+        DataError: If the texts cannot be found or read, or none are left.
     """
     if data.unlabelled is None:
         return None
     found = [text for section, split in sources_of(data) for text in load_texts(section, split)]
     judged = {*splits.validation.texts, *splits.test.texts}
-    texts = [text for text in found if text not in judged]
+    out = {*judged, *splits.train.texts} if besides_train else judged
+    texts = [text for text in found if text not in out]
     if not texts:
+        names, others = ", ".join(data.unlabelled), "" if besides_train else ", e.g. --set data.unlabelled=train"
         raise DataError(
-            f"all texts of {', '.join(data.unlabelled)} are validation or test texts.",
-            "Name another split or file, e.g. --set data.unlabelled=train",
+            f"all texts of {names} are {'training, ' if besides_train else ''}validation or test texts.",
+            f"Name another split or file{others}",
         )
     known = set(found)
     test, validation = (sum(text in known for text in part.texts) for part in (splits.test, splits.validation))

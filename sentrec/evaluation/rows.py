@@ -144,7 +144,7 @@ class RunData:
         data = self.run.recipe.data
         if data.unlabelled is None:
             return []
-        found = load_unlabelled(data, self._read_splits())
+        found = load_unlabelled(data, self._read_splits(), besides_train=self.run.recipe.init is not None)
         recorded = read_environment(self.run.path).get("data", {}).get("unlabelled")
         if found is None or recorded != fingerprint(found.texts):
             raise DataError(f"the unlabelled texts of {data.dataset} are no longer those of {self.run.place}.")

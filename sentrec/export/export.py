@@ -36,7 +36,7 @@ class Export:
 
     Attributes:
         run: The run that was written.
-        agreement: With the original, on the original's validation texts, and others where these are few.
+        agreement: With the original, on the original's validation texts, and test texts where these are few.
         bytes: What each of its files takes.
         card: The model card; None where none was asked for.
     """
@@ -62,6 +62,8 @@ def export_model(
     """Writes a run's model in a small form: a run directory that predicts, evaluates and ranks as any other does.
 
     Weights become bytes, and n-grams and words that do not fit are dropped: see `sentrec.export.reduce.reduce_model`.
+    Of a run that went on from a model, the texts which that had learned from are not read: what is dropped then is
+    chosen by weight more than by use, and costs more.
     The temperature is fitted anew on the run's validation rows, but that of a run that went on from a model, which was
     fitted on other rows, stays; figures of validation and test are measured anew.
 
@@ -71,7 +73,7 @@ def export_model(
         max_megabytes: Most that it may take on disk, in millions of bytes.
         vocabulary: Most words to keep; None: as many as fit.
         bound: How far it has to agree with the original on the run's validation texts; where these are few, on its
-            training texts, too.
+            test texts, too.
 
     Returns:
         What was written.
@@ -193,9 +195,8 @@ def _measure(run: Run, reduced: Reduced, directory: Path, data: RunData) -> tupl
     from sentrec.predictor import load
 
     validation, test = data.part("validation"), data.part("test")
-    compared = list(validation.texts)
-    if len(compared) < _FEWEST_TO_COMPARE:
-        compared += data.training_rows().texts  # no label is asked for
+    # No label is asked for; n-grams were chosen by training texts, which would flatter.
+    compared = [*validation.texts, *(test.texts if len(validation) < _FEWEST_TO_COMPARE else ())]
     _log.info("Comparing with the original on %s of its texts", f"{len(compared):,}")
     small = load(directory)
     logits = small.logits(validation.texts)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from torch import Tensor
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.errors import RunError, SentrecError
 from sentrec.model.classifier import REGION_VECTORS, WORD_VECTORS
-from sentrec.model.compact import COSTS_OF_FORMS, Form, compact
+from sentrec.model.compact import TIERS_COST, Form, Packed, compact, expand, join_compact
 from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
 from sentrec.model.weights import read_tensors
 from sentrec.model.wide import WideChannel
@@ -130,7 +130,7 @@ def _bytes_of_ngrams(weights: dict[str, Tensor], most: int) -> float:
         return 0
     (slots, margins), filled = weights[NGRAM_WEIGHTS].shape, int(weights[NGRAM_WEIGHTS].ne(0).any(dim=1).sum())
     ngrams = min(most, filled)
-    return ngrams * margins * COSTS_OF_FORMS["tiers"] + min(ngrams, slots / 8)
+    return ngrams * margins * TIERS_COST + min(ngrams, slots / 8)
 
 
 def _words_that_fit(
@@ -153,36 +153,47 @@ def _fill(
     """The compact weights with as many n-grams as there is room for, and how many these are."""
     if NGRAM_WEIGHTS not in weights:
         return *_compacted(run, weights, forms), 0
-    occurrences = _occurrences(run, train)
-    room -= len(tokenizer.to_str().encode())
-    order = _weightiest(weights[NGRAM_WEIGHTS], occurrences)
-    filled = _fill_as("slots", run, weights, forms, order, occurrences, room)
-    if filled[-1] == len(order):
-        return filled
-    # A few hundred n-grams in tiers would take more.
-    return max(filled, _fill_as("tiers", run, weights, forms, order, occurrences, room), key=itemgetter(-1))
+    full, occurrences = weights[NGRAM_WEIGHTS], _occurrences(run, train)
+    order = _weightiest(full, occurrences)
+    rest = _compacted(run, {name: tensor for name, tensor in weights.items() if name != NGRAM_WEIGHTS}, forms)
+    left = room - len(tokenizer.to_str().encode())
+    ways = [_with_ngrams("slots", run, rest, full, order, occurrences, left)]
+    if ways[0].count < len(order):
+        ways.append(_with_ngrams("tiers", run, rest, full, order, occurrences, left))
+    best = min(ways, key=attrgetter("error"))
+    return *best.packed, best.count
 
 
-def _fill_as(
+@dataclass(frozen=True)
+class _Way:
+    """A way to keep n-grams: all weights, how many n-grams, and what these are off, squared, in all texts."""
+
+    packed: Packed
+    count: int
+    error: float
+
+
+def _with_ngrams(
     form: Form,
     run: Run,
-    weights: dict[str, Tensor],
-    forms: dict[str, Form],
+    rest: Packed,
+    full: Tensor,
     order: npt.NDArray[np.int64],
     occurrences: npt.NDArray[np.int64],
     room: int,
-) -> tuple[dict[str, Tensor], dict[str, str], int]:
-    full, count = weights[NGRAM_WEIGHTS], len(order)
+) -> _Way:
+    count = len(order)
     while True:
-        chosen = torch.from_numpy(order[:count])
         table = torch.zeros_like(full)
-        table[chosen] = full[chosen]
-        packed = _compacted(run, weights | {NGRAM_WEIGHTS: table}, forms | {NGRAM_WEIGHTS: form}, occurrences)
+        table[order[:count]] = full[order[:count]]
+        ngrams = _compacted(run, {NGRAM_WEIGHTS: table}, {NGRAM_WEIGHTS: form}, occurrences)
+        packed = join_compact(rest, ngrams)
         over = len(save(*packed)) - room
         if over <= 0 or count == 0:
-            return *packed, count
+            off = (expand(*ngrams)[NGRAM_WEIGHTS] - full).square().sum(dim=1)
+            return _Way(packed, count, float(off @ torch.from_numpy(occurrences).float()))
         # The last ones take less than all do on average: what tells where they are is shared, or shorter for each.
-        taken = sum(part.nbytes for name, part in packed[0].items() if name.startswith(NGRAM_WEIGHTS))
+        taken = sum(part.nbytes for part in ngrams[0].values())
         count = max(0, count - int(over * count / taken) - 1)
 
 

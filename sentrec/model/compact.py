@@ -10,14 +10,26 @@ room, one of eight in a byte and the others in half bytes, by 0.0034 (all in hal
 import json
 from collections.abc import Mapping
 from operator import itemgetter
-from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional
+
+from sentrec.model.packing import (
+    NIBBLE_TOP,
+    TOP,
+    from_gaps,
+    pair_nibbles,
+    place_rows,
+    round_to,
+    scale_of_roots,
+    signed_roots,
+    signed_squares,
+    split_nibbles,
+    to_gaps,
+)
 
 Form = Literal["rows", "nibbles", "slots", "tiers", "half"]
 """In which small form a tensor is.
@@ -30,33 +42,31 @@ Form = Literal["rows", "nibbles", "slots", "tiers", "half"]
   others.
 - ``half``: 16-bit floats.
 """
-COSTS_OF_FORMS: Mapping[Form, float] = MappingProxyType({"slots": 1.0, "tiers": 0.625})
-"""Bytes that a number of a filled row takes, beside those that tell which rows are filled."""
+Packed: TypeAlias = tuple[dict[str, Tensor], dict[str, str]]
+"""What a safetensors file is to hold: tensors and metadata."""
+TIERS_COST = 0.625
+"""Bytes that a number of a filled row takes in ``tiers``, beside those that tell which rows are filled."""
 
 METADATA = "sentrec.compact"
 """The key of a safetensors file's metadata that tells which tensors are in which form, as JSON."""
 
-_TOP = 127
-_NIBBLE_TOP = 7
 _IN_BYTES = 4000
 """The first rows of ``nibbles``: in a vocabulary sorted by frequency, nine of ten words of a text."""
-_FAR = 255
-"""A gap that says: so many empty slots, and still none that is filled."""
 _ONE_IN_BYTES = 8
 """Of so many rows in ``tiers``, one is in bytes."""
-_ESCAPE = 2 * _NIBBLE_TOP + 1
+_ESCAPE = 2 * NIBBLE_TOP + 1
 """Half a byte that says: this number is among those in bytes."""
 _COARSE, _FINE = 0.02, 0.0025
 """In ``tiers`` some quantile of the numbers is the largest that half a byte tells: steps of the search for the best.
 
-They are so fine that numbers which were in tiers before come back as they are.
+They are so fine that numbers which were in tiers before come back as they are, if no row of them was rounded to zero.
 """
 _BYTES, _NIBBLES, _SCALE, _GAPS, _BITS, _EMPTY = ".bytes", ".nibbles", ".scale", ".gaps", ".bits", ".empty"
 
 
 def compact(
     tensors: Mapping[str, Tensor], forms: Mapping[str, Form], costs: Mapping[str, Tensor] | None = None
-) -> tuple[dict[str, Tensor], dict[str, str]]:
+) -> Packed:
     """Puts tensors into small forms, for a safetensors file that `expand` makes whole again.
 
     Args:
@@ -73,8 +83,7 @@ def compact(
     parts: dict[str, Tensor] = {}
     notes: dict[str, dict[str, object]] = {}
     for name, tensor in tensors.items():
-        form = forms.get(name)
-        if form is None:
+        if (form := forms.get(name)) is None:
             parts[name] = tensor
             continue
         if not torch.isfinite(tensor).all():
@@ -84,6 +93,12 @@ def compact(
         packed = _pack_tiers(whole, (costs or {}).get(name)) if form == "tiers" else _PACK[form](whole)
         parts |= {name + suffix: part for suffix, part in packed.items()}
     return parts, ({METADATA: json.dumps(notes)} if notes else {})
+
+
+def join_compact(first: Packed, second: Packed) -> Packed:
+    """What `compact` made of some tensors, and what of others, as one."""
+    notes = [json.loads(metadata.get(METADATA, "{}")) for _, metadata in (first, second)]
+    return first[0] | second[0], {METADATA: json.dumps(notes[0] | notes[1])}
 
 
 def expand(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Tensor]:
@@ -114,45 +129,45 @@ def expand(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str
 def _pack_rows(matrix: Tensor) -> dict[str, Tensor]:
     is_filled = matrix.ne(0).any(dim=1)
     rows = matrix[is_filled]
-    scale = _scale_of(rows, _TOP)
-    return {_EMPTY: _gaps(~is_filled), _BYTES: _rounded(rows, scale.float()), _SCALE: scale}
+    scale = _scale_of(rows, TOP)
+    return {_EMPTY: to_gaps(~is_filled), _BYTES: round_to(rows, scale.float()), _SCALE: scale}
 
 
 def _unpack_rows(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    return _placed(_times(parts[_BYTES], parts[_SCALE]), _filled(parts, shape), shape)
+    return place_rows(_times(parts[_BYTES], parts[_SCALE]), _filled(parts, shape), shape)
 
 
 def _pack_nibbles(matrix: Tensor) -> dict[str, Tensor]:
     is_filled = matrix.ne(0).any(dim=1)
     often, seldom = matrix[is_filled].tensor_split([_IN_BYTES])
-    roots = _roots(seldom)
-    scale = _scale_of(roots, _NIBBLE_TOP)
-    nibbles = _rounded(roots, scale.float(), _NIBBLE_TOP) + _NIBBLE_TOP
+    roots = signed_roots(seldom)
+    scale = _scale_of(roots, NIBBLE_TOP)
+    nibbles = round_to(roots, scale.float(), NIBBLE_TOP) + NIBBLE_TOP
     parts = _pack_rows(often)
     return {
-        _EMPTY: _gaps(~is_filled),
+        _EMPTY: to_gaps(~is_filled),
         _BYTES: parts[_BYTES],
-        _NIBBLES: _paired(nibbles),
+        _NIBBLES: pair_nibbles(nibbles),
         _SCALE: torch.cat([parts[_SCALE], scale]),
     }
 
 
 def _unpack_nibbles(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
     often = parts[_BYTES]
-    numbers = _unpaired(parts[_NIBBLES], shape[1]).float() - _NIBBLE_TOP
+    numbers = split_nibbles(parts[_NIBBLES], shape[1]).float() - NIBBLE_TOP
     scale, scale_of_roots = parts[_SCALE].tensor_split([len(often)])
-    rows = torch.cat([_times(often, scale), _squares(_times(numbers, scale_of_roots))])
-    return _placed(rows, _filled(parts, shape), shape)
+    rows = torch.cat([_times(often, scale), signed_squares(_times(numbers, scale_of_roots))])
+    return place_rows(rows, _filled(parts, shape), shape)
 
 
 def _pack_slots(table: Tensor) -> dict[str, Tensor]:
     is_filled = table.ne(0).any(dim=1)
-    scale = _scale_of_roots(table)
-    return {_GAPS: _gaps(is_filled), _BYTES: _rounded(_roots(table[is_filled]), scale), _SCALE: scale}
+    scale = scale_of_roots(table)
+    return {_GAPS: to_gaps(is_filled), _BYTES: round_to(signed_roots(table[is_filled]), scale), _SCALE: scale}
 
 
 def _unpack_slots(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    return _placed(_squares(parts[_BYTES].float() * parts[_SCALE]), _slots(parts[_GAPS].numpy()), shape)
+    return place_rows(signed_squares(parts[_BYTES].float() * parts[_SCALE]), from_gaps(parts[_GAPS].numpy()), shape)
 
 
 def _pack_tiers(table: Tensor, cost: Tensor | None) -> dict[str, Tensor]:
@@ -160,13 +175,13 @@ def _pack_tiers(table: Tensor, cost: Tensor | None) -> dict[str, Tensor]:
     rows = table[is_filled]
     cost = torch.ones(len(rows)) if cost is None else cost[is_filled].float()
     step, in_bytes = _step_and_bytes(rows, cost)
-    nibbles = _rounded(rows, step, _NIBBLE_TOP) + _NIBBLE_TOP
+    nibbles = round_to(rows, step, NIBBLE_TOP) + NIBBLE_TOP
     nibbles[in_bytes] = _ESCAPE
-    scale, gaps, bits = _scale_of_roots(table), _gaps(is_filled), torch.from_numpy(np.packbits(is_filled.numpy()))
+    scale, gaps, bits = scale_of_roots(table), to_gaps(is_filled), torch.from_numpy(np.packbits(is_filled.numpy()))
     return {
         **({_GAPS: gaps} if len(gaps) < len(bits) else {_BITS: bits}),
-        _BYTES: _rounded(_roots(rows[in_bytes]), scale),
-        _NIBBLES: _paired(nibbles.reshape(1, -1)),
+        _BYTES: round_to(signed_roots(rows[in_bytes]), scale),
+        _NIBBLES: pair_nibbles(nibbles.reshape(1, -1)),
         _SCALE: torch.cat([scale, step]),
     }
 
@@ -177,8 +192,8 @@ def _step_and_bytes(rows: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
 
     def tried(share: float) -> tuple[float, float, Tensor, Tensor]:
         largest = ordered[round(share * (len(rows) - 1))] if len(rows) else rows.new_zeros(rows.shape[1])
-        step = largest.unsqueeze(0) / _NIBBLE_TOP
-        errors = (rows - _rounded(rows, step, _NIBBLE_TOP) * step).square().sum(dim=1) * cost
+        step = largest.unsqueeze(0) / NIBBLE_TOP
+        errors = (rows - round_to(rows, step, NIBBLE_TOP) * step).square().sum(dim=1) * cost
         most, in_bytes = errors.topk(-(-len(rows) // _ONE_IN_BYTES))
         return float(errors.sum() - most.sum()), share, step, in_bytes.sort().values
 
@@ -189,29 +204,19 @@ def _step_and_bytes(rows: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _unpack_tiers(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    slots = _slots(parts[_GAPS].numpy()) if _GAPS in parts else _set_bits(parts[_BITS].numpy(), shape[0])
-    nibbles = _unpaired(parts[_NIBBLES], len(slots) * shape[1]).reshape(len(slots), shape[1])
+    slots = (
+        from_gaps(parts[_GAPS].numpy())
+        if _GAPS in parts
+        else np.flatnonzero(np.unpackbits(parts[_BITS].numpy(), count=shape[0]))
+    )
+    nibbles = split_nibbles(parts[_NIBBLES], len(slots) * shape[1]).reshape(len(slots), shape[1])
     scale, step = parts[_SCALE]
-    rows, in_bytes = (nibbles.float() - _NIBBLE_TOP) * step, nibbles[:, 0] == _ESCAPE
-    exact = _squares(parts[_BYTES].float() * scale)
+    rows, in_bytes = (nibbles.float() - NIBBLE_TOP) * step, nibbles[:, 0] == _ESCAPE
+    exact = signed_squares(parts[_BYTES].float() * scale)
     if len(exact) != int(in_bytes.sum()):
         raise ValueError(f"{len(exact)} rows are in bytes, and should be {int(in_bytes.sum())}")
     rows[in_bytes] = exact
-    return _placed(rows, slots, shape)
-
-
-def _paired(nibbles: Tensor) -> Tensor:
-    """The first half of each row's numbers in the upper half of bytes, the second half in the lower."""
-    high, low = functional.pad(nibbles, (0, nibbles.shape[1] % 2)).to(torch.uint8).chunk(2, dim=1)
-    return (high << 4) | low
-
-
-def _unpaired(both: Tensor, width: int) -> Tensor:
-    return torch.cat([both >> 4, both & 15], dim=1)[:, :width]
-
-
-def _scale_of_roots(table: Tensor) -> Tensor:
-    return table.abs().amax(dim=0, keepdim=True).sqrt() / _TOP
+    return place_rows(rows, slots, shape)
 
 
 def _scale_of(rows: Tensor, top: int) -> Tensor:
@@ -225,48 +230,10 @@ def _times(rows: Tensor, scale: Tensor) -> Tensor:
     return rows.float() * scale.float()
 
 
-def _roots(numbers: Tensor) -> Tensor:
-    # Weights lie close to zero, with a few far away: of their square roots, a byte tells more of the small ones.
-    return numbers.abs().sqrt() * numbers.sign()
-
-
-def _squares(roots: Tensor) -> Tensor:
-    return roots.square() * roots.sign()
-
-
 def _filled(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
     """The rows that are not zero; all of them in an older file, which holds rows of zeros too."""
     every = np.arange(shape[0])
-    return np.delete(every, _slots(parts[_EMPTY].numpy())) if _EMPTY in parts else every
-
-
-def _placed(rows: Tensor, slots: npt.NDArray[np.int64], shape: tuple[int, ...]) -> Tensor:
-    # A single row would be written into every slot.
-    if rows.shape != (len(slots), *shape[1:]):
-        raise ValueError(f"{len(slots)} rows are of shape {tuple(rows.shape)}, in a table of {shape}")
-    table = torch.zeros(shape)
-    # The last of equal indices would win and a negative one would count from the end; `_slots` gives neither.
-    table[torch.from_numpy(slots)] = rows
-    return table
-
-
-def _gaps(chosen: Tensor) -> Tensor:
-    """The chosen slots as the number of others before each, in a byte, or several where it is large."""
-    others = np.diff(np.flatnonzero(chosen.numpy()), prepend=-1) - 1
-    far, rest = np.divmod(others, _FAR)
-    gaps = np.full(len(others) + int(far.sum()), _FAR, dtype=np.uint8)
-    gaps[np.cumsum(far + 1) - 1] = rest
-    return torch.from_numpy(gaps)
-
-
-def _slots(gaps: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    is_chosen: npt.NDArray[np.bool_] = gaps != _FAR
-    slots: npt.NDArray[np.int64] = np.cumsum(gaps, dtype=np.int64) + np.cumsum(is_chosen) - 1
-    return np.compress(is_chosen, slots)
-
-
-def _set_bits(bits: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.int64]:
-    return np.flatnonzero(np.unpackbits(bits, count=count))
+    return np.delete(every, from_gaps(parts[_EMPTY].numpy())) if _EMPTY in parts else every
 
 
 def _pack_half(tensor: Tensor) -> dict[str, Tensor]:
@@ -278,11 +245,6 @@ def _pack_half(tensor: Tensor) -> dict[str, Tensor]:
 
 def _unpack_half(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
     return parts[""].float()
-
-
-def _rounded(numbers: Tensor, scale: Tensor, top: int = _TOP) -> Tensor:
-    # A scale of zero is that of nothing but zeros.
-    return (numbers / torch.where(scale > 0, scale, 1.0)).round().clamp(-top, top).to(torch.int8)
 
 
 _PACK = {"rows": _pack_rows, "nibbles": _pack_nibbles, "slots": _pack_slots, "half": _pack_half}

@@ -94,8 +94,11 @@ class Recipe(Section):
         by_ngrams = wide is not None and (wide.latent is not None or self.init is not None)
         if self.data.unlabelled is not None and not (self.objective.reads_unlabelled or by_ngrams):
             raise ValueError(
-                "data.unlabelled is read only for objective.vat, entropy or distil, for model.wide.latent, and by the "
-                "n-grams of a model that init names: state one of them"
+                "data.unlabelled teaches n-grams, and the model that init names has none: name another, state "
+                "model.wide, or leave data.unlabelled out"
+                if self.init is not None
+                else "data.unlabelled is read only for objective.vat, entropy or distil, for model.wide.latent, and by "
+                "the n-grams of a model that init names: state one of them"
             )
         if self.objective.teacher == WIDE_TEACHER and self.model.wide is None:
             raise ValueError("objective.teacher: wide needs a wide channel: state model.wide")

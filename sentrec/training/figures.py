@@ -31,7 +31,7 @@ def calibrated_figures(
         test: The test rows, of the same classes.
         test_logits: Their logits.
         held_out: Logits and class numbers of the rows to fit the temperature on; None: the validation rows.
-        temperature: One that is known, and not fitted again.
+        temperature: One that is known: then these rows only show what it does.
 
     Returns:
         `test` and `validation` as `classification_metrics` gives them, and `calibration`.

@@ -12,7 +12,7 @@ from sentrec.model.weights import load_weights, read_tensors, save_weights
 from sentrec.runs import MODEL, Run, open_run, write_end
 from sentrec.training.checkpoint import remove_checkpoints
 from sentrec.training.figures import calibrated_figures
-from sentrec.training.init import Adapted, adapt
+from sentrec.training.fine_tune import Adapted, adapt
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 from sentrec.training.wide import fit_wide_channel

@@ -128,7 +128,7 @@ def prepare(recipe: Recipe) -> PreparedData:
         match_source(recipe.init, source.label_names, splits.train.label_names)
     if teacher and (note := match_teacher(teacher, splits.train.label_names).note):
         _log.info("objective.teacher: %s", note)
-    unlabelled = load_unlabelled(recipe.data, splits)
+    unlabelled = load_unlabelled(recipe.data, splits, besides_train=recipe.init is not None)
     if unlabelled:
         _tell_unlabelled(unlabelled, splits)
     known = [*splits.train.texts, *unlabelled.texts] if unlabelled else splits.train.texts
@@ -167,7 +167,7 @@ def _tell_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:
         if count:
             _log.info("%s of %s %s texts also occur among the unlabelled ones", f"{count:,}", f"{rows:,}", part)
     if unlabelled.left_out:
-        _log.info("Left out %s unlabelled texts that are validation or test texts", f"{unlabelled.left_out:,}")
+        _log.info("Left out %s unlabelled texts that have a label here", f"{unlabelled.left_out:,}")
     learned = (f"{len(unlabelled.texts):,}", f"{len(splits.train):,}")
     _log.info("Learning from %s unlabelled texts beside %s training rows", *learned)
 

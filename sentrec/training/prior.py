@@ -5,7 +5,7 @@ With a Gaussian prior around zero, 200 rows make a model that knows nothing else
 each row moves them only as far as it tells something new. The problem is convex: there is one answer for all seeds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,6 +18,7 @@ from sentrec.evaluation.calibration import softmax
 Features: TypeAlias = sparse.csr_matrix | npt.NDArray[np.float64]
 """One row a text, one column a feature."""
 Logits: TypeAlias = npt.NDArray[np.float64]
+Rows: TypeAlias = npt.NDArray[np.int64]
 
 _BIAS_SPREAD = 1.0
 _TOLERANCE = 1e-4
@@ -92,14 +93,14 @@ def fit_change(blocks: Sequence[Block], before: Logits, labels: npt.NDArray[np.i
 
 
 def held_out_logits(
-    blocks: Sequence[Block], before: Logits, labels: npt.NDArray[np.int64], folds: int, seed: int
+    learn: Callable[[Rows, Rows], Logits], before: Logits, labels: npt.NDArray[np.int64], folds: int, seed: int
 ) -> Logits:
-    """The logits of each text after a change that was fitted on other texts only (cross-fitting).
+    """The logits of each text after a change that was learned from other texts only (cross-fitting).
 
     Args:
-        blocks: As of `fit_change`.
-        before: Likewise.
-        labels: Likewise.
+        learn: Given the rows to learn from and others, what is to be added to the logits of these others.
+        before: The source's logits, shape ``(texts, classes)``.
+        labels: Class numbers, shape ``(texts,)``.
         folds: Parts of the texts; each class is spread over them evenly.
         seed: Seed of the division.
 
@@ -115,8 +116,7 @@ def held_out_logits(
     for part in range(folds):
         outside, inside = np.flatnonzero(fold != part), np.flatnonzero(fold == part)
         if len(outside) and len(inside):
-            change = fit_change([block.take(outside) for block in blocks], before[outside], labels[outside])
-            after[inside] += change.logits([block.take(inside) for block in blocks])
+            after[inside] += learn(outside, inside)
     return after
 
 

@@ -62,7 +62,7 @@ def inherited_sections(source: Recipe) -> dict[str, Any]:
     lowercase = folds_case(source.text, glove.name if glove else None)
     model = source.model.model_dump(mode="json") | {"embedding_dim": dim, "unfreeze_epoch": 0}
     if model["wide"] is not None:
-        model["wide"] |= {"taught": False, "latent": None}  # from now on its n-grams learn from the rows alone
+        model["wide"] |= {"taught": False, "latent": None}  # no other run teaches it any more
     return {
         "text": source.text.model_dump(mode="json") | {"lowercase": lowercase},
         "glove": None,

@@ -138,7 +138,7 @@ def _start_loop(
         start_embeddings(model, words, data.vectors, recipe.seed, data.regions)
         if recipe.init and data.source:
             start_from_source(model, recipe.init, data.source, data.label_names)
-    # What goes on from a model learns without steps, see `sentrec.training.init`.
+    # What goes on from a model learns without steps, see `sentrec.training.fine_tune`.
     plan: LearningPlan | None = {} if data.source else None
     targets = data.splits.train.labels if data.soft_targets is None else data.soft_targets
     loop = TrainingLoop(

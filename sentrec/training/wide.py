@@ -73,23 +73,24 @@ def fit_ngrams(wide: WideChannel, data: PreparedData, taught: npt.NDArray[np.flo
         texts, labels = join_texts(texts, data.unlabelled), np.concatenate([labels, taught.argmax(axis=1)])
     _log.info("Fitting the wide channel on %s texts", f"{len(texts):,}")
     texts, rows = _with_excerpts(texts, wide.excerpts)
-    _fit_weights(wide, texts, rows, labels, len(data.label_names), data.unlabelled if taught is None else None)
+    unlabelled = data.unlabelled if taught is None else None
+    _fit_weights(wide, count_ngrams(wide, texts), rows, labels, len(data.label_names), unlabelled)
 
 
 def fit_ngrams_like(
-    wide: WideChannel, config: WideConfig, texts: EncodedTexts, labels: npt.NDArray[np.int64]
+    wide: WideChannel, config: WideConfig, features: sparse.csr_matrix, labels: npt.NDArray[np.int64]
 ) -> WideChannel:
     """A channel of the same n-grams, which counts them likewise up to a factor, fitted on other texts.
 
     Args:
         wide: The one that it is like; it stays as it is.
-        config: What that was made from.
-        texts: What to learn from.
+        config: What that was made from. The intercept is fitted all the same: the texts are as long as those to come.
+        features: What n-grams count in these texts, see `count_ngrams`.
         labels: Class numbers, shape ``(texts,)``; each class has some.
     """
-    other = WideChannel(config.model_copy(update={"latent": None, "intercept": "fitted"}), wide.classes)
+    other = WideChannel(config.model_copy(update={"intercept": "fitted"}), wide.classes)
     other.scaling.copy_(wide.scaling)
-    _fit_weights(other, texts, np.arange(len(texts)), labels, wide.classes)
+    _fit_weights(other, features.copy(), np.arange(len(labels)), labels, wide.classes)
     return other
 
 
@@ -155,13 +156,13 @@ def count_ngrams(wide: WideChannel, encoded: EncodedTexts) -> sparse.csr_matrix:
 
 def _fit_weights(
     wide: WideChannel,
-    texts: EncodedTexts,
+    features: sparse.csr_matrix,
     rows: npt.NDArray[np.int64],
     labels: npt.NDArray[np.int64],
     classes: int,
     unlabelled: EncodedTexts | None = None,
 ) -> None:
-    features, labels = count_ngrams(wide, texts), labels[rows]
+    labels = labels[rows]
     # Whatever the length of texts and its power, an n-gram counts 1 on average: what the linear model was tuned for.
     factor = 1.0 / float(features.data.mean(dtype=np.float64))
     features.data *= factor

@@ -158,8 +158,9 @@ def test_the_table_adds_up_the_latent_weights_and_what_ngrams_add_to_them(
 def test_of_a_class_without_rows_nothing_is_learned_and_that_is_said() -> None:
     config = WideConfig(table_bits=10, latent=4)
     texts = EncodedTexts(np.array([2, 3, 4, 3, 2, 3, 4, 3], dtype=np.int32), np.arange(0, 9, 2))
+    wide, labels = wide_module.WideChannel(config, 3), np.array([0, 1, 0, 1])
     with pytest.raises(DataError, match="rows of every class"):
-        wide_module._fit_weights(wide_module.WideChannel(config, 3), texts, np.arange(4), np.array([0, 1, 0, 1]), 3)
+        wide_module._fit_weights(wide, wide_module.count_ngrams(wide, texts), np.arange(4), labels, 3)
 
 
 def test_beside_an_encoder_no_step_reads_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:

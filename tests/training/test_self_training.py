@@ -10,17 +10,19 @@ import torch
 from small_runs import cache_in, small_recipe, write_corpus
 
 import sentrec
-from sentrec.errors import RecipeError
+from sentrec.errors import DataError, RecipeError
 from sentrec.evaluation.calibration import softmax
+from sentrec.evaluation.rows import RunData
 from sentrec.export.export import export_model
 from sentrec.model.classifier import TextClassifier
 from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.runs import Run
 from sentrec.text.encoding import EncodedTexts
-from sentrec.training.init import _Movable
-from sentrec.training.prior import Change
+from sentrec.training.fine_tune import _Learned, _Movable
+from sentrec.training.prepare import prepare
+from sentrec.training.prior import Block, Change
 from sentrec.training.recipe import with_source
-from sentrec.training.wide import fit_ngrams_like
+from sentrec.training.wide import count_ngrams, fit_ngrams_like, wide_logits
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
 
@@ -110,13 +112,15 @@ def test_what_is_added_to_the_weights_is_what_was_learned(
     assert model.wide is not None
     assert recipe.model.wide is not None
     labels = np.arange(len(texts)) % len(classes)
-    taught = fit_ngrams_like(model.wide, recipe.model.wide, encoded, labels)
-    movable = _Movable(generator.random(model.encoder.output_size), np.arange(100), taught)
-    blocks = movable.blocks(model, encoded)
+    ngrams = count_ngrams(model.wide, encoded)
+    taught = fit_ngrams_like(model.wide, recipe.model.wide, ngrams, labels)
+    movable = _Movable(generator.random(model.encoder.output_size), np.arange(100))
+    blocks = movable.blocks(model, encoded, ngrams)
+    blocks.append(Block(wide_logits(taught, encoded).astype(np.float64), 1.0))
     weights = [generator.normal(size=(block.features.shape[1], len(classes))) for block in blocks]
     change = Change(weights, generator.normal(size=len(classes)))
     expected = softmax(logits_of(model, encoded) + change.logits(blocks))
-    movable.apply(model, change)
+    movable.apply(model, _Learned(change, taught))
     np.testing.assert_allclose(softmax(logits_of(model, encoded)), expected, atol=1e-5)
 
 
@@ -126,9 +130,42 @@ def logits_of(model: TextClassifier, encoded: EncodedTexts) -> np.ndarray[tuple[
     return predict_logits(model, encoded).astype(np.float64)
 
 
+def test_texts_that_have_a_label_do_not_teach(source: Run, tmp_path: Path) -> None:
+    rows, more = labelled(tmp_path), without_labels(tmp_path)
+    everything = tmp_path / "everything.jsonl"
+    everything.write_text(rows.read_text() + more.read_text(), encoding="utf-8")
+    runs = [
+        sentrec.train(recipe_of(source, rows, unlabelled), tmp_path / name)
+        for name, unlabelled in (("apart", more), ("together", everything))
+    ]
+    assert [run.metrics["data"]["unlabelled_rows"] for run in runs] == [200, 200]
+    apart, together = (sentrec.load(run, "cpu").logits(["was was", "row row"]) for run in runs)
+    np.testing.assert_array_equal(apart, together)
+    with pytest.raises(DataError, match="are training, validation or test texts"):
+        prepare(recipe_of(source, rows, rows))
+    assert len(RunData(runs[1]).unlabelled_texts()) == 200
+
+
+def test_labels_of_chance_are_not_told_by_what_they_have_taught(source: Run, tmp_path: Path) -> None:
+    """Cross-fitted: the texts without labels know nothing of a row that is answered, either."""
+    generator = np.random.default_rng(1)
+    words = ["the", "film", "was", "row", "and", "lovely", "dull", "awful", "superb", "0", "1", "2", "3", "4", "5", "6"]
+
+    def drawn(count: int) -> list[str]:
+        return [" ".join(generator.choice(words, 8)) for _ in range(count)]
+
+    labels = generator.permutation(["bad", "good"] * 100)
+    told = [{"text": text, "label": str(label)} for text, label in zip(drawn(200), labels, strict=True)]
+    rows = write_lines(tmp_path / "labelled.jsonl", told)
+    more = write_lines(tmp_path / "more.jsonl", [{"text": text} for text in drawn(400)])
+    run = sentrec.train(recipe_of(source, rows, more), tmp_path / "run")
+    assert 0.35 < run.metrics["init"]["cross_fitted_accuracy"] < 0.62
+    assert run.metrics["calibration"]["temperature"] > 3.0
+
+
 def test_without_ngrams_there_is_nothing_to_teach(small_run: Run, tmp_path: Path) -> None:
     rows, more = labelled(tmp_path), without_labels(tmp_path)
-    with pytest.raises(RecipeError, match="by the n-grams of a model that init names"):
+    with pytest.raises(RecipeError, match="teaches n-grams, and the model that init names has none"):
         recipe_of(small_run, rows, more)
 
 
@@ -138,7 +175,8 @@ def test_what_came_of_it_can_be_made_small_and_keeps_the_ngrams_of_its_source(
 ) -> None:
     run = sentrec.train(recipe_of(source, labelled(tmp_path), unlabelled(tmp_path)), tmp_path / "run")
     small = export_model(run, tmp_path / "small", max_megabytes=0.2)
-    assert small.agreement.texts == 8 + 24  # validation, and training rows because these are few
+    rows = run.metrics["data"]
+    assert small.agreement.texts == rows["validation_rows"] + rows["test_rows"]  # because there are few
     assert small.agreement.equal_labels == 1.0
     theirs, ours = (sentrec.load(one, "cpu").members[0].model.wide for one in (run, small.run))
     assert theirs is not None

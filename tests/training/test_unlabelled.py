@@ -91,7 +91,7 @@ def test_no_text_that_judges_is_learned_from(reviews: Path, unlabelled: Path, ca
     count = sum(text in data.splits.test.texts[:2] for text in data.splits.test.texts)
     assert (data.facts()["test_texts_in_unlabelled"], data.facts()["validation_texts_in_unlabelled"]) == (count, 0)
     assert f"{count} of 32 test texts also occur among the unlabelled ones" in caplog.messages
-    assert "Left out 2 unlabelled texts that are validation or test texts" in caplog.messages
+    assert "Left out 2 unlabelled texts that have a label here" in caplog.messages
     assert "Learning from 70 unlabelled texts beside 96 training rows" in caplog.messages
     assert "plain" in data.tokenizer.get_vocab()  # only unlabelled texts have the word
     for judged in ("validation", "test"):

@@ -23,7 +23,7 @@ def zipped(members: dict[str, bytes]) -> bytes:
 
 
 def gzipped(text: bytes) -> bytes:
-    return gzip.compress(text)
+    return gzip.compress(text, mtime=0)
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,9 @@ def _unpack_tiers(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor
         if _GAPS in parts
         else np.flatnonzero(np.unpackbits(parts[_BITS].numpy(), count=shape[0]))
     )
+    # In one row: the numbers of all rows, and a half byte to spare where they are odd.
+    if parts[_NIBBLES].shape != (1, -(-len(slots) * shape[1] // 2)):
+        raise ValueError(f"{len(slots)} rows have half bytes of shape {tuple(parts[_NIBBLES].shape)}")
     nibbles = split_nibbles(parts[_NIBBLES], len(slots) * shape[1]).reshape(len(slots), shape[1])
     scale, step = parts[_SCALE]
     rows, in_bytes = (nibbles.float() - NIBBLE_TOP) * step, nibbles[:, 0] == _ESCAPE

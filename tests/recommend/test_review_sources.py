@@ -148,8 +148,8 @@ def test_a_review_of_ten_megabytes_is_read(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.jsonl", b"", "is empty"),
-        ("a.jsonl.gz", gzip.compress(b""), "is empty"),
-        ("a.jsonl.gz", gzip.compress(as_json_lines() * 500)[:-20], "cannot be read"),
+        ("a.jsonl.gz", gzip.compress(b"", mtime=0), "is empty"),
+        ("a.jsonl.gz", gzip.compress(as_json_lines() * 500, mtime=0)[:-20], "cannot be read"),
         ("a.csv", "movie,text".encode("utf-16"), "UTF-16"),
         ("a.json", b'[{"movie": "A"}]', "one JSON array"),
         ("a.txt", b"just some words\nand more", "neither JSON lines nor CSV"),

@@ -214,6 +214,16 @@ def test_data_is_cut_with_its_classes_in_their_shares(tmp_path: Path) -> None:
     assert sorted(parquet.read_table(tmp_path / "few" / "train.parquet")["label"].to_pylist()) == [0] * 5 + [1] * 5
 
 
+def test_unlabelled_reviews_are_at_hand_where_there_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workplace, "_require_vectors", lambda: None)
+    monkeypatch.setenv("SENTREC_DATA", str(imdb_folder(tmp_path)))
+    for texts in ((), ("a film",)):
+        if texts:
+            parquet.write_table(pa.table({"text": texts}), tmp_path / "imdb" / "unsupervised.parquet")
+        with workplace.workplace(QUICK.changed(train_rows=10, test_rows=10)) as place:
+            assert (place.folder / "data" / "imdb" / "unsupervised.parquet").is_file() is bool(texts)
+
+
 @pytest.mark.parametrize("has_imdb", [False, True])
 def test_without_data_or_vectors_nothing_is_measured(
     has_imdb: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

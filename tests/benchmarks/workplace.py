@@ -54,6 +54,9 @@ def workplace(settings: Settings) -> Iterator[Workplace]:
         folder = Path(name)
         for split, rows in (("train", settings.train_rows), ("test", settings.test_rows)):
             cut(source / "imdb" / f"{split}.parquet", folder / "data" / "imdb" / f"{split}.parquet", rows)
+        unlabelled = source / "imdb" / "unsupervised.parquet"
+        if unlabelled.is_file():  # only some recipes read it
+            (folder / "data" / "imdb" / unlabelled.name).symlink_to(unlabelled)
         with variable("SENTREC_DATA", folder / "data"), empty_cache():
             yield Workplace(folder, source)
 

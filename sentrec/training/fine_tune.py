@@ -116,10 +116,9 @@ class _Movable:
     center: npt.NDArray[np.float64]
     kept: npt.NDArray[np.int64]
 
-    def blocks(self, model: TextClassifier, encoded: EncodedTexts, ngrams: Any) -> list[Block]:
-        """What is known of each text by these weights, given what its n-grams count."""
-        features = _features(model, encoded) - self.center
-        return [Block(features, _FEATURE_SPREAD), Block(ngrams[:, self.kept], _NGRAM_SPREAD)]
+    def blocks(self, features: npt.NDArray[np.float64], ngrams: Any) -> list[Block]:
+        """What is known of each text by these weights, given what the encoder makes of it and its n-grams count."""
+        return [Block(features - self.center, _FEATURE_SPREAD), Block(ngrams[:, self.kept], _NGRAM_SPREAD)]
 
     def apply(self, model: TextClassifier, learned: _Learned) -> None:
         """Adds a change to the model's weights; the shares of its channels become a part of these."""
@@ -156,14 +155,14 @@ class _Learner:
     def __init__(self, loop: TrainingLoop, data: PreparedData, before: npt.NDArray[np.float64]) -> None:
         model, self.before, self._labels = loop.model, before, data.splits.train.labels
         self._train, self._wide, self._config = data.train, model.wide, loop.recipe.model.wide
-        ngrams, center = _ngrams(model.wide, data.train), _features(model, data.train).mean(axis=0)
+        ngrams, features = _ngrams(model.wide, data.train), _features(model, data.train)
         occurrences = np.bincount(ngrams.indices, minlength=ngrams.shape[1]) if model.wide else np.empty(0)
-        self.movable = _Movable(center, np.flatnonzero(occurrences >= _FEWEST_TEXTS))
-        self._blocks = self.movable.blocks(model, data.train, ngrams)
+        self.movable = _Movable(features.mean(axis=0), np.flatnonzero(occurrences >= _FEWEST_TEXTS))
+        self._blocks = self.movable.blocks(features, ngrams)
         self._unlabelled: tuple[Any, list[Block], npt.NDArray[np.float32]] | None = None
         if data.unlabelled is not None:
             more = _ngrams(model.wide, data.unlabelled)
-            blocks = self.movable.blocks(model, data.unlabelled, more)
+            blocks = self.movable.blocks(_features(model, data.unlabelled), more)
             self._unlabelled = more, blocks, loop.logits(data.unlabelled)
 
     def learn(self, rows: Rows) -> _Learned:

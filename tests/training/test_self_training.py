@@ -18,7 +18,7 @@ from sentrec.model.classifier import TextClassifier
 from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.runs import Run
 from sentrec.text.encoding import EncodedTexts
-from sentrec.training.fine_tune import _Learned, _Movable
+from sentrec.training.fine_tune import _features, _Learned, _Movable
 from sentrec.training.prepare import prepare
 from sentrec.training.prior import Block, Change
 from sentrec.training.recipe import with_source
@@ -115,7 +115,7 @@ def test_what_is_added_to_the_weights_is_what_was_learned(
     ngrams = count_ngrams(model.wide, encoded)
     taught = fit_ngrams_like(model.wide, recipe.model.wide, ngrams, labels)
     movable = _Movable(generator.random(model.encoder.output_size), np.arange(100))
-    blocks = movable.blocks(model, encoded, ngrams)
+    blocks = movable.blocks(_features(model, encoded), ngrams)
     blocks.append(Block(wide_logits(taught, encoded).astype(np.float64), 1.0))
     weights = [generator.normal(size=(block.features.shape[1], len(classes))) for block in blocks]
     change = Change(weights, generator.normal(size=len(classes)))

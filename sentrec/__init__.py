@@ -14,8 +14,8 @@ from sentrec.hookspecs import RegisterDataset, RegisterEncoder, hookimpl
 if TYPE_CHECKING:
     from sentrec.data.registry import DatasetSpec
     from sentrec.evaluation.evaluate import evaluate
-    from sentrec.model.encoder import Encoder, EncoderConfig
-    from sentrec.predictor import load
+    from sentrec.inference.predictor import load
+    from sentrec.models.encoder import Encoder, EncoderConfig
     from sentrec.training.ensemble import ensemble
     from sentrec.training.recipe import load_recipe
     from sentrec.training.train import train
@@ -44,11 +44,11 @@ __all__ = [
 
 _HOME = {
     "DatasetSpec": "sentrec.data.registry",
-    "Encoder": "sentrec.model.encoder",
-    "EncoderConfig": "sentrec.model.encoder",
+    "Encoder": "sentrec.models.encoder",
+    "EncoderConfig": "sentrec.models.encoder",
     "ensemble": "sentrec.training.ensemble",
     "evaluate": "sentrec.evaluation.evaluate",
-    "load": "sentrec.predictor",
+    "load": "sentrec.inference.predictor",
     "load_recipe": "sentrec.training.recipe",
     "train": "sentrec.training.train",
 }

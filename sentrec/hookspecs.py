@@ -10,7 +10,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from sentrec.data.registry import DatasetSpec
-    from sentrec.model.encoder import Encoder
+    from sentrec.models.encoder import Encoder
 
 PROJECT = "sentrec"
 hookspec = pluggy.HookspecMarker(PROJECT)

@@ -14,7 +14,7 @@ from sentrec.errors import DataError, PluginError, SentrecError, did_you_mean
 
 if TYPE_CHECKING:
     from sentrec.data.registry import DatasetSpec
-    from sentrec.model.encoder import Encoder, EncoderConfig
+    from sentrec.models.encoder import Encoder, EncoderConfig
 
 ENTRY_POINT_GROUP = "sentrec"
 _log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class EncoderEntry:
 def _features_of_a_tiny_batch(encoder: "Encoder", input_size: int) -> tuple[int, ...]:
     import torch
 
-    from sentrec.model.compute import one_thread
+    from sentrec.models.compute import one_thread
 
     # Texts of three tokens and of one; neither random numbers nor the state of the encoder may change by it.
     mask = torch.tensor([[True, True, True], [True, False, False]])
@@ -157,7 +157,7 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
     manager.check_pending()
 
     def register_encoder(name: str, encoder: type["Encoder"]) -> None:
-        from sentrec.model.encoder import Encoder, EncoderConfig
+        from sentrec.models.encoder import Encoder, EncoderConfig
         from sentrec.recipe.schema import NO_ENCODER
 
         if not (isinstance(encoder, type) and issubclass(encoder, Encoder)):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sentrec.model.device import has_bfloat16
+from sentrec.models.device import has_bfloat16
 
 IN_BFLOAT16 = pytest.mark.skipif(
     not has_bfloat16(torch.device("cpu")), reason="this processor has no bfloat16 instructions"

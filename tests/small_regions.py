@@ -9,7 +9,7 @@ from small_runs import WORDS, cache_in, small_recipe
 import sentrec
 from sentrec.glove.made import store_made_vectors
 from sentrec.glove.store import GloveVectors
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 
 REGIONS = "model.regions={name: around, dim: 4, window: 3}"
 """What makes a recipe use them."""

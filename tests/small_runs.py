@@ -14,7 +14,7 @@ import pytest
 
 import sentrec
 from sentrec.recipe import Recipe
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 
 WORDS = {
     "bad": ("dull", "tedious", "awful"),

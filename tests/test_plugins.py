@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sentrec import DatasetSpec, Encoder, EncoderConfig, hookimpl, load_recipe, train
 from sentrec.errors import PluginError
-from sentrec.model import classifier
+from sentrec.models import classifier
 from sentrec.plugins import EncoderEntry, Registry
 
 

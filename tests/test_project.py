@@ -154,7 +154,7 @@ def test_help_and_listings_import_nothing_heavy(arguments: list[str]) -> None:
 
 
 def test_ranking_kept_scores_again_loads_no_torch() -> None:
-    imported = heavy_imports("import sentrec.recommend.recommend, sentrec.recommend.measure")
+    imported = heavy_imports("import sentrec.recommend.recommend, sentrec.metrics.ranking")
     assert not {"torch", "sklearn"} & set(imported)
 
 

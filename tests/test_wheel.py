@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 
 ROOT = Path(__file__).parent.parent
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]

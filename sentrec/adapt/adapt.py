@@ -17,7 +17,7 @@ from sentrec.adapt.plan import AdaptedVectors, AdaptOptions, AdaptProgress, OnPr
 from sentrec.adapt.tokens import open_positions, open_tokens, word_starts, write_positions
 from sentrec.adapt.work import TOKENS, free_path, made_by, silent, work_folder, write_corpus
 from sentrec.errors import GloveError, SentrecError
-from sentrec.files import write_json
+from sentrec.files.storage import write_json
 from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.made import store_made_vectors
 from sentrec.glove.origin import WORDS

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 
 from sentrec.adapt.tokens import Positions, TokenStream
-from sentrec.files import disk_errors
+from sentrec.files.storage import disk_errors
 
 _CELLS = 1 << 18
 """Cells of the array that rows are summed in: 1 MB of float32, about a core's own cache."""

@@ -25,7 +25,7 @@ from safetensors.numpy import load_file, save_file
 from threadpoolctl import threadpool_limits
 
 from sentrec.adapt.cooccurrence import Cooccurrences, in_order
-from sentrec.files import atomic_path
+from sentrec.files.storage import atomic_path
 
 Matrix = npt.NDArray[np.float32]
 

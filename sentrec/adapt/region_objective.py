@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sentrec.model.regions import rectified_sums
+from sentrec.models.regions import rectified_sums
 
 _NEIGHBOURS = 5
 """Words that a region tells on either side, drawn anew in each step."""

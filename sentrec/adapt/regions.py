@@ -18,8 +18,8 @@ from sentrec.errors import DataError
 from sentrec.glove.made import store_made_vectors
 from sentrec.glove.origin import REGIONS
 from sentrec.glove.store import GloveVectors
-from sentrec.model.device import find_device, has_bfloat16
-from sentrec.model.weights import read_tensors, write_tensors
+from sentrec.models.device import find_device, has_bfloat16
+from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.text.tokenizer import build_tokenizer
 
 _LENGTH = 128

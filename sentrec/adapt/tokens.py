@@ -10,7 +10,7 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from sentrec.errors import DataError
-from sentrec.files import atomic_path
+from sentrec.files.storage import atomic_path
 from sentrec.text.encoding import TextEncoder
 from sentrec.text.tokenizer import SPECIAL_TOKENS, count_words, with_vocabulary
 

@@ -14,11 +14,11 @@ from sentrec.adapt.corpus import Part, batches
 from sentrec.adapt.plan import AdaptProgress, CorpusOptions, OnProgress
 from sentrec.adapt.tokens import choose_words, write_tokens
 from sentrec.errors import GloveError, Interrupted, SentrecError
-from sentrec.files import cache_home, write_json
+from sentrec.files.lock import DirectoryBusy, next_training, sole_training
+from sentrec.files.storage import cache_home, write_json
 from sentrec.glove.catalog import PUBLICATIONS
 from sentrec.glove.origin import Learned
 from sentrec.glove.store import vectors_path
-from sentrec.training.lock import DirectoryBusy, next_training, sole_training
 
 PLAN, TOKENS = "plan.json", "tokens.bin"
 _WORDS = "words.json"

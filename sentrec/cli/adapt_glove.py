@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentrec.cli import console
+from sentrec.cli.display import console
+from sentrec.cli.display.learning_progress import learning_progress
 from sentrec.cli.learning_options import AsJson, Corpus, Force, MinCount, Quiet, Resume, TextColumn, Vocabulary
-from sentrec.cli.learning_progress import learning_progress
 
 if TYPE_CHECKING:
     from sentrec.adapt.plan import AdaptedVectors

@@ -1,6 +1,6 @@
 """Which model a command uses when none is named."""
 
-from sentrec.cli.console import err
+from sentrec.cli.display.console import err
 
 MODEL_HELP = "A run directory, or starter: the model that comes with sentrec, and the default."
 NAMED_RUN_HELP = "A run directory, or starter: the model that comes with sentrec (a folder of that name: ./starter)."
@@ -18,7 +18,7 @@ def chosen_model(model: str | None, quiet: bool = False) -> str:
     """
     if model is not None:
         return model
-    from sentrec.runs import STARTER, find_model
+    from sentrec.runs.directory import STARTER, find_model
 
     find_model(STARTER)
     if not quiet:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from sentrec.cli import console
-from sentrec.cli.findings import print_findings
+from sentrec.cli.display import console
+from sentrec.cli.display.findings import print_findings
 from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
-    from sentrec.doctor import Diagnosis
+    from sentrec.checks.doctor import Diagnosis
 
 
 def doctor(
@@ -20,8 +20,8 @@ def doctor(
     """Show versions, device, caches, plugins and data folders, and what is missing."""
     from dataclasses import asdict
 
-    from sentrec.doctor import diagnose
-    from sentrec.findings import all_usable
+    from sentrec.checks.doctor import diagnose
+    from sentrec.checks.findings import all_usable
 
     diagnosis = diagnose()
     usable = all_usable(diagnosis.findings)

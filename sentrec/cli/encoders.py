@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sentrec.cli.console import out, print_json
+from sentrec.cli.display.console import out, print_json
 
 if TYPE_CHECKING:
     from sentrec.plugins import EncoderEntry, PluginReport

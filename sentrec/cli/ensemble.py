@@ -8,12 +8,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sentrec.cli.console import out as stdout
-from sentrec.cli.console import print_json
+from sentrec.cli.display.console import out as stdout
+from sentrec.cli.display.console import print_json
 from sentrec.cli.train import show_ensemble
 
 if TYPE_CHECKING:
-    from sentrec.runs import Run
+    from sentrec.runs.directory import Run
 
 
 def ensemble(

@@ -9,13 +9,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sentrec.cli.console import out, print_json
 from sentrec.cli.default_model import NAMED_RUN_HELP
+from sentrec.cli.display.console import out, print_json
 
 if TYPE_CHECKING:
-    from sentrec.evaluation.compare import Comparison
     from sentrec.evaluation.evaluate import Evaluation
     from sentrec.evaluation.excerpts import Excerpt
+    from sentrec.metrics.comparison import Comparison
 
 _MOST_CLASSES_IN_MATRIX = 12
 

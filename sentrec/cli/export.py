@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sentrec.cli.console import out as stdout
-from sentrec.cli.console import print_json
+from sentrec.cli.display.console import out as stdout
+from sentrec.cli.display.console import print_json
 
 if TYPE_CHECKING:
     from sentrec.export.export import Export

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentrec.cli import console
+from sentrec.cli.display import console
 
 if TYPE_CHECKING:
     from sentrec.glove.lines import Progress

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentrec.cli import console
+from sentrec.cli.display import console
+from sentrec.cli.display.learning_progress import learning_progress
+from sentrec.cli.display.training_progress import duration
 from sentrec.cli.learning_options import AsJson, Corpus, Force, MinCount, Quiet, Resume, TextColumn, Vocabulary
-from sentrec.cli.learning_progress import learning_progress
-from sentrec.cli.progress import duration
 
 if TYPE_CHECKING:
     from sentrec.glove.store import GloveVectors

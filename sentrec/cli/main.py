@@ -11,7 +11,6 @@ import typer
 import sentrec
 from sentrec.cli import (
     adapt_glove,
-    console,
     doctor,
     encoders,
     ensemble,
@@ -26,6 +25,7 @@ from sentrec.cli import (
     train,
     transfer,
 )
+from sentrec.cli.display import console
 from sentrec.errors import Interrupted, SentrecError
 
 app = typer.Typer(

@@ -9,12 +9,12 @@ import typer
 from rich.text import Text
 
 import sentrec
-from sentrec.cli.console import err, out, printable
 from sentrec.cli.default_model import MODEL_HELP, chosen_model
+from sentrec.cli.display.console import err, out, printable
 from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
-    from sentrec.recommend.lines import LineResult
+    from sentrec.inference.lines import LineResult
 
 
 def predict(
@@ -36,7 +36,7 @@ def predict(
     if texts and not all(text.strip() for text in texts):
         raise typer.BadParameter("a text is empty.")
     predictor = sentrec.load(chosen_model(model), device)
-    from sentrec.recommend.lines import CHUNK, classify_lines
+    from sentrec.inference.lines import CHUNK, classify_lines
 
     # Who types lines wants each answer at once.
     chunk = 1 if sys.stdin.isatty() else CHUNK

@@ -9,11 +9,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sentrec.cli import console
-from sentrec.cli.findings import print_findings
+from sentrec.cli.display import console
+from sentrec.cli.display.findings import print_findings
 
 if TYPE_CHECKING:
-    from sentrec.findings import Finding
+    from sentrec.checks.findings import Finding
 
 app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
 
@@ -68,7 +68,7 @@ def check(
     ] = None,
 ) -> None:
     """Check a recipe and show what it will use; exit code 1 if anything is wrong or missing."""
-    from sentrec.findings import all_usable
+    from sentrec.checks.findings import all_usable
     from sentrec.recipe.builtin import command_for, find_recipe
 
     name = command_for(find_recipe(recipe))
@@ -84,14 +84,14 @@ def check(
 
 
 def _findings(recipe: str, overrides: Sequence[str]) -> "list[Finding]":
-    from sentrec.training.check import check_recipe
+    from sentrec.checks.recipe import check_recipe
     from sentrec.training.recipe import load_recipe
 
     return check_recipe(load_recipe(recipe, overrides))
 
 
 def _study_findings(recipe: str, overrides: Sequence[str]) -> "list[Finding]":
-    from sentrec.transfer.check import check_study
+    from sentrec.checks.study import check_study
     from sentrec.transfer.loading import load_transfer
 
     return check_study(load_transfer(recipe, overrides))

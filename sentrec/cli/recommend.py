@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sentrec.cli import recommend_options as options
-from sentrec.cli.console import print_json, show_log
 from sentrec.cli.default_model import chosen_model
-from sentrec.cli.ranking import show_films, show_measures, show_summary
-from sentrec.cli.scoring import scoring_progress
+from sentrec.cli.display.console import print_json, show_log
+from sentrec.cli.display.ranking import show_films, show_measures, show_summary
+from sentrec.cli.display.scoring_progress import scoring_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,7 +124,7 @@ class _Job:
             yield scored
 
     def scorer(self) -> Any:
-        from sentrec.predictor import load
+        from sentrec.inference.predictor import load
         from sentrec.recommend.scoring import ModelScorer
 
         return ModelScorer(load(self.model, self.device), self.positive, self.precision)
@@ -169,8 +169,8 @@ def _check_applicable(context: typer.Context, evaluate: bool, only_scores: bool,
 
 
 def _check_outputs(files: list[str], outputs: dict[str, Path | None]) -> None:
+    from sentrec.data.sources import Source
     from sentrec.recommend.outputs import check_outputs
-    from sentrec.recommend.sources import Source
 
     check_outputs([Source(file) for file in files], outputs)
 
@@ -214,7 +214,7 @@ def _scoring_options(
 
 
 def _write(path: Path, suffix: str, result: "Recommendation") -> None:
-    from sentrec.files import write_text
+    from sentrec.files.storage import write_text
     from sentrec.recommend.export import to_csv, to_json_lines
     from sentrec.recommend.page import to_page
 
@@ -234,7 +234,7 @@ def _print(result: "Recommendation", as_json: bool, as_csv: bool, is_written: bo
 
 
 def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> "ScoredFilms":
-    from sentrec.recommend.measure import measure_ranking
+    from sentrec.metrics.ranking import measure_ranking
 
     with job.film_sums() as scored:
         others = {baseline: job.baseline_films(baseline)} if baseline else {}

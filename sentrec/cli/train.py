@@ -10,13 +10,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sentrec.cli.console import out as stdout
-from sentrec.cli.console import print_json, show_log
-from sentrec.cli.progress import duration, training_progress
+from sentrec.cli.display.console import out as stdout
+from sentrec.cli.display.console import print_json, show_log
+from sentrec.cli.display.training_progress import duration, training_progress
 
 if TYPE_CHECKING:
     from sentrec.recipe import Recipe
-    from sentrec.runs import Run
+    from sentrec.runs.directory import Run
     from sentrec.training.train import OnProgress
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from sentrec.cli.console import out as stdout
-from sentrec.cli.console import printable, show_log
-from sentrec.cli.study_progress import study_progress
-from sentrec.cli.study_table import show_tables
+from sentrec.cli.display.console import out as stdout
+from sentrec.cli.display.console import printable, show_log
+from sentrec.cli.display.study_progress import study_progress
+from sentrec.cli.display.study_table import show_tables
 
 if TYPE_CHECKING:
     from sentrec.transfer.results import Study

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from sentrec.files import atomic_path
+from sentrec.files.storage import atomic_path
 
 TURNED: Mapping[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
 """Of tick labels that are too long to stand side by side."""

@@ -14,16 +14,16 @@ from sentrec.data.examples import Examples
 from sentrec.data.tables import looks_like_file
 from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation import plots as plotting
-from sentrec.evaluation.baselines import Baseline, make_baseline
-from sentrec.evaluation.compare import Comparison, compare_paired
 from sentrec.evaluation.drawing import save_png
 from sentrec.evaluation.excerpts import Excerpt, confident_mistakes, sample_predictions
-from sentrec.evaluation.metrics import checked_predictions, classification_metrics
 from sentrec.evaluation.notes import class_notes, group_notes
 from sentrec.evaluation.rows import EvaluationRows, RunData
-from sentrec.files import atomic_directory, write_json
+from sentrec.files.storage import atomic_directory, write_json
+from sentrec.metrics.classification import checked_predictions, classification_metrics
+from sentrec.metrics.comparison import Comparison, compare_paired
+from sentrec.ngrams.baselines import Baseline, make_baseline
 from sentrec.recipe.sections import DataConfig
-from sentrec.runs import Run, open_run
+from sentrec.runs.directory import Run, open_run
 
 EVALUATION = "evaluation.json"
 TRAINING_CURVES = "training_curves.png"
@@ -41,7 +41,7 @@ class Evaluation:
         data: Name or file of the data.
         split: Its split.
         label_names: Names of the classes in the order of their numbers.
-        metrics: As `sentrec.evaluation.metrics.classification_metrics` gives them.
+        metrics: As `sentrec.metrics.classification.classification_metrics` gives them.
         samples: Predictions for a few random texts.
         mistakes: The wrong predictions of which the model was surest.
         comparisons: Against another run, a baseline, or both, on the same rows.
@@ -138,7 +138,7 @@ def _rival_notes(run_data: RunData, rival: Run | None, rows: EvaluationRows) -> 
 
 def _probabilities(run: Run, examples: Examples, label_names: Sequence[str]) -> npt.NDArray[np.float64]:
     """A run's probabilities, with the columns in the order of `label_names`."""
-    from sentrec.predictor import load
+    from sentrec.inference.predictor import load
 
     if set(run.label_names) != set(label_names):
         raise RunError(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.errors import RunError
-from sentrec.runs import METRICS, Run, find_model, holds_group
+from sentrec.runs.directory import METRICS, Run, find_model, holds_group
 
 
 def class_notes(labels: npt.NDArray[np.int64], label_names: Sequence[str]) -> list[str]:

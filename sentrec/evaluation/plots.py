@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from scipy import stats
 from sklearn import metrics
 
-from sentrec.evaluation.calibration import reliability_bins
 from sentrec.evaluation.drawing import TURNED, label_axes, new_figure, short_name
+from sentrec.metrics.calibration import reliability_bins
 
 _BLUE, _PALE, _ORANGE, _GREY = "#2b6cb0", "#bcd4ee", "#dd6b20", "#718096"
 _MOST_CURVES = 10

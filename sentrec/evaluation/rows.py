@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sentrec.data.examples import Examples, load_examples
+from sentrec.data.label_matching import match_labels
 from sentrec.data.locate import is_local, locate_split
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.tables import looks_like_file
 from sentrec.data.unlabelled import load_unlabelled, sources_of
 from sentrec.errors import DataError, did_you_mean
-from sentrec.evaluation.label_matching import match_labels
 from sentrec.recipe.loading import describe_data
 from sentrec.recipe.sections import DataConfig
-from sentrec.runs import Run, read_environment
+from sentrec.runs.directory import Run, read_environment
 from sentrec.text.vocabulary import fingerprint
 
 _OWN_NOTES = {

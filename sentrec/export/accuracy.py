@@ -11,12 +11,12 @@ import numpy as np
 from sentrec.data.examples import Examples
 from sentrec.data.tables import mirror_folder
 from sentrec.errors import DataError, RunError
-from sentrec.evaluation.metrics import classification_metrics
 from sentrec.evaluation.rows import RunData
-from sentrec.predictor import Predictor
+from sentrec.inference.predictor import Predictor
+from sentrec.metrics.classification import classification_metrics
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import WIDE_TEACHER
-from sentrec.runs import Run, open_run
+from sentrec.runs.directory import Run, open_run
 
 _log = logging.getLogger(__name__)
 

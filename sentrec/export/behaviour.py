@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sentrec.predictor import Predictor
+from sentrec.inference.predictor import Predictor
 from sentrec.recommend.scoring import class_weights
 
 KINDS = {

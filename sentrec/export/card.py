@@ -12,9 +12,9 @@ from sentrec.export.accuracy import measure_accuracy
 from sentrec.export.agreement import Agreement, Bound
 from sentrec.export.behaviour import read_sentences
 from sentrec.export.speed import measure_speed
-from sentrec.predictor import load
+from sentrec.inference.predictor import load
 from sentrec.recipe.schema import Recipe
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 
 _LICENCES = {
     "imdb": "IMDB (Maas et al. 2011), which the weights were learned from, is for research; no text of it is here.",

@@ -6,19 +6,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from sentrec import runs
 from sentrec.errors import RunError, SentrecError
-from sentrec.evaluation.calibration import softmax
 from sentrec.evaluation.rows import RunData
 from sentrec.export.agreement import Agreement, Bound, measure_agreement
 from sentrec.export.card import Facts, measure_card
 from sentrec.export.card_text import card_as_markdown
 from sentrec.export.known import CARD, CARD_TEXT
 from sentrec.export.reduce import Reduced, reduce_model
-from sentrec.files import atomic_directory, write_json, write_text
-from sentrec.model.weights import write_tensors
-from sentrec.runs import MODEL, STARTER, Run, open_run, read_environment, write_end, write_start
-from sentrec.training.figures import calibrated_figures
+from sentrec.files.storage import atomic_directory, write_json, write_text
+from sentrec.metrics.calibration import softmax
+from sentrec.models.weights import write_tensors
+from sentrec.runs import directory as runs
+from sentrec.runs.directory import MODEL, STARTER, Run, open_run, read_environment, write_end, write_start
+from sentrec.training.run_metrics import calibrated_figures
 
 MOST_MEGABYTES = 5.0
 """What a starter may take on disk, in millions of bytes."""
@@ -68,7 +68,7 @@ def export_model(
     fitted on other rows, stays; figures of validation and test are measured anew.
 
     Args:
-        run: The run, or what `sentrec.runs.find_model` takes; of a group of seeds, the one that validated best.
+        run: The run, or what `find_model` takes; of a group of seeds, the one that validated best.
         out: The new directory; an earlier export there is replaced.
         max_megabytes: Most that it may take on disk, in millions of bytes.
         vocabulary: Most words to keep; None: as many as fit.
@@ -192,7 +192,7 @@ def _parameters(run: Run, reduced: Reduced) -> int:
 
 def _measure(run: Run, reduced: Reduced, directory: Path, data: RunData) -> tuple[Agreement, dict[str, Any]]:
     """What the written model keeps of the original's predictions, and the figures that it has itself."""
-    from sentrec.predictor import load
+    from sentrec.inference.predictor import load
 
     validation, test = data.part("validation"), data.part("test")
     # No label is asked for; n-grams were chosen by training texts, which would flatter.

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sentrec import runs
 from sentrec.errors import SentrecError
 from sentrec.recipe.loading import read_tree
-from sentrec.run_files import read_file, read_object
-from sentrec.runs import Run, find_model, open_run
+from sentrec.runs import directory as runs
+from sentrec.runs.directory import Run, find_model, open_run
+from sentrec.runs.files import read_file, read_object
 
 CARD = "card.json"
 CARD_TEXT = "card.md"
@@ -50,7 +50,7 @@ def card_of(name: str | Path) -> dict[str, Any]:
     """The card of a model; of a run without one, what is known from its training.
 
     Args:
-        name: What `sentrec.runs.find_model` takes.
+        name: What `sentrec.runs.directory.find_model` takes.
 
     Raises:
         RunError: If there is no such model, or it is unfinished or altered.

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.errors import RunError, SentrecError
-from sentrec.model.classifier import REGION_VECTORS, WORD_VECTORS
-from sentrec.model.compact import TIERS_COST, Form, Packed, compact, expand, join_compact
-from sentrec.model.inference import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
-from sentrec.model.weights import read_tensors
-from sentrec.model.wide import WideChannel
-from sentrec.runs import MODEL, TOKENIZER, Run
-from sentrec.text.encoded_cache import encode_cached
+from sentrec.inference.logits import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS
+from sentrec.models.classifier import REGION_VECTORS, WORD_VECTORS
+from sentrec.models.quantization import TIERS_COST, Form, Packed, compact, expand, join_compact
+from sentrec.models.weights import read_tensors
+from sentrec.ngrams.linear import WideChannel
+from sentrec.runs.directory import MODEL, TOKENIZER, Run
+from sentrec.text.cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import SPECIAL_TOKENS, UNKNOWN_ID, build_tokenizer, with_vocabulary, words_of
 from sentrec.text.vocabulary import folds_case
@@ -69,7 +69,7 @@ class Reduced:
 def reduce_model(run: Run, train: list[str], room: int, vocabulary: int | None = None) -> Reduced:
     """Makes a run's weights small enough: in bytes, in half bytes, with fewer n-grams, and only then with fewer words.
 
-    What each form and fewer n-grams cost is told in `sentrec.model.compact`.
+    What each form and fewer n-grams cost is told in `sentrec.models.quantization`.
 
     Words go from the end of the vocabulary, which is sorted by frequency, so that all others keep their ids, which the
     n-grams are made of; a text's dropped words become the unknown word. They go last, because other domains need them:

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 
 from sentrec.errors import SentrecError
-from sentrec.model.device import device_name, has_bfloat16
-from sentrec.predictor import load
+from sentrec.inference.predictor import load
+from sentrec.models.device import device_name, has_bfloat16
 from sentrec.recommend.scoring import ModelScorer, Precision
 from sentrec.recommend.stream import CHUNK
 

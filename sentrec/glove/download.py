@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from sentrec.errors import GloveError
-from sentrec.files import disk_errors, write_json
+from sentrec.files.storage import disk_errors, write_json
 from sentrec.glove.lines import Progress
 from sentrec.glove.textfile import looks_like_html
 

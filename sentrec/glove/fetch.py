@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sentrec.errors import GloveError, SentrecError
-from sentrec.files import disk_errors
+from sentrec.files.storage import disk_errors
 from sentrec.glove.catalog import PUBLICATIONS, Publication, publication
 from sentrec.glove.download import Retry, Source, download, partial_bytes
 from sentrec.glove.lines import LineReader, Progress

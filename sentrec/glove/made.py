@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from sentrec.files import atomic_directory, write_text
+from sentrec.files.storage import atomic_directory, write_text
 from sentrec.glove.parse import Matrix
 from sentrec.glove.store import GloveVectors, VectorsInfo, open_vectors, vectors_path, write_words
 

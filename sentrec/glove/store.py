@@ -18,7 +18,7 @@ import pyarrow.ipc
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sentrec.errors import GloveError
-from sentrec.files import atomic_directory, cache_home, write_text
+from sentrec.files.storage import atomic_directory, cache_home, write_text
 from sentrec.glove.catalog import PUBLICATIONS
 from sentrec.glove.lines import LineReader
 from sentrec.glove.origin import getting, mending

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import TypedDict
 
-from sentrec.files import write_text
+from sentrec.files.storage import write_text
 from sentrec.quickstart import corpus_file
 from sentrec.quickstart.grammar import FILMS, RULES, expand
 

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from sentrec.errors import RecipeError, did_you_mean
-from sentrec.files import write_text
+from sentrec.files.storage import write_text
 from sentrec.recipe.yaml_values import RecipeLoader
 
 _PACKAGE = "sentrec_recipes"

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sentrec.data.sources import BadRow, Source
 from sentrec.errors import DataError, did_you_mean
-from sentrec.recommend.sources import BadRow, Source
 
 _KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "film")
 _GENRE_SEPARATOR = re.compile(r"[|,;]")

@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
+from sentrec.data.sources import STANDARD_INPUT, Source
 from sentrec.errors import DataError
-from sentrec.files import atomic_path, disk_errors
+from sentrec.files.storage import atomic_path, disk_errors
 from sentrec.recommend.parts import PartStore
 from sentrec.recommend.reviews import Reject
-from sentrec.recommend.sources import STANDARD_INPUT, Source
 
 logger = logging.getLogger(__name__)
 

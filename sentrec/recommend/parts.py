@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from sentrec.errors import DataError
-from sentrec.files import atomic_path, cache_home, disk_errors
+from sentrec.files.storage import atomic_path, cache_home, disk_errors
 from sentrec.recommend.reviews import Review
 from sentrec.recommend.scores import Scores
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sentrec.data.sources import Source
 from sentrec.errors import DataError
 from sentrec.recommend.catalogue import Catalogue
 from sentrec.recommend.films import Films, FilmSums, SeenTexts
@@ -13,7 +14,6 @@ from sentrec.recommend.parts import read_scores
 from sentrec.recommend.quotes import ExtremeReviews, choose_quotes
 from sentrec.recommend.ranking import RankedFilm, RankOptions, rank_films
 from sentrec.recommend.scores import Scorer
-from sentrec.recommend.sources import Source
 from sentrec.recommend.stream import OnProgress, ScoredFilms, ScoringOptions, part_store, score_films
 
 
@@ -165,10 +165,10 @@ def baseline_films(
     Raises:
         DataError: If the run's training rows are not there any more.
     """
-    from sentrec.evaluation.baselines import make_baseline
     from sentrec.evaluation.rows import RunData
+    from sentrec.ngrams.baselines import make_baseline
     from sentrec.recommend.scoring import BaselineScorer
-    from sentrec.runs import open_run
+    from sentrec.runs.directory import open_run
 
     train = RunData(open_run(run)).training_rows()
     model = make_baseline(name).fit(train.texts, train.labels, len(train.label_names))

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from sentrec.data.sources import BadRow, Row, Source, Unreadable
 from sentrec.errors import DataError
-from sentrec.recommend.sources import BadRow, Row, Source, Unreadable
 from sentrec.text.shorten import CHUNK_CHARACTERS, shortened
 
 _KNOWN_NAMES = {

@@ -11,11 +11,11 @@ import torch
 from torch.nn import functional
 
 from sentrec.errors import RunError
-from sentrec.evaluation.baselines import Baseline
-from sentrec.evaluation.calibration import softmax
-from sentrec.model.classifier import NgramClassifier
-from sentrec.model.device import has_bfloat16, require_bfloat16
-from sentrec.predictor import Predictor, fingerprint_of
+from sentrec.inference.predictor import Predictor, fingerprint_of
+from sentrec.metrics.calibration import softmax
+from sentrec.models.classifier import NgramClassifier
+from sentrec.models.device import has_bfloat16, require_bfloat16
+from sentrec.ngrams.baselines import Baseline
 from sentrec.recommend.scores import OneWorker, Scores
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import SPECIAL_TOKENS

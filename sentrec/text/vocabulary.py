@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer
 
-from sentrec.files import cache_home, write_text
+from sentrec.files.storage import cache_home, write_text
 from sentrec.recipe.sections import TextConfig
 from sentrec.text.emoji import GLAD, SAD
 from sentrec.text.tokenizer import SPECIAL_TOKENS, build_tokenizer, count_words, with_vocabulary

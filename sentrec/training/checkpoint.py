@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from sentrec.errors import RunError
-from sentrec.model.weights import TRAIN_AGAIN, load_weights, read_tensors, write_tensors
+from sentrec.models.weights import TRAIN_AGAIN, load_weights, read_tensors, write_tensors
 
 LAST = "last.safetensors"
 """Where training stands."""

@@ -7,7 +7,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState, is_initialized
 from accelerate.utils import GradientAccumulationPlugin
 
-from sentrec.model.device import has_bfloat16, require_bfloat16
+from sentrec.models.device import has_bfloat16, require_bfloat16
 
 
 def make_accelerator(device: Literal["auto", "cpu"]) -> Accelerator:

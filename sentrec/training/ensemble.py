@@ -9,9 +9,9 @@ from typing import Any
 
 from sentrec.data.splits import Splits, load_splits
 from sentrec.errors import DataError, RunError
-from sentrec.files import atomic_directory
-from sentrec.predictor import load
-from sentrec.runs import (
+from sentrec.files.storage import atomic_directory
+from sentrec.inference.predictor import load
+from sentrec.runs.directory import (
     ENVIRONMENT,
     RECORDED,
     Run,
@@ -23,7 +23,7 @@ from sentrec.runs import (
     read_environment,
     write_ensemble,
 )
-from sentrec.training.figures import calibrated_figures, summarize
+from sentrec.training.run_metrics import calibrated_figures, summarize
 
 _log = logging.getLogger(__name__)
 _PARTS = ("train", "validation", "test")

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from sentrec.model.device import device_name
+from sentrec.models.device import device_name
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.model.classifier import TextClassifier
-from sentrec.model.weights import load_weights, read_tensors, save_weights
-from sentrec.runs import MODEL, Run, open_run, write_end
+from sentrec.models.classifier import TextClassifier
+from sentrec.models.weights import load_weights, read_tensors, save_weights
+from sentrec.ngrams.fitting import fit_wide_channel
+from sentrec.runs.directory import MODEL, Run, open_run, write_end
+from sentrec.training.adaptation.map_adaptation import Adapted, adapt
 from sentrec.training.checkpoint import remove_checkpoints
-from sentrec.training.figures import calibrated_figures
-from sentrec.training.fine_tune import Adapted, adapt
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
-from sentrec.training.wide import fit_wide_channel
+from sentrec.training.run_metrics import calibrated_figures
 
 
 def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Path, started: float) -> Run:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sentrec.model.classifier import WORD_VECTORS, TextClassifier
+from sentrec.models.classifier import WORD_VECTORS, TextClassifier
 from sentrec.recipe.schema import Recipe
 
 

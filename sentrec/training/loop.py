@@ -13,15 +13,15 @@ from torch import Tensor
 
 from sentrec.data.batches import iterate_batches, plan_batches
 from sentrec.errors import SentrecError
-from sentrec.evaluation.calibration import softmax
-from sentrec.model.classifier import TextClassifier
-from sentrec.model.compute import memory_errors, to_device
-from sentrec.model.inference import predict_logits
+from sentrec.inference.logits import predict_logits
+from sentrec.metrics.calibration import softmax
+from sentrec.models.classifier import TextClassifier
+from sentrec.models.compute import memory_errors, to_device
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.device import training_dtype
 from sentrec.training.learning_plan import LearningPlan, recipe_plan
-from sentrec.training.objective import Objective, Texts
+from sentrec.training.loss import Objective, Texts
 from sentrec.training.optimizer import (
     average_gradients,
     build_optimizer,

@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from sentrec.model.classifier import WORD_VECTORS, TextClassifier
+from sentrec.models.classifier import WORD_VECTORS, TextClassifier
 from sentrec.recipe.sections import TrainingConfig
 from sentrec.training.learning_plan import LearningPlan
 

@@ -12,16 +12,16 @@ from sentrec.data.splits import Splits, load_splits
 from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
 from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.store import GloveVectors
-from sentrec.model.classifier import build_classifier
-from sentrec.predictor import fingerprint_of
+from sentrec.inference.predictor import fingerprint_of
+from sentrec.models.classifier import build_classifier
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import WIDE_TEACHER
-from sentrec.runs import MODEL, TOKENIZER, Run, read_environment
-from sentrec.text.encoded_cache import encode_cached
+from sentrec.runs.directory import MODEL, TOKENIZER, Run, read_environment
+from sentrec.runs.references import match_source, match_teacher, open_source, open_teacher
+from sentrec.text.cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
-from sentrec.training.named_runs import match_source, match_teacher, open_source, open_teacher
 from sentrec.training.recipe import require_inherited
 from sentrec.training.regions import regions_for
 from sentrec.training.targets import Targets, targets_with_ratings

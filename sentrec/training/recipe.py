@@ -7,8 +7,8 @@ from typing import Any
 from sentrec.errors import RecipeError
 from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.recipe.loading import merged, recipe_tree
+from sentrec.runs.references import open_source
 from sentrec.text.vocabulary import folds_case
-from sentrec.training.named_runs import open_source
 
 _DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glove")
 """Besides encoder and model, what cannot be another one than the source's."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from sentrec.errors import RunError, SentrecError
 from sentrec.recipe import Recipe, read_recipe
-from sentrec.runs import (
+from sentrec.runs.directory import (
     CHECKPOINTS,
     ENVIRONMENT,
     EVALUATIONS,

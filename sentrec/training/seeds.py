@@ -7,9 +7,10 @@ from typing import Any
 from accelerate import Accelerator
 
 from sentrec.errors import Interrupted, RunError
-from sentrec.files import disk_errors, write_json
+from sentrec.files.lock import sole_training
+from sentrec.files.storage import disk_errors, write_json
 from sentrec.recipe import Recipe
-from sentrec.runs import (
+from sentrec.runs.directory import (
     METRICS,
     Run,
     group_seeds,
@@ -22,9 +23,7 @@ from sentrec.runs import (
 )
 from sentrec.training.device import make_accelerator, training_dtype
 from sentrec.training.ensemble import join_members
-from sentrec.training.figures import summarize
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
-from sentrec.training.lock import sole_training
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.recipe import load_recipe
 from sentrec.training.resume import (
@@ -35,6 +34,7 @@ from sentrec.training.resume import (
     require_same_recipe,
     require_whole_group,
 )
+from sentrec.training.run_metrics import summarize
 from sentrec.training.train import OnProgress, fit
 
 _log = logging.getLogger(__name__)

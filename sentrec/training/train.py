@@ -9,20 +9,30 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from sentrec.errors import Interrupted
-from sentrec.files import disk_errors
-from sentrec.model.classifier import build_classifier, start_embeddings
-from sentrec.model.weights import save_weights
+from sentrec.files.lock import sole_training
+from sentrec.files.storage import disk_errors
+from sentrec.models.classifier import build_classifier, start_embeddings
+from sentrec.models.weights import save_weights
 from sentrec.recipe import Recipe
-from sentrec.runs import CHECKPOINTS, Run, holds_run, is_finished, open_run, resume_command, write_history, write_start
+from sentrec.runs.directory import (
+    CHECKPOINTS,
+    Run,
+    holds_run,
+    is_finished,
+    open_run,
+    resume_command,
+    write_history,
+    write_start,
+)
 from sentrec.text.tokenizer import words_of
+from sentrec.training.adaptation.start import start_from_source
 from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, remove_checkpoints, save_checkpoint
 from sentrec.training.device import make_accelerator, training_dtype
+from sentrec.training.distillation import ask_ngrams, ask_run
 from sentrec.training.environment import describe_environment
 from sentrec.training.finish import finish_run
-from sentrec.training.init import start_from_source
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
 from sentrec.training.learning_plan import LearningPlan
-from sentrec.training.lock import sole_training
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.recipe import load_recipe
@@ -34,7 +44,6 @@ from sentrec.training.resume import (
     require_same_data,
     require_same_recipe,
 )
-from sentrec.training.teacher import ask_ngrams, ask_run
 from sentrec.training.unlabelled import UnlabelledTexts
 
 OnProgress = Callable[[Progress], None]
@@ -138,7 +147,7 @@ def _start_loop(
         start_embeddings(model, words, data.vectors, recipe.seed, data.regions)
         if recipe.init and data.source:
             start_from_source(model, recipe.init, data.source, data.label_names)
-    # What goes on from a model learns without steps, see `sentrec.training.fine_tune`.
+    # What goes on from a model learns without steps, see `sentrec.training.adaptation.map_adaptation`.
     plan: LearningPlan | None = {} if data.source else None
     targets = data.splits.train.labels if data.soft_targets is None else data.soft_targets
     loop = TrainingLoop(

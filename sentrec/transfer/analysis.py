@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.transfer.interval import paired_interval
+from sentrec.metrics.intervals import paired_interval
 from sentrec.transfer.results import BASELINE, LINEAR_ARMS, ZERO_SHOT, Budget, CellResult, Target
 
 CHANCE = "most frequent class"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sentrec.errors import RecipeError
 from sentrec.glove.store import GloveVectors
-from sentrec.model.classifier import WORD_VECTORS, TextClassifier, build_classifier, start_embeddings
+from sentrec.models.classifier import WORD_VECTORS, TextClassifier, build_classifier, start_embeddings
 from sentrec.recipe import Recipe
 from sentrec.recipe.sections import TrainingConfig
 from sentrec.training.learning_plan import LearningPlan, Rate, recipe_plan

@@ -13,11 +13,11 @@ from scipy import sparse
 from torch import Tensor
 
 from sentrec.data.splits import Splits
-from sentrec.evaluation.baselines import make_baseline
-from sentrec.model.classifier import TextClassifier
-from sentrec.model.inference import predict_logits
+from sentrec.inference.logits import predict_logits
+from sentrec.models.classifier import TextClassifier
+from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import Recipe
-from sentrec.runs import write_start
+from sentrec.runs.directory import write_start
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.environment import describe_environment
 from sentrec.training.finish import write_results

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from sentrec.data.label_matching import matching_classes
 from sentrec.errors import RecipeError
-from sentrec.evaluation.label_matching import matching_classes
-from sentrec.model.classifier import TextClassifier
+from sentrec.models.classifier import TextClassifier
 from sentrec.transfer.loading import NamedSource, NamedTarget, load_sources, load_targets
 from sentrec.transfer.origins import require_alike
 from sentrec.transfer.schema import Moves, TransferRecipe

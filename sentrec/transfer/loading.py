@@ -21,7 +21,7 @@ from sentrec.recipe.loading import (
 )
 from sentrec.recipe.schema import names_no_encoder
 from sentrec.recipe.sections import ObjectiveConfig
-from sentrec.runs import BUILTIN_MODELS, Run, open_run
+from sentrec.runs.directory import BUILTIN_MODELS, Run, open_run
 from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
 from sentrec.transfer.store import plain_name
 

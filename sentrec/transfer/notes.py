@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sentrec.evaluation.label_matching import matching_classes
+from sentrec.data.label_matching import matching_classes
 from sentrec.transfer.origins import Origin
 from sentrec.transfer.schema import Moves
 from sentrec.transfer.target import TargetRows

@@ -12,12 +12,12 @@ from tokenizers import Tokenizer
 from sentrec.data.locate import is_local
 from sentrec.data.splits import Splits, load_splits
 from sentrec.errors import Interrupted, RecipeError, SentrecError
-from sentrec.files import cache_home
+from sentrec.files.lock import next_training
+from sentrec.files.storage import cache_home
 from sentrec.recipe import Recipe
-from sentrec.runs import TOKENIZER, Run, is_finished, open_run, read_environment
+from sentrec.runs.directory import TOKENIZER, Run, is_finished, open_run, read_environment
 from sentrec.text.vocabulary import fingerprint, folds_case
 from sentrec.training.interrupt import StopRequest
-from sentrec.training.lock import next_training
 from sentrec.training.loop import Progress
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.train import fit

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from sentrec.evaluation.drawing import save_png
-from sentrec.files import write_json, write_text
+from sentrec.files.storage import write_json, write_text
 from sentrec.transfer import plots
 from sentrec.transfer.analysis import Row, table
 from sentrec.transfer.arms import ARM_MEANINGS

@@ -11,9 +11,9 @@ from accelerate import Accelerator
 from scipy import sparse
 
 from sentrec.errors import Interrupted
-from sentrec.evaluation.baselines import make_baseline
+from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import Recipe
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 from sentrec.text.tokenizer import SPECIAL_TOKENS, words_of
 from sentrec.text.vocabulary import fingerprint, folds_case
 from sentrec.training.interrupt import StopRequest

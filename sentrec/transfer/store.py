@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import torch
 
 from sentrec.errors import RunError
-from sentrec.files import atomic_directory, write_json
-from sentrec.model.weights import read_tensors, write_tensors
+from sentrec.files.storage import atomic_directory, write_json
+from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.transfer.results import Cell, CellResult
 
 _FIGURES = "cell.json"

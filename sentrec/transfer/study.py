@@ -8,13 +8,13 @@ from pathlib import Path
 from accelerate import Accelerator
 
 from sentrec.errors import Interrupted, RunError, SentrecError
-from sentrec.files import disk_errors, write_json, write_text
-from sentrec.model.device import device_name
+from sentrec.files.lock import sole_training
+from sentrec.files.storage import disk_errors, write_json, write_text
+from sentrec.models.device import device_name
 from sentrec.recipe.loading import to_yaml
 from sentrec.training.device import make_accelerator
 from sentrec.training.environment import describe_versions
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
-from sentrec.training.lock import sole_training
 from sentrec.transfer.feasibility import load_sides
 from sentrec.transfer.grid import OnProgress
 from sentrec.transfer.loading import NamedSource, NamedTarget, load_transfer, transfer_from_dict

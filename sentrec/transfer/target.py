@@ -17,7 +17,7 @@ from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.store import GloveVectors
 from sentrec.recipe import Recipe
 from sentrec.recipe.sections import TrainingConfig
-from sentrec.text.encoded_cache import encode_cached
+from sentrec.text.cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
 from sentrec.transfer.loading import NamedTarget, hints_for

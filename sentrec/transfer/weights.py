@@ -7,11 +7,11 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
+from sentrec.data.label_matching import matching_classes
 from sentrec.errors import DataError
-from sentrec.evaluation.label_matching import matching_classes
-from sentrec.model.classifier import WORD_VECTORS, TextClassifier
-from sentrec.model.weights import read_tensors
-from sentrec.runs import MODEL, TOKENIZER, Run
+from sentrec.models.classifier import WORD_VECTORS, TextClassifier
+from sentrec.models.weights import read_tensors
+from sentrec.runs.directory import MODEL, TOKENIZER, Run
 from sentrec.text.tokenizer import PADDING_ID, words_of
 from sentrec.transfer.schema import Moves
 

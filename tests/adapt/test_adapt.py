@@ -9,9 +9,9 @@ from sentrec.adapt import cooccurrence
 from sentrec.adapt.adapt import adapt_glove
 from sentrec.adapt.plan import AdaptOptions
 from sentrec.errors import DataError, GloveError, Interrupted, SentrecError
-from sentrec.files import cache_home
+from sentrec.files.lock import sole_training
+from sentrec.files.storage import cache_home
 from sentrec.glove.store import GloveVectors, open_vectors
-from sentrec.training.lock import sole_training
 
 
 def plan(folder: Path, **changed: object) -> AdaptOptions:

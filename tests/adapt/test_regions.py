@@ -12,10 +12,10 @@ from sentrec.adapt.adapt import adapt_glove
 from sentrec.adapt.plan import AdaptOptions, AdaptProgress, RegionOptions
 from sentrec.adapt.regions import learn_regions
 from sentrec.errors import DataError, GloveError, Interrupted, SentrecError
-from sentrec.files import cache_home
+from sentrec.files.lock import sole_training
+from sentrec.files.storage import cache_home
 from sentrec.glove.store import GloveVectors, open_vectors
-from sentrec.model.regions import RegionEmbedding
-from sentrec.training.lock import sole_training
+from sentrec.models.regions import RegionEmbedding
 
 
 @pytest.fixture(autouse=True)

@@ -15,16 +15,16 @@ import pyarrow.parquet as parquet
 import sentrec
 from sentrec import load_recipe
 from sentrec.data.examples import Examples
-from sentrec.evaluation.baselines import make_baseline
-from sentrec.evaluation.label_matching import matching_classes
+from sentrec.data.label_matching import matching_classes
+from sentrec.metrics.intervals import paired_interval
+from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import recipe_from_dict
-from sentrec.runs import Run, open_run
+from sentrec.runs.directory import Run, open_run
 from sentrec.text.tokenizer import words_of
 from sentrec.training.device import make_accelerator
 from sentrec.training.learning_plan import recipe_plan
 from sentrec.transfer.arms import target_only_model
 from sentrec.transfer.cell import Fitting, fit_cell, fit_linear
-from sentrec.transfer.interval import paired_interval
 from sentrec.transfer.loading import NamedTarget
 from sentrec.transfer.results import Cell
 from sentrec.transfer.schema import TransferRecipe

@@ -64,7 +64,7 @@ def contender_keys(settings: Settings) -> list[str]:
 
 def computes_in_bfloat16() -> bool:
     """Whether this machine can score in bfloat16 at all."""
-    from sentrec.model.device import best_device, has_bfloat16
+    from sentrec.models.device import best_device, has_bfloat16
 
     return has_bfloat16(best_device())
 

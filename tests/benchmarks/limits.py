@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from sentrec import load_recipe
-from sentrec.model.classifier import TextClassifier
-from sentrec.model.device import has_bfloat16
-from sentrec.model.inference import predict_logits
+from sentrec.inference.logits import predict_logits
+from sentrec.models.classifier import TextClassifier
+from sentrec.models.device import has_bfloat16
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.prepare import prepare
 

@@ -52,12 +52,12 @@ class NaiveBayesNgrams(_Stored):
     title = "NB-weighted (1,3) + LR"
 
     def train(self, texts: Sequence[str], labels: Labels, folder: Path) -> Trained:
-        from sentrec.evaluation.baselines import make_baseline
+        from sentrec.ngrams.baselines import make_baseline
 
         return self._keep(make_baseline("nb-lr").fit(texts, labels, 2), folder)
 
     def load(self, folder: Path) -> None:
-        import sentrec.evaluation.baselines  # noqa: F401 - joblib would import it too; here it is seen
+        import sentrec.ngrams.baselines  # noqa: F401 - joblib would import it too; here it is seen
 
         super().load(folder)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sentrec import load_recipe
 from sentrec.data.batches import iterate_batches, plan_batches
-from sentrec.model.classifier import build_classifier, start_embeddings
+from sentrec.models.classifier import build_classifier, start_embeddings
 from sentrec.recipe.schema import Recipe
 from sentrec.text.tokenizer import words_of
 from sentrec.training.device import make_accelerator

@@ -12,7 +12,7 @@ import pyarrow.parquet as parquet
 
 from sentrec.data.splits import stratified_sample
 from sentrec.errors import GloveError
-from sentrec.files import cache_home
+from sentrec.files.storage import cache_home
 from sentrec.glove.store import open_vectors
 
 from .settings import Settings

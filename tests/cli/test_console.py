@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from sentrec.cli import console
+from sentrec.cli.display import console
 
 
 @pytest.fixture

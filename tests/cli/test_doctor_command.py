@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from sentrec.checks.doctor import diagnose
 from sentrec.cli.main import app
-from sentrec.doctor import diagnose
 
 
 def doctor(*arguments: str) -> Result:
@@ -48,5 +48,5 @@ def test_a_data_folder_that_does_not_exist_makes_it_unusable(tmp_path: Path, mon
 def test_one_thread_is_no_threads(monkeypatch: pytest.MonkeyPatch, threads: int, processors: int, words: str) -> None:
     found = diagnose()
     device = {**found.device, "threads": threads, "processors": processors}
-    monkeypatch.setattr("sentrec.doctor.diagnose", lambda: replace(found, device=device))
+    monkeypatch.setattr("sentrec.checks.doctor.diagnose", lambda: replace(found, device=device))
     assert f"; {words}; " in doctor().stdout

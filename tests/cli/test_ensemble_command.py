@@ -10,7 +10,7 @@ from command_line import Sentrec
 from small_runs import small_recipe
 
 from sentrec.recipe import to_yaml
-from sentrec.runs import Run, open_run
+from sentrec.runs.directory import Run, open_run
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
 

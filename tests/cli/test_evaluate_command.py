@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 from sentrec.cli.evaluate import BaselineName
 from sentrec.cli.main import app
 from sentrec.evaluation import evaluate as evaluation
-from sentrec.evaluation.compare import compare_paired
 from sentrec.evaluation.evaluate import Evaluation
 from sentrec.evaluation.excerpts import confident_mistakes, sample_predictions
-from sentrec.evaluation.metrics import classification_metrics
+from sentrec.metrics.classification import classification_metrics
+from sentrec.metrics.comparison import compare_paired
 
 Invoke = Callable[..., Result]
 
@@ -124,7 +124,7 @@ def test_wrong_usage_is_refused_before_any_work(
 
 
 def test_every_baseline_can_be_named() -> None:
-    from sentrec.evaluation.baselines import BASELINES
+    from sentrec.ngrams.baselines import BASELINES
 
     assert {name.value for name in BaselineName} == set(BASELINES)
 

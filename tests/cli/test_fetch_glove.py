@@ -13,7 +13,8 @@ from click.testing import Result
 from glove_server import SMALL_TEXT, ArchiveServer, serve, zipped
 from typer.testing import CliRunner
 
-from sentrec.cli import console, fetch_glove
+from sentrec.cli import fetch_glove
+from sentrec.cli.display import console
 from sentrec.cli.main import app
 from sentrec.errors import GloveError
 from sentrec.glove.catalog import PUBLICATIONS, Publication

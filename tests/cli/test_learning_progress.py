@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from sentrec.adapt.plan import AdaptProgress
-from sentrec.cli import console
-from sentrec.cli.learning_progress import learning_progress
+from sentrec.cli.display import console
+from sentrec.cli.display.learning_progress import learning_progress
 
 
 @pytest.fixture

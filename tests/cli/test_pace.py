@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from sentrec.cli import console, scoring
-from sentrec.cli.console import Pace
+from sentrec.cli.display import console
+from sentrec.cli.display import scoring_progress as scoring
+from sentrec.cli.display.console import Pace
 from sentrec.recommend.stream import ScoringProgress
 
 

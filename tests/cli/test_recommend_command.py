@@ -87,8 +87,8 @@ def _means(lines: str) -> list[float]:
 def test_measures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    from sentrec.cli import ranking
-    from sentrec.recommend.measure import Measure, RankingMeasures
+    from sentrec.cli.display import ranking
+    from sentrec.metrics.ranking import Measure, RankingMeasures
 
     keys = ("spearman", "kendall", "ndcg10", "ndcg50", "precision10", "precision50", "stars10", "stars50")
     stars, precision, correlation = (
@@ -114,7 +114,7 @@ def test_measures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_the_summary_says_how_fast_new_reviews_were_scored(capsys: pytest.CaptureFixture[str]) -> None:
-    from sentrec.cli.ranking import show_summary
+    from sentrec.cli.display.ranking import show_summary
     from sentrec.recommend.films import Films
     from sentrec.recommend.stream import ScoredFilms
 
@@ -216,7 +216,7 @@ def test_predict_takes_arguments_of_any_bytes_but_no_empty_one(invoke: Invoke, r
 
 
 def test_quotes_and_titles_reach_a_terminal_as_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
-    from sentrec.cli.ranking import show_films
+    from sentrec.cli.display.ranking import show_films
     from sentrec.recommend.quotes import Quote
     from sentrec.recommend.ranking import RankedFilm
 
@@ -234,7 +234,7 @@ def test_quotes_and_titles_reach_a_terminal_as_plain_text(capsys: pytest.Capture
 def test_a_long_name_is_cut_visibly_and_a_long_quote_is_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
-    from sentrec.cli import ranking
+    from sentrec.cli.display import ranking
     from sentrec.recommend.quotes import Quote
     from sentrec.recommend.ranking import RankedFilm
 
@@ -253,7 +253,7 @@ def test_a_long_name_is_cut_visibly_and_a_long_quote_is_wrapped(monkeypatch: pyt
 
 
 def test_errors_and_warnings_are_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
-    from sentrec.cli.console import print_error
+    from sentrec.cli.display.console import print_error
 
     print_error("no film is called ':cat: \x1b[1m[x]'.", "one\ntwo \x07")
     assert capsys.readouterr().err == "Error: no film is called ':cat: [1m[x]'.\nHint: one\ntwo \n"

@@ -12,13 +12,13 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from sentrec import runs
 from sentrec.cli.export import export
 from sentrec.cli.main import app
 from sentrec.errors import SentrecError
 from sentrec.export.agreement import Bound
 from sentrec.export.export import MOST_MEGABYTES
-from sentrec.runs import Run
+from sentrec.runs import directory as runs
+from sentrec.runs.directory import Run
 
 TEXT = "the film was lovely and superb"
 SAYS_SO = "Model: starter, which comes with sentrec (--model RUN takes another one)"

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from small_study import LABELS, result
 
-from sentrec.cli import study_progress, study_table
+from sentrec.cli.display import study_progress, study_table
 from sentrec.transfer.analysis import Row
 from sentrec.transfer.results import StudyProgress, Target
 

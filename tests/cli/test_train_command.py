@@ -16,10 +16,11 @@ from command_line import Sentrec
 from rich.console import Console
 from small_runs import small_overrides, small_recipe, start_sentrec
 
-from sentrec.cli import console, progress
-from sentrec.cli.progress import duration, training_progress
+from sentrec.cli.display import console
+from sentrec.cli.display import training_progress as progress
+from sentrec.cli.display.training_progress import duration, training_progress
 from sentrec.recipe import to_yaml
-from sentrec.runs import open_run
+from sentrec.runs.directory import open_run
 from sentrec.training.loop import Progress
 from sentrec.training.train import train
 

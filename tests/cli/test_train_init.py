@@ -5,7 +5,7 @@ from pathlib import Path
 
 from small_runs import start_sentrec
 
-from sentrec.runs import Run, open_run
+from sentrec.runs.directory import Run, open_run
 
 
 def test_a_model_is_fine_tuned_on_a_file_by_the_real_command(small_run: Run, reviews: Path, tmp_path: Path) -> None:

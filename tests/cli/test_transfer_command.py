@@ -11,7 +11,7 @@ import pytest
 from command_line import Sentrec
 from small_study import make_study
 
-from sentrec.cli import study_progress
+from sentrec.cli.display import study_progress
 from sentrec.errors import Interrupted
 from sentrec.transfer.results import Study, StudyProgress
 

@@ -7,7 +7,7 @@ from evaluation_corpus import write_reviews
 from small_runs import cache_in
 
 from sentrec.recipe import recipe_from_dict
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 from sentrec.training.train import train
 
 

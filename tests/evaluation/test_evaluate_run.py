@@ -13,7 +13,7 @@ from sentrec.errors import DataError, RunError, SentrecError
 from sentrec.evaluation.evaluate import EVALUATION, PLOTS, evaluate
 from sentrec.evaluation.rows import RunData
 from sentrec.recipe.sections import DataConfig
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 
 
 def test_on_its_own_test_rows_it_repeats_what_training_measured(run: Run) -> None:
@@ -77,7 +77,7 @@ def test_a_run_against_itself_is_named_by_its_directory(run: Run) -> None:
 
 
 def test_a_baseline_learns_from_exactly_the_training_rows(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sentrec.evaluation.baselines import TfidfLogisticRegression
+    from sentrec.ngrams.baselines import TfidfLogisticRegression
 
     seen: list[list[str]] = []
     fit = TfidfLogisticRegression.fit
@@ -188,7 +188,7 @@ def test_a_rival_with_its_classes_in_another_order_is_read_rightly(
             return np.tile([0.9, 0.1], (len(texts), 1))
 
     turned = Run(rival.path, rival.recipe, ("good", "bad"), rival.metrics)
-    from sentrec import predictor
+    from sentrec.inference import predictor
 
     load = predictor.load
     monkeypatch.setattr(predictor, "load", lambda which: Turned() if which is turned else load(which))

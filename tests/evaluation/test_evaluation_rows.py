@@ -14,7 +14,7 @@ from sentrec.errors import DataError, RecipeError, RunError
 from sentrec.evaluation.evaluate import evaluate
 from sentrec.evaluation.rows import RunData
 from sentrec.recipe import recipe_from_dict
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 from sentrec.training.train import train
 
 

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from sentrec.evaluation import plots
-from sentrec.evaluation.calibration import softmax
 from sentrec.evaluation.drawing import save_png
-from sentrec.evaluation.metrics import classification_metrics
+from sentrec.metrics.calibration import softmax
+from sentrec.metrics.classification import classification_metrics
 
 
 def drawn_figures(classes: int, n: int = 300) -> dict[str, Figure]:

@@ -10,7 +10,7 @@ from small_runs import cache_in, small_recipe
 
 import sentrec
 from sentrec.export.export import Export, export_starter
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,9 @@ import sentrec
 from sentrec.errors import RunError
 from sentrec.export import accuracy
 from sentrec.export.accuracy import measure_accuracy
-from sentrec.predictor import Predictor
+from sentrec.inference.predictor import Predictor
 from sentrec.recipe.sections import InitConfig, ObjectiveConfig
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 
 
 @pytest.mark.parametrize("teacher", ["dvd-model", "two-of-them"])

@@ -12,7 +12,7 @@ from sentrec.export.behaviour import KINDS, SENTENCES, read_sentences
 from sentrec.export.card_text import card_as_markdown
 from sentrec.export.export import Export
 from sentrec.export.known import card_of, card_text_of, known_models
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 from sentrec.training.ensemble import ensemble
 
 
@@ -126,7 +126,7 @@ def test_a_run_without_a_card_is_described_from_its_training(wide_run: Run) -> N
 def test_the_shelf_lists_what_comes_with_sentrec_and_finished_runs(
     wide_run: Run, starter: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentrec.runs, "BUILTIN_MODELS", {"starter": starter.run.path})  # type: ignore[attr-defined]
+    monkeypatch.setattr(sentrec.runs.directory, "BUILTIN_MODELS", {"starter": starter.run.path})  # type: ignore[attr-defined]
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "metrics.json").write_text("{}")
     (tmp_path / "mine").symlink_to(wide_run.path)
@@ -140,7 +140,7 @@ def test_the_shelf_lists_what_comes_with_sentrec_and_finished_runs(
 def test_an_ensemble_is_listed_and_described_by_its_members(
     wide_run: Run, starter: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentrec.runs, "BUILTIN_MODELS", {})  # type: ignore[attr-defined]
+    monkeypatch.setattr(sentrec.runs.directory, "BUILTIN_MODELS", {})  # type: ignore[attr-defined]
     pair = ensemble([wide_run, starter.run], tmp_path / "pair", name="both")
     headless = shutil.copytree(wide_run.path, tmp_path / "headless")
     (headless / "recipe.yaml").unlink()

@@ -9,13 +9,13 @@ import pytest
 from small_runs import small_recipe
 
 import sentrec
-from sentrec import runs
 from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation.rows import RunData
 from sentrec.export import export as module
 from sentrec.export.agreement import Bound, measure_agreement
 from sentrec.export.export import Export, export_model, export_starter
-from sentrec.runs import STARTER, Run, open_run
+from sentrec.runs import directory as runs
+from sentrec.runs.directory import STARTER, Run, open_run
 
 TEXTS = [
     "the film was lovely and superb, row 3",

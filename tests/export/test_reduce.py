@@ -12,11 +12,11 @@ from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation.rows import RunData
 from sentrec.export import reduce
 from sentrec.export.reduce import NGRAM_WEIGHTS, Reduced, reduce_model
-from sentrec.model import compact
-from sentrec.model.classifier import WORD_VECTORS
-from sentrec.model.compact import METADATA, expand
-from sentrec.model.weights import read_tensors
-from sentrec.runs import MODEL, TOKENIZER, Run
+from sentrec.models import quantization as compact
+from sentrec.models.classifier import WORD_VECTORS
+from sentrec.models.quantization import METADATA, expand
+from sentrec.models.weights import read_tensors
+from sentrec.runs.directory import MODEL, TOKENIZER, Run
 from sentrec.text.tokenizer import UNKNOWN, words_of
 
 PLENTY = 10_000_000

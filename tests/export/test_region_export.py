@@ -15,10 +15,10 @@ from sentrec.export import reduce
 from sentrec.export.agreement import Bound
 from sentrec.export.export import export_model
 from sentrec.export.reduce import reduce_model
-from sentrec.model.classifier import REGION_VECTORS
-from sentrec.model.compact import expand
-from sentrec.model.weights import read_tensors
-from sentrec.runs import MODEL, TOKENIZER, Run
+from sentrec.models.classifier import REGION_VECTORS
+from sentrec.models.quantization import expand
+from sentrec.models.weights import read_tensors
+from sentrec.runs.directory import MODEL, TOKENIZER, Run
 
 TEXTS = ["the film was lovely and superb, row 3", "the film was dull and tedious", "", "nothing known here"]
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sentrec import load_recipe, runs
+from sentrec import load_recipe
 from sentrec.recipe import Recipe
 from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes, command_for, copy_recipe, find_recipe
-from sentrec.runs import Run
+from sentrec.runs import directory as runs
+from sentrec.runs.directory import Run
 from sentrec.transfer.loading import NamedTarget, load_targets, load_transfer
 from sentrec.transfer.schema import TransferRecipe
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import sentrec
-from sentrec import runs
 from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes
 from sentrec.recipe.sections import WIDE_TEACHER
-from sentrec.runs import Run
+from sentrec.runs import directory as runs
+from sentrec.runs.directory import Run
 
 HERE_AND_NOW = (
     *("data.dataset=quickstart", "data.train_rows=64", "data.label_names=[negative,positive]", "glove=null"),

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from sentrec.errors import RunError, SentrecError
-from sentrec.predictor import Predictor, load
+from sentrec.inference.lines import classify_lines
+from sentrec.inference.predictor import Predictor, load
 from sentrec.recipe import recipe_from_dict
 from sentrec.recipe.loading import merged
-from sentrec.recommend.lines import classify_lines
 from sentrec.recommend.scoring import ModelScorer, class_weights
 from sentrec.text.shorten import LONGEST_TEXT
 from sentrec.training.train import train
@@ -66,7 +66,7 @@ def test_bfloat16_hardly_moves_a_score_and_changes_the_fingerprint(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A convolution in bfloat16 gives the same on a processor without the instructions, only slower.
-    monkeypatch.setattr("sentrec.model.device.has_bfloat16", lambda device: True)
+    monkeypatch.setattr("sentrec.models.device.has_bfloat16", lambda device: True)
     exact, short = ModelScorer(predictor), ModelScorer(predictor, precision="bfloat16")
     assert np.abs(exact.score(TEXTS).positive - short.score(TEXTS).positive).max() < 0.02
     assert exact.fingerprint() == ModelScorer(predictor).fingerprint()
@@ -97,7 +97,7 @@ def test_scores_of_what_reads_or_weighs_otherwise_are_not_mixed(
 def test_bfloat16_is_refused_where_the_processor_has_none(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("model.device", "recommend.scoring"):
+    for module in ("models.device", "recommend.scoring"):
         monkeypatch.setattr(f"sentrec.{module}.has_bfloat16", lambda device: False)
     assert ModelScorer(predictor, precision="auto").fingerprint() == ModelScorer(predictor).fingerprint()
     with pytest.raises(SentrecError, match="no bfloat16 instructions") as caught:
@@ -219,7 +219,7 @@ def test_lines_that_json_allows_and_nobody_can_use_cost_only_themselves(predicto
 def test_lines_are_classified_before_very_long_ones_fill_the_memory(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentrec.recommend.lines.CHUNK_CHARACTERS", 100)
+    monkeypatch.setattr("sentrec.inference.lines.CHUNK_CHARACTERS", 100)
     given = iter([b"x" * 60, b"y" * 60, b"z"])
     results = classify_lines(predictor, given)
     assert next(results).text == "x" * 60
@@ -228,7 +228,7 @@ def test_lines_are_classified_before_very_long_ones_fill_the_memory(
 
 def test_of_ten_megabytes_the_predictor_reads_both_ends(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr("sentrec.predictor.TextEncoder.encode", lambda _, texts: read.extend(texts))
+    monkeypatch.setattr("sentrec.inference.predictor.TextEncoder.encode", lambda _, texts: read.extend(texts))
     predictor.encode(["lovely " + "x" * 10_000_000 + " dull"])
     (text,) = read
     assert len(text) == LONGEST_TEXT + 1

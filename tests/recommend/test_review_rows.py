@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
+from sentrec.data.sources import Row, Source
 from sentrec.errors import DataError
 from sentrec.recommend import reviews as module
 from sentrec.recommend.reviews import FieldNames, Reject, Review, read_chunks
-from sentrec.recommend.sources import Row, Source
 
 
 def read(path: Path, names: FieldNames | None = None) -> tuple[list[Review], list[Reject]]:

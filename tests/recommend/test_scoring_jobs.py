@@ -14,13 +14,13 @@ import pyarrow.parquet
 import pytest
 from recommend_corpus import WordScorer, sample_rows, write_reviews
 
+from sentrec.data.sources import Source
 from sentrec.errors import DataError, Interrupted
 from sentrec.recommend import recommend as module
 from sentrec.recommend import stream
 from sentrec.recommend.parts import PartStore
 from sentrec.recommend.recommend import film_sums, rank_scores, recommend, recommendation
 from sentrec.recommend.scores import Scores
-from sentrec.recommend.sources import Source
 from sentrec.recommend.stream import ScoringOptions
 
 RESUME = ScoringOptions(resume=True)

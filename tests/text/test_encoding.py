@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from sentrec.files import cache_home
-from sentrec.text.encoded_cache import encode_cached
+from sentrec.files.storage import cache_home
+from sentrec.text.cache import encode_cached
 from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder, encode_texts
 from sentrec.text.tokenizer import UNKNOWN_ID, build_tokenizer, with_vocabulary
 

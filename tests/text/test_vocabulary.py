@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sentrec.files import cache_home
+from sentrec.files.storage import cache_home
 from sentrec.glove.fetch import fetch_glove
 from sentrec.glove.store import GloveVectors, open_vectors
 from sentrec.recipe.sections import TextConfig

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from sentrec.model.classifier import TextClassifier, build_classifier
+from sentrec.models.classifier import TextClassifier, build_classifier
 from sentrec.recipe import recipe_from_dict
 from sentrec.recipe.sections import ObjectiveConfig
-from sentrec.training.objective import Objective, Texts
+from sentrec.training.loss import Objective, Texts
 
 LENGTHS = (5, 2, 7, 1)
 DROPOUT = {"word_dropout": 0.2, "embedding_dropout": 0.3, "output_dropout": 0.4}

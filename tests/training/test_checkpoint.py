@@ -11,9 +11,9 @@ from small_runs import small_recipe
 from torch import nn
 
 from sentrec.errors import RunError, SentrecError
-from sentrec.model import weights as weights_module
-from sentrec.model.weights import load_weights, read_tensors, save_weights, write_tensors
-from sentrec.runs import open_run
+from sentrec.models import weights as weights_module
+from sentrec.models.weights import load_weights, read_tensors, save_weights, write_tensors
+from sentrec.runs.directory import open_run
 from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, remove_checkpoints, save_checkpoint
 from sentrec.training.train import train
 

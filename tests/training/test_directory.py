@@ -7,7 +7,7 @@ import pytest
 from small_runs import ROWS, small_recipe, write_corpus
 
 from sentrec.errors import DataError, GloveError, PluginError, RunError
-from sentrec.runs import Run, open_run
+from sentrec.runs.directory import Run, open_run
 from sentrec.training.loop import Progress
 from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train

@@ -12,13 +12,13 @@ from small_runs import cache_in, small_recipe, write_corpus
 import sentrec
 from sentrec.data.splits import load_splits
 from sentrec.errors import Interrupted, RecipeError, RunError
-from sentrec.evaluation.calibration import fit_temperature, softmax
+from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.recommend import stream
 from sentrec.recommend.recommend import recommend
 from sentrec.recommend.scores import OneWorker, Scores
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.recommend.stream import ScoringOptions
-from sentrec.runs import Run, open_run, read_environment
+from sentrec.runs.directory import Run, open_run, read_environment
 from sentrec.training import seeds as seeds_module
 from sentrec.training.ensemble import ensemble
 from sentrec.training.seeds import train_seeds

@@ -12,12 +12,12 @@ from small_runs import cache_in, small_overrides, small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import DataError, RecipeError, RunError
-from sentrec.model.classifier import build_classifier
-from sentrec.model.inference import predict_logits
+from sentrec.inference.logits import predict_logits
+from sentrec.models.classifier import build_classifier
 from sentrec.recipe import Recipe, recipe_from_dict
-from sentrec.runs import Run, open_run, read_environment
+from sentrec.runs.directory import Run, open_run, read_environment
 from sentrec.text.tokenizer import words_of
-from sentrec.training.init import start_from_source
+from sentrec.training.adaptation.start import start_from_source
 from sentrec.training.prepare import prepare
 from sentrec.training.recipe import with_source
 from sentrec.training.seeds import train_seeds

@@ -15,13 +15,13 @@ from small_runs import small_recipe
 
 from sentrec.adapt import regions as learning
 from sentrec.adapt.plan import AdaptProgress
+from sentrec.checks.recipe import check_recipe
 from sentrec.errors import GloveError, Interrupted
-from sentrec.files import cache_home
+from sentrec.files.lock import sole_training
+from sentrec.files.storage import cache_home
 from sentrec.glove.store import open_vectors, vectors_path
 from sentrec.recipe.sections import RegionsConfig
 from sentrec.training import regions as room
-from sentrec.training.check import check_recipe
-from sentrec.training.lock import sole_training
 from sentrec.training.regions import open_regions, regions_for
 from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train

@@ -17,10 +17,10 @@ from torch.nn import functional
 import sentrec
 from sentrec.data.examples import Examples
 from sentrec.errors import DataError, RecipeError, RunError
-from sentrec.model.wide import WideChannel
+from sentrec.ngrams import fitting as wide_module
+from sentrec.ngrams.linear import WideChannel
 from sentrec.recipe import Recipe, recipe_from_dict, to_yaml
-from sentrec.runs import read_environment
-from sentrec.training import wide as wide_module
+from sentrec.runs.directory import read_environment
 from sentrec.training.ensemble import ensemble
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import prepare

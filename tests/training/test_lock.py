@@ -7,9 +7,9 @@ from killed import start_training
 from small_runs import small_recipe
 
 from sentrec.errors import RunError, SentrecError
+from sentrec.files.lock import sole_training
 from sentrec.recipe import to_yaml
-from sentrec.runs import open_run
-from sentrec.training.lock import sole_training
+from sentrec.runs.directory import open_run
 from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train
 

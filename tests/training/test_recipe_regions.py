@@ -10,13 +10,13 @@ from small_runs import small_recipe
 from tokenizers import Tokenizer
 
 import sentrec
+from sentrec.checks.findings import Finding
+from sentrec.checks.recipe import check_recipe
 from sentrec.errors import GloveError, Interrupted, RecipeError, RunError
-from sentrec.findings import Finding
 from sentrec.glove.store import vectors_path
 from sentrec.recipe import recipe_from_dict
-from sentrec.runs import Run, open_run, read_environment
+from sentrec.runs.directory import Run, open_run, read_environment
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID, words_of
-from sentrec.training.check import check_recipe
 from sentrec.training.loop import Progress
 from sentrec.training.prepare import prepare
 from sentrec.training.recipe import with_source

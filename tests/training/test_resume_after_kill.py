@@ -14,7 +14,7 @@ from processor import IN_BFLOAT16
 from small_runs import cache_in, small_overrides, small_recipe, start_sentrec
 
 from sentrec.recipe import to_yaml
-from sentrec.runs import open_run, read_environment
+from sentrec.runs.directory import open_run, read_environment
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
 

@@ -11,18 +11,18 @@ from small_runs import cache_in, small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import DataError, RecipeError
-from sentrec.evaluation.calibration import softmax
 from sentrec.evaluation.rows import RunData
 from sentrec.export.export import export_model
-from sentrec.model.classifier import TextClassifier
+from sentrec.metrics.calibration import softmax
+from sentrec.models.classifier import TextClassifier
+from sentrec.ngrams.fitting import count_ngrams, fit_ngrams_like, wide_logits
 from sentrec.recipe import Recipe, recipe_from_dict
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 from sentrec.text.encoding import EncodedTexts
-from sentrec.training.fine_tune import _features, _Learned, _Movable
+from sentrec.training.adaptation.map_adaptation import _features, _Learned, _Movable
+from sentrec.training.adaptation.prior import Block, Change
 from sentrec.training.prepare import prepare
-from sentrec.training.prior import Block, Change
 from sentrec.training.recipe import with_source
-from sentrec.training.wide import count_ngrams, fit_ngrams_like, wide_logits
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
 
@@ -125,7 +125,7 @@ def test_what_is_added_to_the_weights_is_what_was_learned(
 
 
 def logits_of(model: TextClassifier, encoded: EncodedTexts) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    from sentrec.model.inference import predict_logits
+    from sentrec.inference.logits import predict_logits
 
     return predict_logits(model, encoded).astype(np.float64)
 

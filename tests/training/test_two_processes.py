@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from small_runs import small_overrides, start_sentrec
 
-from sentrec.runs import open_run
+from sentrec.runs.directory import open_run
 
 
 @pytest.mark.slow

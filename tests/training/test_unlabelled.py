@@ -12,16 +12,16 @@ from small_runs import small_overrides, small_recipe
 from small_unlabelled import TERMS, WIDE, recipe_with
 
 import sentrec
+from sentrec.checks.recipe import check_recipe
 from sentrec.data.examples import load_texts
 from sentrec.data.unlabelled import sources_of
 from sentrec.errors import DataError, RecipeError
-from sentrec.model.classifier import TextClassifier
+from sentrec.models.classifier import TextClassifier
 from sentrec.recipe import to_yaml
 from sentrec.recipe.sections import DataConfig
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 from sentrec.text.encoding import EncodedTexts
-from sentrec.training.check import check_recipe
-from sentrec.training.objective import Objective, Texts
+from sentrec.training.loss import Objective, Texts
 from sentrec.training.prepare import prepare
 from sentrec.training.unlabelled import UnlabelledTexts
 from sentrec.transfer.loading import load_sources, load_targets, transfer_from_dict

@@ -4,8 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sentrec.metrics.intervals import paired_interval
 from sentrec.transfer.analysis import CHANCE, Row, table
-from sentrec.transfer.interval import paired_interval
 from sentrec.transfer.results import Budget, Cell, CellResult, Target
 
 ROWS = 200

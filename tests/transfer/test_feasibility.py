@@ -7,9 +7,9 @@ import pytest
 from corpus_study import small_glove, small_study, study_tree
 from small_runs import write_corpus
 
+from sentrec.checks.study import check_study
 from sentrec.errors import DataError, RecipeError
-from sentrec.runs import Run
-from sentrec.transfer.check import check_study
+from sentrec.runs.directory import Run
 from sentrec.transfer.loading import transfer_from_dict
 from sentrec.transfer.study import transfer
 

@@ -13,9 +13,9 @@ from small_runs import small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import Interrupted
+from sentrec.files.lock import sole_training
 from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import StopRequest
-from sentrec.training.lock import sole_training
 from sentrec.transfer.loading import load_sources
 from sentrec.transfer.origins import Origin
 from sentrec.transfer.schema import TransferRecipe

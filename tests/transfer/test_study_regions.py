@@ -11,7 +11,7 @@ from small_runs import small_recipe
 
 from sentrec.errors import GloveError, RecipeError
 from sentrec.recipe.loading import to_yaml
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 from sentrec.transfer.feasibility import load_sides
 from sentrec.transfer.loading import load_sources, load_targets, load_transfer, transfer_from_dict
 from sentrec.transfer.schema import TransferRecipe

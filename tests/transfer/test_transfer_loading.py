@@ -11,7 +11,7 @@ from small_runs import small_recipe
 from sentrec.errors import RecipeError
 from sentrec.recipe.builtin import builtin_recipes
 from sentrec.recipe.loading import to_yaml
-from sentrec.runs import Run
+from sentrec.runs.directory import Run
 from sentrec.transfer.loading import load_sources, load_targets, load_transfer
 from sentrec.transfer.schema import TransferRecipe
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentrec.metrics.intervals import paired_interval
 from sentrec.transfer.analysis import CHANCE, Contrast, Row
-from sentrec.transfer.interval import paired_interval
 from sentrec.transfer.results import Budget
 from sentrec.transfer.verdict import verdicts
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from small_runs import small_recipe
 from torch import Tensor
 
+from sentrec.data.label_matching import ClassMatch, matching_classes
 from sentrec.errors import DataError, RecipeError
-from sentrec.evaluation.label_matching import ClassMatch, matching_classes
-from sentrec.model.classifier import WORD_VECTORS, TextClassifier
-from sentrec.model.weights import read_tensors
+from sentrec.models.classifier import WORD_VECTORS, TextClassifier
+from sentrec.models.weights import read_tensors
 from sentrec.recipe import Recipe
-from sentrec.runs import MODEL, Run
+from sentrec.runs.directory import MODEL, Run
 from sentrec.training.device import make_accelerator
 from sentrec.training.learning_plan import LearningPlan, recipe_plan
 from sentrec.training.loop import TrainingLoop

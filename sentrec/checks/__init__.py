@@ -1,0 +1,1 @@
+"""Checks of recipes, studies and this machine, reported as findings."""

@@ -1,0 +1,174 @@
+"""Collects what there is on this machine: versions, device, caches, plugins, data; and what is missing."""
+
+import contextlib
+import os
+import platform
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from sentrec.checks.findings import Finding
+from sentrec.data.tables import DATA_VARIABLE, mirror_folder
+from sentrec.files.storage import cache_home
+from sentrec.glove.catalog import DEFAULT_NAME
+from sentrec.glove.store import CacheEntry, cached
+from sentrec.plugins import PluginReport, registry
+
+_DISTRIBUTION = "sentrec"
+_LITTLE_SPACE = 2 * 1024**3
+"""Bytes; GloVe 6B takes 0.9 GB to download."""
+_MADE_AGAIN = ("encoded", "tokenizers", "taught", "sources", "adapting", "scoring")
+"""Folders of the cache that sentrec fills by itself and that may be deleted."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The state of an installation.
+
+    Attributes:
+        versions: Version by package, Python first; None for a package that is missing.
+        device: What torch says of the machine; empty if torch cannot be imported.
+        cache: The cache folder, the bytes free on its disk, the GloVe vectors in it, and the bytes in each folder that
+            may be deleted.
+        plugins: What became of each plugin.
+        data: The folder that SENTREC_DATA names (None if unset) and its data sets with their splits.
+        findings: What is missing or worth knowing, each with what mends it.
+    """
+
+    versions: Mapping[str, str | None]
+    device: Mapping[str, Any]
+    cache: Mapping[str, Any]
+    plugins: tuple[PluginReport, ...]
+    data: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+
+
+def diagnose() -> Diagnosis:
+    """Looks at the whole installation; changes nothing."""
+    findings: list[Finding] = []
+    versions = _versions(findings)
+    device = _device(findings)
+    cache = _cache(findings)
+    plugins = _plugins(findings)
+    data = _data(findings)
+    return Diagnosis(versions, device, cache, plugins, data, tuple(findings))
+
+
+def _versions(findings: list[Finding]) -> dict[str, str | None]:
+    versions: dict[str, str | None] = {"python": platform.python_version(), _DISTRIBUTION: _version(_DISTRIBUTION)}
+    requirements = map(Requirement, metadata.requires(_DISTRIBUTION) or ())
+    for requirement in sorted(requirements, key=lambda requirement: requirement.name.lower()):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        version = versions[requirement.name] = _version(requirement.name)
+        if version is None or not requirement.specifier.contains(version, prereleases=True):
+            found = f"version {version} is installed" if version else "it is not installed"
+            findings.append(
+                Finding("packages", "missing", f"{requirement} is needed; {found}.", f"pip install '{requirement}'")
+            )
+    return versions
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _device(findings: list[Finding]) -> dict[str, Any]:
+    try:
+        import torch
+
+        from sentrec.models.device import best_device, device_name, has_bfloat16
+    except (ImportError, OSError) as error:
+        findings.append(
+            Finding("device", "missing", f"torch cannot be imported: {error}", "pip install --force-reinstall torch")
+        )
+        return {}
+    device = best_device()
+    return {
+        "type": device.type,
+        "name": device_name(device),
+        "bfloat16": has_bfloat16(device),
+        "threads": torch.get_num_threads(),
+        "processors": os.cpu_count(),
+        "platform": platform.platform(),
+    }
+
+
+def _cache(findings: list[Finding]) -> dict[str, Any]:
+    home = cache_home()
+    existing = _nearest_existing(home)
+    free = shutil.disk_usage(existing).free
+    if not os.access(existing, os.W_OK):
+        findings.append(Finding("cache", "missing", f"{home} cannot be written.", "export SENTREC_HOME=FOLDER"))
+    if free < _LITTLE_SPACE:
+        detail = f"only {free / 1e9:.1f} GB are free on the disk of {home}."
+        findings.append(Finding("disk", "note", detail, "Free some space, or set SENTREC_HOME to another disk."))
+    glove = [_described(entry) for entry in _glove(findings)]
+    folders = {name: _bytes_in(home / name) for name in _MADE_AGAIN}
+    return {"home": str(home), "free_bytes": free, "glove": glove, "folders": folders}
+
+
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        # Another sentrec may be at work in the cache, so a file can be gone by now.
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
+
+
+def _nearest_existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+
+
+def _glove(findings: list[Finding]) -> list[CacheEntry]:
+    entries = cached()
+    for entry in entries:
+        if entry.problem:
+            findings.append(Finding("glove", "note", entry.problem, entry.mend))
+    if not entries:
+        detail = "no vectors are in the cache; the built-in recipes, but for quickstart, start from GloVe."
+        findings.append(Finding("glove", "note", detail, f"sentrec fetch-glove {DEFAULT_NAME} --dim 300"))
+    return entries
+
+
+def _described(entry: CacheEntry) -> dict[str, Any]:
+    fields = ("name", "dim", "words", "bytes", "problem", "window")
+    return {field: getattr(entry, field) for field in fields}
+
+
+def _plugins(findings: list[Finding]) -> tuple[PluginReport, ...]:
+    reports = tuple(registry().reports)
+    for report in reports:
+        if report.error:
+            package = re.split(r"\s", report.origin, maxsplit=1)[0]
+            detail = f"plugin '{report.name}' ({report.origin}) was left out: {report.error}"
+            mend = f"pip install --upgrade {package}, or pip uninstall {package}"
+            findings.append(Finding("plugins", "note", detail, mend))
+    return reports
+
+
+def _data(findings: list[Finding]) -> dict[str, Any]:
+    root = os.environ.get(DATA_VARIABLE)
+    if not root:
+        return {"folder": None, "datasets": {}}
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        mend = f"export {DATA_VARIABLE}=FOLDER, or unset it"
+        findings.append(Finding("data", "missing", f"{DATA_VARIABLE} names {folder}, which is no folder.", mend))
+        return {"folder": str(folder), "datasets": {}}
+    names = sorted(child.name for child in folder.iterdir() if mirror_folder(child.name))
+    if not names:
+        detail = f"{folder} holds no data set."
+        findings.append(Finding("data", "note", detail, "Put files into it as NAME/train.parquet, NAME/test.parquet."))
+    splits = {name: sorted(path.stem for path in (folder / name).glob("*.parquet")) for name in names}
+    return {"folder": str(folder), "datasets": splits}

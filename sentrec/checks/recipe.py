@@ -1,0 +1,123 @@
+"""Looks up what a recipe will use, without reading any data."""
+
+from pathlib import Path
+
+from sentrec.checks.findings import Finding
+from sentrec.data.locate import locate_split, require_different_rows, source_of
+from sentrec.data.unlabelled import sources_of
+from sentrec.errors import DataError, GloveError, RecipeError
+from sentrec.glove.kind import open_word_vectors
+from sentrec.glove.store import vectors_path
+from sentrec.plugins import registry
+from sentrec.recipe.schema import NO_ENCODER, Recipe
+from sentrec.recipe.sections import WIDE_TEACHER, DataConfig, GloveConfig, RegionsConfig
+from sentrec.runs.references import open_source, open_teacher
+from sentrec.training.recipe import require_inherited
+from sentrec.training.regions import open_regions
+
+
+def check_recipe(recipe: Recipe) -> list[Finding]:
+    """Finds the data, the vectors and the encoder of a recipe.
+
+    Args:
+        recipe: A recipe that fits the schema.
+
+    Returns:
+        One finding for each thing that training will need.
+    """
+    found = _splits(recipe.data)
+    found += _unlabelled(recipe.data)
+    if recipe.objective.teacher is not None:
+        found.append(_teacher(recipe.objective.teacher))
+    if recipe.init is not None:
+        found.append(_source(recipe, recipe.init.run))
+    if not recipe.has_encoder:
+        return [*found, Finding("encoder", "ok", f"{NO_ENCODER}: none, n-grams are all of the model")]
+    if recipe.init is None:
+        found.append(_glove(recipe.glove, recipe.model.embedding_dim))
+        if recipe.model.regions is not None:
+            found.append(_regions(recipe.model.regions))
+    encoder = registry().encoder(recipe.encoder_name)
+    return [*found, Finding("encoder", "ok", f"{encoder.name} ({encoder.origin}): {encoder.summary}")]
+
+
+def _splits(data: DataConfig) -> list[Finding]:
+    found = [_split(part, data) for part in ("train", "validation", "test")]
+    if any(finding.state == "missing" for finding in found):
+        return found
+    try:
+        require_different_rows(data)
+    except DataError as error:
+        found.append(Finding("splits", "missing", error.message, error.hint))
+    return found
+
+
+def _split(topic: str, data: DataConfig) -> Finding:
+    try:
+        source = source_of(data, topic)
+        if isinstance(source, str):
+            return _located(topic, data, source)
+    except DataError as error:
+        return Finding(topic, "missing", error.message, error.hint)
+    return Finding(topic, "ok", f"{source:.0%} of train, held out by label")
+
+
+def _unlabelled(data: DataConfig) -> list[Finding]:
+    try:
+        return [_located("unlabelled", *source) for source in sources_of(data)]
+    except DataError as error:
+        return [Finding("unlabelled", "missing", error.message, error.hint)]
+
+
+def _teacher(name: str) -> Finding:
+    if name == WIDE_TEACHER:
+        return Finding("teacher", "ok", "wide: the model's own n-grams")
+    try:
+        teacher = open_teacher(name)
+    except RecipeError as error:
+        return Finding("teacher", "missing", error.message, error.hint)
+    return Finding("teacher", "ok", f"{name}, in {teacher.path}: {', '.join(teacher.label_names)}")
+
+
+def _located(topic: str, data: DataConfig, split: str) -> Finding:
+    location = locate_split(data, split)
+    if isinstance(location, Path):
+        return _file(topic, location)
+    mirror = f"without network: set SENTREC_DATA to a folder that holds {location.name}/{split}.parquet"
+    return Finding(topic, "note", f"{location.hub_id} on the hub, downloaded at the first use", mirror)
+
+
+def _file(topic: str, path: Path) -> Finding:
+    if path.is_file():
+        return Finding(topic, "ok", str(path))
+    return Finding(topic, "missing", f"{path} does not exist.", "Check the path; relative ones start here.")
+
+
+def _source(recipe: Recipe, name: str) -> Finding:
+    try:
+        source = open_source(name)
+        require_inherited(recipe, source.recipe, name)
+    except RecipeError as error:
+        return Finding("init", "missing", error.message, error.hint)
+    return Finding("init", "ok", f"{name}, in {source.path}: {', '.join(source.label_names)}")
+
+
+def _glove(glove: GloveConfig | None, embedding_dim: int) -> Finding:
+    if glove is None:
+        return Finding("glove", "ok", f"none: embeddings of {embedding_dim} dimensions learned from scratch")
+    try:
+        vectors = open_word_vectors(glove.name, glove.dim)
+    except GloveError as error:
+        return Finding("glove", "missing", error.message, error.hint)
+    return Finding("glove", "ok", f"{glove.name}, {glove.dim} dimensions, {len(vectors.words):,} words, in the cache")
+
+
+def _regions(regions: RegionsConfig) -> Finding:
+    if regions.corpus is not None and not vectors_path(regions.name, regions.dim).is_dir():
+        return Finding("regions", "note", f"{regions.name} will be learned from {' and '.join(regions.corpus)}, once")
+    try:
+        vectors = open_regions(regions)
+    except GloveError as error:
+        return Finding("regions", "missing", error.message, error.hint)
+    found = f"{regions.name}, {regions.dim} dimensions, {len(vectors.words):,} words, in the cache"
+    return Finding("regions", "ok", found)

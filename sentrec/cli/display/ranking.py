@@ -1,0 +1,135 @@
+"""How rankings, and measures of rankings, look on a terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len, set_cell_size
+from rich.table import Table
+from rich.text import Text
+
+from sentrec.cli.display.console import err, out, printable
+from sentrec.recommend.wording import counted
+
+if TYPE_CHECKING:
+    from sentrec.metrics.ranking import RankingMeasures
+    from sentrec.recommend.ranking import RankedFilm
+    from sentrec.recommend.stream import ScoredFilms
+
+_NARROWEST_NAME = 12
+_WIDEST_SCORE_NAME = 14
+_MEASURES = {
+    "spearman": "Spearman",
+    "kendall": "Kendall",
+    "ndcg10": "NDCG\n@10",
+    "ndcg50": "NDCG\n@50",
+    "precision10": "P\n@10",
+    "precision50": "P\n@50",
+    "stars10": "stars\n@10",
+    "stars50": "stars\n@50",
+}
+_WITH_INTERVAL = ("spearman", "precision50", "stars50")
+
+
+def show_films(films: "Sequence[RankedFilm]") -> None:
+    """Prints a ranking: a line a film, its quotes below it."""
+    headings = ["score", "expected", "95 % interval", "positive", "reviews"]
+    headings += ["stars"] * any(film.mean_rating is not None for film in films)
+    headings += ["like"] * any(film.similarity is not None for film in films)
+    rows = [(f"{film.rank}", _name(film), *(_figures(film)[heading] for heading in headings)) for film in films]
+    table = [("", "film", *headings), *rows]
+    widths = [max(cell_len(row[column]) for row in table) for column in range(len(headings) + 2)]
+    widths[1] = max(min(widths[1], out.width - sum(widths) + widths[1] - 2 * len(headings) - 1), _NARROWEST_NAME)
+    _print_line(table[0], widths, "bold")
+    for film, row in zip(films, rows, strict=True):
+        _print_line(row, widths, "")
+        for side, quote in film.quotes.items():
+            if quote:
+                _print_quote(quote.text, ("+", "green") if side == "positive" else ("-", "red"), widths[0] + 1)
+
+
+def show_summary(scored: "ScoredFilms") -> None:
+    """Says how many reviews there were, how fast they were scored, and which did not count."""
+    summary = scored.summary()
+    err.print(
+        f"{counted(summary['reviews'], 'review')} of {counted(summary['films'], 'film')}{_speed(scored)}",
+        soft_wrap=True,
+    )
+    if summary["duplicates"]:
+        err.print(f"{counted(summary['duplicates'], 'exact repetition')} counted once")
+    if summary["rejected"]:
+        left_out = (f"{counted(summary['rejected'], 'row')} left out", "yellow")
+        where = printable(str(summary["rejects_file"]))
+        err.print(Text.assemble(left_out, f"; line and reason of each: {where}"), soft_wrap=True)
+
+
+def show_measures(measures: "RankingMeasures") -> None:
+    """Prints how well several scores agree with star ratings."""
+    least = counted(measures.min_reviews, "review")
+    out.print(f"{counted(measures.films, 'film')} with at least {least}, against their mean stars\n")
+    # Eight measures fit 80 columns only if names, and no figures, may be wrapped.
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
+    table.add_column("score", max_width=_WIDEST_SCORE_NAME)
+    for heading in _MEASURES.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, values in measures.scores.items():
+        table.add_row(Text(name), *(_measure_cell(key, values[key]) for key in _MEASURES))
+    best = [f"{measures.best_stars[f'top{k}']:.2f}" for k in (10, 50)]
+    chance = [f"{measures.chance[key]:.{_digits(key)}f}" for key in _MEASURES]
+    table.add_row("[dim]best possible[/]", "1", "1", "1", "1", "", "", *best)
+    table.add_row("[dim]chance[/]", *chance)
+    out.print(table)
+    out.print("\n[dim]P@k: share of films with mean stars of 8 or more. 95 % intervals: bootstrap over films.[/]")
+
+
+def _speed(scored: "ScoredFilms") -> str:
+    if scored.reviews_per_second is None:
+        return ""
+    share = "" if scored.newly_scored == scored.reviews else f"{scored.newly_scored:,} of them "
+    return f", {share}scored at {scored.reviews_per_second:,.0f} a second"
+
+
+def _name(film: "RankedFilm") -> str:
+    name = _one_line(film.title or film.movie)
+    return name if film.year is None or name.endswith(f"({film.year})") else f"{name} ({film.year})"
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
+
+
+def _figures(film: "RankedFilm") -> dict[str, str]:
+    return {
+        "score": f"{film.score:.3f}",
+        "expected": f"{film.expected:.3f}",
+        "95 % interval": f"{film.low:.3f} to {film.high:.3f}",
+        "positive": f"{film.share_positive:.0%}",
+        "reviews": f"{film.reviews:,}",
+        "stars": "" if film.mean_rating is None else f"{film.mean_rating:.1f}",
+        "like": "" if film.similarity is None else f"{film.similarity:.2f}",
+    }
+
+
+def _print_line(cells: Sequence[str], widths: Sequence[int], style: str) -> None:
+    rank, name, *figures = cells
+    if cell_len(name) > widths[1]:
+        name = set_cell_size(name, widths[1] - 1).rstrip() + "…"
+    left = f"{rank:>{widths[0]}} {set_cell_size(name, widths[1])}"
+    right = "".join(f"  {figure:>{width}}" for figure, width in zip(figures, widths[2:], strict=True))
+    out.print((left + right).rstrip(), style=style, markup=False, soft_wrap=True)
+
+
+def _print_quote(quote: str, mark: tuple[str, str], indent: int) -> None:
+    lines = Text(_one_line(quote), "dim").wrap(out, max(out.width - indent - 2, _NARROWEST_NAME))
+    for number, line in enumerate(lines):
+        line.rstrip()
+        out.print(Text.assemble(" " * indent, " " if number else mark, " ", line), soft_wrap=True)
+
+
+def _digits(key: str) -> int:
+    return 2 if key.startswith(("precision", "stars")) else 3
+
+
+def _measure_cell(key: str, measure: Any) -> str:
+    digits = _digits(key)
+    interval = f"\n[dim]{measure.low:.{digits}f}-{measure.high:.{digits}f}[/]" if key in _WITH_INTERVAL else ""
+    return f"{measure.value:.{digits}f}{interval}"

@@ -1,0 +1,1 @@
+"""Calibration, classification, comparison, intervals, ranking."""

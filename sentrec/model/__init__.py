@@ -1,1 +1,0 @@
-"""Shared token embeddings, an encoder and a head make a text classifier."""

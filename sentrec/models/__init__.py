@@ -1,0 +1,1 @@
+"""Text models: the interface, its kinds, weights, quantization."""

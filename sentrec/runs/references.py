@@ -1,0 +1,82 @@
+"""The runs that a recipe names: the model that it goes on from, and its teacher."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sentrec.data.label_matching import ClassMatch, matching_classes
+from sentrec.errors import DataError, RecipeError, RunError, did_you_mean
+from sentrec.recipe.sections import WIDE_TEACHER, InitConfig
+from sentrec.runs.directory import BUILTIN_MODELS, Run, open_run
+
+
+def open_source(name: str) -> Run:
+    """The model that `init` names.
+
+    Args:
+        name: A run directory, or the name of a model that comes with sentrec.
+
+    Raises:
+        RecipeError: If there is no such run, it cannot be used, or it consists of several models.
+    """
+    run = _open("init", name, BUILTIN_MODELS)
+    if run.members:
+        raise RecipeError(
+            f"init: {name} is an ensemble of {len(run.members)} models, and a training goes on from one.",
+            f"Name one of them, e.g. --set init={run.members[0].path}",
+        )
+    return run
+
+
+def open_teacher(name: str) -> Run:
+    """The finished run or ensemble that `objective.teacher` names.
+
+    Raises:
+        RecipeError: If there is none, or it cannot be used.
+    """
+    return _open("objective.teacher", name, (WIDE_TEACHER, *BUILTIN_MODELS))
+
+
+def match_source(init: InitConfig, source: Sequence[str], label_names: Sequence[str]) -> ClassMatch | None:
+    """The source's class for each of one's own; None where they are other classes.
+
+    Args:
+        init: What the recipe says.
+        source: Names of the source's classes.
+        label_names: Names of one's own.
+
+    Raises:
+        DataError: If `init.labels` names a class that there is not.
+    """
+    for given, known, whose in (
+        (init.labels.keys(), label_names, "your data has"),
+        (init.labels.values(), source, f"{init.run} has"),
+    ):
+        for name in given:
+            if name not in known:
+                raise DataError(f"init.labels: {whose} no class '{name}'.", did_you_mean(name, known))
+    return matching_classes(source, [init.labels.get(name, name) for name in label_names])
+
+
+def match_teacher(teacher: Run, label_names: Sequence[str]) -> ClassMatch:
+    """The teacher's class for each class of the data.
+
+    Raises:
+        RecipeError: If it knows other classes.
+    """
+    match = matching_classes(teacher.label_names, label_names)
+    if match is None:
+        theirs, ours = ", ".join(teacher.label_names), ", ".join(label_names)
+        raise RecipeError(
+            f"objective.teacher: {teacher.path} knows other classes ({theirs}) than the data has ({ours}).",
+            "Name a run of the same classes; `objective.teacher: wide` are the n-grams of this model itself.",
+        )
+    return match
+
+
+def _open(setting: str, name: str, known: Iterable[str]) -> Run:
+    try:
+        return open_run(name)
+    except RunError as error:
+        is_there = name in BUILTIN_MODELS or Path(name).is_dir()
+        hint = error.hint if is_there else f"Name a finished run; {did_you_mean(name, known)}"
+        raise RecipeError(f"{setting}: {error.message}", hint) from error

@@ -1,0 +1,83 @@
+"""What a teacher says of the unlabelled texts: the model's own n-grams, or another run or ensemble."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sentrec import __version__
+from sentrec.files.storage import atomic_path, cache_home
+from sentrec.inference.predictor import fingerprint_of, load
+from sentrec.metrics.calibration import fit_temperature, softmax
+from sentrec.ngrams.fitting import fit_ngrams, wide_logits
+from sentrec.ngrams.linear import WideChannel
+from sentrec.runs.directory import Run
+from sentrec.runs.references import match_teacher
+from sentrec.text.vocabulary import fingerprint
+from sentrec.training.prepare import PreparedData
+
+_log = logging.getLogger(__name__)
+
+
+def ask_run(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.float32]:
+    """A run's or an ensemble's calibrated probabilities of the unlabelled texts.
+
+    They are kept in the cache folder: every seed and every student of the same teacher asks the same of it, which takes
+    minutes.
+
+    Args:
+        teacher: It knows the data's classes, in whatever order.
+        data: What there is to learn from, unlabelled texts included.
+        device: Where to compute.
+
+    Returns:
+        Float32, shape ``(texts, classes)``, columns in the order of the data's classes.
+    """
+    texts, match = data.unlabelled_texts, match_teacher(teacher, data.label_names)
+    # Another device, torch or sentrec rounds otherwise.
+    key = fingerprint(texts, fingerprint_of(teacher), torch.device(device).type, torch.__version__, __version__)
+    path = cache_home() / "taught" / f"{key}.npy"
+    answers = _read_cached(path, (len(texts), len(teacher.label_names)))
+    if answers is None:
+        _tell(str(teacher.path), texts)
+        answers = load(teacher, device).predict_proba(texts).astype(np.float32)
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.save(file, answers, allow_pickle=False)
+    return answers[:, match.numbers]
+
+
+def ask_ngrams(wide: WideChannel, data: PreparedData, *, fitted: bool) -> npt.NDArray[np.float32]:
+    """The calibrated probabilities that a model's own n-grams give the unlabelled texts.
+
+    Args:
+        wide: The channel of the model that is to learn.
+        data: What there is to learn from, unlabelled texts included.
+        fitted: Whether the channel has learned from the training rows already.
+
+    Returns:
+        Float32, shape ``(texts, classes)``.
+    """
+    assert data.unlabelled is not None  # the recipe's own check
+    if not fitted:
+        fit_ngrams(wide, data)
+    _tell("the wide channel", data.unlabelled_texts)
+    temperature = fit_temperature(wide_logits(wide, data.validation), data.splits.validation.labels)
+    return softmax(wide_logits(wide, data.unlabelled), temperature).astype(np.float32)
+
+
+def _tell(teacher: str, texts: Sequence[str]) -> None:
+    _log.info("%s labels %s texts", teacher, f"{len(texts):,}")
+
+
+def _read_cached(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32] | None:
+    if not path.is_file():
+        return None
+    try:
+        answers: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        _log.warning("%s is broken (%s): asking again", path, error)
+        return None
+    return answers if answers.shape == shape and answers.dtype == np.float32 else None

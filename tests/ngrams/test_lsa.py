@@ -1,0 +1,190 @@
+"""Weights of n-grams by the texts that they occur in."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from small_runs import small_overrides
+from small_unlabelled import WIDE, recipe_with
+
+import sentrec
+from sentrec.errors import DataError
+from sentrec.inference.predictor import load
+from sentrec.ngrams import fitting as wide_module
+from sentrec.ngrams import lsa as latent
+from sentrec.ngrams.baselines import NaiveBayesLogisticRegression
+from sentrec.ngrams.lsa import _Space, fit_latent_weights
+from sentrec.recipe import recipe_from_dict
+from sentrec.recipe.sections import WideConfig
+from sentrec.text.encoding import EncodedTexts
+from sentrec.training.prepare import prepare
+
+Dense = npt.NDArray[np.float32]
+
+
+def ngrams(texts: int, slots: int, seed: int, share: float = 0.3) -> sparse.csr_matrix:
+    """Each text has n-grams that count as much as each other, as those of the wide channel do."""
+    generator = np.random.default_rng(seed)
+    occurring = generator.random((texts, slots)) < share
+    occurring[:, 0] = True
+    counts = occurring / np.sqrt(occurring.sum(axis=1, keepdims=True))
+    return sparse.csr_matrix(counts.astype(np.float32))
+
+
+def positions_of(space: _Space) -> Dense:
+    return space._positions.numpy()
+
+
+def directions_by_hand(space: _Space, occurring: npt.NDArray[np.bool_]) -> Dense:
+    sums = occurring.T.astype(np.float32) @ positions_of(space)
+    lengths = np.linalg.norm(sums, axis=1)
+    shares = np.maximum(occurring.sum(axis=0), 1) / len(occurring)
+    counting = np.minimum(1.0, np.sqrt(latent._COMMON_SHARE / shares))
+    known = occurring.sum(axis=0) >= latent._FEWEST_OF_A_DIRECTION
+    return np.where(known[:, None], sums / np.maximum(lengths, space._shortest)[:, None] * counting[:, None], 0.0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(6, 40), st.integers(5, 60), st.integers(0, 30), st.integers(1, 12), st.integers(0, 1000))
+def test_a_direction_points_to_the_texts_of_an_ngram(texts: int, slots: int, more: int, dim: int, seed: int) -> None:
+    labelled, others = ngrams(texts, slots, seed), ngrams(more, slots, seed + 1) if more else None
+    space = _Space(labelled, others, dim)
+    occurring = sparse.vstack([labelled] if others is None else [labelled, others]).toarray() > 0
+    expected = directions_by_hand(space, occurring)
+    for part in space.parts():
+        np.testing.assert_allclose(space.directions(part).numpy(), expected[part], atol=1e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(6, 30), st.integers(5, 40), st.integers(1, 20), st.integers(1, 10), st.integers(0, 1000))
+def test_a_text_of_the_space_and_an_excerpt_lie_where_their_ngrams_in_other_texts_do(
+    texts: int, slots: int, more: int, dim: int, seed: int
+) -> None:
+    labelled, others = ngrams(texts, slots, seed), ngrams(more, slots, seed + 1)
+    space = _Space(labelled, others, dim)
+    generator = np.random.default_rng(seed)
+    wholes = np.concatenate([np.arange(texts), generator.integers(texts, size=5)])
+    given = labelled[wholes].toarray()
+    given[texts:] *= generator.random((5, slots)) < 0.5
+    found = space.features(sparse.csr_matrix(given), wholes)
+    occurring, positions = sparse.vstack([labelled, others]).toarray() > 0, positions_of(space)
+    shares = occurring.sum(axis=0) / len(occurring)
+    known = np.flatnonzero(occurring.sum(axis=0) >= latent._FEWEST_OF_A_DIRECTION)
+    for features, whole, counts in zip(found, wholes, given, strict=True):
+        expected = np.zeros(space.dim)
+        for slot in known[counts[known] > 0]:
+            apart = occurring[:, slot].copy()
+            apart[whole] = False
+            direction = positions[apart].sum(axis=0)
+            assume(np.linalg.norm(direction) > 0.01)  # where the others cancel, rounding decides
+            counting = min(1.0, np.sqrt(latent._COMMON_SHARE / shares[slot]))
+            expected += counts[slot] * counting * direction / np.linalg.norm(direction)
+        np.testing.assert_allclose(features, expected, atol=2e-3)
+
+
+def test_parts_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    labelled, labels = ngrams(40, 300, 1, 0.1), np.arange(40) % 2
+    fitted = fit_latent_weights(labelled, labels, None, 8)
+    monkeypatch.setattr(latent, "_COLUMNS", 7)
+    again = fit_latent_weights(labelled, labels, None, 8)
+    np.testing.assert_array_equal(fitted.slots, again.slots)
+    for name in ("weights", "bias", "margins"):
+        np.testing.assert_allclose(getattr(fitted, name), getattr(again, name), atol=5e-3)
+
+
+@pytest.mark.parametrize(("classes", "margins"), [(2, 1), (3, 3)])
+def test_ngrams_without_labels_weigh_what_their_company_does(classes: int, margins: int) -> None:
+    """Each class has its n-grams; the second half of them occurs in unlabelled texts alone, beside the first half."""
+    generator, each, texts = np.random.default_rng(2), 20, 300
+
+    def drawn(rows: int, told: npt.NDArray[np.int64], known_only: bool) -> sparse.csr_matrix:
+        chance = np.full((rows, classes * each), 0.02)
+        for row, label in enumerate(told):
+            chance[row, label * each : (label + 1) * each] = 0.4
+        if known_only:
+            chance.reshape(rows, classes, each)[:, :, each // 2 :] = 0.0
+        return sparse.csr_matrix((generator.random(chance.shape) < chance).astype(np.float32))
+
+    labels, hidden = np.arange(60) % classes, np.arange(texts) % classes
+    fitted = fit_latent_weights(drawn(60, labels, True), labels, drawn(texts, hidden, False), classes)
+    assert fitted.weights.shape == (len(fitted.slots), margins)
+    assert fitted.bias.shape == (margins,)
+    assert fitted.margins.shape == (60, margins)
+    table = np.zeros((classes * each, margins))
+    table[fitted.slots] = fitted.weights
+    unseen, told = drawn(200, np.arange(200) % classes, False).toarray(), np.arange(200) % classes
+    unseen.reshape(200, classes, each)[:, :, : each // 2] = 0.0
+    scores = unseen @ table + fitted.bias
+    answers = (scores[:, 0] > 0).astype(int) if margins == 1 else scores.argmax(axis=1)
+    assert (answers == told).mean() > 0.9
+
+
+def test_without_an_intercept_nothing_is_added() -> None:
+    fitted = fit_latent_weights(ngrams(30, 50, 3), np.arange(30) % 3 // 2, None, 5, fit_intercept=False)
+    assert fitted.bias.tolist() == [0.0]
+
+
+def test_more_dimensions_than_texts_or_ngrams_are_as_many_as_there_are() -> None:
+    space = _Space(ngrams(9, 30, 4), None, 512)
+    assert space.dim <= 9
+    assert np.isfinite(space.features(ngrams(9, 30, 4), np.arange(9))).all()
+
+
+def test_the_table_adds_up_the_latent_weights_and_what_ngrams_add_to_them(
+    reviews: Path, unlabelled: Path, tmp_path: Path
+) -> None:
+    tree = recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6").model_dump(mode="json")
+    recipe = recipe_from_dict(tree | {"encoder": "nb-lr"})
+    data = prepare(recipe)
+    assert data.unlabelled is not None
+    wide = wide_module.WideChannel(recipe.model.wide, 2)
+    features, labels = wide_module.count_ngrams(wide, data.train), data.splits.train.labels
+    features.data /= features.data.mean()
+    fitted = fit_latent_weights(features, labels, wide_module.count_ngrams(wide, data.unlabelled), 6)
+    beside = NaiveBayesLogisticRegression().fit(features, labels, 2, fitted.margins)
+    kept, weights, bias = beside.linear_weights()
+    expected = np.zeros((wide.slots, 1))
+    expected[kept] = weights
+    expected[fitted.slots] += fitted.weights * beside.shares()
+    found = load(sentrec.train(recipe, tmp_path / "run"), "cpu").members[0].model.wide
+    np.testing.assert_allclose(found.weights.numpy(), expected, atol=1e-3, rtol=1e-3)
+    np.testing.assert_allclose(found.bias.numpy(), bias + fitted.bias * beside.shares(), atol=1e-3)
+
+
+def test_of_a_class_without_rows_nothing_is_learned_and_that_is_said() -> None:
+    config = WideConfig(table_bits=10, latent=4)
+    texts = EncodedTexts(np.array([2, 3, 4, 3, 2, 3, 4, 3], dtype=np.int32), np.arange(0, 9, 2))
+    wide, labels = wide_module.WideChannel(config, 3), np.array([0, 1, 0, 1])
+    with pytest.raises(DataError, match="rows of every class"):
+        wide_module._fit_weights(wide, wide_module.count_ngrams(wide, texts), np.arange(4), labels, 3)
+
+
+def test_beside_an_encoder_no_step_reads_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:
+    without = sentrec.train(recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6"), tmp_path / "with")
+    assert load(without, "cpu").members[0].model.wide.active
+    assert without.metrics["data"]["unlabelled_rows"] > 0
+    assert set(without.metrics["wide"]["validation_accuracy"]) == {"deep", "wide", "both"}
+
+
+def test_what_goes_on_from_such_ngrams_learns_from_its_own_rows(
+    reviews: Path, unlabelled: Path, tmp_path: Path
+) -> None:
+    recipe = recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6", "training.max_steps=2")
+    source = sentrec.train(recipe, tmp_path / "source")
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"init: {source.path}\n", encoding="utf-8")
+    mine = sentrec.load_recipe(path, [change for change in small_overrides(reviews) if change.startswith("data.")])
+    assert mine.model.wide is not None
+    assert mine.model.wide.latent is None
+    prepare(mine)  # which refuses what differs from the source
+
+
+def test_texts_that_share_no_ngrams_give_none_a_weight() -> None:
+    fitted = fit_latent_weights(sparse.csr_matrix(np.eye(6, 9, dtype=np.float32)), np.arange(6) % 2, None, 4)
+    assert len(fitted.slots) == 0
+    assert fitted.weights.shape == (0, 1)
+    assert np.isfinite(fitted.margins).all()

@@ -1,0 +1,127 @@
+"""`nb-lr`: a model without encoder leaves a run like any other, and reads neither vectors nor seeds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_runs import small_overrides
+
+import sentrec
+from sentrec import load_recipe
+from sentrec.checks.recipe import check_recipe
+from sentrec.errors import PluginError, RecipeError, RunError
+from sentrec.models.classifier import NgramClassifier
+from sentrec.ngrams.baselines import make_baseline
+from sentrec.plugins import Registry
+from sentrec.recipe import Recipe, recipe_from_dict
+from sentrec.recommend.scoring import ModelScorer
+from sentrec.runs.directory import Run
+
+TEXTS = ["the film was lovely and superb", "the film was dull and awful"]
+
+
+def ngrams_alone(corpus: Path, *changes: str) -> Recipe:
+    kept = [change for change in small_overrides(corpus) if not change.startswith("encoder.")]
+    return load_recipe("imdb-nb-lr", [*kept, "model.wide.table_bits=14", *changes])
+
+
+@pytest.fixture(scope="module")
+def run(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTREC_HOME", str(shared_home))
+        return sentrec.train(ngrams_alone(reviews), tmp_path_factory.mktemp("ngrams") / "run")
+
+
+def test_it_learns_without_a_step_and_predicts_from_the_run_alone(run: Run) -> None:
+    assert run.metrics["test"]["accuracy"] == 1.0
+    assert run.metrics["steps"] == 0
+    assert run.metrics["parameters"] > 10
+    assert [one.label for one in sentrec.load(run.path).predict(TEXTS)] == ["good", "bad"]
+
+
+def test_its_run_repeats_it(run: Run, tmp_path: Path) -> None:
+    again = sentrec.train(run.path / "recipe.yaml", tmp_path / "again")
+    assert again.recipe == run.recipe
+    assert np.array_equal(sentrec.load(again).logits(TEXTS), sentrec.load(run).logits(TEXTS))
+
+
+def test_a_finished_run_is_resumed_by_opening_it(run: Run) -> None:
+    assert sentrec.train(run.recipe, run.path, resume=True).metrics == run.metrics
+
+
+def test_it_is_the_linear_model_over_the_same_texts(reviews: Path, run: Run) -> None:
+    texts, labels = [], []
+    for line in (reviews / "train.csv").read_text().splitlines()[1:]:
+        text, _, label = line.rpartition(",")
+        texts.append(text.strip('"'))
+        labels.append(int(label.strip('"') == "good"))
+    linear = make_baseline("nb-lr").fit(texts, np.array(labels), 2).predict_proba(TEXTS)
+    assert (sentrec.load(run).predict_proba(TEXTS).argmax(axis=1) == linear.argmax(axis=1)).all()
+
+
+def test_it_ranks_films_but_has_no_vectors_of_reviews(run: Run) -> None:
+    scores = ModelScorer(sentrec.load(run), positive="good").score(TEXTS)
+    assert scores.positive[0] > 0.5 > scores.positive[1]
+    assert scores.embeddings.shape == (2, 0)
+
+
+def test_an_altered_model_is_refused(run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in run.path.iterdir():
+        if file.is_file():
+            (copy / file.name).write_bytes(file.read_bytes())
+    recipe = (copy / "recipe.yaml").read_text().replace("table_bits: 14", "table_bits: 13")
+    (copy / "recipe.yaml").write_text(recipe)
+    with pytest.raises(RunError):
+        sentrec.load(copy)
+
+
+@pytest.mark.parametrize("encoder", ["nb-lr", None, {"name": "nb-lr"}], ids=["name", "null", "section"])
+def test_every_way_to_say_it_means_the_same(encoder: object) -> None:
+    recipe = recipe_from_dict({"encoder": encoder})
+    assert recipe.encoder_name == "nb-lr"
+    assert recipe.glove is None
+    assert recipe.model.wide is not None
+    assert recipe_from_dict(json.loads(recipe.model_dump_json())) == recipe
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        ({"glove": {"name": "6B"}}, "reads no word vectors"),
+        ({"model": {"wide": None}}, "consists of its n-grams"),
+        ({"encoder": {"name": "nb-lr", "ngrams": 2}}, "those of its n-grams are in model.wide"),
+    ],
+)
+def test_what_means_nothing_without_an_encoder_is_refused(tree: dict[str, object], said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        recipe_from_dict({"encoder": "nb-lr", **tree})
+
+
+def test_it_is_suggested_and_checked_like_an_encoder_but_none_may_take_its_name() -> None:
+    with pytest.raises(RecipeError, match="did you mean 'nb-lr'"):
+        recipe_from_dict({"encoder": {"name": "nblr"}})
+    findings = check_recipe(recipe_from_dict({"encoder": "nb-lr", "data": {"dataset": "quickstart"}}))
+    assert [finding.topic for finding in findings] == ["train", "validation", "test", "encoder"]
+    assert all(finding.state == "ok" for finding in findings)
+    registry = Registry()
+
+    class Plugin:
+        @staticmethod
+        @sentrec.hookimpl
+        def sentrec_register_encoders(register: sentrec.RegisterEncoder) -> None:
+            register("nb-lr", type("Mine", (sentrec.Encoder,), {}))
+
+    registry.add("mine", "mine 1.0", lambda: Plugin)
+    assert "no encoder's name" in str(registry.reports[0].error)
+    with pytest.raises(PluginError):
+        registry.encoder("nb-lr")
+
+
+def test_its_classifier_has_nothing_but_its_channel(run: Run) -> None:
+    model = sentrec.load(run).members[0].model
+    assert isinstance(model, NgramClassifier)
+    assert not list(model.parameters())
+    assert {name.partition(".")[0] for name in model.state_dict()} == {"wide"}

@@ -1,0 +1,280 @@
+"""What teaches on texts without labels: n-grams, runs and ensembles; resumed and in several processes."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from killed import train_until_end
+from small_runs import cache_in, small_overrides, small_recipe, start_sentrec, write_corpus
+from small_unlabelled import TERMS, WIDE, recipe_with
+
+import sentrec
+from sentrec.checks.recipe import check_recipe
+from sentrec.errors import RecipeError, RunError
+from sentrec.inference.logits import predict_logits
+from sentrec.inference.predictor import Predictor, load
+from sentrec.metrics.calibration import fit_temperature, softmax
+from sentrec.ngrams import fitting as wide_module
+from sentrec.ngrams.linear import WideChannel
+from sentrec.recipe import Recipe, to_yaml
+from sentrec.runs.directory import MODEL, Run, open_run, read_environment
+from sentrec.text.encoding import join_texts
+from sentrec.training import distillation as teacher_module
+from sentrec.training import train as train_module
+from sentrec.training.distillation import ask_run
+from sentrec.training.ensemble import ensemble
+from sentrec.training.prepare import prepare
+from sentrec.training.seeds import train_seeds
+
+pytestmark = pytest.mark.usefixtures("warm_cache")
+
+
+@pytest.fixture(scope="module")
+def swapped(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that numbers the same classes the other way round; not to be changed."""
+    recipe = small_recipe(reviews, "data.label_names=[good,bad]")
+    with cache_in(shared_home):
+        return sentrec.train(recipe, tmp_path_factory.mktemp("swapped") / "run")
+
+
+def test_a_teachers_classes_are_put_in_the_order_of_the_data(reviews: Path, swapped: Run, small_run: Run) -> None:
+    assert swapped.label_names == ("good", "bad")
+    told = {}
+    for run in (swapped, small_run):
+        changes = ("objective.distil=1.0", f"objective.teacher={run.path}")
+        data = prepare(recipe_with(reviews, reviews / "train.csv", *changes))
+        assert data.label_names == ("bad", "good")
+        assert data.teacher is not None
+        told[run.label_names] = ask_run(data.teacher, data, "cpu")
+    probabilities = load(swapped, "cpu").predict_proba(data.unlabelled_texts)
+    np.testing.assert_array_equal(told["good", "bad"], probabilities[:, ::-1].astype(np.float32))
+    known = dict(zip(data.splits.train.texts, data.splits.train.labels, strict=True))
+    labels = [known[text] for text in data.unlabelled_texts]
+    assert all((answers.argmax(axis=1) == labels).mean() > 0.8 for answers in told.values())
+
+
+def test_an_ensemble_teaches_and_a_changed_teacher_is_another(
+    reviews: Path, unlabelled: Path, small_run: Run, swapped: Run, tmp_path: Path
+) -> None:
+    teacher = tmp_path / "both"
+    other = sentrec.train(small_recipe(reviews, "seed=2", "training.epochs=1"), tmp_path / "other")
+    joined = ensemble([small_run, other], teacher, device="cpu")
+    changes = ("objective.distil=1.0", f"objective.teacher={teacher}", "training.max_steps=2", "training.epochs=1")
+    run = sentrec.train(recipe_with(reviews, unlabelled, *changes), tmp_path / "student")
+    assert run.metrics["data"]["unlabelled_rows"] == 70
+    fingerprints = read_environment(run.path)["data"]
+    assert {"unlabelled", "teacher"} <= fingerprints.keys()
+    data = prepare(run.recipe)
+    np.testing.assert_allclose(
+        ask_run(open_run(teacher), data, "cpu"), load(joined, "cpu").predict_proba(data.unlabelled_texts), atol=1e-6
+    )
+    assert data.fingerprints() == fingerprints
+    shutil.rmtree(teacher)
+    shutil.copytree(swapped.path, teacher)
+    changed = prepare(run.recipe).fingerprints()
+    assert {name for name in changed if changed[name] != fingerprints[name]} == {"teacher"}
+
+
+def test_a_teacher_is_asked_once_for_all_seeds_and_students(
+    reviews: Path, unlabelled: Path, small_run: Run, swapped: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTREC_HOME", str(tmp_path / "home"))
+    asked = []
+
+    def counted(run: Run, device: str) -> Predictor:
+        asked.append(run.path)
+        return load(run, device)
+
+    def student(teacher: Run, *changes: str) -> Recipe:
+        chosen = ("objective.distil=1.0", f"objective.teacher={teacher.path}", "training.max_steps=2")
+        return recipe_with(reviews, unlabelled, *chosen, *changes)
+
+    monkeypatch.setattr(teacher_module, "load", counted)
+    runs, _ = train_seeds(student(small_run), tmp_path / "group", seeds=2)
+    again = sentrec.train(student(small_run, "training.learning_rate=1e-3"), tmp_path / "other")
+    assert asked == [small_run.path]
+    data = prepare(again.recipe)
+    expected = load(small_run, "cpu").predict_proba(data.unlabelled_texts).astype(np.float32)
+    np.testing.assert_array_equal(ask_run(small_run, data, "cpu"), expected)
+    (kept,) = (tmp_path / "home" / "taught").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-9])
+    np.testing.assert_array_equal(ask_run(small_run, data, "cpu"), expected)
+    ask_run(swapped, data, "cpu")
+    assert asked == [small_run.path, small_run.path, swapped.path]
+    alone = sentrec.train(student(small_run, "seed=2"), tmp_path / "alone")
+    assert (alone.path / MODEL).read_bytes() == (runs[1].path / MODEL).read_bytes()
+
+
+def test_a_teacher_that_cannot_teach_is_refused_before_an_older_run_gives_way(
+    reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path
+) -> None:
+    other_classes = sentrec.train(
+        small_recipe(write_corpus(tmp_path / "other", ("odd", "sad")), "training.max_steps=1"), tmp_path / "odd"
+    )
+    kept = tmp_path / "kept"
+    shutil.copytree(small_run.path, kept)
+    for teacher, message in (
+        (tmp_path / "nowhere", "objective.teacher: there is no run at"),
+        (other_classes.path, r"knows other classes \(odd, sad\) than the data has \(bad, good\)"),
+        (kept, "holds the model that objective.teacher names"),
+    ):
+        recipe = recipe_with(reviews, unlabelled, "objective.distil=1.0", f"objective.teacher={teacher}")
+        with pytest.raises((RecipeError, RunError), match=message):
+            sentrec.train(recipe, kept, force=True)
+        assert open_run(kept).metrics == small_run.metrics
+    with pytest.raises(RecipeError) as caught:
+        prepare(recipe_with(reviews, unlabelled, "objective.distil=1.0", "objective.teacher=wid"))
+    assert "did you mean 'wide'?" in str(caught.value.hint)
+
+
+def test_a_check_finds_texts_and_teacher(reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path) -> None:
+    def found(texts: Path, teacher: Path) -> dict[str, str]:
+        changes = ("objective.distil=1.0", f"objective.teacher={teacher}")
+        return {finding.topic: finding.state for finding in check_recipe(recipe_with(reviews, texts, *changes))}
+
+    assert {"unlabelled": "ok", "teacher": "ok"}.items() <= found(unlabelled, small_run.path).items()
+    missing = found(tmp_path / "none.csv", tmp_path / "none")
+    assert {"unlabelled": "missing", "teacher": "missing"}.items() <= missing.items()
+
+
+def test_ngrams_teach_what_they_learned_once(
+    reviews: Path, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits, taught = [], []
+    fit_weights, ask = wide_module._fit_weights, train_module.ask_ngrams
+
+    def count(*arguments: Any) -> None:
+        fits.append(arguments)
+        fit_weights(*arguments)
+
+    def note(*arguments: Any, **options: Any) -> Any:
+        taught.append(ask(*arguments, **options))
+        return taught[-1]
+
+    monkeypatch.setattr(wide_module, "_fit_weights", count)
+    monkeypatch.setattr(train_module, "ask_ngrams", note)
+    recipe = recipe_with(reviews, unlabelled, *TERMS, *WIDE, "objective.teacher=wide", "training.epochs=8")
+    run = sentrec.train(recipe, tmp_path / "run")
+    assert len(fits) == len(taught) == 1
+    data, model = prepare(recipe), load(run, "cpu").members[0].model
+    assert model.wide is not None
+    assert data.unlabelled is not None
+    shares = run.metrics["wide"]["shares"]
+    assert model.wide.shares.tolist() == pytest.approx([shares["deep"], shares["wide"]])
+    labels = data.splits.validation.labels
+    alone = wide_module.wide_logits(model.wide, data.validation)
+    # Both shares and the teacher's temperature come from the validation rows, which n-grams have not learned from.
+    expected = softmax(wide_module.wide_logits(model.wide, data.unlabelled), fit_temperature(alone, labels))
+    np.testing.assert_allclose(taught[0], expected, atol=1e-6)
+    assert run.metrics["wide"]["validation_accuracy"]["wide"] == pytest.approx((alone.argmax(axis=1) == labels).mean())
+    assert run.metrics["test"]["accuracy"] > 0.9
+
+
+def test_a_run_teaches_the_ngrams_too(reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path) -> None:
+    def student(taught: bool) -> Run:
+        changes = (*WIDE, "objective.distil=1.0", f"objective.teacher={small_run.path}", f"model.wide.taught={taught}")
+        return sentrec.train(recipe_with(reviews, unlabelled, *changes), tmp_path / f"{taught}")
+
+    run, untaught = student(True), student(False)
+    data, wide, plain = prepare(run.recipe), *(load(one, "cpu").members[0].model.wide for one in (run, untaught))
+    assert wide is not None
+    assert plain is not None
+    assert data.unlabelled is not None
+    told = load(small_run, "cpu").predict_proba(data.unlabelled_texts).argmax(axis=1)
+    texts = join_texts(data.train, data.unlabelled)
+    expected = WideChannel(run.recipe.model.wide, 2)
+    labels = np.concatenate([data.splits.train.labels, told])
+    features = wide_module.count_ngrams(expected, texts)
+    wide_module._fit_weights(expected, features, np.arange(len(texts)), labels, 2)
+    assert torch.equal(wide.weights, expected.weights)
+    assert wide.weights.count_nonzero() > plain.weights.count_nonzero()
+    assert torch.equal(*(load(one, "cpu").members[0].model.head.weight for one in (run, untaught)))
+
+
+def test_what_goes_on_from_taught_ngrams_learns_from_its_own_rows(
+    reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path
+) -> None:
+    changes = (*WIDE, "objective.distil=1.0", f"objective.teacher={small_run.path}", "model.wide.taught=true")
+    source = sentrec.train(recipe_with(reviews, unlabelled, *changes, "training.max_steps=2"), tmp_path / "source")
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"init: {source.path}\n", encoding="utf-8")
+    recipe = sentrec.load_recipe(path, [change for change in small_overrides(reviews) if change.startswith("data.")])
+    assert recipe.model.wide is not None
+    assert not recipe.model.wide.taught
+    prepare(recipe)  # which refuses what differs from the source
+
+
+@pytest.mark.parametrize("die_after", [14])
+def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
+    reviews: Path, unlabelled: Path, tmp_path: Path, die_after: int
+) -> None:
+    changes = ("training.batch_size=8", "training.epochs=2", "training.checkpoint_seconds=0", "objective.at=0.5")
+    recipe = recipe_with(
+        reviews, unlabelled, *TERMS, *WIDE, *changes, "objective.teacher=wide", "training.precision=float32"
+    )
+    path, whole, killed = tmp_path / "recipe.yaml", tmp_path / "whole", tmp_path / "killed"
+    path.write_text(to_yaml(recipe), encoding="utf-8")
+    assert train_until_end(path, whole) == 0
+    assert train_until_end(path, killed, die_after=die_after) == -9
+    assert train_until_end(path, killed, resume=True) == 0
+    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    first, second = open_run(killed), open_run(whole)
+    for key in ("test", "validation", "calibration", "wide", "steps", "best_step"):
+        assert first.metrics[key] == second.metrics[key]
+    losses = [[row.get("loss") for row in run.history] for run in (first, second)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    changes = small_overrides(
+        reviews, f"data.unlabelled={unlabelled}", *TERMS, *WIDE, "objective.teacher=wide", "objective.at=1.0"
+    )
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--no-python"]
+    arguments = ("train", "--recipe", "quickstart", *[part for one in changes for part in ("--set", one)])
+    process = start_sentrec(*arguments, "--out", str(out), "--json", launcher=launcher)
+    output, errors = process.communicate(timeout=180)
+    assert process.returncode == 0, errors
+    metrics = json.loads(output)
+    assert metrics["steps"] == 9  # each step takes a batch of either kind for each process
+    assert metrics["data"]["unlabelled_rows"] == 70
+    assert metrics["test"]["accuracy"] > 0.8
+    assert errors.count("Learning from 70 unlabelled texts beside 96 training rows") == 1
+
+
+def test_ngrams_learn_from_both_ends_of_longer_texts(reviews: Path, unlabelled: Path, small_run: Run) -> None:
+    changes = (*WIDE, "objective.distil=1.0", f"objective.teacher={small_run.path}", "model.wide.excerpts=3")
+    data = prepare(recipe_with(reviews, unlabelled, *changes))
+    texts, rows = wide_module._with_excerpts(data.train, 3)
+    lengths, longer = data.train.lengths(), np.flatnonzero(data.train.lengths() > 3)
+    assert len(longer) > 0
+    assert len(texts) == len(rows) == len(data.train) + 2 * len(longer)
+    np.testing.assert_array_equal(rows, [*range(len(data.train)), *longer, *longer])
+    np.testing.assert_array_equal(texts.lengths(), [*lengths, *[3] * (2 * len(longer))])
+    for place, keep in ((len(data.train), slice(0, 3)), (len(data.train) + len(longer), slice(-3, None))):
+        whole = data.train.take(longer[:1]).token_ids
+        np.testing.assert_array_equal(texts.take(np.array([place])).token_ids, whole[keep])
+    for nothing in (None, int(lengths.max())):
+        same, all_rows = wide_module._with_excerpts(data.train, nothing)
+        assert same is data.train
+        assert len(all_rows) == len(data.train)
+
+
+def test_shares_are_those_of_whole_texts_and_excerpts(reviews: Path, tmp_path: Path) -> None:
+    run = sentrec.train(small_recipe(reviews, *WIDE, "model.wide.excerpts=2"), tmp_path / "run")
+    data, model = prepare(run.recipe), load(run, "cpu").members[0].model
+    wide, labels = model.wide, data.splits.validation.labels
+    assert wide is not None
+    texts, rows = wide_module._with_excerpts(data.validation, 2)
+    assert len(texts) > len(labels)
+    model.wide = None
+    deep, alone = predict_logits(model, texts, 0, 1), wide_module.wide_logits(wide, texts)
+    assert wide.shares.tolist() == pytest.approx(wide_module.fit_shares(deep, alone, labels[rows]), abs=1e-3)
+    told = run.metrics["wide"]["validation_accuracy"]
+    assert told["wide"] == pytest.approx((alone[: len(labels)].argmax(axis=1) == labels).mean())

@@ -180,7 +180,7 @@ def test_export_passes_its_bound_on(invoke: Invoke, small_run: Run, tmp_path: Pa
 
 def test_it_works_as_a_process_too(starter: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from sentrec import runs\n"
+        "import sys; from pathlib import Path; from sentrec.runs import directory as runs\n"
         f"runs.BUILTIN_MODELS['starter'] = Path({str(starter)!r})\n"
         "from sentrec.cli.main import run; run()"
     )

@@ -16,7 +16,6 @@ from sentrec.adapt.tokens import open_tokens
 from sentrec.adapt.work import TOKENS, free_path, made_by, silent, work_folder, write_corpus
 from sentrec.errors import DataError
 from sentrec.glove.made import store_made_vectors
-from sentrec.glove.origin import REGIONS
 from sentrec.glove.store import GloveVectors
 from sentrec.models.device import find_device, has_bfloat16
 from sentrec.models.weights import read_tensors, write_tensors
@@ -93,7 +92,7 @@ class _Learning:
         sampler = RegionSampler(tokens, counts, options.window, options.reach)
         model = RegionModel(sampler.expected(), options.dim, options.window, self._generator(0)).to(self.device)
         self._learn(model, sampler)
-        source = made_by(REGIONS, self.folder, self.parts)
+        source = made_by(self.folder, self.parts)
         return store_made_vectors(options.name, words, self._scaled(model, sampler), source, options.window)
 
     def _learn(self, model: RegionModel, sampler: RegionSampler) -> None:

@@ -1,4 +1,4 @@
-"""A corpus as one stream of word numbers on the disk, and where in it each word stands."""
+"""A corpus as one stream of word numbers on the disk."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,9 +15,7 @@ from sentrec.text.encoding import TextEncoder
 from sentrec.text.tokenizer import SPECIAL_TOKENS, count_words, with_vocabulary
 
 Words = npt.NDArray[np.unsignedinteger[Any]]
-Positions = npt.NDArray[np.unsignedinteger[Any]]
 
-_SORTED_AT_ONCE = 1 << 22
 _WHOLE_TEXT = 1 << 30
 
 
@@ -112,46 +110,4 @@ def open_tokens(path: Path, vocabulary: int, gap: int) -> TokenStream:
 
 
 def _word_type(vocabulary: int) -> type[np.unsignedinteger[Any]]:
-    # Two bytes where they suffice: numpy sorts those by radix, ten times as fast as four.
     return np.uint16 if vocabulary <= np.iinfo(np.uint16).max else np.uint32
-
-
-def word_starts(stream: TokenStream) -> npt.NDArray[np.int64]:
-    """Where each word's positions begin among those of all words, shape ``(vocabulary + 1,)``."""
-    counts = np.zeros(stream.vocabulary + 1, dtype=np.int64)
-    for start in range(0, len(stream.tokens), _SORTED_AT_ONCE):
-        counts += np.bincount(stream.tokens[start : start + _SORTED_AT_ONCE], minlength=len(counts))
-    return np.concatenate([[0], np.cumsum(counts[:-1])])
-
-
-def write_positions(path: Path, stream: TokenStream, starts: npt.NDArray[np.int64]) -> None:
-    """Writes the positions of all words, word by word, each ascending: a counting sort that holds a part at a time.
-
-    Args:
-        path: The file.
-        stream: The corpus.
-        starts: What `word_starts` gave.
-    """
-    free = starts[:-1].copy()
-    with atomic_path(path) as temporary:
-        # A file of no bytes cannot be mapped, but no vocabulary is empty.
-        positions = np.memmap(temporary, _position_type(stream), "w+", shape=(int(starts[-1]),))
-        for begin in range(0, len(stream.tokens), _SORTED_AT_ONCE):
-            part = stream.tokens[begin : begin + _SORTED_AT_ONCE]
-            order = np.argsort(part, kind="stable")
-            counts = np.bincount(part, minlength=stream.vocabulary + 1)[: stream.vocabulary]
-            inside = int(counts.sum())
-            shift = np.repeat(free - (np.cumsum(counts) - counts), counts)
-            positions[np.arange(inside) + shift] = order[:inside] + begin
-            free += counts
-        positions.flush()
-        del positions
-
-
-def open_positions(path: Path, stream: TokenStream) -> Positions:
-    """Maps what `write_positions` wrote."""
-    return np.memmap(path, _position_type(stream), "r")
-
-
-def _position_type(stream: TokenStream) -> type[np.unsignedinteger[Any]]:
-    return np.uint32 if len(stream.tokens) <= np.iinfo(np.uint32).max else np.uint64

@@ -1,4 +1,4 @@
-"""What every way to learn vectors does: it works alone on a folder, where each step is kept until the end."""
+"""Learning works alone on a folder, where each step is kept until the end."""
 
 import hashlib
 import json
@@ -11,13 +11,13 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from sentrec.adapt.corpus import Part, batches
-from sentrec.adapt.plan import AdaptProgress, CorpusOptions, OnProgress
+from sentrec.adapt.plan import AdaptProgress, OnProgress, RegionOptions
 from sentrec.adapt.tokens import choose_words, write_tokens
 from sentrec.errors import GloveError, Interrupted, SentrecError
 from sentrec.files.lock import DirectoryBusy, next_training, sole_training
 from sentrec.files.storage import cache_home, write_json
 from sentrec.glove.catalog import PUBLICATIONS
-from sentrec.glove.origin import Learned
+from sentrec.glove.origin import REGIONS, Learned
 from sentrec.glove.store import vectors_path
 
 PLAN, TOKENS = "plan.json", "tokens.bin"
@@ -106,7 +106,7 @@ def write_corpus(
     folder: Path,
     tokenizer: Tokenizer,
     parts: Sequence[Part],
-    options: CorpusOptions,
+    options: RegionOptions,
     gap: int,
     tell: OnProgress,
 ) -> list[str]:
@@ -143,10 +143,10 @@ def write_corpus(
     return words
 
 
-def made_by(command: str, folder: Path, parts: Sequence[Part]) -> str:
+def made_by(folder: Path, parts: Sequence[Part]) -> str:
     """What made vectors, for those who look at them: the command, a short name for its plan, and the texts."""
     digest = hashlib.sha256((folder / PLAN).read_bytes()).hexdigest()[:12]
-    return str(Learned(command, digest, tuple(part.label for part in parts)))
+    return str(Learned(REGIONS, digest, tuple(part.label for part in parts)))
 
 
 def silent(_: AdaptProgress) -> None:

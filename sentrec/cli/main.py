@@ -10,7 +10,6 @@ import typer
 
 import sentrec
 from sentrec.cli import (
-    adapt_glove,
     doctor,
     encoders,
     ensemble,
@@ -58,7 +57,6 @@ app.command("train")(train.train)
 app.command("ensemble")(ensemble.ensemble)
 app.command("transfer")(transfer.transfer)
 app.command("fetch-glove")(fetch_glove.fetch_glove)
-app.command("adapt-glove")(adapt_glove.adapt_glove)
 app.command("learn-regions")(learn_regions.learn_regions)
 app.command("encoders")(encoders.encoders)
 app.add_typer(recipes.app, name="recipes")

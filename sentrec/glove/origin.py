@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sentrec.glove.catalog import PUBLICATIONS
 
-REGIONS, WORDS = "learn-regions", "adapt-glove"
-_LEARNED = re.compile(rf"sentrec (?P<command>{REGIONS}|{WORDS}) (?P<plan>\w+): (?P<texts>.+)", re.DOTALL)
+REGIONS = "learn-regions"
+_LEARNED = re.compile(rf"sentrec (?P<command>{REGIONS}) (?P<plan>\w+): (?P<texts>.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Learned:
     """What learned vectors; its text is their source.
 
     Attributes:
-        command: `REGIONS` or `WORDS`.
+        command: `REGIONS`.
         plan: A short name for all that decides the result.
         texts: What the texts are called: files, and splits such as ``imdb/train``.
     """
@@ -45,16 +45,6 @@ def learning_regions(name: str, dim: int, window: int, texts: Sequence[str] = ("
     return f"sentrec {REGIONS} --name {name} --dim {dim} --window {window} {_corpus(texts)}"
 
 
-def adapting(name: str, dim: int, texts: Sequence[str] = ("CORPUS",)) -> str:
-    """The command that learns word vectors."""
-    return f"sentrec {WORDS} --name {name} --glove NAME.{dim}d {_corpus(texts)}"
-
-
-def getting(name: str, dim: int) -> str:
-    """What puts word vectors into the store that are not there."""
-    return fetching(name, dim) + ("" if name in PUBLICATIONS else f", or learn them: {adapting(name, dim)}")
-
-
 def mending(name: str, dim: int, source: str | None, window: int | None) -> str:
     """What puts vectors in the place of damaged ones.
 
@@ -68,10 +58,8 @@ def mending(name: str, dim: int, source: str | None, window: int | None) -> str:
     texts = learned.texts if learned else ("CORPUS",)
     if window is not None:
         return f"{learning_regions(name, dim, window, texts)} --force"
-    if learned:
-        return f"{adapting(name, dim, texts)} --force; from no vectors: --from-scratch --dim {dim}"
     if source is None and name not in PUBLICATIONS:
-        return f"{fetching(name, dim)} --force, or what learned them ({REGIONS}, {WORDS}) with --force"
+        return f"{fetching(name, dim)} --force, or what learned them ({REGIONS}) with --force"
     return f"{fetching(name, dim)} --force"
 
 

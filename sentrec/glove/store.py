@@ -21,7 +21,7 @@ from sentrec.errors import GloveError
 from sentrec.files.storage import atomic_directory, cache_home, write_text
 from sentrec.glove.catalog import PUBLICATIONS
 from sentrec.glove.lines import LineReader
-from sentrec.glove.origin import getting, mending
+from sentrec.glove.origin import fetching, mending
 from sentrec.glove.parse import Matrix, parse_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -163,7 +163,7 @@ def open_vectors(name: str, dim: int) -> GloveVectors:
     if not path.is_dir():
         if name in PUBLICATIONS:
             PUBLICATIONS[name].member(dim)
-        raise GloveError(f"GloVe {name} with {dim} dimensions is not in the cache.", getting(name, dim))
+        raise GloveError(f"GloVe {name} with {dim} dimensions is not in the cache.", fetching(name, dim))
     info = None
     try:
         info = VectorsInfo.model_validate_json((path / "info.json").read_bytes())

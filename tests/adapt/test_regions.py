@@ -8,8 +8,7 @@ import torch
 from adapt_corpus import COMMON, SUBJECTS, Stop, store_pretrained, write_plain
 
 from sentrec.adapt import regions as room
-from sentrec.adapt.adapt import adapt_glove
-from sentrec.adapt.plan import AdaptOptions, AdaptProgress, RegionOptions
+from sentrec.adapt.plan import AdaptProgress, RegionOptions
 from sentrec.adapt.regions import learn_regions
 from sentrec.errors import DataError, GloveError, Interrupted, SentrecError
 from sentrec.files.lock import sole_training
@@ -176,9 +175,3 @@ def test_texts_too_few_for_a_row_of_regions_are_told(tmp_path: Path) -> None:
     short = plan(tmp_path, corpus=(str(tmp_path / "short.txt"),), min_count=1)
     with pytest.raises(DataError, match="too little text for regions"):
         learn_regions(short, device="cpu")
-
-
-def test_glove_vectors_are_not_adapted_from_those_of_regions(tmp_path: Path) -> None:
-    learn_regions(plan(tmp_path), device="cpu")
-    with pytest.raises(GloveError, match="holds vectors of regions, not of words"):
-        adapt_glove(AdaptOptions("more", (str(tmp_path / "corpus.txt"),), glove="mine.8d"))

@@ -1,4 +1,4 @@
-"""Learning vectors tells where it stands: steps, which are many, less often than half passes."""
+"""Learning vectors tells where it stands."""
 
 import time
 
@@ -44,19 +44,6 @@ def test_a_resumed_learning_is_timed_by_its_own_steps(clock: list[float], capsys
             show(AdaptProgress("learn", step, 1000, 2.0))
             clock[0] += 20.0
     assert capsys.readouterr().err == "learning: 910 of 1,000 steps, loss 2.0000, 3 min 00 s left\n"
-
-
-def test_each_half_pass_is_told(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
-    with learning_progress(quiet=False) as show:
-        assert show is not None
-        show(AdaptProgress("read", 4096))
-        show(AdaptProgress("fit", 1, 4, 0.5))
-        clock[0] += 2.0
-        show(AdaptProgress("fit", 2, 4, 0.25))
-    assert capsys.readouterr().err.splitlines() == [
-        "fitting: 1 of 4 half passes, error 0.5000",
-        "fitting: 2 of 4 half passes, error 0.2500, 4 s left",
-    ]
 
 
 def test_a_terminal_gets_a_bar_with_the_loss(

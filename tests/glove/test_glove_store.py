@@ -105,10 +105,7 @@ def test_missing_vectors_name_the_command_that_fetches_them() -> None:
     assert caught.value.hint == "sentrec fetch-glove 6B --dim 100"
     with pytest.raises(GloveError) as caught:
         open_vectors("mine", 100)
-    assert caught.value.hint == (
-        "sentrec fetch-glove mine --dim 100 --from-file FILE, "
-        "or learn them: sentrec adapt-glove --name mine --glove NAME.100d --corpus CORPUS"
-    )
+    assert caught.value.hint == "sentrec fetch-glove mine --dim 100 --from-file FILE"
 
 
 def test_dimensions_that_were_never_published_are_told() -> None:
@@ -149,7 +146,7 @@ def test_damaged_files_are_noticed_with_the_command_that_mends_them(file: str, h
         open_vectors("mine", 2)
     command = "sentrec fetch-glove mine --dim 2 --from-file FILE --force"
     # Nothing else says that these were not learned.
-    unknown = f"{command}, or what learned them (learn-regions, adapt-glove) with --force"
+    unknown = f"{command}, or what learned them (learn-regions) with --force"
     assert caught.value.hint == (unknown if file == "info.json" else command)
     (entry,) = cached()
     assert (entry.name, entry.dim, entry.words) == ("mine", 2, None)

@@ -8,13 +8,13 @@ from typer.testing import CliRunner
 
 from sentrec.cli.main import app
 from sentrec.errors import GloveError
-from sentrec.glove.origin import REGIONS, WORDS, Learned, learned_by
+from sentrec.glove.origin import REGIONS, Learned, learned_by
 from sentrec.glove.store import open_vectors
 
 IMDB = ("imdb/train", "imdb/unsupervised")
 
 
-@pytest.mark.parametrize("learned", [Learned(REGIONS, "a9333c0ef21a", IMDB), Learned(WORDS, "0", ("a file.txt",))])
+@pytest.mark.parametrize("learned", [Learned(REGIONS, "a9333c0ef21a", IMDB), Learned(REGIONS, "0", ("a file.txt",))])
 def test_what_learned_vectors_is_read_back_from_their_source(learned: Learned) -> None:
     assert learned_by(str(learned)) == learned
 
@@ -39,12 +39,6 @@ def test_what_was_fetched_or_made_otherwise_was_not_learned(source: str) -> None
             "sentrec learn-regions --name around --dim 4 --window 3 --corpus imdb/train --corpus 'my own.csv' --force",
         ),
         (3, "a test", "sentrec learn-regions --name around --dim 4 --window 3 --corpus CORPUS --force"),
-        (
-            None,
-            str(Learned(WORDS, "1f", ("imdb/train",))),
-            "sentrec adapt-glove --name around --glove NAME.4d --corpus imdb/train --force; "
-            "from no vectors: --from-scratch --dim 4",
-        ),
         (None, "/data/mine.txt", "sentrec fetch-glove around --dim 4 --from-file FILE --force"),
     ],
 )

@@ -14,12 +14,8 @@ if TYPE_CHECKING:
 _STAGES = {
     "read": ("reading", "texts"),
     "encode": ("tokenizing", "texts"),
-    "count": ("counting", "tokens"),
-    "fit": ("fitting", "half passes"),
     "learn": ("learning", "steps"),
 }
-_FIGURES = {"fit": "error", "learn": "loss"}
-"""What `AdaptProgress.error` is in a stage."""
 
 
 @contextmanager
@@ -59,7 +55,7 @@ def _bar() -> Iterator["OnProgress"]:
 
 
 class _PlainProgress:
-    """One line every few seconds, after each half pass and at the end of the learning, for logs."""
+    """One line every few seconds and at the end of the learning, for logs."""
 
     def __init__(self) -> None:
         self._pace = console.Pace(every=5.0)
@@ -67,8 +63,7 @@ class _PlainProgress:
 
     def show(self, progress: "AdaptProgress") -> None:
         left = _left(self._left.seconds(progress))
-        # Half passes are few and told at once; steps are many.
-        ends = progress.stage == "fit" or (progress.stage == "learn" and progress.done == progress.total)
+        ends = progress.stage == "learn" and progress.done == progress.total
         if not self._pace.due() and not ends:
             return
         label, unit = _STAGES[progress.stage]
@@ -81,4 +76,4 @@ def _left(seconds: float | None) -> str:
 
 
 def _figure(progress: "AdaptProgress") -> str:
-    return "" if progress.error is None else f", {_FIGURES[progress.stage]} {progress.error:.4f}"
+    return "" if progress.error is None else f", loss {progress.error:.4f}"

@@ -67,6 +67,20 @@ app.add_typer(models.app, name="models")
 app.command("predict")(predict.predict)
 app.command("recommend")(recommend.recommend)
 
+_REMOVED = {
+    "adapt-glove": "Training fine-tunes the word vectors (model.embeddings: fine-tuned, the default), as accurately.",
+}
+"""Commands of older versions, and what to use instead."""
+
+
+def _refuse_removed_command(context: typer.Context) -> None:
+    raise SentrecError(f"`sentrec {context.info_name}` was removed.", _REMOVED[str(context.info_name)])
+
+
+for _name in _REMOVED:
+    _options = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    app.command(_name, hidden=True, context_settings=_options)(_refuse_removed_command)
+
 
 def run() -> None:
     """Runs the command line; the entry point of the ``sentrec`` script.

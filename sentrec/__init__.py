@@ -9,13 +9,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from sentrec.errors import SentrecError
-from sentrec.hookspecs import RegisterDataset, RegisterEncoder, hookimpl
+from sentrec.hookspecs import DatasetSpec, RegisterCommand, RegisterDataset, RegisterEncoder, hookimpl
 
 if TYPE_CHECKING:
-    from sentrec.data.registry import DatasetSpec
+    from sentrec.encoder import Encoder, EncoderConfig
     from sentrec.evaluation.evaluate import evaluate
     from sentrec.inference.predictor import load
-    from sentrec.models.encoder import Encoder, EncoderConfig
     from sentrec.training.ensemble import ensemble
     from sentrec.training.recipe import load_recipe
     from sentrec.training.train import train
@@ -31,6 +30,7 @@ __all__ = [
     "DatasetSpec",
     "Encoder",
     "EncoderConfig",
+    "RegisterCommand",
     "RegisterDataset",
     "RegisterEncoder",
     "SentrecError",
@@ -43,9 +43,8 @@ __all__ = [
 ]
 
 _HOME = {
-    "DatasetSpec": "sentrec.data.registry",
-    "Encoder": "sentrec.models.encoder",
-    "EncoderConfig": "sentrec.models.encoder",
+    "Encoder": "sentrec.encoder",
+    "EncoderConfig": "sentrec.encoder",
     "ensemble": "sentrec.training.ensemble",
     "evaluate": "sentrec.evaluation.evaluate",
     "load": "sentrec.inference.predictor",

@@ -1,20 +1,59 @@
 """What a plugin may add to sentrec.
 
-A plugin is a module (or object) named by an entry point of the group ``sentrec``, with functions marked by
-`sentrec.hookimpl`. Built-in encoders and datasets enter through the very same hooks.
+A plugin is a module (or object) with functions marked by `sentrec.hookimpl`, named by an entry point of the group
+``sentrec``; one that adds commands, by an entry point of the group ``sentrec.commands``. Built-in encoders and datasets
+use the same hooks.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pluggy
 
 if TYPE_CHECKING:
-    from sentrec.data.registry import DatasetSpec
-    from sentrec.models.encoder import Encoder
+    from sentrec.encoder import Encoder
 
 PROJECT = "sentrec"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+
+NO_ENCODER = "nb-lr"
+"""What a recipe says in the place of an encoder's name where n-grams are all of the model; no encoder can have it."""
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """What sentrec has to know of a dataset to use it by name.
+
+    Attributes:
+        name: The name that recipes use, e.g. ``imdb``.
+        hub_id: Repository of the Hugging Face hub, e.g. ``stanfordnlp/imdb``; None for a dataset that is only local.
+        label_names: Names of the classes in the order of their numbers, e.g. ``("negative", "positive")``; empty: as
+            the data say.
+        text_columns: Columns that make up the text, joined by a line break where there are several.
+        label_column: Column with the class number or name.
+        splits: The name that each split has on the hub, by the names ``train``, ``validation``, ``test``.
+        hub_config: Configuration name on the hub, where the repository has several.
+        description: One line for listings.
+        packaged: Files that hold splits, for a dataset that comes with a package, by split.
+    """
+
+    name: str
+    hub_id: str | None
+    label_names: tuple[str, ...]
+    text_columns: tuple[str, ...] = ("text",)
+    label_column: str = "label"
+    splits: Mapping[str, str] = field(default_factory=lambda: {"train": "train", "test": "test"})
+    hub_config: str | None = None
+    description: str = ""
+    packaged: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The splits that can be had from the package or the hub."""
+        return tuple(sorted({*self.packaged, *(self.splits if self.hub_id else ())}))
 
 
 class RegisterEncoder(Protocol):
@@ -26,7 +65,13 @@ class RegisterEncoder(Protocol):
 class RegisterDataset(Protocol):
     """Makes a dataset known by the name in its spec."""
 
-    def __call__(self, spec: "DatasetSpec") -> None: ...  # noqa: D102
+    def __call__(self, spec: DatasetSpec) -> None: ...  # noqa: D102
+
+
+class RegisterCommand(Protocol):
+    """Adds a subcommand: its name, the function as ``"module:function"``, and one line for ``sentrec --help``."""
+
+    def __call__(self, name: str, target: str, summary: str = "") -> None: ...  # noqa: D102
 
 
 @hookspec
@@ -37,3 +82,12 @@ def sentrec_register_encoders(register: RegisterEncoder) -> None:
 @hookspec
 def sentrec_register_datasets(register: RegisterDataset) -> None:
     """Registers named datasets, e.g. ``register(DatasetSpec(name="imdb", hub_id="stanfordnlp/imdb", ...))``."""
+
+
+@hookspec
+def sentrec_register_commands(register: RegisterCommand) -> None:
+    """Registers subcommands, e.g. ``register("label", "my_package.label:label", "Label texts by hand.")``.
+
+    The function is what `typer` takes as a command (or it is a `typer.Typer`). Its module is imported when the command
+    is run; the module with this hook is imported at every start of `sentrec`, so it should import nothing heavy.
+    """

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -11,12 +11,15 @@ import pluggy
 
 from sentrec import hookspecs
 from sentrec.errors import DataError, PluginError, SentrecError, did_you_mean
+from sentrec.hookspecs import NO_ENCODER, DatasetSpec
 
 if TYPE_CHECKING:
-    from sentrec.data.registry import DatasetSpec
-    from sentrec.models.encoder import Encoder, EncoderConfig
+    from sentrec.encoder import Encoder
 
 ENTRY_POINT_GROUP = "sentrec"
+COMMAND_GROUP = "sentrec.commands"
+_CORE = (metadata.EntryPoint("datasets", "sentrec.data.registry", ENTRY_POINT_GROUP),)
+"""What the package itself registers, by the same hooks as plugins."""
 _log = logging.getLogger(__name__)
 
 
@@ -48,47 +51,39 @@ class EncoderEntry:
         """The first line of the encoder's docstring."""
         return (self.encoder.__doc__ or "").strip().partition("\n")[0]
 
-    def build(self, options: "EncoderConfig", input_size: int) -> "Encoder":
-        """Makes the encoder and tries it on a tiny batch, so that a fault of its author is named as one, and early.
-
-        Args:
-            options: An instance of the encoder's own ``Config``.
-            input_size: Width of the embedded tokens.
-
-        Returns:
-            The encoder in training mode; torch's random numbers are as if it had only been made.
-
-        Raises:
-            PluginError: If it cannot be made, fails on a batch, or breaks its promise of a shape.
-        """
-        try:
-            encoder = self.encoder(options, input_size)
-            shape, promised = _features_of_a_tiny_batch(encoder, input_size), (2, encoder.output_size)
-        # An encoder is foreign code and may raise anything.
-        except Exception as error:
-            raise self._fault(f"fails: {type(error).__name__}: {error}") from error
-        if shape != promised:
-            raise self._fault(f"gives features of shape {shape} for 2 texts, but its output_size promises {promised}")
-        return encoder
-
-    def _fault(self, what: str) -> PluginError:
+    def fault(self, what: str) -> PluginError:
+        """The error to raise where the encoder's own code does not keep its contract."""
         hint = (
             f"`sentrec encoders {self.name}` shows its options. If they are right, tell those who made {self.origin}."
         )
         return PluginError(f"encoder '{self.name}' ({self.origin}) {what}.", hint)
 
 
-def _features_of_a_tiny_batch(encoder: "Encoder", input_size: int) -> tuple[int, ...]:
-    import torch
+@dataclass(frozen=True)
+class CommandEntry:
+    """A subcommand of a plugin: where its function is, as ``"module:function"``, and its line in ``--help``."""
 
-    from sentrec.models.compute import one_thread
+    name: str
+    target: str
+    summary: str
+    origin: str
 
-    # Texts of three tokens and of one; neither random numbers nor the state of the encoder may change by it.
-    mask = torch.tensor([[True, True, True], [True, False, False]])
-    with torch.random.fork_rng(devices=[]), torch.no_grad(), one_thread(torch.device("cpu")):
-        features = encoder.eval()(torch.zeros(2, 3, input_size), mask)
-    encoder.train()
-    return tuple(features.shape)
+    def load(self) -> Any:
+        """Imports the function.
+
+        Raises:
+            PluginError: If it cannot be imported; it names the plugin.
+        """
+        try:
+            return metadata.EntryPoint(self.name, self.target, COMMAND_GROUP).load()
+        except KeyboardInterrupt:
+            raise
+        # A plugin is foreign code and may raise anything, even ask to leave.
+        except BaseException as error:
+            raise PluginError(
+                f"command '{self.name}' ({self.origin}) cannot be loaded: {_reason(error)}.",
+                f"Update or uninstall {self.origin.partition(' ')[0]}.",
+            ) from error
 
 
 @dataclass
@@ -96,7 +91,8 @@ class Registry:
     """Everything that plugins added, and a report on each of them."""
 
     encoders: dict[str, EncoderEntry] = field(default_factory=dict)
-    datasets: dict[str, "DatasetSpec"] = field(default_factory=dict)
+    datasets: dict[str, DatasetSpec] = field(default_factory=dict)
+    commands: dict[str, CommandEntry] = field(default_factory=dict)
     reports: list[PluginReport] = field(default_factory=list)
 
     def encoder(self, name: str) -> EncoderEntry:
@@ -106,8 +102,6 @@ class Registry:
             PluginError: If no plugin registered that name; the hint gives the nearest one.
         """
         if name not in self.encoders:
-            from sentrec.recipe.schema import NO_ENCODER
-
             raise PluginError(
                 f"'{name}' is not a registered encoder.",
                 f"{did_you_mean(name, [*self.encoders, NO_ENCODER])} `sentrec encoders` lists all; "
@@ -115,17 +109,20 @@ class Registry:
             )
         return self.encoders[name]
 
-    def dataset(self, name: str) -> "DatasetSpec":
+    def dataset(self, name: str, others: tuple[str, ...] = ()) -> DatasetSpec:
         """The dataset called `name`.
+
+        Args:
+            name: As recipes call it.
+            others: Names beside the registered ones that the hint may propose.
 
         Raises:
             DataError: If no plugin registered that name; the hint gives the nearest one.
         """
         if name not in self.datasets:
-            from sentrec.data.tables import mirrored_datasets
-
-            known = {*self.datasets, *mirrored_datasets()}
-            raise DataError(f"'{name}' is not a known dataset, nor a file.", did_you_mean(name, known))
+            raise DataError(
+                f"'{name}' is not a known dataset, nor a file.", did_you_mean(name, {*self.datasets, *others})
+            )
         return self.datasets[name]
 
     def add(self, name: str, origin: str, load: Callable[[], Any]) -> None:
@@ -134,20 +131,30 @@ class Registry:
         try:
             _register(name, load(), origin, staged)
             self._merge(staged)
+        except KeyboardInterrupt:
+            raise
         # A plugin is foreign code and may raise anything, even ask to leave; it is reported, and the tool goes on.
-        except (Exception, SystemExit) as error:
-            reason = error.message if isinstance(error, SentrecError) else f"{type(error).__name__}: {error}"
-            self.reports.append(PluginReport(name, origin, reason))
-            _log.warning("plugin '%s' (%s) was left out: %s", name, origin, reason)
+        except BaseException as error:
+            self.reports.append(PluginReport(name, origin, reason := _reason(error)))
+            _log.warning("Plugin '%s' (%s) was left out: %s", name, origin, reason)
         else:
             self.reports.append(PluginReport(name, origin))
 
     def _merge(self, staged: "Registry") -> None:
-        for mine, new in ((self.encoders, staged.encoders), (self.datasets, staged.datasets)):
+        kinds: list[tuple[dict[str, Any], dict[str, Any]]] = [
+            (self.encoders, staged.encoders),
+            (self.datasets, staged.datasets),
+            (self.commands, staged.commands),
+        ]
+        for mine, new in kinds:
             for taken in mine.keys() & new.keys():
                 raise PluginError(f"the name '{taken}' is registered already.")
-        self.encoders.update(staged.encoders)
-        self.datasets.update(staged.datasets)
+        for mine, new in kinds:
+            mine.update(new)
+
+
+def _reason(error: BaseException) -> str:
+    return error.message if isinstance(error, SentrecError) else f"{type(error).__name__}: {error}"
 
 
 def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
@@ -157,9 +164,9 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
     manager.check_pending()
 
     def register_encoder(name: str, encoder: type["Encoder"]) -> None:
-        from sentrec.models.encoder import Encoder, EncoderConfig
-        from sentrec.recipe.schema import NO_ENCODER
+        from sentrec.encoder import Encoder, EncoderConfig
 
+        _require_name("encoder", name, registry.encoders)
         if not (isinstance(encoder, type) and issubclass(encoder, Encoder)):
             raise PluginError(f"encoder '{name}' is not a subclass of sentrec.Encoder.")
         if not (isinstance(encoder.Config, type) and issubclass(encoder.Config, EncoderConfig)):
@@ -170,25 +177,47 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
             raise PluginError(f"encoder '{name}' has an option 'name'; in a recipe that is the encoder's own name.")
         registry.encoders[name] = EncoderEntry(name, encoder, origin)
 
-    def register_dataset(spec: "DatasetSpec") -> None:
-        from sentrec.data.registry import DatasetSpec
-
+    def register_dataset(spec: DatasetSpec) -> None:
         if not isinstance(spec, DatasetSpec):
             raise PluginError(f"a dataset is a sentrec.DatasetSpec, not {spec!r}.")
+        _require_name("dataset", spec.name, registry.datasets)
         registry.datasets[spec.name] = spec
+
+    def register_command(name: str, target: str, summary: str = "") -> None:
+        _require_name("command", name, registry.commands)
+        if not isinstance(target, str) or not all(target.partition(":")):
+            raise PluginError(f"command '{name}' names its function as 'module:function', not {target!r}.")
+        registry.commands[name] = CommandEntry(name, target, str(summary), origin)
 
     manager.hook.sentrec_register_encoders(register=register_encoder)
     manager.hook.sentrec_register_datasets(register=register_dataset)
+    manager.hook.sentrec_register_commands(register=register_command)
+
+
+def _require_name(kind: str, name: Any, known: Mapping[str, Any]) -> None:
+    if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
+        raise PluginError(f"the name of {'an' if kind == 'encoder' else 'a'} {kind} is printable text, not {name!r}.")
+    if name in known:
+        raise PluginError(f"the {kind} '{name}' is registered twice.")
 
 
 @functools.cache
 def registry() -> Registry:
     """What all installed plugins registered; built at the first call, which imports every plugin."""
-    from sentrec.data import registry as builtin_datasets
+    return _of_group(ENTRY_POINT_GROUP, _CORE)
 
+
+@functools.cache
+def command_registry() -> Registry:
+    """The commands of plugins; only modules of the entry-point group ``sentrec.commands`` are imported for it."""
+    return _of_group(COMMAND_GROUP, ())
+
+
+def _of_group(group: str, core: tuple[metadata.EntryPoint, ...]) -> Registry:
     result = Registry()
-    result.add("datasets", "sentrec", lambda: builtin_datasets)
-    for point in sorted(metadata.entry_points(group=ENTRY_POINT_GROUP), key=_builtin_first):
+    for point in core:
+        result.add(point.name, "sentrec", point.load)
+    for point in sorted(metadata.entry_points(group=group), key=_builtin_first):
         distribution = point.dist
         origin = f"{distribution.name} {distribution.version}" if distribution else "unknown"
         result.add(point.name, origin, point.load)

@@ -25,8 +25,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sentrec.encoder import Encoder, EncoderConfig
 from sentrec.models.device import has_bfloat16
-from sentrec.models.encoder import Encoder, EncoderConfig
 
 _LENGTHS = (7, 1, 4, 2, 9, 3, 9, 5)
 """Tokens of the eight texts of the checks: one token, equal lengths, and some shorter than a usual kernel."""

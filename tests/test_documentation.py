@@ -13,7 +13,7 @@ import yaml
 import sentrec
 from sentrec.cli.main import app
 from sentrec.plugins import Registry
-from sentrec.recipe.builtin import builtin_recipes
+from sentrec.recipe.reading import builtin_recipes
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "examples/tutorial.md")

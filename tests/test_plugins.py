@@ -15,6 +15,7 @@ from torch import Tensor
 from sentrec import DatasetSpec, Encoder, EncoderConfig, hookimpl, load_recipe, train
 from sentrec.errors import PluginError
 from sentrec.models import classifier
+from sentrec.models.encoder import build_encoder
 from sentrec.plugins import EncoderEntry, Registry
 
 
@@ -103,7 +104,7 @@ def test_a_broken_plugin_is_reported_and_adds_nothing(load: Any, reason: str, ca
     [report] = [report for report in registry.reports if report.error]
     assert (report.name, report.origin) == ("broken", "broken 0.1")
     assert reason in str(report.error)
-    assert "plugin 'broken' (broken 0.1) was left out" in caplog.text
+    assert "Plugin 'broken' (broken 0.1) was left out" in caplog.text
 
 
 def _entry(encoder: type[Encoder]) -> EncoderEntry:
@@ -170,7 +171,7 @@ def test_trying_an_encoder_leaves_random_numbers_and_training_mode_as_they_were(
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    assert _entry(Drawing).build(EncoderConfig(), 5).training
+    assert build_encoder(_entry(Drawing), EncoderConfig(), 5).training
     assert torch.equal(torch.rand(1), expected)
 
 

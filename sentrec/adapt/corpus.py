@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from sentrec.data.locate import has_split, locate_split, spec_of
-from sentrec.data.registry import DatasetSpec
 from sentrec.data.tables import looks_like_file, read_file, read_hub
 from sentrec.errors import DataError
+from sentrec.hookspecs import DatasetSpec
 from sentrec.recipe.sections import DataConfig
 from sentrec.text.shorten import shortened
 

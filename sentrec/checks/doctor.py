@@ -18,7 +18,7 @@ from sentrec.data.tables import DATA_VARIABLE, mirror_folder
 from sentrec.files.storage import cache_home
 from sentrec.glove.catalog import DEFAULT_NAME
 from sentrec.glove.store import CacheEntry, cached
-from sentrec.plugins import PluginReport, registry
+from sentrec.plugins import PluginReport, command_registry, registry
 
 _DISTRIBUTION = "sentrec"
 _LITTLE_SPACE = 2 * 1024**3
@@ -147,7 +147,7 @@ def _described(entry: CacheEntry) -> dict[str, Any]:
 
 
 def _plugins(findings: list[Finding]) -> tuple[PluginReport, ...]:
-    reports = tuple(registry().reports)
+    reports = (*registry().reports, *command_registry().reports)
     for report in reports:
         if report.error:
             package = re.split(r"\s", report.origin, maxsplit=1)[0]

@@ -8,8 +8,9 @@ from sentrec.data.unlabelled import sources_of
 from sentrec.errors import DataError, GloveError, RecipeError
 from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.store import vectors_path
+from sentrec.hookspecs import NO_ENCODER
 from sentrec.plugins import registry
-from sentrec.recipe.schema import NO_ENCODER, Recipe
+from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import WIDE_TEACHER, DataConfig, GloveConfig, RegionsConfig
 from sentrec.runs.references import open_source, open_teacher
 from sentrec.training.recipe import require_inherited

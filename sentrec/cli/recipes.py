@@ -25,7 +25,7 @@ def list_recipes(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List the built-in recipes."""
-    from sentrec.recipe.builtin import builtin_recipes
+    from sentrec.recipe.reading import builtin_recipes
 
     recipes = builtin_recipes()
     if as_json:
@@ -53,7 +53,8 @@ def copy(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Copy a built-in recipe to a file that you can change."""
-    from sentrec.recipe.builtin import command_for, copy_recipe
+    from sentrec.recipe.builtin import copy_recipe
+    from sentrec.recipe.reading import command_for
 
     target = copy_recipe(recipe, destination, force)
     command = shlex.join(["sentrec", command_for(target), "--recipe", str(target)])
@@ -69,7 +70,8 @@ def check(
 ) -> None:
     """Check a recipe and show what it will use; exit code 1 if anything is wrong or missing."""
     from sentrec.checks.findings import all_usable
-    from sentrec.recipe.builtin import command_for, find_recipe
+    from sentrec.recipe.builtin import find_recipe
+    from sentrec.recipe.reading import command_for
 
     name = command_for(find_recipe(recipe))
     findings = _study_findings(recipe, overrides or ()) if name == "transfer" else _findings(recipe, overrides or ())

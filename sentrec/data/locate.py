@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from sentrec import plugins
-from sentrec.data.registry import DatasetSpec
-from sentrec.data.tables import looks_like_file, mirror_folder
+from sentrec.data.tables import looks_like_file, mirror_folder, mirrored_datasets
 from sentrec.errors import DataError, did_you_mean
+from sentrec.hookspecs import DatasetSpec
 from sentrec.recipe.sections import DataConfig
 
 _DEFAULT_SHARES = {"validation": 0.1, "test": 0.2}
@@ -22,7 +22,7 @@ def spec_of(name: str) -> DatasetSpec:
         return known
     if looks_like_file(name) or mirror_folder(name) is not None:
         return DatasetSpec(name, None, ())
-    return plugins.registry().dataset(name)
+    return plugins.registry().dataset(name, tuple(mirrored_datasets()))
 
 
 def is_dataset(name: str) -> bool:

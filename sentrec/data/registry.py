@@ -1,45 +1,7 @@
-"""Named datasets: where each one lies on the hub and what its columns and labels are called."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+"""The datasets that sentrec knows by name: where each one is on the hub, and its columns and labels."""
 
 from sentrec import quickstart
-from sentrec.hookspecs import RegisterDataset, hookimpl
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    """What sentrec has to know of a dataset to use it by name.
-
-    Attributes:
-        name: The name that recipes use, e.g. ``imdb``.
-        hub_id: Repository of the Hugging Face hub, e.g. ``stanfordnlp/imdb``; None for a dataset that is only local.
-        label_names: Names of the classes in the order of their numbers, e.g. ``("negative", "positive")``; empty: as
-            the data say.
-        text_columns: Columns that make up the text, joined by a line break where there are several.
-        label_column: Column with the class number or name.
-        splits: The name that each split has on the hub, by the names ``train``, ``validation``, ``test``.
-        hub_config: Configuration name on the hub, where the repository has several.
-        description: One line for listings.
-        packaged: Files that hold splits, for a dataset that comes with a package, by split.
-    """
-
-    name: str
-    hub_id: str | None
-    label_names: tuple[str, ...]
-    text_columns: tuple[str, ...] = ("text",)
-    label_column: str = "label"
-    splits: Mapping[str, str] = field(default_factory=lambda: {"train": "train", "test": "test"})
-    hub_config: str | None = None
-    description: str = ""
-    packaged: Mapping[str, Path] = field(default_factory=dict)
-
-    @property
-    def split_names(self) -> tuple[str, ...]:
-        """The splits that can be had from the package or the hub."""
-        return tuple(sorted({*self.packaged, *(self.splits if self.hub_id else ())}))
-
+from sentrec.hookspecs import DatasetSpec, RegisterDataset, hookimpl
 
 _POLARITY = ("negative", "positive")
 _WITH_VALIDATION = {"train": "train", "validation": "validation", "test": "test"}

@@ -9,8 +9,8 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-from sentrec.data.registry import DatasetSpec
 from sentrec.errors import DataError
+from sentrec.hookspecs import DatasetSpec
 
 DATA_VARIABLE = "SENTREC_DATA"
 _SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet")

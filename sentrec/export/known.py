@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sentrec.errors import SentrecError
-from sentrec.recipe.loading import read_tree
+from sentrec.recipe.reading import read_tree
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run, find_model, open_run
 from sentrec.runs.files import read_file, read_object

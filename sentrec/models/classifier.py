@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
+from sentrec.encoder import Encoder
 from sentrec.errors import RunError
 from sentrec.models.embeddings import TokenEmbedding, initial_embeddings
-from sentrec.models.encoder import Encoder
+from sentrec.models.encoder import build_encoder
 from sentrec.models.regions import RegionEmbedding
 from sentrec.models.weights import TRAIN_AGAIN, load_weights, read_tensors
 from sentrec.ngrams.linear import WideChannel
@@ -153,7 +154,7 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
         model, regions = recipe.model, _build_regions(recipe, vocabulary_size)
         width = embedding_dim + (model.regions.dim if model.regions else 0)
         # The encoder draws its weights first: the other way round, every seed would give another model than it did.
-        encoder = entry.build(entry.encoder.Config.model_validate(recipe.encoder_options), width)
+        encoder = build_encoder(entry, entry.encoder.Config.model_validate(recipe.encoder_options), width)
         embedding = TokenEmbedding(vocabulary_size, embedding_dim, model.word_dropout, model.embedding_dropout, regions)
         reads = (recipe.text.max_tokens, head_length(recipe.text.max_tokens, recipe.text.keep))
         return TextClassifier(embedding, encoder, classes, model.output_dropout, wide, reads)

@@ -1,64 +1,41 @@
-"""The contract of an encoder: embedded tokens in, one feature vector a text out."""
+"""Builds a registered encoder, and tries it on a tiny batch first."""
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+import torch
 
-from pydantic import BaseModel, ConfigDict
-from torch import Tensor, nn
-
-
-class EncoderConfig(BaseModel):
-    """The options of an encoder, as a recipe's ``encoder:`` section states them (without ``name``).
-
-    Subclass it and give every field a default and a ``Field(description=...)``; `sentrec encoders` shows them.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from sentrec.encoder import Encoder, EncoderConfig
+from sentrec.models.compute import one_thread
+from sentrec.plugins import EncoderEntry
 
 
-class Encoder(nn.Module, ABC):
-    """Base class of every encoder architecture.
-
-    A subclass names its options in `Config`, sets `output_size` in ``__init__`` and implements `forward`. Its first
-    docstring line is the summary that `sentrec encoders` shows. The answer for a text must not depend on the other
-    texts in its batch nor on padding; `sentrec.testing.EncoderConformance` checks that.
+def build_encoder(entry: EncoderEntry, options: EncoderConfig, input_size: int) -> Encoder:
+    """Builds an encoder and runs it on a tiny batch, so that a fault of its author is named as one, and early.
 
     Args:
-        config: The options, an instance of the class's own `Config`.
+        entry: The registered encoder.
+        options: An instance of the encoder's own ``Config``.
         input_size: Width of the embedded tokens.
+
+    Returns:
+        The encoder in training mode; torch's random state is as if it had only been built.
+
+    Raises:
+        PluginError: If it cannot be built, fails on the batch, or its features have another shape than it promises.
     """
+    try:
+        encoder = entry.encoder(options, input_size)
+        shape, promised = _features_of_a_tiny_batch(encoder, input_size), (2, encoder.output_size)
+    # An encoder is foreign code and may raise anything.
+    except Exception as error:
+        raise entry.fault(f"fails: {type(error).__name__}: {error}") from error
+    if shape != promised:
+        raise entry.fault(f"gives features of shape {shape} for 2 texts, but its output_size promises {promised}")
+    return encoder
 
-    Config: ClassVar[type[EncoderConfig]] = EncoderConfig
 
-    output_size: int
-    """Width of the feature vector, set by the subclass's ``__init__``."""
-
-    def __init__(self, config: Any, input_size: int) -> None:
-        super().__init__()
-        self.config = config
-        self.input_size = input_size
-
-    @abstractmethod
-    def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
-        """Encodes a batch of texts.
-
-        Args:
-            embedded: Embedded tokens, float, shape ``(batch, tokens, input_size)``. Padding is at the end and zero.
-            mask: True where there is a token, bool, shape ``(batch, tokens)``. A row has at least one token.
-
-        Returns:
-            Features, float, shape ``(batch, output_size)``.
-        """
-
-    def layer_of(self, parameter: str) -> int:
-        """Which layer a parameter belongs to, for transfer that moves or thaws an encoder layer by layer.
-
-        An encoder of one layer need not say anything.
-
-        Args:
-            parameter: A name of `named_parameters`.
-
-        Returns:
-            The layer, from 0 nearest to the embeddings.
-        """
-        return 0
+def _features_of_a_tiny_batch(encoder: Encoder, input_size: int) -> tuple[int, ...]:
+    # Texts of three tokens and of one; neither random numbers nor the state of the encoder may change by it.
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), one_thread(torch.device("cpu")):
+        features = encoder.eval()(torch.zeros(2, 3, input_size), mask)
+    encoder.train()
+    return tuple(features.shape)

@@ -1,10 +1,7 @@
 """The built-in recipes: finding one by name, and copying it to change it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -14,48 +11,6 @@ from sentrec.recipe.yaml_values import RecipeLoader
 
 _PACKAGE = "sentrec_recipes"
 _SUFFIXES = (".yaml", ".yml")
-
-
-@dataclass(frozen=True)
-class BuiltinRecipe:
-    """A recipe that comes with sentrec.
-
-    Attributes:
-        name: What `--recipe` takes, e.g. ``imdb``.
-        path: Its file.
-        header: The comment at its top, without the comment signs: what it shows, how to run it, what to expect.
-        command: The subcommand that runs it, ``train`` or ``transfer``.
-    """
-
-    name: str
-    path: Path
-    header: str
-    command: str
-
-    @property
-    def summary(self) -> str:
-        """The first line of the header."""
-        return self.header.partition("\n")[0]
-
-
-def builtin_recipes() -> list[BuiltinRecipe]:
-    """All recipes that come with sentrec, by name."""
-    return [BuiltinRecipe(name, path, _header(path), command_for(path)) for name, path in _files().items()]
-
-
-def is_study(tree: Mapping[str, Any]) -> bool:
-    """Whether these sections are of a transfer study, which names a target, and not of one training."""
-    return "target" in tree
-
-
-def command_for(path: Path) -> str:
-    """The subcommand that runs a recipe file: ``transfer`` for a study or one that extends a study, else ``train``."""
-    from sentrec.recipe.loading import read_tree  # which finds recipes by means of this module
-
-    try:
-        return "transfer" if is_study(read_tree(path)) else "train"
-    except RecipeError:
-        return "train"  # which tells what is wrong with the file
 
 
 def find_recipe(name_or_path: str | Path) -> Path:
@@ -100,7 +55,7 @@ def copy_recipe(name: str, destination: Path | None = None, force: bool = False)
 
 
 def _builtin_path(name: str) -> Path:
-    known = _files()
+    known = builtin_files()
     stem = _without_suffix(name)
     if stem not in known:
         hint = f"{did_you_mean(Path(stem).name, known)} `sentrec recipes list` shows the built-in ones."
@@ -108,7 +63,8 @@ def _builtin_path(name: str) -> Path:
     return known[stem]
 
 
-def _files() -> dict[str, Path]:
+def builtin_files() -> dict[str, Path]:
+    """The files of the recipes that come with sentrec, by name."""
     folder = Path(str(resources.files(_PACKAGE)))
     return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix == ".yaml"}
 
@@ -116,12 +72,3 @@ def _files() -> dict[str, Path]:
 def _without_suffix(name: str) -> str:
     stem, dot, suffix = name.rpartition(".")
     return stem if f"{dot}{suffix}" in _SUFFIXES else name
-
-
-def _header(path: Path) -> str:
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
-    return "\n".join(lines).strip()

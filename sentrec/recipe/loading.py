@@ -1,6 +1,6 @@
 """From a YAML file and overrides to a checked recipe; all mistakes are reported at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -8,10 +8,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from sentrec.errors import PluginError, RecipeError, did_you_mean
-from sentrec.recipe.builtin import find_recipe, is_study
-from sentrec.recipe.schema import NO_ENCODER, Recipe, names_no_encoder
+from sentrec.hookspecs import NO_ENCODER
+from sentrec.recipe.reading import is_study, merged, read_overrides, read_tree
+from sentrec.recipe.schema import Recipe, names_no_encoder
 from sentrec.recipe.sections import DataConfig, Section
-from sentrec.recipe.yaml_values import RecipeDumper, RecipeLoader
+from sentrec.recipe.yaml_values import RecipeDumper
 
 _PLAIN_WORDS = {
     "model_type": "should be a section with keys of its own",
@@ -21,9 +22,6 @@ _PLAIN_WORDS = {
     "invalid_key": "a key should be text",
 }
 """What pydantic says in Python's words, in those of a recipe."""
-
-Locate = Callable[[dict[str, Any], Path], dict[str, Any]]
-"""Takes the sections of one file and its folder, and gives them back with what lies in that folder as paths."""
 
 _ON_ROWS = ("data.text_columns", "data.label_column", "data.label_names", "data.bad_rows")
 """What tells how to read rows; all else of a data section tells which ones to train on."""
@@ -82,20 +80,6 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
     return recipe.model_copy(update={"encoder": options})
 
 
-def read_tree(name_or_path: str | Path, locate: Locate | None = None) -> dict[str, Any]:
-    """The sections of a recipe as they are written, with those that it extends, and a name; nothing is checked.
-
-    Args:
-        name_or_path: A YAML file, or the name of a built-in recipe.
-        locate: Applied to the sections of every file that is read; None: they stay as they are written.
-
-    Raises:
-        RecipeError: If the file, or one that it extends, is missing or is not YAML.
-    """
-    path = find_recipe(name_or_path)
-    return {"name": path.stem} | _read_with_parents(path, (), locate)
-
-
 def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> DataConfig:
     """A data section apart from any recipe, which tells how to read rows that were not trained on.
 
@@ -123,87 +107,6 @@ def to_yaml(recipe: Section) -> str:
     """A recipe or a study, fully expanded, as YAML that `load_recipe` or `load_transfer` reads back to an equal one."""
     tree = recipe.model_dump(mode="json")
     return str(yaml.dump(tree, Dumper=RecipeDumper, sort_keys=False, allow_unicode=True, width=120))
-
-
-def _read_with_parents(path: Path, children: tuple[Path, ...], locate: Locate | None) -> dict[str, Any]:
-    if path.resolve() in children:
-        hint = f"Remove one `extends:`. A built-in recipe is meant by `extends: {path.stem}`, without .yaml."
-        raise RecipeError(f"{path} extends itself, directly or through others.", hint)
-    tree = locate(_read_yaml(path), path.parent) if locate else _read_yaml(path)
-    parent = tree.pop("extends", None)
-    if parent is None:
-        return tree
-    if not isinstance(parent, str):
-        raise RecipeError(f"{path}: `extends` must be the name or path of one recipe, not {parent!r}.")
-    base = _read_with_parents(_find_parent(path, parent), (*children, path.resolve()), locate)
-    # Two recipes of one name would share a run directory.
-    base.pop("name", None)
-    return merged(base, tree)
-
-
-def _find_parent(path: Path, parent: str) -> Path:
-    beside = path.parent / parent
-    try:
-        return beside if beside.is_file() else find_recipe(parent)
-    except RecipeError as error:
-        raise RecipeError(f"{path} extends a recipe that is not there: {error.message}", error.hint) from error
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = _parse(path.read_text(encoding="utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path} is not UTF-8 text: {error}.", "Is it a recipe? Save it as UTF-8.") from error
-    except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise RecipeError(f"{path} must hold `key: value` lines, not only {str(tree)[:40]!r}.")
-    return tree
-
-
-def _parse(text: str, source: str) -> Any:
-    try:
-        return yaml.load(text, Loader=RecipeLoader)
-    # A tag such as `!!int` on other text raises a plain ValueError.
-    except (yaml.YAMLError, ValueError) as error:
-        raise RecipeError(f"{source} is not valid YAML: {error}") from error
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `changes`, section by section; another encoder loses the options of the old one."""
-    result = dict(base)
-    for key, value in changes.items():
-        old = result.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and not _other_encoder(key, old, value):
-            value = merged(old, value)
-        result[key] = value
-    return result
-
-
-def _other_encoder(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    # Another encoder has other options: those of the recipe that it extends mean nothing to it.
-    return key == "encoder" and "name" in old and new.get("name", old["name"]) != old["name"]
-
-
-def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """All overrides as one tree, so that their order does not matter to what is merged with it.
-
-    Raises:
-        RecipeError: If one is not ``key=value``.
-    """
-    changes: dict[str, Any] = {}
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        parts = key.strip().split(".")
-        if not equals or not all(parts):
-            raise RecipeError(f"'{override}' is not an override.", "Write it as key=value, e.g. encoder.hidden=256.")
-        change = _parse(text, f"the value of '{override}'")
-        for part in reversed(parts):
-            change = {part: change}
-        changes = merged(changes, change)
-    return changes
 
 
 def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:

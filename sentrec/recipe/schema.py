@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from sentrec.hookspecs import NO_ENCODER
 from sentrec.recipe.sections import (
     WIDE_TEACHER,
     DataConfig,
@@ -16,9 +17,6 @@ from sentrec.recipe.sections import (
     TextConfig,
     TrainingConfig,
 )
-
-NO_ENCODER = "nb-lr"
-"""What stands in the place of an encoder's name where the wide channel is all of the model."""
 
 
 def names_no_encoder(encoder: Any) -> bool:

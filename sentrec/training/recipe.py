@@ -6,7 +6,8 @@ from typing import Any
 
 from sentrec.errors import RecipeError
 from sentrec.recipe import Recipe, recipe_from_dict
-from sentrec.recipe.loading import merged, recipe_tree
+from sentrec.recipe.loading import recipe_tree
+from sentrec.recipe.reading import merged
 from sentrec.runs.references import open_source
 from sentrec.text.vocabulary import folds_case
 

@@ -11,14 +11,12 @@ from pydantic import ValidationError
 
 from sentrec.errors import RecipeError, SentrecError
 from sentrec.recipe import Recipe
-from sentrec.recipe.builtin import find_recipe, is_study
+from sentrec.recipe.builtin import find_recipe
 from sentrec.recipe.loading import (
     describe_mistakes,
-    merged,
-    read_overrides,
-    read_tree,
     recipe_from_dict,
 )
+from sentrec.recipe.reading import is_study, merged, read_overrides, read_tree
 from sentrec.recipe.schema import names_no_encoder
 from sentrec.recipe.sections import ObjectiveConfig
 from sentrec.runs.directory import BUILTIN_MODELS, Run, open_run

@@ -15,8 +15,8 @@ from small_files import load, put, refusal
 
 from sentrec import hookimpl, plugins
 from sentrec.data.locate import has_split
-from sentrec.data.registry import DatasetSpec
 from sentrec.data.splits import load_splits
+from sentrec.hookspecs import DatasetSpec
 from sentrec.recipe import DataConfig
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from sentrec import plugins
 from sentrec.data.examples import Examples
-from sentrec.data.registry import DatasetSpec
 from sentrec.data.splits import Splits, load_splits, stratified_holdout, stratified_sample
 from sentrec.errors import DataError
+from sentrec.hookspecs import DatasetSpec
 from sentrec.recipe import DataConfig
 
 rows = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), min_size=1, max_size=120)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from sentrec.errors import RecipeError
-from sentrec.recipe.builtin import builtin_recipes, command_for, copy_recipe, find_recipe
+from sentrec.recipe.builtin import copy_recipe, find_recipe
+from sentrec.recipe.reading import builtin_recipes, command_for
 
 
 @pytest.fixture

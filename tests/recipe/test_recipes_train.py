@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import sentrec
-from sentrec.recipe.builtin import BuiltinRecipe, builtin_recipes
+from sentrec.recipe.reading import BuiltinRecipe, builtin_recipes
 from sentrec.recipe.sections import WIDE_TEACHER
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run

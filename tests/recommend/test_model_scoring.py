@@ -13,7 +13,7 @@ from sentrec.errors import RunError, SentrecError
 from sentrec.inference.lines import classify_lines
 from sentrec.inference.predictor import Predictor, load
 from sentrec.recipe import recipe_from_dict
-from sentrec.recipe.loading import merged
+from sentrec.recipe.reading import merged
 from sentrec.recommend.scoring import ModelScorer, class_weights
 from sentrec.text.shorten import LONGEST_TEXT
 from sentrec.training.train import train

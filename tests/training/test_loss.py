@@ -10,10 +10,10 @@ from sentrec_plugins.swem import SWEM
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sentrec.encoder import Encoder, EncoderConfig
 from sentrec.models.classifier import TextClassifier
 from sentrec.models.device import has_bfloat16
 from sentrec.models.embeddings import TokenEmbedding
-from sentrec.models.encoder import Encoder, EncoderConfig
 from sentrec.training import loss as objective_module
 from sentrec.training.loss import Texts
 

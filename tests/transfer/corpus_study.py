@@ -6,7 +6,7 @@ import yaml
 from small_runs import WORDS, small_overrides, write_corpus
 
 from sentrec.glove.fetch import fetch_glove
-from sentrec.recipe.loading import read_overrides
+from sentrec.recipe.reading import read_overrides
 from sentrec.transfer.loading import transfer_from_dict
 from sentrec.transfer.schema import TransferRecipe
 

@@ -9,8 +9,8 @@ from corpus_study import study_tree
 from small_runs import small_recipe
 
 from sentrec.errors import RecipeError
-from sentrec.recipe.builtin import builtin_recipes
 from sentrec.recipe.loading import to_yaml
+from sentrec.recipe.reading import builtin_recipes
 from sentrec.runs.directory import Run
 from sentrec.transfer.loading import load_sources, load_targets, load_transfer
 from sentrec.transfer.schema import TransferRecipe

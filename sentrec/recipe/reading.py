@@ -1,0 +1,159 @@
+"""From YAML files and overrides to the sections of a recipe; what they say is checked in `sentrec.recipe.loading`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sentrec.errors import RecipeError
+from sentrec.recipe.builtin import builtin_files, find_recipe
+from sentrec.recipe.yaml_values import RecipeLoader
+
+Locate = Callable[[dict[str, Any], Path], dict[str, Any]]
+"""Takes the sections of one file and its folder, and gives them back with what lies in that folder as paths."""
+
+
+@dataclass(frozen=True)
+class BuiltinRecipe:
+    """A recipe that comes with sentrec.
+
+    Attributes:
+        name: What `--recipe` takes, e.g. ``imdb``.
+        path: Its file.
+        header: The comment at its top, without the comment signs: what it shows, how to run it, what to expect.
+        command: The subcommand that runs it, ``train`` or ``transfer``.
+    """
+
+    name: str
+    path: Path
+    header: str
+    command: str
+
+    @property
+    def summary(self) -> str:
+        """The first line of the header."""
+        return self.header.partition("\n")[0]
+
+
+def builtin_recipes() -> list[BuiltinRecipe]:
+    """All recipes that come with sentrec, by name."""
+    return [BuiltinRecipe(name, path, _header(path), command_for(path)) for name, path in builtin_files().items()]
+
+
+def command_for(path: Path) -> str:
+    """The subcommand that runs a recipe file: ``transfer`` for a study or one that extends a study, else ``train``."""
+    try:
+        return "transfer" if is_study(read_tree(path)) else "train"
+    except RecipeError:
+        return "train"  # which tells what is wrong with the file
+
+
+def is_study(tree: Mapping[str, Any]) -> bool:
+    """Whether these sections are of a transfer study, which names a target, and not of one training."""
+    return "target" in tree
+
+
+def read_tree(name_or_path: str | Path, locate: Locate | None = None) -> dict[str, Any]:
+    """The sections of a recipe as they are written, with those that it extends, and a name; nothing is checked.
+
+    Args:
+        name_or_path: A YAML file, or the name of a built-in recipe.
+        locate: Applied to the sections of every file that is read; None: they stay as they are written.
+
+    Raises:
+        RecipeError: If the file, or one that it extends, is missing or is not YAML.
+    """
+    path = find_recipe(name_or_path)
+    return {"name": path.stem} | _read_with_parents(path, (), locate)
+
+
+def _read_with_parents(path: Path, children: tuple[Path, ...], locate: Locate | None) -> dict[str, Any]:
+    if path.resolve() in children:
+        hint = f"Remove one `extends:`. A built-in recipe is meant by `extends: {path.stem}`, without .yaml."
+        raise RecipeError(f"{path} extends itself, directly or through others.", hint)
+    tree = locate(_read_yaml(path), path.parent) if locate else _read_yaml(path)
+    parent = tree.pop("extends", None)
+    if parent is None:
+        return tree
+    if not isinstance(parent, str):
+        raise RecipeError(f"{path}: `extends` must be the name or path of one recipe, not {parent!r}.")
+    base = _read_with_parents(_find_parent(path, parent), (*children, path.resolve()), locate)
+    # Two recipes of one name would share a run directory.
+    base.pop("name", None)
+    return merged(base, tree)
+
+
+def _find_parent(path: Path, parent: str) -> Path:
+    beside = path.parent / parent
+    try:
+        return beside if beside.is_file() else find_recipe(parent)
+    except RecipeError as error:
+        raise RecipeError(f"{path} extends a recipe that is not there: {error.message}", error.hint) from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = _parse(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not UTF-8 text: {error}.", "Is it a recipe? Save it as UTF-8.") from error
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise RecipeError(f"{path} must hold `key: value` lines, not only {str(tree)[:40]!r}.")
+    return tree
+
+
+def _parse(text: str, source: str) -> Any:
+    try:
+        return yaml.load(text, Loader=RecipeLoader)
+    # A tag such as `!!int` on other text raises a plain ValueError.
+    except (yaml.YAMLError, ValueError) as error:
+        raise RecipeError(f"{source} is not valid YAML: {error}") from error
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`, section by section; another encoder loses the options of the old one."""
+    result = dict(base)
+    for key, value in changes.items():
+        old = result.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and not _other_encoder(key, old, value):
+            value = merged(old, value)
+        result[key] = value
+    return result
+
+
+def _other_encoder(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    # Another encoder has other options: those of the recipe that it extends mean nothing to it.
+    return key == "encoder" and "name" in old and new.get("name", old["name"]) != old["name"]
+
+
+def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
+    """All overrides as one tree, so that their order does not matter to what is merged with it.
+
+    Raises:
+        RecipeError: If one is not ``key=value``.
+    """
+    changes: dict[str, Any] = {}
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        parts = key.strip().split(".")
+        if not equals or not all(parts):
+            raise RecipeError(f"'{override}' is not an override.", "Write it as key=value, e.g. encoder.hidden=256.")
+        change = _parse(text, f"the value of '{override}'")
+        for part in reversed(parts):
+            change = {part: change}
+        changes = merged(changes, change)
+    return changes
+
+
+def _header(path: Path) -> str:
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
+    return "\n".join(lines).strip()

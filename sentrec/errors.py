@@ -61,3 +61,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if nearest:
         return f"did you mean '{nearest[0]}'?"
     return f"known: {', '.join(names)}" if names else "none is known"
+
+
+def listed(names: Iterable[object], most: int = 12) -> str:
+    """Names for a message, separated by commas; of many, or very long ones, only some."""
+    shown = [str(name) for name in names]
+    cut = [name if len(name) <= 80 else f"{name[:80]}…" for name in shown[:most]]
+    return ", ".join(cut) + (f" and {len(shown) - most:,} more" if len(shown) > most else "")

@@ -207,7 +207,7 @@ def _rank_options(
 def _scoring_options(
     fields: tuple[str | None, ...], resume: bool, scores: Path | None, rejects: Path | None, soften: float
 ) -> "ScoringOptions":
-    from sentrec.recommend.reviews import FieldNames
+    from sentrec.data.columns import FieldNames
     from sentrec.recommend.stream import ScoringOptions
 
     return ScoringOptions(FieldNames(*fields), resume, scores, rejects, soften=soften)

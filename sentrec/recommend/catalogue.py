@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentrec.data.sources import BadRow, Source
+from sentrec.data.sources import Source
+from sentrec.data.text_rows import BadRow
 from sentrec.errors import DataError, did_you_mean
 
 _KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "film")

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from sentrec.data.sources import STANDARD_INPUT, Source
+from sentrec.data.formats import STANDARD_INPUT
+from sentrec.data.sources import Source
 from sentrec.errors import DataError
 from sentrec.files.storage import atomic_path, disk_errors
 from sentrec.recommend.parts import PartStore

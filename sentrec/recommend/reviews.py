@@ -1,67 +1,27 @@
 """Reviews from rows: which field is what, which rows cannot be used, and chunks to score."""
 
-import difflib
 import hashlib
 import json
+import logging
 import math
-import shlex
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sentrec.data.sources import BadRow, Row, Source, Unreadable
-from sentrec.errors import DataError
+from sentrec.data.columns import FieldNames, require_single
+from sentrec.data.sources import Source
+from sentrec.data.text_rows import BadRow, Row, Unreadable
 from sentrec.text.shorten import CHUNK_CHARACTERS, shortened
 
-_KNOWN_NAMES = {
-    "movie": ("movie", "movie_id", "film", "title"),
-    "text": ("text", "review", "content"),
-    "id": ("id", "review_id"),
-    "rating": ("rating", "stars"),
-    "date": ("date",),
-    "user": ("user", "user_id"),
-}
+logger = logging.getLogger(__name__)
+
 _REQUIRED = ("movie", "text")
 _OPTIONAL = ("id", "rating", "date", "user")
 _NO_RATING = ("", "n/a", "na", "nan", "none", "null", "-")
 _SHOWN = 1000
 """About as many characters of a row that is left out are shown."""
 _SHORTEST_VALUE = 20
-
-
-@dataclass(frozen=True)
-class FieldNames:
-    """Which field of a row is what; None: the first of the usual names that a row has.
-
-    Attributes:
-        movie: The film that a review is about (``movie``, ``movie_id``, ``film``, ``title``).
-        text: The review (``text``, ``review``, ``content``).
-        id: The review's own name, optional (``id``, ``review_id``).
-        rating: Stars, optional (``rating``, ``stars``).
-        date: Optional.
-        user: Optional (``user``, ``user_id``).
-    """
-
-    movie: str | None = None
-    text: str | None = None
-    id: str | None = None
-    rating: str | None = None
-    date: str | None = None
-    user: str | None = None
-
-    def candidates(self, role: str) -> tuple[str, ...]:
-        """The names that a field may have, the first that a row has being the one."""
-        given: str | None = getattr(self, role)
-        return _KNOWN_NAMES[role] if given is None else (given,)
-
-    def all_candidates(self) -> frozenset[str]:
-        """Every name that some field may have."""
-        return frozenset(name for role in _KNOWN_NAMES for name in self.candidates(role))
-
-    def find(self, role: str, there: Collection[str]) -> str | None:
-        """The name of a field in a row that has the fields `there`; None where it has none."""
-        return next((name for name in self.candidates(role) if name in there), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +108,14 @@ def read_chunks(
 def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], None]) -> Iterator[Review]:
     missing = set(_REQUIRED)
     first: Row | None = None
-    for row in source.rows(names.all_candidates()):
+    for row in source.rows(names.select):
         if isinstance(row, BadRow):
             on_reject(Reject(source.name, row.line, row.reason, row.content[:_SHOWN]))
             continue
         if missing:
             first = first or row
-            there: Collection[str] = row.fields if source.header is None else source.header
-            missing = {role for role in missing if names.find(role, there) is None}
-            if missing and source.header is not None:
-                raise _no_field(missing, names, source.name, "its header has", source.header)
+            missing = {role for role in missing if not names.find(role, row.fields)}
+            _check_columns(source, names, first, missing)
         try:
             review, doubts = _review(row, names, source.name)
         except _UnusableError as error:
@@ -167,28 +125,20 @@ def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], No
             on_reject(Reject(source.name, row.line, doubt, _shown(row), is_kept=True))
         yield review
     if missing and first is not None:
-        raise _no_field(missing, names, source.name, f"line {first.line} has", first.fields)
+        role = next(role for role in _REQUIRED if role in missing)
+        where = "line" if source.format in ("jsonl", "lines") else "row"
+        raise names.missing(role, source.name, f"{where} {first.line} has", first.fields)
 
 
-def _no_field(missing: set[str], names: FieldNames, source: str, who: str, there: Collection[str]) -> DataError:
-    role = next(role for role in _REQUIRED if role in missing)
-    has = ", ".join(map(str, there)) or "no field at all"
-    message = f"{source} has no field '{names.candidates(role)[0]}' in any row; {who}: {has[:_SHOWN]}."
-    nearest = _nearest_field(names, role, there)
-    if nearest is None:
-        return DataError(message, f"Name the field: --{role}-field NAME")
-    return DataError(message, f"Did you mean --{role}-field {shlex.quote(nearest)}?")
-
-
-def _nearest_field(names: FieldNames, role: str, there: Collection[str]) -> str | None:
-    """The field whose name is most like one that was looked for, whatever the case; None where none is like it."""
-    by_folded = {str(name).casefold(): str(name) for name in there}
-    # What a user typed may be mistyped; the usual names can only be written in another way.
-    cutoff = 0.9 if getattr(names, role) is None else 0.6
-    for candidate in names.candidates(role):
-        if found := difflib.get_close_matches(candidate.casefold(), by_folded, n=1, cutoff=cutoff):
-            return by_folded[found[0]]
-    return None
+def _check_columns(source: Source, names: FieldNames, first: Row, missing: set[str]) -> None:
+    """Says what was found in the first row; refuses a table that lacks a column or has it twice."""
+    if source.header is not None:
+        for role in _REQUIRED:
+            if role in missing:
+                raise names.missing(role, source.name, "its header has", source.header)
+        require_single(names.select(source.header), source.header, source.name)
+    if not missing and (told := names.told(source.name, tuple(first.fields), (*_REQUIRED, "rating"))):
+        logger.info(told)
 
 
 def _shown(row: Row) -> str:
@@ -225,20 +175,30 @@ class _UnusableError(Exception):
 
 def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]]:
     """A row's review, and what is wrong with its optional fields."""
-    found = {role: names.find(role, row.fields) or names.candidates(role)[0] for role in _KNOWN_NAMES}
-    movie = _plain(row.fields.get(found["movie"]), "film", found["movie"])
+    found = names.roles(tuple(row.fields))
+    movie_name = next(iter(found.get("movie", ())), names.movie or "movie")
+    movie = _plain(row.fields.get(movie_name), "film", movie_name)
     if movie is None:
-        raise _UnusableError(f"no film (field '{found['movie']}')")
-    text = _text(row.fields.get(found["text"]), found["text"])
+        raise _UnusableError(f"no film (field '{movie_name}')")
+    text = joined_text(row.fields, found.get("text") or (names.text or "text",))
     doubts: list[str] = []
     optional: dict[str, Any] = {}
     for role in _OPTIONAL:
         try:
             read = _rating if role == "rating" else _plain
-            optional[role] = read(row.fields.get(found[role]), role, found[role])
+            for name in found.get(role, ()):
+                optional[role] = read(row.fields.get(name), role, name)
         except _UnusableError as error:
             doubts.append(str(error))
     return Review(source, row.line, movie, text, **optional), doubts
+
+
+def joined_text(fields: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """The text of a row; those of several columns stand on lines of their own, blank ones left out."""
+    if len(columns) == 1:
+        return _text(fields.get(columns[0]), columns[0])
+    parts = [value for name in columns if (value := _decoded(fields.get(name), "text", name)) not in (None, "")]
+    return _text("\n".join(map(str, parts)), "+".join(columns))
 
 
 def _text(value: Any, name: str) -> str:

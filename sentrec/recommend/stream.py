@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from sentrec import __version__
+from sentrec.data.columns import FieldNames
 from sentrec.data.sources import Source
 from sentrec.errors import DataError, Interrupted, SentrecError
 from sentrec.files.storage import cache_home
@@ -23,7 +24,7 @@ from sentrec.recommend.films import Films, FilmSums, SeenTexts
 from sentrec.recommend.outputs import RejectsFile, ScoresFile, check_outputs, default_rejects
 from sentrec.recommend.parts import PartStore, remove_forgotten, scored_table, sole_use
 from sentrec.recommend.quotes import ExtremeReviews
-from sentrec.recommend.reviews import FieldNames, Review, read_chunks
+from sentrec.recommend.reviews import Review, read_chunks
 from sentrec.recommend.scores import Scorer
 from sentrec.text.shorten import CHUNK_CHARACTERS
 

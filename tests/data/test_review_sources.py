@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentrec.data import sources as module
-from sentrec.data.sources import BadRow, Row, Source
+from sentrec.data import text_rows as module
+from sentrec.data.columns import FieldNames
+from sentrec.data.sources import Source
+from sentrec.data.text_rows import BadRow, Row
 from sentrec.errors import DataError
-from sentrec.recommend.reviews import FieldNames, Reject, Review, read_chunks
+from sentrec.recommend.reviews import Reject, Review, read_chunks
 from sentrec.text.shorten import LONGEST_TEXT
 
 ROWS = [
@@ -78,7 +80,7 @@ def test_standard_input_is_told_by_its_content(name: str, monkeypatch: pytest.Mo
 def test_bad_lines_of_json_are_told_with_line_and_reason_and_the_rest_is_read(tmp_path: Path) -> None:
     path = tmp_path / "reviews.jsonl"
     lines = [
-        b'{"movie": "A", "text": "fine"}',
+        '{"movie": "A", "text": "fine, très très fine"}'.encode(),
         b"{broken",
         b"[1, 2]",
         b"",
@@ -150,14 +152,12 @@ def test_a_review_of_ten_megabytes_is_read(tmp_path: Path) -> None:
         ("a.jsonl", b"", "is empty"),
         ("a.jsonl.gz", gzip.compress(b"", mtime=0), "is empty"),
         ("a.jsonl.gz", gzip.compress(as_json_lines() * 500, mtime=0)[:-20], "cannot be read"),
-        ("a.csv", "movie,text".encode("utf-16"), "UTF-16"),
-        ("a.json", b'[{"movie": "A"}]', "one JSON array"),
-        ("a.txt", b"just some words\nand more", "neither JSON lines nor CSV"),
+        ("a.json", b'[{"movie": "A"}]', "no column for the text; row 1 has: movie."),
+        ("a.txt", b"just some words\nand more", "no column for the item; line 1 has: text."),
         ("a.parquet", b"PAR1 and then nothing", "cannot be read"),
-        ("a.csv", b"film_name,text\nA,b\n", "no field 'movie' in any row; its header has: film_name, text."),
-        ("a.jsonl", b'{"film_name": 1, "text": 2}\n{}', "no field 'movie' in any row; line 1 has: film_name, text."),
-        ("a.jsonl", b"{}\n", "no field 'movie' in any row; line 1 has: no field at all."),
-        ("a.x", b'[\n{"movie": "A", "text": "b"}\n]', "one JSON array"),
+        ("a.csv", b"film_name,text\nA,b\n", "no column for the item; its header has: film_name, text."),
+        ("a.jsonl", b'{"film_name": 1, "text": 2}\n{}', "no column for the item; line 1 has: film_name, text."),
+        ("a.jsonl", b"{}\n", "no column for the item; line 1 has: no column at all."),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_that_says_why(
@@ -181,7 +181,7 @@ def test_fields_are_named_by_the_user_or_by_custom(tmp_path: Path) -> None:
     path.write_text("movie_id,review,stars,who\ntt1,fine,3,ann\n")
     (review,), _ = read(path, FieldNames(user="who"))
     assert review == Review(str(path), 2, "tt1", "fine", rating=3.0, user="ann")
-    with pytest.raises(DataError, match="no field 'film'"):
+    with pytest.raises(DataError, match="no column 'film'"):
         read(path, FieldNames(movie="film"))
 
 

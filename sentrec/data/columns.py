@@ -1,0 +1,183 @@
+"""Which column of a file is what: one vocabulary of names for every command, and the shapes of known exports."""
+
+import difflib
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+from sentrec.errors import DataError, listed
+
+_NAMES = {
+    "movie": "movie movie_id movie_title movie_name film film_title hotel hotel_name property restaurant app app_name "
+    "app_id product product_name product_title product_id asin game book book_title book_id place airline business "
+    "business_name business_id company brand store item item_name item_id imdb_id name title",
+    "text": "text review reviews review_text review_body review_content review_comment content body comment comments "
+    "verified_reviews translated_review full_review sentence tweet message feedback opinion description remark "
+    "bewertung kommentar rezension commentaire avis reseña comentario texto recensione",
+    "label": "label labels sentiment sentiment_label polarity airline_sentiment class category target",
+    "rating": "rating ratings star_rating stars star review_rating review_score reviewer_score my_rating score rate "
+    "overall overall_rating note grade sterne",
+    "id": "id review_id",
+    "date": "date review_date time timestamp created_at at",
+    "user": "user user_id user_name username reviewer reviewer_id reviewer_name author author_id profile_name",
+}
+"""The names that people give a column, the likeliest first; case, spaces and punctuation do not count."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file that some program or site writes, whose columns would be taken for something else by name.
+
+    Attributes:
+        name: What it comes from.
+        has: Columns that tell it.
+        roles: What is what.
+    """
+
+    name: str
+    has: tuple[str, ...]
+    roles: Mapping[str, str]
+
+
+EXPORTS = (
+    Export("Letterboxd", ("Letterboxd URI", "Review"), {"movie": "Name", "text": "Review", "rating": "Rating"}),
+    Export("Amazon reviews (2023)", ("parent_asin", "text"), {"movie": "parent_asin", "text": "text"}),
+    Export("Amazon reviews (2018)", ("reviewText", "overall"), {"movie": "asin", "text": "reviewText"}),
+    Export("Amazon reviews (TSV)", ("review_headline", "review_body"), {"movie": "product_title"}),
+    Export("Amazon Alexa", ("variation", "verified_reviews"), {"movie": "variation", "label": "feedback"}),
+    Export("Google Play Store", ("reviewId", "thumbsUpCount"), {"text": "content", "date": "at"}),
+    Export("Steam", ("app_name", "review_votes"), {"movie": "app_name", "label": "review_score"}),
+    Export("Steam", ("app_id", "recommended", "review"), {"label": "recommended"}),
+    Export("Datafiniti", ("name", "reviews.text"), {"movie": "name", "text": "reviews.text"}),
+    Export("Goodreads", ("Book Id", "My Review"), {"movie": "Title", "text": "My Review", "rating": "My Rating"}),
+    Export("Rotten Tomatoes critics", ("rotten_tomatoes_link", "review_content"), {"movie": "rotten_tomatoes_link"}),
+)
+"""Known shapes; to add one, write down columns that tell it and what its names alone would not."""
+
+
+@lru_cache(maxsize=4096)
+def folded(name: str) -> str:
+    """A column's name as it is compared: ``Review Text``, ``review_text`` and ``reviewText`` are one."""
+    return "".join(character for character in name.casefold() if character.isalnum())
+
+
+_FOLDED = {role: tuple(map(folded, names.split())) for role, names in _NAMES.items()}
+_KNOWN = frozenset(name for names in _FOLDED.values() for name in names) | {
+    folded(name) for export in EXPORTS for name in (*export.has, *export.roles.values())
+}
+
+
+def is_known(name: str) -> bool:
+    """Whether a cell is a usual name of a column."""
+    return folded(name) in _KNOWN
+
+
+@dataclass(frozen=True)
+class FieldNames:
+    """Which column is what; None: the first of the usual names that a row has (see `sentrec.data.columns`).
+
+    Attributes:
+        movie: What a review is about.
+        text: The review; several columns, separated by commas, are joined.
+        id: The review's own name.
+        rating: Stars.
+        date: When it was written.
+        user: Who wrote it.
+        label: Its class.
+    """
+
+    movie: str | None = None
+    text: str | None = None
+    id: str | None = None
+    rating: str | None = None
+    date: str | None = None
+    user: str | None = None
+    label: str | None = None
+
+    def find(self, role: str, there: Collection[str]) -> tuple[str, ...]:
+        """The columns that are `role` in a row or table that has the columns `there`; empty where it has none."""
+        return self.roles(tuple(there)).get(role, ())
+
+    @lru_cache(maxsize=1024)  # noqa: B019 - few, small and frozen
+    def roles(self, there: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+        """The columns of every role that a row or table with the columns `there` has."""
+        by_name: dict[str, str] = {}
+        for name in there:
+            by_name.setdefault(folded(name), name)
+        export = next((one for one in EXPORTS if all(folded(name) in by_name for name in one.has)), None)
+        found: dict[str, tuple[str, ...]] = {}
+        for role, usual in _FOLDED.items():
+            given = getattr(self, role)
+            if given is not None:
+                columns = _given(given, there, by_name)
+            else:
+                first = (folded(export.roles[role]),) if export and role in export.roles else ()
+                columns = tuple(by_name[name] for name in (*first, *usual) if name in by_name)[:1]
+            if columns:
+                found[role] = columns
+        return found
+
+    def select(self, there: Sequence[str]) -> Collection[str]:
+        """The columns that play any role."""
+        return {name for columns in self.roles(tuple(there)).values() for name in columns}
+
+    def missing(self, role: str, source: str, who: str, there: Iterable[str]) -> DataError:
+        """The error for a column that is not there, with a hint that names one that is."""
+        names = [str(name) for name in there]
+        given = getattr(self, role)
+        what = f"'{given}'" if given is not None else f"for {_CALLED[role]}"
+        has = listed(names, 30) or "no column at all"
+        if near := _nearest(given, role, names):
+            hint = f"Did you mean {_OPTIONS[role]} {shlex.quote(near)}?"
+        else:
+            hint = f"Name the column: {_OPTIONS[role]} NAME"
+        if role == "movie" and given is None:
+            hint += f". Without one, `sentrec predict {shlex.quote(source)}` scores every row."
+        return DataError(f"{source} has no column {what}; {who}: {has}.", hint)
+
+    def told(self, source: str, there: Sequence[str], roles: Iterable[str]) -> str | None:
+        """A sentence on what was found where a column is not called what it is; None where all are."""
+        found = {role: self.find(role, there) for role in roles}
+        if all(not columns or columns == (role,) for role, columns in found.items()):
+            return None
+        pairs = (f"{_CALLED[role]} = {' + '.join(columns)}" for role, columns in found.items() if columns)
+        return f"{source}: {', '.join(pairs)}."
+
+
+_CALLED = {"movie": "the item", "text": "the text", "label": "the label", "rating": "the rating"} | {
+    role: f"the {role}" for role in ("id", "date", "user")
+}
+_OPTIONS = {field.name: f"--{field.name}-field" for field in fields(FieldNames)} | {
+    "label": "--set data.label_column=",
+}
+
+
+def require_single(columns: Iterable[str], header: Sequence[str] | None, source: str) -> None:
+    """Checks that none of the chosen columns is there twice.
+
+    Raises:
+        DataError: If one is.
+    """
+    for name in columns:
+        if header is not None and (count := list(header).count(name)) > 1:
+            raise DataError(f"{source} has {count} columns '{name}'.", "Rename one of them, or name another column.")
+
+
+def _given(given: str, there: Sequence[str], by_name: Mapping[str, str]) -> tuple[str, ...]:
+    for parts in ([given], [part.strip() for part in given.split(",")]):
+        columns = [part if part in there else by_name.get(folded(part) or "\0") for part in parts]
+        if all(columns):
+            return tuple(column for column in columns if column)
+    return ()
+
+
+def _nearest(given: str | None, role: str, there: Sequence[str]) -> str | None:
+    """The column whose name is most like one that was looked for; None where none is like it."""
+    by_folded = {folded(name): name for name in there}
+    # What a user typed may be mistyped; the usual names can only be written in another way.
+    wanted, cutoff = (_FOLDED[role], 0.85) if given is None else ((folded(given),), 0.6)
+    for name in wanted:
+        if found := difflib.get_close_matches(name, by_folded, n=1, cutoff=cutoff):
+            return by_folded[found[0]]
+    return None

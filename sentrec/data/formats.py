@@ -1,0 +1,231 @@
+"""What a file is: its path, compression, container, encoding and text format. Every parser's exceptions end here."""
+
+import codecs
+import io
+import json
+import logging
+import lzma
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from sentrec.errors import DataError, SentrecError, listed
+
+STANDARD_INPUT = "-"
+SAMPLE = 1 << 20
+"""Bytes that are looked at to tell what a file is."""
+
+_TEXT_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+_SUFFIXES = (*_TEXT_SUFFIXES, ".parquet", ".xlsx", ".txt")
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
+_COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".zip")
+_XZ, _ZIP, _OLD_EXCEL, PARQUET = b"\xfd7zXZ\0", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16"} | {
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_LONGEST_REASON = 300
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def guarded(name: str, hint: str = "Is it whole, and of the format that its name says?") -> Iterator[None]:
+    """Turns whatever a parser of somebody else's bytes raises into a `DataError` of one short line."""
+    try:
+        yield
+    except SentrecError:
+        raise
+    except Exception as error:
+        raise DataError(f"{name} cannot be read: {reason_of(error)}", hint) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of an error's message, printable and cut."""
+    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+    line = "".join(character if character.isprintable() else "\ufffd" for character in line)
+    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
+
+
+def is_file(name: str | Path) -> bool:
+    """Whether `name` is a file; any string may be asked about, e.g. a text or the name of a class."""
+    try:
+        return Path(name).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):  # too long, a loop of links, an unknown home, a zero byte
+        return False
+
+
+def looks_like_file(name: str) -> bool:
+    """Whether a name is a path: it ends as a data file does, or there is such a file and its name has a suffix."""
+    return bool(data_suffix(name)) or (is_file(name) and bool(Path(name).suffix or Path(name).name != name))
+
+
+def data_suffix(name: str) -> str:
+    """``.csv`` of ``reviews.CSV.gz``; empty where the name has no suffix of a known format."""
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSED_SUFFIXES:
+        suffixes.pop()
+    return suffixes[-1] if suffixes and suffixes[-1] in _SUFFIXES else ""
+
+
+def checked_path(name: str, needs: str = "It needs rows with a text.") -> tuple[Path, int]:
+    """The path of a file that is there and not empty, and its size in bytes (0 of a pipe).
+
+    Raises:
+        DataError: If it is missing, a folder, empty, or no path at all.
+    """
+    try:
+        path = Path(name).expanduser()
+        status = path.stat()
+    except FileNotFoundError:
+        raise DataError(
+            f"{name} does not exist.", "Check the path; relative ones start at the current folder."
+        ) from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"{name[:_LONGEST_REASON]} cannot be read: {reason_of(error)}", "Check the path.") from error
+    if path.is_dir():
+        raise DataError(f"{name} is a folder.", f"Name its files: {name}/*.jsonl")
+    if path.is_file() and not status.st_size:
+        raise DataError(f"{name} is empty.", needs)
+    return path, status.st_size
+
+
+def unpacked(raw: io.BufferedReader, name: str) -> tuple[io.BufferedReader, str]:
+    """The bytes within a compressed file or zip archive, and the suffix of the file that they are.
+
+    Raises:
+        DataError: If an archive holds several files, or it is a spreadsheet of another program.
+    """
+    start = _peek(raw, 8)
+    for mark, compression in _COMPRESSIONS.items():
+        if start.startswith(mark):
+            return io.BufferedReader(pa.input_stream(raw, compression=compression), SAMPLE), data_suffix(name)
+    if start.startswith(_XZ):
+        return io.BufferedReader(lzma.open(raw), SAMPLE), data_suffix(name)
+    if start == _OLD_EXCEL:
+        raise DataError(f"{name} is an old Excel workbook.", "Save it as .xlsx or as CSV (UTF-8).")
+    if not start.startswith(_ZIP):
+        return raw, data_suffix(name)
+    raw = seekable(raw)
+    archive = zipfile.ZipFile(raw)
+    names = archive.namelist()
+    if "xl/workbook.xml" in names:
+        raw.seek(0)
+        return raw, ".xlsx"
+    if "content.xml" in names:
+        raise DataError(f"{name} is a spreadsheet of another program.", "Save it as .xlsx or as CSV (UTF-8).")
+    files = [one for one in names if not one.endswith("/") and not one.startswith("__MACOSX/")]
+    files = [one for one in files if data_suffix(one)] or files
+    if len(files) != 1:
+        raise DataError(f"{name} holds {len(files):,} files: {listed(files)}.", "Unpack it and name one of them.")
+    member: Any = archive.open(files[0])
+    return io.BufferedReader(member, SAMPLE), data_suffix(files[0])
+
+
+def seekable(stream: BinaryIO) -> Any:
+    """The stream itself if it is a file on disk, else a temporary file with its bytes."""
+    if isinstance(getattr(stream, "raw", None), io.FileIO) and stream.seekable():
+        return stream
+    spooled = tempfile.TemporaryFile()  # noqa: SIM115 - it goes with its last reference
+    shutil.copyfileobj(stream, spooled)
+    spooled.seek(0)
+    return spooled
+
+
+def sample_of(stream: io.BufferedReader) -> bytes:
+    """The bytes that tell what a stream is; of a file on disk the first part that is not ASCII is among them."""
+    start = _peek(stream, SAMPLE)
+    if start.isascii() and isinstance(getattr(stream, "raw", None), io.FileIO) and stream.seekable():
+        position = stream.tell()
+        while (chunk := stream.read(SAMPLE)) and chunk.isascii():
+            pass
+        stream.seek(position)
+        start += chunk
+    return start
+
+
+def encoding_of(sample: bytes, name: str, forced: str | None = None) -> str:
+    """The encoding of a text file: by its mark, by its zero bytes, UTF-8 where that fits, else the likeliest one.
+
+    Raises:
+        DataError: If the forced one is unknown.
+    """
+    if forced is not None:
+        try:
+            return "utf-8-sig" if codecs.lookup(forced).name == "utf-8" else codecs.lookup(forced).name
+        except (LookupError, ValueError) as error:
+            known = "utf-8, utf-16, windows-1252, latin-1, mac-roman"
+            raise DataError(f"'{forced}' is no encoding that is known.", f"Usual ones: {known}") from error
+    marked = next((encoding for mark, encoding in _MARKS.items() if sample.startswith(mark)), None)
+    if marked == "utf-8-sig":
+        return marked
+    found = marked or _unmarked(sample)
+    if found != "utf-8":
+        _log.info("%s is read as %s; --encoding (or data.encoding) states another.", name, found)
+    return found
+
+
+def _unmarked(sample: bytes) -> str:
+    if sample.isascii() and b"\0" not in sample:
+        return "utf-8"
+    for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if sample[offset::2].count(0) > len(sample) / 5:
+            return encoding
+    decoded = sample.decode("utf-8", "surrogateescape")
+    broken = len(re.findall("[\udc80-\udcff]", decoded[:-4]))
+    if not broken or len(re.findall("[^\0-\x7f\udc80-\udcff]", decoded)) >= broken:
+        return "utf-8"  # some rows may be broken all the same
+    from charset_normalizer import from_bytes
+
+    telling = b"\n".join(line for line in sample.splitlines()[:-1] or [sample] if not line.isascii())[: 1 << 16]
+    best = from_bytes(telling, cp_isolation=["cp1252", "mac_roman"]).best() or from_bytes(telling).best()
+    return (
+        {"cp1252": "windows-1252", "mac_roman": "mac-roman"}.get(found := best.encoding, found) if best else "latin-1"
+    )
+
+
+def text_format(sample: str, suffix: str, is_header: Callable[[str], bool]) -> str:
+    """``csv``, ``jsonl``, ``json`` (one document) or ``lines`` (a text a line).
+
+    Args:
+        sample: The beginning of the text.
+        suffix: The suffix of its file, ``.json`` and the like counting less than what the text looks like.
+        is_header: Whether a line names columns.
+    """
+    known = _TEXT_SUFFIXES.get(suffix)
+    lines = [line for line in sample.splitlines() if line.strip()]
+    if known == "csv" or not lines:
+        return known or "lines"
+    first = lines[0].strip()
+    has_objects = any(re.match(r'\s*\{\s*("|\}|$)', line) for line in lines)
+    if first.startswith("[") and not (len(lines) > 1 and first.endswith("]") and lines[1].startswith("{")):
+        is_lists = not has_objects and known is None and not re.match(r'\[\s*("|$)', first)
+        return "lines" if is_lists else "json"
+    if has_objects and not is_header(first):
+        return "json" if _is_document(first, lines) else "jsonl"
+    return known or ("csv" if is_header(first) else "lines")
+
+
+def _is_document(first: str, lines: Sequence[str]) -> bool:
+    """Whether what begins with a brace is one JSON object that holds all records rather than one a line."""
+    try:
+        value = json.loads(first)
+    except (ValueError, RecursionError):
+        return first.startswith("{") and not any(line.startswith("{") for line in lines[1:])
+    is_one = len(lines) == 1 and isinstance(value, dict) and bool(value)
+    return is_one and all(isinstance(one, dict | list) for one in value.values())
+
+
+def _peek(stream: Any, size: int) -> bytes:
+    start: bytes = stream.peek(size)[:size] if hasattr(stream, "peek") else b""
+    if not start and stream.seekable():
+        position = stream.tell()
+        start = stream.read(size)
+        stream.seek(position)
+    return start

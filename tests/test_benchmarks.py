@@ -187,7 +187,7 @@ def test_a_step_is_the_sum_of_its_parts(reviews: Path) -> None:
     parts = steps.step_parts(recipe, prepare(recipe), steps=3)
     shares = [parts[name] for name in ("data", "forward", "backward", "optimizer", "rest")]
     assert all(share >= 0 for share in shares)
-    assert sum(shares) == pytest.approx(1.0, abs=0.05)
+    assert sum(shares) > 0.999
     assert parts["tokens_per_second"] > 0
 
 

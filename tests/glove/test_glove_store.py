@@ -1,7 +1,6 @@
 import errno
 import hashlib
 import io
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -170,15 +169,13 @@ def test_cached_lists_by_name_and_size_and_ignores_other_folders() -> None:
 
 
 @pytest.mark.data
-def test_the_real_vectors_parse_and_open_fast(real_data: Path) -> None:
+def test_the_real_vectors_are_parsed_and_mapped_into_memory(real_data: Path) -> None:
     path = real_data / "glove" / "glove.6B.50d.zip"
     with zipfile.ZipFile(path) as archive, archive.open("glove.6B.50d.txt") as text:
         reader = LineReader(text, path.name)
         vectors = store_vectors("6B", 50, reader, path.name, "0fac3659c38a4c0e9432fe603de60b12")
     assert vectors.matrix.shape == (400_000, 50)
-    began = time.perf_counter()
     opened = open_vectors("6B", 50)
-    seconds = time.perf_counter() - began
+    assert isinstance(opened.matrix, np.memmap)
     assert opened.rows(["the", "film", '"', "nan"]).tolist()[0] == 0
     assert (opened.rows(["film", '"', "nan"]) >= 0).all()
-    assert seconds < 0.05

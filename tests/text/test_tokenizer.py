@@ -1,6 +1,5 @@
 """The tokenizer splits as GloVe's training text was split, keeps what carries sentiment, and loses nothing."""
 
-import time
 import unicodedata
 
 import pytest
@@ -217,10 +216,9 @@ def test_ids_follow_the_vocabulary_and_survive_the_file() -> None:
     assert PADDING_ID == 0
 
 
+@pytest.mark.timeout(120)  # linear: far below a second; quadratic: minutes
 @pytest.mark.parametrize(
     "unit", ["a", "a-", "'", "a'", ".", "a.", ":", "8/", "<", "&", "\u2026", "n't", "a" * 40 + "'t"]
 )
 def test_no_text_makes_it_slow(unit: str) -> None:
-    start = time.perf_counter()
-    words(unit * (60_000 // len(unit)))
-    assert time.perf_counter() - start < 2.0
+    assert words(unit * (600_000 // len(unit)))

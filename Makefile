@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BENCHMARKED := $(VENV)/.benchmarked
+# Two processes, each with a thread of its own: small trainings gain nothing from more.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 # What to try after the demo; examples/tutorial.md goes on from there.
 define NEXT
@@ -21,7 +23,7 @@ examples/tutorial.md: your own reviews, your own labels, training, transfer stud
 endef
 export NEXT
 
-.PHONY: help demo test tutorial lint bench clean
+.PHONY: help demo test test-all tutorial lint bench clean
 
 help:  ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,8 +39,11 @@ demo: $(INSTALLED)  ## Rank the films of examples/reviews.jsonl with the model t
 	@$(BIN)/sentrec recommend --scores runs/demo/scores.parquet --sort mean --min-reviews 1 --top 3 --quiet
 	@echo "$$NEXT"
 
-test: $(INSTALLED)  ## Run the test-suite
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## Run the tests, but for the slow ones
+	$(PYTEST) -m "not slow"
+
+test-all: $(INSTALLED)  ## Run all tests, slow ones too
+	$(PYTEST)
 
 tutorial: $(INSTALLED)  ## Run every command of examples/tutorial.md (SENTREC_DATA=DIR for those that train on IMDB)
 	SENTREC_TUTORIAL=1 $(BIN)/python -m pytest tests/test_tutorial.py --durations=0

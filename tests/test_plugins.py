@@ -225,7 +225,7 @@ def broken_site(tmp_path: Path) -> Path:
 def _sentrec(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(site), "COLUMNS": "200"}
     return subprocess.run(
-        [sys.executable, "-c", SENTREC, *arguments], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", SENTREC, *arguments], env=environment, capture_output=True, text=True, timeout=900
     )
 
 

@@ -175,7 +175,6 @@ def test_the_tutorial_is_made_of_blocks_that_this_file_knows() -> None:
     assert sum(not block.kind for block in BLOCKS) >= 8
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="the commands are for a POSIX shell with make")
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line-{block.line}")
 def test_the_commands_do_what_the_tutorial_shows(block: Block, workspace: Workspace) -> None:

@@ -174,7 +174,7 @@ def test_a_signal_saves_and_the_printed_command_goes_on(
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
     process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=900)
     assert (process.returncode, output) == (130, "")
     stopped = re.search(r"Interrupted: stopped at step (\d+) of 1800; everything up to there is saved\.", errors)
     assert stopped is not None, errors

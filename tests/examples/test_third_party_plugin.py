@@ -16,7 +16,7 @@ SENTREC = "import sys; from sentrec.cli.main import run; sys.argv[0] = 'sentrec'
 
 
 def _run(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    finished = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=200)
+    finished = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=900)
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished
 

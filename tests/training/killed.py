@@ -35,7 +35,7 @@ def start_training(
 def train_until_end(recipe: Path, out: Path, **options: int | bool | None) -> int:
     """Like `start_training`, and waits; the exit code is negative for a signal."""
     process = start_training(recipe, out, **options)  # type: ignore[arg-type]
-    process.join(120)
+    process.join(900)
     assert process.exitcode is not None
     return process.exitcode
 

@@ -239,7 +239,7 @@ def test_two_processes_share_the_unlabelled_texts(reviews: Path, unlabelled: Pat
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--no-python"]
     arguments = ("train", "--recipe", "quickstart", *[part for one in changes for part in ("--set", one)])
     process = start_sentrec(*arguments, "--out", str(out), "--json", launcher=launcher)
-    output, errors = process.communicate(timeout=180)
+    output, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
     metrics = json.loads(output)
     assert metrics["steps"] == 9  # each step takes a batch of either kind for each process

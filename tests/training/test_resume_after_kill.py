@@ -118,7 +118,7 @@ def test_the_command_line_killed_from_outside(recipe: Path, reviews: Path, unint
     assert process.returncode == -9
     assert checkpoint.exists()
     again = start_sentrec(*arguments, "--resume", "--json")
-    output, errors = again.communicate(timeout=120)
+    output, errors = again.communicate(timeout=900)
     assert again.returncode == 0, errors
     assert json.loads(output)["test"] == open_run(uninterrupted).metrics["test"]
     ours, whole = without_times(out), without_times(uninterrupted)

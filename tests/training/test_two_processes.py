@@ -18,7 +18,7 @@ def test_two_processes_train_one_run_together(reviews: Path, tmp_path: Path) -> 
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--no-python"]
     arguments = ("train", "--recipe", "quickstart", *overrides, "--out", str(out), "--json")
     process = start_sentrec(*arguments, launcher=launcher)
-    output, errors = process.communicate(timeout=180)
+    output, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
     metrics = json.loads(output)  # one document: only the first process speaks
     run = open_run(out)

@@ -7,19 +7,34 @@ raises them, so that a caller can tell a mistake in the input from a bug.
 import difflib
 from collections.abc import Iterable
 
+_MOST_CHARACTERS = 4000
+_MOST_COMPARED = 10_000
+_LONGEST_NAME = 200
 
-class SentrecError(Exception):
-    """Something the user can mend: bad input, a missing file, a full disk.
+
+def shortened(value: object, most: int = 120) -> str:
+    """`value` as text, cut to at most so many characters; what is left out is counted.
 
     Args:
-        message: What went wrong, in one or a few lines.
-        hint: What to do next, e.g. the command that mends it.
+        value: Anything; its text may be of any length.
+        most: Most characters to keep.
+    """
+    text = str(value)
+    return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} more characters)"
+
+
+class SentrecError(Exception):
+    """Something the user can fix: bad input, a missing file, a full disk.
+
+    Args:
+        message: What went wrong, in one or a few lines; the end of a very long one is cut off.
+        hint: What to do next, e.g. the command that fixes it.
     """
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = shortened(message, _MOST_CHARACTERS)
+        self.hint = hint and shortened(hint, _MOST_CHARACTERS)
+        super().__init__(self.message)
 
 
 class RecipeError(SentrecError):
@@ -57,10 +72,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         ``"did you mean 'x'?"`` or ``"known: a, b, c"``.
     """
     names = sorted(known)
-    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    nearest = difflib.get_close_matches(name[:_LONGEST_NAME], names[:_MOST_COMPARED], n=1, cutoff=0.6)
     if nearest:
-        return f"did you mean '{nearest[0]}'?"
-    return f"known: {', '.join(names)}" if names else "none is known"
+        return f"did you mean '{shortened(nearest[0])}'?"
+    return f"known: {listed(names, 20)}" if names else "none is known"
 
 
 def listed(names: Iterable[object], most: int = 12) -> str:

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sentrec.errors import SentrecError
+from sentrec.errors import RunError, SentrecError
+from sentrec.files.parse import read_text
 from sentrec.recipe.reading import read_tree
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run, find_model, open_run
-from sentrec.runs.files import read_file, read_object
+from sentrec.runs.files import INCOMPLETE, read_object
 
 CARD = "card.json"
 CARD_TEXT = "card.md"
@@ -67,7 +68,9 @@ def card_text_of(name: str | Path) -> str:
     """
     directory = find_model(name)
     path = directory / CARD_TEXT
-    return read_file(path) if path.is_file() else _facts_as_text(_facts(open_run(name)), directory)
+    return (
+        read_text(path, RunError, INCOMPLETE) if path.is_file() else _facts_as_text(_facts(open_run(name)), directory)
+    )
 
 
 def _known(name: str) -> KnownModel | None:

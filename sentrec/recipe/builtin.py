@@ -3,11 +3,9 @@
 from importlib import resources
 from pathlib import Path
 
-import yaml
-
 from sentrec.errors import RecipeError, did_you_mean
 from sentrec.files.storage import write_text
-from sentrec.recipe.yaml_values import RecipeLoader
+from sentrec.files.yaml_values import parse_yaml
 
 _PACKAGE = "sentrec_recipes"
 _SUFFIXES = (".yaml", ".yml")
@@ -46,7 +44,7 @@ def copy_recipe(name: str, destination: Path | None = None, force: bool = False)
     if target.is_dir():
         target = target / source.name
     text = source.read_text(encoding="utf-8")
-    if yaml.load(text, Loader=RecipeLoader).get("extends") == target.name:
+    if parse_yaml(text, source.name).get("extends") == target.name:
         raise RecipeError(f"{target} would extend itself: {source.name} extends {target.name}.", "Choose another name.")
     if target.exists() and not force:
         raise RecipeError(f"{target} exists already.", "Choose another name, or replace it with --force.")

@@ -1,18 +1,18 @@
 """From a YAML file and overrides to a checked recipe; all mistakes are reported at once."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from sentrec.errors import PluginError, RecipeError, did_you_mean
+from sentrec.errors import PluginError, RecipeError, did_you_mean, shortened
+from sentrec.files.yaml_values import dump_yaml
 from sentrec.hookspecs import NO_ENCODER
 from sentrec.recipe.reading import is_study, merged, read_overrides, read_tree
 from sentrec.recipe.schema import Recipe, names_no_encoder
 from sentrec.recipe.sections import DataConfig, Section
-from sentrec.recipe.yaml_values import RecipeDumper
 
 _PLAIN_WORDS = {
     "model_type": "should be a section with keys of its own",
@@ -106,7 +106,7 @@ def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> 
 def to_yaml(recipe: Section) -> str:
     """A recipe or a study, fully expanded, as YAML that `load_recipe` or `load_transfer` reads back to an equal one."""
     tree = recipe.model_dump(mode="json")
-    return str(yaml.dump(tree, Dumper=RecipeDumper, sort_keys=False, allow_unicode=True, width=120))
+    return dump_yaml(tree)
 
 
 def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
@@ -122,17 +122,23 @@ def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
         mistakes.append(f"encoder.name: is needed; {did_you_mean('', registry().encoders)}")
         return {}
     try:
-        config_class = registry().encoder(name).encoder.Config
+        entry = registry().encoder(name)
     except PluginError as error:
         mistakes.append(f"encoder.name: {error.message} {error.hint}")
         return {}
+    config_class = entry.encoder.Config
     options = {key: value for key, value in encoder.items() if key != "name"}
     try:
         config = config_class.model_validate(options)
+        filled = config.model_dump(mode="json")
+        json.dumps(filled, allow_nan=False)
     except ValidationError as error:
         mistakes += [f"encoder.{line}" for line in describe_mistakes(error, config_class)]
         return {}
-    return {"name": name, **config.model_dump(mode="json")}
+    # The options are a plugin's own code: its validators may raise anything, and its values may not be plain ones.
+    except Exception as error:
+        raise entry.fault(f"cannot take its options: {type(error).__name__}: {shortened(error)}") from error
+    return {"name": name, **filled}
 
 
 def describe_mistakes(error: ValidationError, schema: type[BaseModel]) -> list[str]:
@@ -147,7 +153,7 @@ def describe_mistakes(error: ValidationError, schema: type[BaseModel]) -> list[s
         else:
             what = _PLAIN_WORDS.get(kind) or item["msg"].removeprefix("Value error, ")
             # A mistake of a whole section is told by its message; the section itself would drown it.
-            given = "" if isinstance(item["input"], Mapping) else f" (got {item['input']!r})"
+            given = "" if isinstance(item["input"], Mapping) else f" (got {shortened(repr(item['input']))})"
             lines.append(f"{path}: {what}{given}")
     return lines
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sentrec.errors import RecipeError
+from sentrec.errors import RecipeError, shortened
+from sentrec.files.parse import read_text
+from sentrec.files.yaml_values import MOST_CHARACTERS, parse_yaml
 from sentrec.recipe.builtin import builtin_files, find_recipe
-from sentrec.recipe.yaml_values import RecipeLoader
 
 Locate = Callable[[dict[str, Any], Path], dict[str, Any]]
 """Takes the sections of one file and its folder, and gives them back with what lies in that folder as paths."""
@@ -94,25 +93,13 @@ def _find_parent(path: Path, parent: str) -> Path:
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = _parse(path.read_text(encoding="utf-8-sig"), str(path))
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path} is not UTF-8 text: {error}.", "Is it a recipe? Save it as UTF-8.") from error
-    except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
+    text = read_text(path, RecipeError, "Is it a recipe? Save it as UTF-8.", MOST_CHARACTERS)
+    tree = parse_yaml(text, str(path), RecipeError)
     if tree is None:
         return {}
     if not isinstance(tree, dict):
         raise RecipeError(f"{path} must hold `key: value` lines, not only {str(tree)[:40]!r}.")
     return tree
-
-
-def _parse(text: str, source: str) -> Any:
-    try:
-        return yaml.load(text, Loader=RecipeLoader)
-    # A tag such as `!!int` on other text raises a plain ValueError.
-    except (yaml.YAMLError, ValueError) as error:
-        raise RecipeError(f"{source} is not valid YAML: {error}") from error
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,8 +129,10 @@ def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
         key, equals, text = override.partition("=")
         parts = key.strip().split(".")
         if not equals or not all(parts):
-            raise RecipeError(f"'{override}' is not an override.", "Write it as key=value, e.g. encoder.hidden=256.")
-        change = _parse(text, f"the value of '{override}'")
+            raise RecipeError(
+                f"'{shortened(override)}' is not an override.", "Write it as key=value, e.g. encoder.hidden=256."
+            )
+        change = parse_yaml(text, f"the value of '{shortened(override)}'", RecipeError)
         for part in reversed(parts):
             change = {part: change}
         changes = merged(changes, change)

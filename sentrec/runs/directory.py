@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from sentrec.errors import RunError, SentrecError
+from sentrec.files.parse import parse_json, read_text
 from sentrec.files.storage import atomic_path, write_json, write_text
 from sentrec.recipe import Recipe, read_recipe, to_yaml
-from sentrec.runs.files import INCOMPLETE, parse_json, read_file, read_json, read_object, sha256_of, verify_files
+from sentrec.runs.files import INCOMPLETE, read_json, read_object, sha256_of, verify_files
 
 RECIPE = "recipe.yaml"
 MODEL = "model.safetensors"
@@ -79,7 +80,8 @@ class Run:
             RunError: If the file is missing, cut off or altered.
         """
         path = self.path / HISTORY
-        return [parse_json(line, path) for line in read_file(path).splitlines() if line.strip()]
+        lines = read_text(path, RunError, INCOMPLETE).splitlines()
+        return [parse_json(line, path, RunError, INCOMPLETE) for line in lines if line.strip()]
 
 
 def find_model(name: str | Path) -> Path:

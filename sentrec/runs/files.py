@@ -1,12 +1,12 @@
 """Reading the files of a run directory: whole and unaltered, or an error that says which is not."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sentrec.errors import RunError
+from sentrec.files.parse import parse_json, read_text
 
 INCOMPLETE = "The run is incomplete: copy it again from where it was made, or train again."
 
@@ -56,28 +56,4 @@ def read_json(path: Path) -> Any:
     Raises:
         RunError: If the file cannot be read, or is no JSON.
     """
-    return parse_json(read_file(path), path)
-
-
-def parse_json(text: str, path: Path) -> Any:
-    """The JSON document in a text of a file.
-
-    Raises:
-        RunError: If it is no JSON.
-    """
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise RunError(f"{path} is not valid JSON: {error}.", "It was cut off or altered; train again.") from error
-
-
-def read_file(path: Path) -> str:
-    """The UTF-8 text of a file.
-
-    Raises:
-        RunError: If it cannot be read.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", INCOMPLETE) from error
+    return parse_json(read_text(path, RunError, INCOMPLETE), path, RunError, INCOMPLETE)

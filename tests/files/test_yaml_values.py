@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentrec import load_recipe
+from sentrec.files.yaml_values import parse_yaml
 from sentrec.recipe import recipe_from_dict, to_yaml
-from sentrec.recipe.yaml_values import RecipeLoader
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -17,14 +17,14 @@ from sentrec.recipe.yaml_values import RecipeLoader
 @example(-0.0)
 def test_every_way_to_write_a_float_is_that_float(number: float) -> None:
     for text in (repr(number), f"{number:e}", f"{number:.17E}", f"+{abs(number)!r}"):
-        value = yaml.load(text, Loader=RecipeLoader)
+        value = parse_yaml(text, "a document")
         assert isinstance(value, float)
         assert value == float(text)
 
 
 @given(st.integers())
 def test_an_integer_stays_an_integer(number: int) -> None:
-    value = yaml.load(str(number), Loader=RecipeLoader)
+    value = parse_yaml(str(number), "a document")
     assert (type(value), value) == (int, number)
 
 
@@ -55,7 +55,7 @@ def test_an_integer_stays_an_integer(number: int) -> None:
     ],
 )
 def test_plain_values_mean_what_they_look_like(text: str, value: Any) -> None:
-    read = yaml.load(text, Loader=RecipeLoader)
+    read = parse_yaml(text, "a document")
     assert (type(read), read) == (type(value), value)
 
 
@@ -74,7 +74,7 @@ def test_a_written_recipe_reads_back_equal(name: str, column: str, rate: float, 
     recipe = recipe_from_dict(
         {"name": name, "data": data, "encoder": {"name": "gru"}, "training": {"learning_rate": rate}}
     )
-    tree = yaml.load(to_yaml(recipe), Loader=RecipeLoader)
+    tree = parse_yaml(to_yaml(recipe), "a document")
     assert recipe_from_dict(tree) == recipe
 
 

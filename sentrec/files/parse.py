@@ -1,0 +1,100 @@
+"""The one guarded place in which text, JSON and other files that somebody else wrote are parsed.
+
+Whatever a parser raises on them becomes a `SentrecError` of one line that names the file.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sentrec.errors import SentrecError, shortened
+
+MOST_BYTES = 1 << 28
+"""Largest text or JSON file that is read as a whole."""
+MOST_DEPTH = 100
+"""Deepest nesting of a JSON or YAML document; those that sentrec writes are at most 8 deep."""
+
+
+@contextmanager
+def parsing(source: str | Path, error: type[SentrecError] = SentrecError, hint: str | None = None) -> Iterator[None]:
+    """Turns whatever is raised inside the block into one error that names the source.
+
+    Args:
+        source: The file that is parsed there.
+        error: The kind of error to raise.
+        hint: What to do about it.
+
+    Raises:
+        SentrecError: Of the kind `error`. A `SentrecError` passes as it is, and so does an interruption.
+    """
+    try:
+        yield
+    except SentrecError:
+        raise
+    except RecursionError as cause:
+        raise error(f"{shortened(source)} cannot be read: it is nested too deeply.", hint) from cause
+    except MemoryError as cause:
+        raise error(f"{shortened(source)} cannot be read: there is not enough memory for it.", hint) from cause
+    except OSError as cause:
+        raise error(f"{shortened(source)} cannot be read: {cause.strerror or cause}.", hint) from cause
+    # A parser may raise anything on bytes that it does not expect.
+    except Exception as cause:
+        raise error(f"{shortened(source)} cannot be read: {_one_line(cause)}.", hint) from cause
+
+
+def read_text(
+    path: Path, error: type[SentrecError] = SentrecError, hint: str | None = None, most_bytes: int = MOST_BYTES
+) -> str:
+    """The text of a UTF-8 file, without a byte order mark.
+
+    Raises:
+        SentrecError: Of the kind `error`, if it is no regular file, too large, not UTF-8 or cannot be read.
+    """
+    with parsing(path, error, hint):
+        if path.exists() and not path.is_file():
+            raise error(f"{shortened(path)} cannot be read: it is no regular file.", hint)
+        if path.stat().st_size > most_bytes:
+            raise error(f"{shortened(path)} cannot be read: it is larger than {most_bytes / 1e6:,.0f} MB.", hint)
+        try:
+            return path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as cause:
+            raise error(f"{shortened(path)} is not UTF-8 text: {cause}.", hint) from cause
+
+
+def parse_json(
+    text: str | bytes, source: str | Path, error: type[SentrecError] = SentrecError, hint: str | None = None
+) -> Any:
+    """The value of a JSON document.
+
+    Raises:
+        SentrecError: Of the kind `error`, if it is no JSON (NaN and Infinity are none), nested deeper than `MOST_DEPTH`
+            or holds a number of thousands of digits.
+    """
+
+    def refuse(name: str) -> NoReturn:
+        raise ValueError(f"{name} is no number of JSON")
+
+    try:
+        value = json.loads(text, parse_constant=refuse)
+        _require_shallow(value)
+    except (ValueError, RecursionError) as cause:
+        what = "it is nested too deeply" if isinstance(cause, RecursionError) else _one_line(cause)
+        raise error(f"{shortened(source)} is not valid JSON: {what}.", hint) from cause
+    return value
+
+
+def _require_shallow(value: Any) -> None:
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        containers = [one for one in level if isinstance(one, dict | list)]
+        level = [inner for one in containers for inner in (one.values() if isinstance(one, dict) else one)]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _one_line(cause: Exception) -> str:
+    first = next((line.strip() for line in str(cause).splitlines() if line.strip()), "")
+    return shortened(first.rstrip(".") or type(cause).__name__, 200)

@@ -19,7 +19,7 @@ PROJECT = "sentrec"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-NO_ENCODER = "nb-lr"
+NO_ENCODER = "ngrams"
 """What a recipe says in the place of an encoder's name where n-grams are all of the model; no encoder can have it."""
 
 

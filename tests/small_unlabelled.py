@@ -10,8 +10,9 @@ from small_runs import WORDS, small_recipe
 
 from sentrec.recipe import Recipe
 
-WIDE = ("model.wide.table_bits=10",)
-TERMS = ("objective.vat=1.0", "objective.distil=1.0", "objective.unlabelled_tokens=64")
+NGRAMS = ("model.ngrams.table_bits=10",)
+DISTIL = ("objective.distil=1.0", "objective.unlabelled_tokens=64")
+SELF_TAUGHT = (*NGRAMS, *DISTIL, "objective.teacher=ngrams")
 
 
 def recipe_with(reviews: Path, unlabelled: Path, *changes: str) -> Recipe:

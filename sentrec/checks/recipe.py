@@ -11,7 +11,7 @@ from sentrec.glove.store import vectors_path
 from sentrec.hookspecs import NO_ENCODER
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
-from sentrec.recipe.sections import WIDE_TEACHER, DataConfig, GloveConfig, RegionsConfig
+from sentrec.recipe.sections import NGRAMS_TEACHER, DataConfig, GloveConfig, RegionsConfig
 from sentrec.runs.references import open_source, open_teacher
 from sentrec.training.recipe import require_inherited
 from sentrec.training.regions import open_regions
@@ -71,8 +71,8 @@ def _unlabelled(data: DataConfig) -> list[Finding]:
 
 
 def _teacher(name: str) -> Finding:
-    if name == WIDE_TEACHER:
-        return Finding("teacher", "ok", "wide: the model's own n-grams")
+    if name == NGRAMS_TEACHER:
+        return Finding("teacher", "ok", "ngrams: the model's own")
     try:
         teacher = open_teacher(name)
     except RecipeError as error:

@@ -15,7 +15,7 @@ from sentrec.evaluation.rows import RunData
 from sentrec.inference.predictor import Predictor
 from sentrec.metrics.classification import classification_metrics
 from sentrec.recipe.schema import Recipe
-from sentrec.recipe.sections import WIDE_TEACHER
+from sentrec.recipe.sections import NGRAMS_TEACHER
 from sentrec.runs.directory import Run, open_run
 
 _log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def _learned_from(run: Run) -> tuple[set[str], list[str]]:
 
 def _origins(recipe: Recipe) -> set[str]:
     source, teacher = recipe.init.run if recipe.init else None, recipe.objective.teacher
-    return {name for name in (source, teacher) if name is not None and name != WIDE_TEACHER}
+    return {name for name in (source, teacher) if name is not None and name != NGRAMS_TEACHER}
 
 
 def _named(data: str, title: str, split: str, zero_shot: bool) -> dict[str, Any]:

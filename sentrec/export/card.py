@@ -83,10 +83,10 @@ def measure_card(run: Run, original: Run, facts: Facts, sizes: dict[str, int]) -
 
 
 def _model(run: Run, facts: Facts) -> dict[str, Any]:
-    wide = run.recipe.model.wide
+    ngrams = run.recipe.model.ngrams
     return {
         "encoder": run.recipe.encoder,
-        "longest_ngram": wide.ngrams if wide else 0,
+        "longest_ngram": ngrams.max_n if ngrams else 0,
         "parameters": run.metrics["parameters"],
         "words": {"kept": facts.words, "of": facts.words_before},
         "ngram_weights": {"kept": facts.ngrams, "of": facts.ngrams_before},

@@ -136,7 +136,7 @@ def _behaviour(card: dict[str, Any]) -> str:
     return _section("Known weaknesses", lines)
 
 
-_TEACHERS = {"wide": "the n-grams of the model itself"}
+_TEACHERS = {"ngrams": "the n-grams of the model itself"}
 _SIGNS = {0.0: "-", 0.5: "0", 1.0: "+"}
 
 

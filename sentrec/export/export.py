@@ -153,8 +153,8 @@ def _export(
 
 def _texts_of_ngrams(run: Run, data: RunData) -> list[str]:
     """The texts that the run's n-grams were learned from: those of unlabelled ones are as dear to it."""
-    wide, texts = run.recipe.model.wide, list(data.training_rows().texts)
-    learned = wide is not None and (wide.taught or wide.latent is not None or run.recipe.init is not None)
+    ngrams, texts = run.recipe.model.ngrams, list(data.training_rows().texts)
+    learned = ngrams is not None and (ngrams.pseudo_labels or ngrams.lsa is not None or run.recipe.init is not None)
     return texts + data.unlabelled_texts() if learned else texts
 
 

@@ -220,8 +220,8 @@ def _weightiest(table: Tensor, occurrences: npt.NDArray[np.int64]) -> npt.NDArra
 
 def _occurrences(run: Run, train: EncodedTexts) -> npt.NDArray[np.int64]:
     """In how many texts an n-gram of each slot occurs, shape ``(slots,)``."""
-    assert run.recipe.model.wide is not None  # it has a table
-    wide = WideChannel(run.recipe.model.wide, len(run.label_names))
+    assert run.recipe.model.ngrams is not None  # it has a table
+    wide = WideChannel(run.recipe.model.ngrams, len(run.label_names))
     # What a model that went on from another had learned from is not known here: it may not be lost for that.
     counts = np.full(wide.slots, 0 if run.recipe.init is None else 1, dtype=np.int64)
     for batch in iterate_batches(train, plan_batches(train.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)):

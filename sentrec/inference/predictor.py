@@ -156,12 +156,12 @@ def fingerprint_of(run: Run) -> str:
     return fingerprint([checksums[MODEL], checksums[TOKENIZER], built, *run.label_names], run.temperature)
 
 
-def _shares(run: Run, share: float = 1.0) -> Iterator[tuple[Run, float]]:
-    """The runs whose logits make up those of a run, and what each of them is multiplied by; ensembles may be nested."""
+def _shares(run: Run) -> Iterator[tuple[Run, float]]:
+    """The runs whose logits make up those of a run, and what each of them is multiplied by."""
     if not run.members:
-        yield run, share
+        yield run, 1.0
     for member in run.members:
-        yield from _shares(member, share / (len(run.members) * member.temperature))
+        yield member, 1.0 / (len(run.members) * member.temperature)
 
 
 def _load_member(

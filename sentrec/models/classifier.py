@@ -144,7 +144,7 @@ def build_classifier(recipe: Recipe, vocabulary_size: int, classes: int, embeddi
     Raises:
         PluginError: If the encoder fails.
     """
-    wide = WideChannel(recipe.model.wide, classes) if recipe.model.wide else None
+    wide = WideChannel(recipe.model.ngrams, classes) if recipe.model.ngrams else None
     if not recipe.has_encoder:
         assert wide is not None  # the schema wants one
         return NgramClassifier(wide)

@@ -15,7 +15,7 @@ from sentrec.models.classifier import NgramClassifier
 from sentrec.ngrams.baselines import NaiveBayesLogisticRegression
 from sentrec.ngrams.linear import WideChannel
 from sentrec.ngrams.lsa import LatentWeights, fit_latent_weights
-from sentrec.recipe.sections import WIDE_TEACHER, WideConfig
+from sentrec.recipe.sections import NGRAMS_TEACHER, NgramsConfig
 from sentrec.text.encoding import EncodedTexts, join_texts
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
@@ -39,12 +39,12 @@ def fit_wide_channel(loop: TrainingLoop, data: PreparedData) -> dict[str, Any] |
     """
     wide = loop.model.wide
     assert wide is not None  # the caller asks only for models that have one
-    if loop.recipe.objective.teacher != WIDE_TEACHER:
+    if loop.recipe.objective.teacher != NGRAMS_TEACHER:
         fit_ngrams(wide, data, _taught(loop))
     if isinstance(loop.model, NgramClassifier):
         return None
     labels = data.splits.validation.labels
-    texts, rows = _with_excerpts(data.validation, wide.excerpts)
+    texts, rows = _with_excerpts(data.validation, wide.crops)
     deep, alone = loop.logits(texts), wide_logits(wide, texts)
     shares = fit_shares(deep, alone, labels[rows])
     wide.shares.copy_(torch.tensor(shares))
@@ -72,13 +72,13 @@ def fit_ngrams(wide: WideChannel, data: PreparedData, taught: npt.NDArray[np.flo
         assert data.unlabelled is not None  # they were taught
         texts, labels = join_texts(texts, data.unlabelled), np.concatenate([labels, taught.argmax(axis=1)])
     _log.info("Fitting the wide channel on %s texts", f"{len(texts):,}")
-    texts, rows = _with_excerpts(texts, wide.excerpts)
+    texts, rows = _with_excerpts(texts, wide.crops)
     unlabelled = data.unlabelled if taught is None else None
     _fit_weights(wide, count_ngrams(wide, texts), rows, labels, len(data.label_names), unlabelled)
 
 
 def fit_ngrams_like(
-    wide: WideChannel, config: WideConfig, features: sparse.csr_matrix, labels: npt.NDArray[np.int64]
+    wide: WideChannel, config: NgramsConfig, features: sparse.csr_matrix, labels: npt.NDArray[np.int64]
 ) -> WideChannel:
     """A channel of the same n-grams, which counts them likewise up to a factor, fitted on other texts.
 
@@ -107,8 +107,8 @@ def _with_excerpts(texts: EncodedTexts, tokens: int | None) -> tuple[EncodedText
 
 
 def _taught(loop: TrainingLoop) -> npt.NDArray[np.float32] | None:
-    wide, unlabelled = loop.recipe.model.wide, loop.unlabelled
-    if wide is None or not wide.taught or unlabelled is None or unlabelled.targets is None:
+    wide, unlabelled = loop.recipe.model.ngrams, loop.unlabelled
+    if wide is None or not wide.pseudo_labels or unlabelled is None:
         return None
     return unlabelled.targets.numpy()
 
@@ -187,12 +187,12 @@ def _fit_latent(
     labels: npt.NDArray[np.int64],
     unlabelled: EncodedTexts | None,
 ) -> LatentWeights | None:
-    if wide.latent is None:
+    if wide.lsa is None:
         return None
     more = count_ngrams(wide, unlabelled) if unlabelled is not None else None
     texts = rows.max() + 1 + (len(unlabelled) if unlabelled is not None else 0)
-    _log.info("Finding %s latent dimensions in %s texts", wide.latent, f"{texts:,}")
-    return fit_latent_weights(features, labels, more, wide.latent, wholes=rows, fit_intercept=wide.fit_intercept)
+    _log.info("Finding %s latent dimensions in %s texts", wide.lsa, f"{texts:,}")
+    return fit_latent_weights(features, labels, more, wide.lsa, wholes=rows, fit_intercept=wide.fit_intercept)
 
 
 def wide_logits(wide: WideChannel, encoded: EncodedTexts) -> npt.NDArray[np.float32]:

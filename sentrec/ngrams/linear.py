@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sentrec.recipe.sections import WideConfig
+from sentrec.recipe.sections import NgramsConfig
 
 _STEP = 0x9E3779B97F4A7C15 - 2**64  # odd, as multiplicative hashing wants it (Knuth 1998, section 6.4), in 64 bits
 _HIGH_BITS = 40
@@ -37,13 +37,13 @@ class WideChannel(nn.Module):
     shares: Tensor
     scaling: Tensor
 
-    def __init__(self, config: WideConfig, classes: int) -> None:
+    def __init__(self, config: NgramsConfig, classes: int) -> None:
         super().__init__()
         self.classes = classes
-        self.ngrams = config.ngrams
+        self.max_n = config.max_n
         self.fit_intercept = config.intercept == "fitted"
-        self.excerpts = config.excerpts
-        self.latent = config.latent
+        self.crops = config.crops
+        self.lsa = config.lsa
         self.slots = 2**config.table_bits
         self.active = False
         margins = 1 if classes == 2 else classes
@@ -66,7 +66,7 @@ class WideChannel(nn.Module):
         """
         code = torch.zeros_like(token_ids)
         slots = []
-        for length in range(1, self.ngrams + 1):
+        for length in range(1, self.max_n + 1):
             if length > token_ids.shape[1]:
                 break
             ends = token_ids[:, length - 1 :]

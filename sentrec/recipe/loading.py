@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from sentrec.errors import PluginError, RecipeError, did_you_mean, shortened
 from sentrec.files.yaml_values import dump_yaml
 from sentrec.hookspecs import NO_ENCODER
+from sentrec.recipe.migrations import migrate
 from sentrec.recipe.reading import is_study, merged, read_overrides, read_tree
 from sentrec.recipe.schema import Recipe, names_no_encoder
 from sentrec.recipe.sections import DataConfig, Section
@@ -50,7 +51,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
     """
-    return recipe_from_dict(recipe_tree(path), str(path))
+    return recipe_from_dict(read_tree(path, saved=True), str(path))
 
 
 def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Recipe:
@@ -66,7 +67,7 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
     Raises:
         RecipeError: If anything is wrong; the message lists all mistakes with their paths.
     """
-    tree = {"encoder": {}, **tree}  # so that one that is left out is told like one without a name
+    tree = {"encoder": {}, **migrate(tree, source)}  # so that one that is left out is told like one without a name
     mistakes: list[str] = []
     recipe: Recipe | None = None
     try:

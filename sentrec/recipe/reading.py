@@ -9,6 +9,7 @@ from sentrec.errors import RecipeError, shortened
 from sentrec.files.parse import read_text
 from sentrec.files.yaml_values import MOST_CHARACTERS, parse_yaml
 from sentrec.recipe.builtin import builtin_files, find_recipe
+from sentrec.recipe.migrations import migrate
 
 Locate = Callable[[dict[str, Any], Path], dict[str, Any]]
 """Takes the sections of one file and its folder, and gives them back with what lies in that folder as paths."""
@@ -54,31 +55,33 @@ def is_study(tree: Mapping[str, Any]) -> bool:
     return "target" in tree
 
 
-def read_tree(name_or_path: str | Path, locate: Locate | None = None) -> dict[str, Any]:
+def read_tree(name_or_path: str | Path, locate: Locate | None = None, *, saved: bool = False) -> dict[str, Any]:
     """The sections of a recipe as they are written, with those that it extends, and a name; nothing is checked.
 
     Args:
         name_or_path: A YAML file, or the name of a built-in recipe.
         locate: Applied to the sections of every file that is read; None: they stay as they are written.
+        saved: Whether it is the recipe that a run keeps, which loads without a word on renamed and removed keys.
 
     Raises:
         RecipeError: If the file, or one that it extends, is missing or is not YAML.
     """
     path = find_recipe(name_or_path)
-    return {"name": path.stem} | _read_with_parents(path, (), locate)
+    return {"name": path.stem} | _read_with_parents(path, (), locate, saved)
 
 
-def _read_with_parents(path: Path, children: tuple[Path, ...], locate: Locate | None) -> dict[str, Any]:
+def _read_with_parents(path: Path, children: tuple[Path, ...], locate: Locate | None, saved: bool) -> dict[str, Any]:
     if path.resolve() in children:
         hint = f"Remove one `extends:`. A built-in recipe is meant by `extends: {path.stem}`, without .yaml."
         raise RecipeError(f"{path} extends itself, directly or through others.", hint)
-    tree = locate(_read_yaml(path), path.parent) if locate else _read_yaml(path)
+    tree = migrate(_read_yaml(path), str(path), saved=saved)
+    tree = locate(tree, path.parent) if locate else tree
     parent = tree.pop("extends", None)
     if parent is None:
         return tree
     if not isinstance(parent, str):
         raise RecipeError(f"{path}: `extends` must be the name or path of one recipe, not {parent!r}.")
-    base = _read_with_parents(_find_parent(path, parent), (*children, path.resolve()), locate)
+    base = _read_with_parents(_find_parent(path, parent), (*children, path.resolve()), locate, saved)
     # Two recipes of one name would share a run directory.
     base.pop("name", None)
     return merged(base, tree)
@@ -136,7 +139,7 @@ def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
         for part in reversed(parts):
             change = {part: change}
         changes = merged(changes, change)
-    return changes
+    return migrate(changes, "an override")
 
 
 def _header(path: Path) -> str:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from sentrec.hookspecs import NO_ENCODER
 from sentrec.recipe.sections import (
-    WIDE_TEACHER,
+    NGRAMS_TEACHER,
     DataConfig,
     GloveConfig,
     InitConfig,
@@ -20,7 +20,7 @@ from sentrec.recipe.sections import (
 
 
 def names_no_encoder(encoder: Any) -> bool:
-    """Whether a recipe's ``encoder:`` says that there is none: ``nb-lr``, ``{name: nb-lr}`` or ``null``."""
+    """Whether a recipe's ``encoder:`` says that there is none: ``ngrams``, ``{name: ngrams}`` or ``null``."""
     return encoder in (None, NO_ENCODER) or (isinstance(encoder, Mapping) and encoder.get("name") == NO_ENCODER)
 
 
@@ -43,7 +43,7 @@ class Recipe(Section):
     text: TextConfig = TextConfig()
     glove: GloveConfig | None = Field(GloveConfig(), description="Pretrained vectors; null: learn from scratch.")
     encoder: dict[str, Any] = Field(
-        description="`name` and that encoder's own options; `nb-lr`: no encoder, the n-grams of `model.wide` alone."
+        description="`name` and that encoder's own options; `ngrams`: no encoder, the n-grams of `model.ngrams` alone."
     )
     model: ModelConfig = ModelConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
@@ -58,7 +58,7 @@ class Recipe(Section):
         if not isinstance(tree.get("encoder"), Mapping):
             filled["encoder"] = {"name": NO_ENCODER}
         if isinstance(model := tree.get("model", {}), Mapping):
-            filled["model"] = {"wide": {}, **model}
+            filled["model"] = {"ngrams": {}, **model}
         return filled
 
     @model_validator(mode="after")
@@ -66,42 +66,48 @@ class Recipe(Section):
         if self.has_encoder:
             return self
         if self.encoder_options:
-            raise ValueError(f"{NO_ENCODER} has no options of its own; those of its n-grams are in model.wide")
+            raise ValueError(f"{NO_ENCODER} has no options of its own; those of its n-grams are in model.ngrams")
         if self.glove is not None:
             raise ValueError(f"{NO_ENCODER} reads no word vectors: set glove: null")
         if self.model.regions is not None:
             raise ValueError(f"{NO_ENCODER} reads no regions: leave model.regions out")
-        if self.model.wide is None:
-            raise ValueError(f"{NO_ENCODER} consists of its n-grams: model.wide cannot be null")
+        if self.model.ngrams is None:
+            raise ValueError(f"{NO_ENCODER} consists of its n-grams: model.ngrams cannot be null")
         if self.objective != ObjectiveConfig():
             raise ValueError(f"{NO_ENCODER} is solved for at once, from labels alone: leave objective out")
         return self
 
     @model_validator(mode="after")
     def _ngrams_are_read_where_the_encoder_reads(self) -> "Recipe":
-        wide, most = self.model.wide, self.text.max_tokens
-        if wide is not None and wide.max_tokens is not None and wide.max_tokens < most:
-            raise ValueError(f"model.wide.max_tokens: {wide.max_tokens} is less than text.max_tokens: {most}")
+        ngrams, most = self.model.ngrams, self.text.max_tokens
+        if ngrams is not None and ngrams.max_tokens is not None and ngrams.max_tokens < most:
+            raise ValueError(f"model.ngrams.max_tokens: {ngrams.max_tokens} is less than text.max_tokens: {most}")
         return self
 
     @model_validator(mode="after")
     def _unlabelled_texts_have_a_use(self) -> "Recipe":
         if self.objective.distil and self.data.unlabelled is None:
             raise ValueError("objective.distil needs texts to label: state data.unlabelled")
-        wide = self.model.wide
-        by_ngrams = wide is not None and (wide.latent is not None or self.init is not None)
-        if self.data.unlabelled is not None and not (self.objective.reads_unlabelled or by_ngrams):
+        ngrams = self.model.ngrams
+        by_ngrams = ngrams is not None and (ngrams.lsa is not None or self.init is not None)
+        if self.data.unlabelled is not None and not (self.objective.distil or by_ngrams):
             raise ValueError(
                 "data.unlabelled teaches n-grams, and the model that init names has none: name another, state "
-                "model.wide, or leave data.unlabelled out"
+                "model.ngrams, or leave data.unlabelled out"
                 if self.init is not None
-                else "data.unlabelled is read only for objective.vat, entropy or distil, for model.wide.latent, and by "
+                else "data.unlabelled is read only for objective.distil, for model.ngrams.lsa, and by "
                 "the n-grams of a model that init names: state one of them"
             )
-        if self.objective.teacher == WIDE_TEACHER and self.model.wide is None:
-            raise ValueError("objective.teacher: wide needs a wide channel: state model.wide")
-        if self.model.wide is not None and self.model.wide.taught and self.objective.teacher in (None, WIDE_TEACHER):
-            raise ValueError("model.wide.taught: n-grams need another that labels texts: state objective.teacher: RUN")
+        if self.objective.teacher == NGRAMS_TEACHER and self.model.ngrams is None:
+            raise ValueError("objective.teacher: ngrams needs n-grams in the model: state model.ngrams")
+        if (
+            self.model.ngrams is not None
+            and self.model.ngrams.pseudo_labels
+            and self.objective.teacher in (None, NGRAMS_TEACHER)
+        ):
+            raise ValueError(
+                "model.ngrams.pseudo_labels: n-grams need another that labels texts: state objective.teacher: RUN"
+            )
         return self
 
     @model_validator(mode="after")
@@ -134,8 +140,8 @@ class Recipe(Section):
     @property
     def tokens_read(self) -> int:
         """Longest text in tokens: what the n-grams are read from; the encoder reads `text.max_tokens` of it."""
-        wide = self.model.wide
-        return self.text.max_tokens if wide is None or wide.max_tokens is None else wide.max_tokens
+        ngrams = self.model.ngrams
+        return self.text.max_tokens if ngrams is None or ngrams.max_tokens is None else ngrams.max_tokens
 
     @property
     def encoder_name(self) -> str:

@@ -13,8 +13,8 @@ ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 """Names of columns, or other names; a single one may be given as it is."""
 
 
-WIDE_TEACHER = "wide"
-"""The teacher that is the model's own wide channel."""
+NGRAMS_TEACHER = "ngrams"
+"""The teacher that is the model's own n-grams."""
 
 
 class Section(BaseModel):
@@ -92,10 +92,10 @@ class GloveConfig(Section):
     dim: int = Field(300, ge=1, description="Dimension of the vectors.")
 
 
-class WideConfig(Section):
-    """A linear model over n-grams beside the encoder."""
+class NgramsConfig(Section):
+    """A linear model over n-grams, beside the encoder or alone."""
 
-    ngrams: int = Field(3, ge=1, le=5, description="Longest n-gram, in tokens.")
+    max_n: int = Field(3, ge=1, le=5, description="Longest n-gram, in tokens.")
     table_bits: int = Field(22, ge=8, le=24, description="The table has two to the power of so many weights.")
     max_tokens: int | None = Field(
         None, ge=1, description="Longest text in tokens, for n-grams alone; none: as text.max_tokens, which it exceeds."
@@ -106,15 +106,17 @@ class WideConfig(Section):
     intercept: Literal["fitted", "prior"] = Field(
         "fitted", description="What is added; prior: what the classes' shares say, which suits texts of all lengths."
     )
-    excerpts: int | None = Field(
-        None, ge=1, description="Also learn from the first and the last so many tokens of each text: some are short."
+    crops: int | None = Field(
+        None, ge=1, description="Also learn from crops: the first and the last so many tokens of each text."
     )
-    latent: int | None = Field(
+    lsa: int | None = Field(
         None,
         ge=1,
-        description="Also weigh n-grams by the texts they occur in, unlabelled ones too: dimensions of latent meaning.",
+        description="Dimensions of latent semantic analysis of labelled and unlabelled texts; none: without.",
     )
-    taught: bool = Field(False, description="Also learn from unlabelled texts, as the run that teaches labels them.")
+    pseudo_labels: bool = Field(
+        False, description="Also learn from unlabelled texts with the teacher's labels: objective.teacher is a run."
+    )
 
 
 class RegionsConfig(Section):
@@ -137,31 +139,22 @@ class ModelConfig(Section):
     embedding_dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of embedding dimensions dropped per text.")
     output_dropout: float = Field(0.3, ge=0.0, lt=1.0, description="Share of features dropped before the head.")
     regions: RegionsConfig | None = Field(None, description="Region embeddings beside the word vectors; null: none.")
-    wide: WideConfig | None = Field(None, description="A linear n-gram channel beside the encoder; null: none.")
+    ngrams: NgramsConfig | None = Field(None, description="A linear n-gram model stacked on the encoder; null: none.")
 
 
 class ObjectiveConfig(Section):
-    """What training minimises beside the cross-entropy of the labels: weights of further terms, 0 leaves one out."""
+    """What training minimises beside the cross-entropy of the labels."""
 
-    at: float = Field(0.0, ge=0.0, description="Adversarial training: cross-entropy with words moved for the worst.")
-    vat: float = Field(0.0, ge=0.0, description="Virtual adversarial training: divergence under the worst move.")
-    entropy: float = Field(0.0, ge=0.0, description="Entropy of the predictions.")
-    distil: float = Field(0.0, ge=0.0, description="Cross-entropy of unlabelled texts against the teacher.")
+    distil: float = Field(
+        0.0, ge=0.0, description="Weight of distillation: cross-entropy of unlabelled texts against the teacher."
+    )
     teacher: str | None = Field(
-        None, min_length=1, description="What labels them: `wide`, this model's n-grams, or a run or ensemble."
+        None, min_length=1, description="What labels them: `ngrams`, this model's own, or a run or ensemble."
     )
     ratings: float = Field(
         0.0, ge=0.0, le=1.0, description="Share of the target that a text's stars decide; its label decides the rest."
     )
-    radius: float = Field(
-        5.0, gt=0.0, description="Length of a move over a whole text, in units of the word vectors' spread."
-    )
     unlabelled_tokens: int = Field(32_000, ge=1, description="Most tokens of unlabelled texts in a step.")
-
-    @property
-    def reads_unlabelled(self) -> bool:
-        """Whether any term learns from texts without labels."""
-        return bool(self.vat or self.entropy or self.distil)
 
     @model_validator(mode="after")
     def _a_teacher_is_heard(self) -> "ObjectiveConfig":

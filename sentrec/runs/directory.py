@@ -277,6 +277,10 @@ def _open_ensemble(directory: Path, metrics: dict[str, Any]) -> Run:
     # A member's environment records the checksums of all its files, so that no member can be exchanged unnoticed.
     verify_files(directory, checksums)
     members = tuple(open_run(directory / folder) for folder in folders)
+    if any(member.members for member in members):
+        raise RunError(
+            f"{directory} is an ensemble of ensembles, which was removed.", "Join the runs anew: sentrec ensemble"
+        )
     recipe = members[0].recipe.model_copy(update={"name": name})
     return Run(directory, recipe, members[0].label_names, metrics, members)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sentrec.data.label_matching import ClassMatch, matching_classes
 from sentrec.errors import DataError, RecipeError, RunError, did_you_mean
-from sentrec.recipe.sections import WIDE_TEACHER, InitConfig
+from sentrec.recipe.sections import NGRAMS_TEACHER, InitConfig
 from sentrec.runs.directory import BUILTIN_MODELS, Run, open_run
 
 
@@ -33,7 +33,7 @@ def open_teacher(name: str) -> Run:
     Raises:
         RecipeError: If there is none, or it cannot be used.
     """
-    return _open("objective.teacher", name, (WIDE_TEACHER, *BUILTIN_MODELS))
+    return _open("objective.teacher", name, (NGRAMS_TEACHER, *BUILTIN_MODELS))
 
 
 def match_source(init: InitConfig, source: Sequence[str], label_names: Sequence[str]) -> ClassMatch | None:
@@ -68,7 +68,7 @@ def match_teacher(teacher: Run, label_names: Sequence[str]) -> ClassMatch:
         theirs, ours = ", ".join(teacher.label_names), ", ".join(label_names)
         raise RecipeError(
             f"objective.teacher: {teacher.path} knows other classes ({theirs}) than the data has ({ours}).",
-            "Name a run of the same classes; `objective.teacher: wide` are the n-grams of this model itself.",
+            "Name a run of the same classes; `objective.teacher: ngrams` are the n-grams of this model itself.",
         )
     return match
 

@@ -17,7 +17,6 @@ from sentrec.runs.directory import (
     Run,
     find_model,
     group_seeds,
-    holds_ensemble,
     holds_group,
     open_run,
     read_environment,
@@ -39,8 +38,7 @@ def ensemble(
     them may have learned from.
 
     Args:
-        runs: At least two runs, or their directories. A group of seeds stands for all its runs; an ensemble is one
-            member like any other.
+        runs: At least two runs, or their directories. A group of seeds stands for all its runs.
         out: The directory of the ensemble, which must not hold anything yet.
         name: What to call it in reports; by default as its directory.
         device: Where to compute its figures; by default CUDA, else MPS, else the CPU.
@@ -110,9 +108,9 @@ def _facts(members: Sequence[Run]) -> dict[str, Any]:
 
 
 def _opened(run: str | Path) -> list[Run]:
-    """The run in a directory; of a group of seeds that is no ensemble yet, all of them."""
+    """The run in a directory, or all runs of a group of seeds."""
     directory = find_model(run)
-    if holds_group(directory) and not holds_ensemble(directory):
+    if holds_group(directory):
         return [open_run(directory / f"seed-{seed}") for seed in group_seeds(directory)]
     return [open_run(directory)]
 
@@ -124,6 +122,11 @@ def _require_joinable(runs: Sequence[Run]) -> None:
         )
     if len(runs) < 2:
         raise RunError("an ensemble needs at least two runs.", "Name more runs, or a group of seeds.")
+    for run in runs:
+        if run.members:
+            raise RunError(
+                f"{run.path} is an ensemble: the members of an ensemble are runs.", "Name its members instead."
+            )
     first, *others = runs
     for run in others:
         if run.label_names != first.label_names:
@@ -155,11 +158,9 @@ def _read_splits(run: Run) -> Splits:
 
 
 def _copied(run: Run, target: Path) -> Run:
-    """Copies a run without its checkpoints and evaluations, and an ensemble with its members; opens the copy."""
+    """Copies a run without its checkpoints and evaluations; opens the copy."""
     target.mkdir()
     for file in (*RECORDED, ENVIRONMENT):
         if (run.path / file).is_file():
             shutil.copyfile(run.path / file, target / file)
-    for member in run.members:
-        _copied(member, target / member.path.name)
     return open_run(target)

@@ -108,7 +108,7 @@ class TrainingLoop:
         validation_labels: Their class numbers.
         accelerator: Device and processes.
         plan: Which weights learn, how fast and from when on; None: as the recipe says.
-        unlabelled: Texts without labels, for the terms of the objective that read them; None: no such texts.
+        unlabelled: Texts without labels, for distillation; None: no such texts.
     """
 
     def __init__(
@@ -190,7 +190,7 @@ class TrainingLoop:
         self.optimizer.zero_grad(set_to_none=True)
         with memory_errors(_memory_hint(token_ids, self.unlabelled)):
             labelled = self._texts(token_ids, mask, targets)
-            loss = self.objective.backward(self.model, labelled, self._unlabelled_texts(), step / total)
+            loss = self.objective.backward(self.model, labelled, self._unlabelled_texts())
         average_gradients(self.model, self.accelerator)
         for name, parameter in self.model.named_parameters():
             if name in self.plan and epoch < self.plan[name].from_epoch:
@@ -200,10 +200,9 @@ class TrainingLoop:
         self.optimizer.step()
         return loss
 
-    def _texts(self, token_ids: Tensor, mask: Tensor, targets: Tensor | None) -> Texts:
+    def _texts(self, token_ids: Tensor, mask: Tensor, targets: Tensor) -> Texts:
         device = self.accelerator.device
-        there = None if targets is None else to_device(targets, device)
-        return Texts(to_device(token_ids, device), to_device(mask, device), there)
+        return Texts(to_device(token_ids, device), to_device(mask, device), to_device(targets, device))
 
     def _unlabelled_texts(self) -> Texts | None:
         if self.unlabelled is None:

@@ -15,7 +15,7 @@ from sentrec.glove.store import GloveVectors
 from sentrec.inference.predictor import fingerprint_of
 from sentrec.models.classifier import build_classifier
 from sentrec.recipe.schema import Recipe
-from sentrec.recipe.sections import WIDE_TEACHER
+from sentrec.recipe.sections import NGRAMS_TEACHER
 from sentrec.runs.directory import MODEL, TOKENIZER, Run, read_environment
 from sentrec.runs.references import match_source, match_teacher, open_source, open_teacher
 from sentrec.text.cache import encode_cached
@@ -182,7 +182,7 @@ def _open_source(recipe: Recipe) -> Run | None:
 
 def _open_teacher(recipe: Recipe) -> Run | None:
     name = recipe.objective.teacher
-    return None if name in (None, WIDE_TEACHER) else open_teacher(name)
+    return None if name in (None, NGRAMS_TEACHER) else open_teacher(name)
 
 
 def _tokenizer_of(run: Run) -> Tokenizer:

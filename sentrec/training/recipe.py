@@ -15,7 +15,7 @@ _DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glo
 """Besides encoder and model, what cannot be another one than the source's."""
 _WITHOUT_STEPS = ("device", "max_steps", "checkpoint_seconds")
 """What a training section may say although no step is taken."""
-_OF_FITTED_NGRAMS = {"model.wide.excerpts": None, "model.wide.intercept": "fitted", "model.wide.latent": None}
+_OF_FITTED_NGRAMS = {"model.ngrams.crops": None, "model.ngrams.intercept": "fitted", "model.ngrams.lsa": None}
 """N-grams that join what had none are not fitted anew, but moved as far as the rows ask for."""
 
 
@@ -62,8 +62,8 @@ def inherited_sections(source: Recipe) -> dict[str, Any]:
     dim = glove.dim if glove else source.model.embedding_dim
     lowercase = folds_case(source.text, glove.name if glove else None)
     model = source.model.model_dump(mode="json") | {"embedding_dim": dim, "unfreeze_epoch": 0}
-    if model["wide"] is not None:
-        model["wide"] |= {"taught": False, "latent": None}  # no other run teaches it any more
+    if model["ngrams"] is not None:
+        model["ngrams"] |= {"pseudo_labels": False, "lsa": None}  # no other run teaches it any more
     return {
         "text": source.text.model_dump(mode="json") | {"lowercase": lowercase},
         "glove": None,
@@ -85,8 +85,8 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
     """
     theirs, ours = _flat(inherited_sections(source)), _flat(recipe.model_dump(mode="json"))
     keys = [*_DECIDED, *(key for key in theirs | ours if key.startswith(("encoder.", "model.")))]
-    if source.model.wide is None:
-        keys = [key for key in keys if not key.startswith("model.wide")]  # n-grams may join what has none yet
+    if source.model.ngrams is None:
+        keys = [key for key in keys if not key.startswith("model.ngrams")]  # n-grams may join what has none yet
     differences = [
         f"{key} is {_told(ours.get(key))} and in {name} {_told(theirs.get(key))}"
         for key in keys
@@ -97,7 +97,9 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
             f"the recipe goes on from {name}, but differs from it: {'; '.join(differences)}.",
             "Leave text, glove, encoder and model out of a recipe with `init`: they are the source's.",
         )
-    without_effect = _flat(_steps(Recipe)) | (_OF_FITTED_NGRAMS if recipe.model.wide and not source.model.wide else {})
+    without_effect = _flat(_steps(Recipe)) | (
+        _OF_FITTED_NGRAMS if recipe.model.ngrams and not source.model.ngrams else {}
+    )
     idle = [key for key, value in without_effect.items() if ours.get(key) != value]
     if idle:
         raise RecipeError(

@@ -122,7 +122,7 @@ def fit(
     stop.defer()
     with disk_errors(directory):
         loop = _start_loop(recipe, data, directory, accelerator, resume)
-        if data.unlabelled is not None and recipe.objective.reads_unlabelled:
+        if data.unlabelled is not None and recipe.objective.distil:
             # A teacher may take minutes, and can be asked again.
             stop.raise_at_once(_interruption(loop, directory))
             loop.unlabelled = _unlabelled(loop, data)
@@ -168,11 +168,11 @@ def _start_loop(
 
 def _unlabelled(loop: TrainingLoop, data: PreparedData) -> UnlabelledTexts:
     """The texts without labels, with what the recipe's teacher says of them."""
-    recipe, wide, targets = loop.recipe, loop.model.wide, None
+    recipe, wide = loop.recipe, loop.model.wide
     assert data.unlabelled is not None  # the caller has seen some
     if data.teacher is not None:
         targets = ask_run(data.teacher, data, str(loop.accelerator.device))
-    elif recipe.objective.teacher is not None:
+    else:
         assert wide is not None  # the recipe's own check
         targets = ask_ngrams(wide, data, fitted=loop.state.step > 0)  # a checkpoint holds what they had learned
     return UnlabelledTexts(recipe, data.unlabelled.cut(recipe.text.max_tokens, recipe.text.keep), targets)

@@ -21,18 +21,18 @@ class UnlabelledTexts:
     Args:
         recipe: Seed and size of the batches.
         encoded: The texts.
-        targets: A teacher's probabilities, float32, shape ``(texts, classes)``; None without a teacher.
+        targets: A teacher's probabilities, float32, shape ``(texts, classes)``.
     """
 
-    def __init__(self, recipe: Recipe, encoded: EncodedTexts, targets: npt.NDArray[np.float32] | None) -> None:
+    def __init__(self, recipe: Recipe, encoded: EncodedTexts, targets: npt.NDArray[np.float32]) -> None:
         self.recipe = recipe
         self.encoded = encoded
-        self.targets = None if targets is None else torch.from_numpy(targets)
+        self.targets = torch.from_numpy(targets)
         self._passes = 0
         self._first = 0
         self._plan: list[npt.NDArray[np.int64]] = []
 
-    def batch(self, number: int) -> tuple[Batch, Tensor | None]:
+    def batch(self, number: int) -> tuple[Batch, Tensor]:
         """The batch of that number, from 0, and the teacher's probabilities of its texts."""
         if number < self._first:
             self._passes, self._first, self._plan = 0, 0, []
@@ -40,7 +40,7 @@ class UnlabelledTexts:
             self._first += len(self._plan)
             self._plan = self._plan_pass()
         batch = make_batch(self.encoded, self._plan[number - self._first])
-        return batch, None if self.targets is None else self.targets[batch.rows]
+        return batch, self.targets[batch.rows]
 
     def _plan_pass(self) -> list[npt.NDArray[np.int64]]:
         generator = np.random.default_rng([self.recipe.seed, _SEED, self._passes])

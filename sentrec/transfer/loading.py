@@ -159,7 +159,7 @@ def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
                 f"{run.path} reads region embeddings beside words, so that its encoder does not fit a model without.",
                 "Name a run that was trained with --set model.regions=null, or its recipe, which is trained so.",
             )
-        if run.recipe.model.wide is not None:
+        if run.recipe.model.ngrams is not None:
             _log.info("%s: its encoder is the source; its n-grams stay behind", run.path)
         return NamedSource(source.name or run.recipe.name, run.recipe, run)
     assert source.recipe is not None  # the schema wants one of the two
@@ -186,9 +186,9 @@ def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -
     if side.name is not None:
         tree["name"] = side.name
     recipe = recipe_from_dict(tree, name)
-    if recipe.model.wide is not None:
+    if recipe.model.ngrams is not None:
         said = f"{recipe.name}: a transfer study moves encoders, without a wide channel."
-        raise RecipeError(said, "Leave model.wide out of it.")
+        raise RecipeError(said, "Leave model.ngrams out of it.")
     if recipe.model.regions is not None:
         said = f"{recipe.name}: a transfer study moves encoders that read word vectors, without region embeddings."
         raise RecipeError(said, "Leave model.regions out of it.")
@@ -206,7 +206,7 @@ def _of_labels_and_encoder(tree: dict[str, Any], name: str) -> dict[str, Any]:
     """
     if isinstance(model := tree.get("model"), Mapping) and model.get("regions") is not None:
         _log.info("%s: reads word vectors alone here, without its region embeddings", name)
-    tree = merged(tree, {"model": {"wide": None, "regions": None}})
+    tree = merged(tree, {"model": {"ngrams": None, "regions": None}})
     if tree.pop("objective", None):
         _log.info("%s: learned from labels alone here, without its objective, unlabelled texts and stars", name)
     if isinstance(data := tree.get("data"), Mapping):

@@ -105,7 +105,8 @@ def test_texts_that_were_learned_without_labels_are_told_beside_the_labelled_one
 
     known, judged = (RunData(run).part(name).texts for name in ("train", "test"))
     others = ["nobody labelled this film", "nor that one", "nor these"]
-    sections = run.recipe.model_dump(mode="json") | {"objective": {"entropy": 0.1}}
+    sections = run.recipe.model_dump(mode="json") | {"objective": {"distil": 1.0, "teacher": "ngrams"}}
+    sections["model"] |= {"ngrams": {"table_bits": 10}}
     sections["data"] |= {"unlabelled": write("unlabelled.csv", others + judged[:3])}
     sections["training"] |= {"max_steps": 1}
     learned = train(recipe_from_dict(sections), tmp_path / "run")

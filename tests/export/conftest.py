@@ -16,7 +16,7 @@ from sentrec.runs.directory import Run
 @pytest.fixture(scope="session")
 def wide_run(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run on `reviews`, with n-grams beside its encoder; not to be changed."""
-    recipe = small_recipe(reviews, "model.wide={table_bits: 14}", "encoder.hidden=24", "model.embedding_dim=24")
+    recipe = small_recipe(reviews, "model.ngrams={table_bits: 14}", "encoder.hidden=24", "model.embedding_dim=24")
     with cache_in(shared_home):
         return sentrec.train(recipe, tmp_path_factory.mktemp("wide") / "run")
 

@@ -68,7 +68,7 @@ def test_it_names_teacher_unlabelled_texts_and_what_it_went_on_from(starter: Exp
     card = json.loads(json.dumps(starter.card))
     plain = card_as_markdown(card)
     assert not any(word in plain for word in ("teacher", "without labels", "went on from"))
-    card["training"] |= {"unlabelled_rows": 50000, "teacher": "wide", "init": "starter"}
+    card["training"] |= {"unlabelled_rows": 50000, "teacher": "ngrams", "init": "starter"}
     text = card_as_markdown(card)
     assert "It also read 50,000 texts without labels. 0 test texts and 0 validation texts were also among them" in text
     card["training"]["unlabelled"] = ["unsupervised", "mine.csv"]

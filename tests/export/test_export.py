@@ -150,7 +150,7 @@ def test_ngrams_are_weighed_by_all_texts_that_they_were_learned_from(
 ) -> None:
     texts = [f"a lovely row and a dull row {number % 7}" for number in range(30)]
     (tmp_path / "more.csv").write_text("\n".join(["review", *texts]), encoding="utf-8")
-    wide = "model.wide={table_bits: 10, latent: 4}"
+    wide = "model.ngrams={table_bits: 10, lsa: 4}"
     run = sentrec.train(small_recipe(reviews, wide, f"data.unlabelled={tmp_path / 'more.csv'}"), tmp_path / "run")
     counted = module._texts_of_ngrams(run, RunData(run))
     assert counted == [*RunData(run).training_rows().texts, *texts]

@@ -17,7 +17,7 @@ from sentrec.models.classifier import build_classifier
 from sentrec.ngrams.baselines import NaiveBayesLogisticRegression
 from sentrec.ngrams.fitting import count_ngrams, fit_shares
 from sentrec.ngrams.linear import WideChannel
-from sentrec.recipe.sections import WideConfig
+from sentrec.recipe.sections import NgramsConfig
 from sentrec.text.encoding import EncodedTexts, Keep
 
 TEXTS = st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=12), min_size=1, max_size=6)
@@ -37,7 +37,7 @@ def ngrams_of(row: list[int], longest: int) -> set[tuple[int, ...]]:
 @settings(max_examples=50, deadline=None)
 def test_texts_share_as_many_slots_as_ngrams(rows: list[list[int]], longest: int) -> None:
     # 24 bits tell these few apart.
-    channel = WideChannel(WideConfig(ngrams=longest, table_bits=24, length_power=0.0), 2)
+    channel = WideChannel(NgramsConfig(max_n=longest, table_bits=24, length_power=0.0), 2)
     counts = count_ngrams(channel, encoded(rows))
     shared = (counts @ counts.T).toarray()
     sets = [ngrams_of(row, longest) for row in rows]
@@ -47,7 +47,7 @@ def test_texts_share_as_many_slots_as_ngrams(rows: list[list[int]], longest: int
 @given(rows=TEXTS)
 @settings(max_examples=50, deadline=None)
 def test_neither_padding_nor_neighbours_matter(rows: list[list[int]]) -> None:
-    channel = WideChannel(WideConfig(ngrams=3, table_bits=8), 3)
+    channel = WideChannel(NgramsConfig(max_n=3, table_bits=8), 3)
     channel.weights.normal_(generator=torch.Generator().manual_seed(1))
     texts = encoded(rows)
     together = make_batch(texts, np.arange(len(rows)), multiple=8)
@@ -58,7 +58,7 @@ def test_neither_padding_nor_neighbours_matter(rows: list[list[int]]) -> None:
 
 
 def test_two_classes_have_opposite_logits() -> None:
-    channel = WideChannel(WideConfig(table_bits=8), 2)
+    channel = WideChannel(NgramsConfig(table_bits=8), 2)
     channel.weights.fill_(0.5)
     logits = channel.logits(torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.bool))
     assert torch.equal(logits[:, 0], -logits[:, 1])
@@ -70,7 +70,7 @@ def test_its_tables_say_what_the_linear_model_says(classes: int) -> None:
     generator = np.random.default_rng(1)
     labels = np.arange(60) % classes
     rows = [[2 + int(label), *generator.integers(10, 30, 6).tolist()] for label in labels]
-    channel = WideChannel(WideConfig(table_bits=16), classes)
+    channel = WideChannel(NgramsConfig(table_bits=16), classes)
     texts = encoded(rows)
     counts = count_ngrams(channel, texts)
     linear = NaiveBayesLogisticRegression().fit(counts, labels, classes)
@@ -85,7 +85,7 @@ def test_its_tables_say_what_the_linear_model_says(classes: int) -> None:
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
 def test_weights_are_divided_by_a_power_of_the_number_of_ngrams(power: float) -> None:
-    channel = WideChannel(WideConfig(ngrams=1, table_bits=12, length_power=power), 3)
+    channel = WideChannel(NgramsConfig(max_n=1, table_bits=12, length_power=power), 3)
     channel.weights.fill_(1.0)
     channel.bias.copy_(torch.tensor([0.0, 1.0, 2.0]))
     texts = encoded([[2], [2, 3, 4, 5], [2, 2, 3, 3, 3]])
@@ -98,7 +98,7 @@ def test_weights_are_divided_by_a_power_of_the_number_of_ngrams(power: float) ->
 
 
 def test_weights_from_before_texts_were_scaled_still_say_the_same() -> None:
-    new = WideChannel(WideConfig(table_bits=8), 2)
+    new = WideChannel(NgramsConfig(table_bits=8), 2)
     old = new.state_dict() | {"weights": torch.ones(256, 1)}
     del old["scaling"]
     new.load_state_dict(old)
@@ -107,7 +107,7 @@ def test_weights_from_before_texts_were_scaled_still_say_the_same() -> None:
 
 
 def test_features_take_eight_bytes_for_an_ngram() -> None:
-    features = count_ngrams(WideChannel(WideConfig(), 2), encoded([[5, 6, 7]] * 3))
+    features = count_ngrams(WideChannel(NgramsConfig(), 2), encoded([[5, 6, 7]] * 3))
     assert features.data.dtype == np.float32
     assert features.indices.dtype == features.indptr.dtype == np.int32
 
@@ -121,7 +121,7 @@ def test_shares_trust_the_channel_that_knows() -> None:
 
 
 def test_a_run_with_a_wide_channel_is_saved_and_loaded_with_it(reviews: Path, tmp_path: Path) -> None:
-    recipe = small_recipe(reviews, "model.wide.table_bits=12", "training.epochs=1", "training.learning_rate=1e-4")
+    recipe = small_recipe(reviews, "model.ngrams.table_bits=12", "training.epochs=1", "training.learning_rate=1e-4")
     run = sentrec.train(recipe, tmp_path / "run")
     found = run.metrics["wide"]
     # The encoder has hardly learned anything; the words tell the class.
@@ -147,7 +147,7 @@ def test_ngrams_may_be_of_whole_texts_though_the_encoder_reads_a_part(keep: Keep
 
 
 def test_a_run_reads_ngrams_beyond_what_the_encoder_reads(reviews: Path, tmp_path: Path) -> None:
-    changes = ("text.max_tokens=3", "model.wide={table_bits: 12, max_tokens: 50}", "training.epochs=1")
+    changes = ("text.max_tokens=3", "model.ngrams={table_bits: 12, max_tokens: 50}", "training.epochs=1")
     run = sentrec.train(small_recipe(reviews, *changes), tmp_path / "run")
     # All texts begin alike, "the film was": only their n-grams tell the class.
     assert run.metrics["wide"]["validation_accuracy"]["deep"] < 0.7
@@ -158,9 +158,9 @@ def test_a_run_reads_ngrams_beyond_what_the_encoder_reads(reviews: Path, tmp_pat
 
 def test_ngrams_cannot_be_of_less_than_the_encoder_reads(reviews: Path) -> None:
     with pytest.raises(RecipeError, match="is less than"):
-        small_recipe(reviews, "text.max_tokens=50", "model.wide={max_tokens: 40}")
+        small_recipe(reviews, "text.max_tokens=50", "model.ngrams={max_tokens: 40}")
 
 
 def test_an_impossible_table_is_refused(reviews: Path) -> None:
     with pytest.raises(RecipeError, match=r"model\.wide\.table_bits"):
-        small_recipe(reviews, "model.wide.table_bits=60")
+        small_recipe(reviews, "model.ngrams.table_bits=60")

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from small_runs import small_overrides
-from small_unlabelled import WIDE, recipe_with
+from small_unlabelled import NGRAMS, recipe_with
 
 import sentrec
 from sentrec.errors import DataError
@@ -19,7 +19,7 @@ from sentrec.ngrams import lsa as latent
 from sentrec.ngrams.baselines import NaiveBayesLogisticRegression
 from sentrec.ngrams.lsa import _Space, fit_latent_weights
 from sentrec.recipe import recipe_from_dict
-from sentrec.recipe.sections import WideConfig
+from sentrec.recipe.sections import NgramsConfig
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.prepare import prepare
 
@@ -137,11 +137,11 @@ def test_more_dimensions_than_texts_or_ngrams_are_as_many_as_there_are() -> None
 def test_the_table_adds_up_the_latent_weights_and_what_ngrams_add_to_them(
     reviews: Path, unlabelled: Path, tmp_path: Path
 ) -> None:
-    tree = recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6").model_dump(mode="json")
-    recipe = recipe_from_dict(tree | {"encoder": "nb-lr"})
+    tree = recipe_with(reviews, unlabelled, *NGRAMS, "model.ngrams.lsa=6").model_dump(mode="json")
+    recipe = recipe_from_dict(tree | {"encoder": "ngrams"})
     data = prepare(recipe)
     assert data.unlabelled is not None
-    wide = wide_module.WideChannel(recipe.model.wide, 2)
+    wide = wide_module.WideChannel(recipe.model.ngrams, 2)
     features, labels = wide_module.count_ngrams(wide, data.train), data.splits.train.labels
     features.data /= features.data.mean()
     fitted = fit_latent_weights(features, labels, wide_module.count_ngrams(wide, data.unlabelled), 6)
@@ -156,7 +156,7 @@ def test_the_table_adds_up_the_latent_weights_and_what_ngrams_add_to_them(
 
 
 def test_of_a_class_without_rows_nothing_is_learned_and_that_is_said() -> None:
-    config = WideConfig(table_bits=10, latent=4)
+    config = NgramsConfig(table_bits=10, lsa=4)
     texts = EncodedTexts(np.array([2, 3, 4, 3, 2, 3, 4, 3], dtype=np.int32), np.arange(0, 9, 2))
     wide, labels = wide_module.WideChannel(config, 3), np.array([0, 1, 0, 1])
     with pytest.raises(DataError, match="rows of every class"):
@@ -164,7 +164,7 @@ def test_of_a_class_without_rows_nothing_is_learned_and_that_is_said() -> None:
 
 
 def test_beside_an_encoder_no_step_reads_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:
-    without = sentrec.train(recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6"), tmp_path / "with")
+    without = sentrec.train(recipe_with(reviews, unlabelled, *NGRAMS, "model.ngrams.lsa=6"), tmp_path / "with")
     assert load(without, "cpu").members[0].model.wide.active
     assert without.metrics["data"]["unlabelled_rows"] > 0
     assert set(without.metrics["wide"]["validation_accuracy"]) == {"deep", "wide", "both"}
@@ -173,13 +173,13 @@ def test_beside_an_encoder_no_step_reads_the_unlabelled_texts(reviews: Path, unl
 def test_what_goes_on_from_such_ngrams_learns_from_its_own_rows(
     reviews: Path, unlabelled: Path, tmp_path: Path
 ) -> None:
-    recipe = recipe_with(reviews, unlabelled, *WIDE, "model.wide.latent=6", "training.max_steps=2")
+    recipe = recipe_with(reviews, unlabelled, *NGRAMS, "model.ngrams.lsa=6", "training.max_steps=2")
     source = sentrec.train(recipe, tmp_path / "source")
     path = tmp_path / "mine.yaml"
     path.write_text(f"init: {source.path}\n", encoding="utf-8")
     mine = sentrec.load_recipe(path, [change for change in small_overrides(reviews) if change.startswith("data.")])
     assert mine.model.wide is not None
-    assert mine.model.wide.latent is None
+    assert mine.model.ngrams.lsa is None
     prepare(mine)  # which refuses what differs from the source
 
 

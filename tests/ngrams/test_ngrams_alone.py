@@ -23,7 +23,7 @@ TEXTS = ["the film was lovely and superb", "the film was dull and awful"]
 
 def ngrams_alone(corpus: Path, *changes: str) -> Recipe:
     kept = [change for change in small_overrides(corpus) if not change.startswith("encoder.")]
-    return load_recipe("imdb-nb-lr", [*kept, "model.wide.table_bits=14", *changes])
+    return load_recipe("imdb-nb-lr", [*kept, "model.ngrams.table_bits=14", *changes])
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +78,14 @@ def test_an_altered_model_is_refused(run: Run, tmp_path: Path) -> None:
         sentrec.load(copy)
 
 
-@pytest.mark.parametrize("encoder", ["nb-lr", None, {"name": "nb-lr"}], ids=["name", "null", "section"])
+@pytest.mark.parametrize(
+    "encoder", ["ngrams", None, {"name": "ngrams"}, "nb-lr"], ids=["name", "null", "section", "old name"]
+)
 def test_every_way_to_say_it_means_the_same(encoder: object) -> None:
     recipe = recipe_from_dict({"encoder": encoder})
-    assert recipe.encoder_name == "nb-lr"
+    assert recipe.encoder_name == "ngrams"
     assert recipe.glove is None
-    assert recipe.model.wide is not None
+    assert recipe.model.ngrams is not None
     assert recipe_from_dict(json.loads(recipe.model_dump_json())) == recipe
 
 
@@ -91,19 +93,19 @@ def test_every_way_to_say_it_means_the_same(encoder: object) -> None:
     ("tree", "said"),
     [
         ({"glove": {"name": "6B"}}, "reads no word vectors"),
-        ({"model": {"wide": None}}, "consists of its n-grams"),
-        ({"encoder": {"name": "nb-lr", "ngrams": 2}}, "those of its n-grams are in model.wide"),
+        ({"model": {"ngrams": None}}, "consists of its n-grams"),
+        ({"encoder": {"name": "ngrams", "max_n": 2}}, "those of its n-grams are in model.ngrams"),
     ],
 )
 def test_what_means_nothing_without_an_encoder_is_refused(tree: dict[str, object], said: str) -> None:
     with pytest.raises(RecipeError, match=said):
-        recipe_from_dict({"encoder": "nb-lr", **tree})
+        recipe_from_dict({"encoder": "ngrams", **tree})
 
 
 def test_it_is_suggested_and_checked_like_an_encoder_but_none_may_take_its_name() -> None:
-    with pytest.raises(RecipeError, match="did you mean 'nb-lr'"):
-        recipe_from_dict({"encoder": {"name": "nblr"}})
-    findings = check_recipe(recipe_from_dict({"encoder": "nb-lr", "data": {"dataset": "quickstart"}}))
+    with pytest.raises(RecipeError, match="did you mean 'ngrams'"):
+        recipe_from_dict({"encoder": {"name": "ngrms"}})
+    findings = check_recipe(recipe_from_dict({"encoder": "ngrams", "data": {"dataset": "quickstart"}}))
     assert [finding.topic for finding in findings] == ["train", "validation", "test", "encoder"]
     assert all(finding.state == "ok" for finding in findings)
     registry = Registry()
@@ -112,12 +114,12 @@ def test_it_is_suggested_and_checked_like_an_encoder_but_none_may_take_its_name(
         @staticmethod
         @sentrec.hookimpl
         def sentrec_register_encoders(register: sentrec.RegisterEncoder) -> None:
-            register("nb-lr", type("Mine", (sentrec.Encoder,), {}))
+            register("ngrams", type("Mine", (sentrec.Encoder,), {}))
 
     registry.add("mine", "mine 1.0", lambda: Plugin)
     assert "no encoder's name" in str(registry.reports[0].error)
     with pytest.raises(PluginError):
-        registry.encoder("nb-lr")
+        registry.encoder("ngrams")
 
 
 def test_its_classifier_has_nothing_but_its_channel(run: Run) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import sentrec
 from sentrec.recipe.reading import BuiltinRecipe, builtin_recipes
-from sentrec.recipe.sections import WIDE_TEACHER
+from sentrec.recipe.sections import NGRAMS_TEACHER
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run
 
@@ -32,7 +32,7 @@ def test_two_steps_leave_a_finished_run_that_predicts(
     regions = REGIONS_OF_LITTLE if recipe.model.regions else ()
     recipe = sentrec.load_recipe(builtin.name, (*HERE_AND_NOW, *unlabelled, *regions))
     teacher = recipe.objective.teacher
-    if teacher not in (None, WIDE_TEACHER):
+    if teacher not in (None, NGRAMS_TEACHER):
         sentrec.train(sentrec.load_recipe("quickstart", HERE_AND_NOW), teacher)
     run = sentrec.train(recipe, tmp_path / "run")
     assert run.recipe.encoder == recipe.encoder

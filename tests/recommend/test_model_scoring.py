@@ -78,8 +78,8 @@ def test_bfloat16_hardly_moves_a_score_and_changes_the_fingerprint(
     [
         {"text": {"max_tokens": 5}},
         {"text": {"keep": "tail"}},
-        {"model": {"wide": {"max_tokens": 900}}},
-        {"model": {"wide": {"length_power": 0.25}}},
+        {"model": {"ngrams": {"max_tokens": 900}}},
+        {"model": {"ngrams": {"length_power": 0.25}}},
         {"encoder": {"kernel_sizes": [3, 4, 6]}},
     ],
 )
@@ -87,7 +87,7 @@ def test_scores_of_what_reads_or_weighs_otherwise_are_not_mixed(
     predictor: Predictor, change: dict[str, dict[str, object]]
 ) -> None:
     def fingerprint(changed: dict[str, dict[str, object]]) -> str:
-        tree = merged(predictor.run.recipe.model_dump(mode="json"), {"model": {"wide": {"max_tokens": 400}}})
+        tree = merged(predictor.run.recipe.model_dump(mode="json"), {"model": {"ngrams": {"max_tokens": 400}}})
         run = replace(predictor.run, recipe=recipe_from_dict(merged(tree, changed)))
         return ModelScorer(Predictor(run, predictor.members)).fingerprint()
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from killed import train_until_end
 from small_runs import cache_in, small_overrides, small_recipe, start_sentrec, write_corpus
-from small_unlabelled import TERMS, WIDE, recipe_with
+from small_unlabelled import DISTIL, NGRAMS, recipe_with
 
 import sentrec
 from sentrec.checks.recipe import check_recipe
@@ -129,7 +129,7 @@ def test_a_teacher_that_cannot_teach_is_refused_before_an_older_run_gives_way(
         assert open_run(kept).metrics == small_run.metrics
     with pytest.raises(RecipeError) as caught:
         prepare(recipe_with(reviews, unlabelled, "objective.distil=1.0", "objective.teacher=wid"))
-    assert "did you mean 'wide'?" in str(caught.value.hint)
+    assert "did you mean 'ngrams'?" in str(caught.value.hint)
 
 
 def test_a_check_finds_texts_and_teacher(reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_ngrams_teach_what_they_learned_once(
 
     monkeypatch.setattr(wide_module, "_fit_weights", count)
     monkeypatch.setattr(train_module, "ask_ngrams", note)
-    recipe = recipe_with(reviews, unlabelled, *TERMS, *WIDE, "objective.teacher=wide", "training.epochs=8")
+    recipe = recipe_with(reviews, unlabelled, *DISTIL, *NGRAMS, "objective.teacher=ngrams", "training.epochs=8")
     run = sentrec.train(recipe, tmp_path / "run")
     assert len(fits) == len(taught) == 1
     data, model = prepare(recipe), load(run, "cpu").members[0].model
@@ -177,7 +177,12 @@ def test_ngrams_teach_what_they_learned_once(
 
 def test_a_run_teaches_the_ngrams_too(reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path) -> None:
     def student(taught: bool) -> Run:
-        changes = (*WIDE, "objective.distil=1.0", f"objective.teacher={small_run.path}", f"model.wide.taught={taught}")
+        changes = (
+            *NGRAMS,
+            "objective.distil=1.0",
+            f"objective.teacher={small_run.path}",
+            f"model.ngrams.pseudo_labels={taught}",
+        )
         return sentrec.train(recipe_with(reviews, unlabelled, *changes), tmp_path / f"{taught}")
 
     run, untaught = student(True), student(False)
@@ -187,7 +192,7 @@ def test_a_run_teaches_the_ngrams_too(reviews: Path, unlabelled: Path, small_run
     assert data.unlabelled is not None
     told = load(small_run, "cpu").predict_proba(data.unlabelled_texts).argmax(axis=1)
     texts = join_texts(data.train, data.unlabelled)
-    expected = WideChannel(run.recipe.model.wide, 2)
+    expected = WideChannel(run.recipe.model.ngrams, 2)
     labels = np.concatenate([data.splits.train.labels, told])
     features = wide_module.count_ngrams(expected, texts)
     wide_module._fit_weights(expected, features, np.arange(len(texts)), labels, 2)
@@ -199,13 +204,18 @@ def test_a_run_teaches_the_ngrams_too(reviews: Path, unlabelled: Path, small_run
 def test_what_goes_on_from_taught_ngrams_learns_from_its_own_rows(
     reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path
 ) -> None:
-    changes = (*WIDE, "objective.distil=1.0", f"objective.teacher={small_run.path}", "model.wide.taught=true")
+    changes = (
+        *NGRAMS,
+        "objective.distil=1.0",
+        f"objective.teacher={small_run.path}",
+        "model.ngrams.pseudo_labels=true",
+    )
     source = sentrec.train(recipe_with(reviews, unlabelled, *changes, "training.max_steps=2"), tmp_path / "source")
     path = tmp_path / "mine.yaml"
     path.write_text(f"init: {source.path}\n", encoding="utf-8")
     recipe = sentrec.load_recipe(path, [change for change in small_overrides(reviews) if change.startswith("data.")])
-    assert recipe.model.wide is not None
-    assert not recipe.model.wide.taught
+    assert recipe.model.ngrams is not None
+    assert not recipe.model.ngrams.pseudo_labels
     prepare(recipe)  # which refuses what differs from the source
 
 
@@ -213,9 +223,9 @@ def test_what_goes_on_from_taught_ngrams_learns_from_its_own_rows(
 def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
     reviews: Path, unlabelled: Path, tmp_path: Path, die_after: int
 ) -> None:
-    changes = ("training.batch_size=8", "training.epochs=2", "training.checkpoint_seconds=0", "objective.at=0.5")
+    changes = ("training.batch_size=8", "training.epochs=2", "training.checkpoint_seconds=0")
     recipe = recipe_with(
-        reviews, unlabelled, *TERMS, *WIDE, *changes, "objective.teacher=wide", "training.precision=float32"
+        reviews, unlabelled, *DISTIL, *NGRAMS, *changes, "objective.teacher=ngrams", "training.precision=float32"
     )
     path, whole, killed = tmp_path / "recipe.yaml", tmp_path / "whole", tmp_path / "killed"
     path.write_text(to_yaml(recipe), encoding="utf-8")
@@ -233,9 +243,7 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
 @pytest.mark.slow
 def test_two_processes_share_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    changes = small_overrides(
-        reviews, f"data.unlabelled={unlabelled}", *TERMS, *WIDE, "objective.teacher=wide", "objective.at=1.0"
-    )
+    changes = small_overrides(reviews, f"data.unlabelled={unlabelled}", *DISTIL, *NGRAMS, "objective.teacher=ngrams")
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--no-python"]
     arguments = ("train", "--recipe", "quickstart", *[part for one in changes for part in ("--set", one)])
     process = start_sentrec(*arguments, "--out", str(out), "--json", launcher=launcher)
@@ -249,7 +257,7 @@ def test_two_processes_share_the_unlabelled_texts(reviews: Path, unlabelled: Pat
 
 
 def test_ngrams_learn_from_both_ends_of_longer_texts(reviews: Path, unlabelled: Path, small_run: Run) -> None:
-    changes = (*WIDE, "objective.distil=1.0", f"objective.teacher={small_run.path}", "model.wide.excerpts=3")
+    changes = (*NGRAMS, "objective.distil=1.0", f"objective.teacher={small_run.path}", "model.ngrams.crops=3")
     data = prepare(recipe_with(reviews, unlabelled, *changes))
     texts, rows = wide_module._with_excerpts(data.train, 3)
     lengths, longer = data.train.lengths(), np.flatnonzero(data.train.lengths() > 3)
@@ -267,7 +275,7 @@ def test_ngrams_learn_from_both_ends_of_longer_texts(reviews: Path, unlabelled: 
 
 
 def test_shares_are_those_of_whole_texts_and_excerpts(reviews: Path, tmp_path: Path) -> None:
-    run = sentrec.train(small_recipe(reviews, *WIDE, "model.wide.excerpts=2"), tmp_path / "run")
+    run = sentrec.train(small_recipe(reviews, *NGRAMS, "model.ngrams.crops=2"), tmp_path / "run")
     data, model = prepare(run.recipe), load(run, "cpu").members[0].model
     wide, labels = model.wide, data.splits.validation.labels
     assert wide is not None

@@ -30,7 +30,7 @@ TEXTS = ["the film was dull and awful, row 3", "a superb and moving film", "", "
 @pytest.fixture(scope="session")
 def source(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run with n-grams, of the classes bad and good; not to be changed."""
-    recipe = small_recipe(reviews, "model.wide={table_bits: 12}")
+    recipe = small_recipe(reviews, "model.ngrams={table_bits: 12}")
     with cache_in(shared_home):
         return sentrec.train(recipe, tmp_path_factory.mktemp("source") / "run")
 
@@ -155,7 +155,7 @@ def test_a_source_without_ngrams_learns_by_its_head(small_run: Run, tmp_path: Pa
 
 
 def test_a_source_of_ngrams_alone_goes_on(reviews: Path, tmp_path: Path) -> None:
-    changes = ("encoder=nb-lr", "model={wide: {table_bits: 12}}")
+    changes = ("encoder=ngrams", "model={ngrams: {table_bits: 12}}")
     alone = sentrec.train(small_recipe(reviews, *changes), tmp_path / "alone")
     run = sentrec.train(my_recipe(alone, own_rows(tmp_path)), tmp_path / "run")
     assert run.metrics["test"]["accuracy"] > run.metrics["init"]["test_accuracy_before"]
@@ -192,8 +192,8 @@ def test_a_source_that_went_after_the_recipe_was_read_is_told(source: Run, tmp_p
         ("encoder", {"name": "gru"}, "encoder.name is gru and in {source} bilstm"),
         ("glove", {"dim": 50}, "glove is .* and in {source} not there"),
         ("text", {"vocabulary_size": 99}, "text.vocabulary_size is 99"),
-        ("model", {"wide": {"table_bits": 10}}, "model.wide.table_bits is 10 and in {source} 12"),
-        ("model", {"wide": None}, "model.wide.table_bits is not there"),
+        ("model", {"ngrams": {"table_bits": 10}}, "model.ngrams.table_bits is 10 and in {source} 12"),
+        ("model", {"ngrams": None}, "model.ngrams.table_bits is not there"),
         ("model", {"embedding_dim": 9}, "model.embedding_dim is 9"),
         ("model", {"embeddings": "frozen"}, "model.embeddings is frozen and in {source} fine-tuned"),
         ("model", {"unfreeze_epoch": 1}, "model.unfreeze_epoch is 1 and in {source} 0"),
@@ -222,7 +222,7 @@ def test_how_much_of_a_text_is_read_may_differ(source: Run, tmp_path: Path) -> N
 
 
 def test_ngrams_may_join_a_source_that_has_none(small_run: Run, tmp_path: Path) -> None:
-    recipe = my_recipe(small_run, own_rows(tmp_path), model={"wide": {"table_bits": 10}})
+    recipe = my_recipe(small_run, own_rows(tmp_path), model={"ngrams": {"table_bits": 10}})
     run = sentrec.train(recipe, tmp_path / "run")
     wide = sentrec.load(run, "cpu").members[0].model.wide
     assert wide is not None
@@ -258,13 +258,13 @@ def test_a_group_is_not_gone_on_with_once_its_source_is_another_one(
         train_seeds(recipe, tmp_path / "group", seeds=2, resume=True)
 
 
-@pytest.mark.parametrize("setting", ["excerpts=3", "intercept=prior"])
+@pytest.mark.parametrize("setting", ["crops=3", "intercept=prior"])
 def test_settings_of_fitted_ngrams_have_no_meaning_for_those_that_join(
     reviews: Path, small_run: Run, tmp_path: Path, setting: str
 ) -> None:
     path = tmp_path / "joined.yaml"
     path.write_text(f"init: {small_run.path}\n", encoding="utf-8")
     keep = [change for change in small_overrides(reviews) if change.startswith("data.")]
-    prepare(sentrec.load_recipe(path, (*keep, "model.wide.table_bits=10")))
+    prepare(sentrec.load_recipe(path, (*keep, "model.ngrams.table_bits=10")))
     with pytest.raises(RecipeError, match=f"no meaning in a recipe that goes on .*{setting.partition('=')[0]}"):
-        prepare(sentrec.load_recipe(path, (*keep, "model.wide.table_bits=10", f"model.wide.{setting}")))
+        prepare(sentrec.load_recipe(path, (*keep, "model.ngrams.table_bits=10", f"model.ngrams.{setting}")))

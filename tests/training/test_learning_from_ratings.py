@@ -9,10 +9,8 @@ import pyarrow.csv
 import pytest
 import torch
 from killed import train_until_end
-from objective_terms import labels, model_of, terms, texts
 from small_runs import small_recipe, write_corpus
-from small_unlabelled import WIDE
-from torch.nn import functional
+from small_unlabelled import NGRAMS
 
 import sentrec
 from sentrec.data.examples import Examples
@@ -107,20 +105,6 @@ def test_a_model_to_go_on_from_is_asked_for_no_stars(starred: Path) -> None:
         prepare(recipe_from_dict(with_source(tree | both)))
 
 
-def test_the_loss_is_the_cross_entropy_against_the_mixture() -> None:
-    model, share = model_of(), 0.7
-    numbers = labels()
-    stars = torch.tensor([0.1, 0.9, 0.4, 0.6])
-    liked = (1 - share) * (numbers == 1) + share * stars
-    batch = texts(torch.stack([1 - liked, liked], dim=1))
-    logits = model(batch.token_ids, batch.mask)
-    of_labels, of_stars = (
-        functional.cross_entropy(logits, target) for target in (numbers, torch.stack([1 - stars, stars], dim=1))
-    )
-    told = terms(smoothing=0.1).backward(model, batch)  # no smoothing of probabilities
-    torch.testing.assert_close(told, ((1 - share) * of_labels + share * of_stars).detach())
-
-
 def test_the_loop_learns_from_the_mixture(starred: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learned = []
     start = TrainingLoop.__init__
@@ -141,8 +125,8 @@ def test_the_loop_learns_from_the_mixture(starred: Path, tmp_path: Path, monkeyp
 
 
 def test_the_wide_channel_learns_from_labels_alone(starred: Path) -> None:
-    starry, plain = (prepare(small_recipe(starred, *changes, *WIDE)) for changes in (STARS, ()))
-    config = small_recipe(starred, *WIDE).model.wide
+    starry, plain = (prepare(small_recipe(starred, *changes, *NGRAMS)) for changes in (STARS, ()))
+    config = small_recipe(starred, *NGRAMS).model.ngrams
     assert config is not None
     assert starry.soft_targets is not None
     weights = []
@@ -158,7 +142,7 @@ def test_a_killed_training_goes_on_and_other_stars_are_other_data(starred: Path,
     shutil.copytree(starred, corpus)
     changes = ("training.batch_size=8", "training.checkpoint_seconds=0", "training.precision=float32")
     path, whole, killed = tmp_path / "stars.yaml", tmp_path / "whole", tmp_path / "killed"
-    path.write_text(to_yaml(small_recipe(corpus, *STARS, *WIDE, *changes)), encoding="utf-8")
+    path.write_text(to_yaml(small_recipe(corpus, *STARS, *NGRAMS, *changes)), encoding="utf-8")
     assert train_until_end(path, whole) == 0
     assert train_until_end(path, killed, die_after=15) == -9
     table = (corpus / "train.csv").read_bytes()

@@ -117,8 +117,8 @@ def test_vectors_of_words_are_no_regions_and_the_other_way_round(reviews: Path) 
 
 
 def test_ngrams_alone_read_no_regions() -> None:
-    with pytest.raises(RecipeError, match=r"nb-lr reads no regions: leave model\.regions out"):
-        recipe_from_dict({"encoder": "nb-lr", "model": {"regions": {"name": "around"}}})
+    with pytest.raises(RecipeError, match=r"ngrams reads no regions: leave model\.regions out"):
+        recipe_from_dict({"encoder": "ngrams", "model": {"regions": {"name": "around"}}})
 
 
 def test_what_goes_on_from_a_run_with_regions_has_them_and_needs_no_store(

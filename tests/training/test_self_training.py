@@ -27,8 +27,8 @@ from sentrec.training.recipe import with_source
 pytestmark = pytest.mark.usefixtures("warm_cache")
 
 ARCHITECTURES = {
-    "both": ["model.wide={table_bits: 12}"],
-    "n-grams": ["encoder=nb-lr", "model={wide: {table_bits: 12}}"],
+    "both": ["model.ngrams={table_bits: 12}"],
+    "n-grams": ["encoder=ngrams", "model={ngrams: {table_bits: 12}}"],
 }
 
 
@@ -103,17 +103,17 @@ def test_what_is_added_to_the_weights_is_what_was_learned(
     shared_home: Path, tmp_path: Path, classes: tuple[str, ...]
 ) -> None:
     """For encoder, n-grams and taught n-grams, the model moves by just what the linear model over them says."""
-    recipe = small_recipe(write_corpus(tmp_path / "corpus", classes), "model.wide={table_bits: 8, length_power: 0.5}")
+    recipe = small_recipe(write_corpus(tmp_path / "corpus", classes), "model.ngrams={table_bits: 8, length_power: 0.5}")
     run = sentrec.train(recipe, tmp_path / "run")
     predictor = sentrec.load(run, "cpu")
     model = predictor.members[0].model
     texts = ["the film was dull", "superb and moving and superb, row 3", "a lovely row", "film film"]
     encoded, generator = predictor.encode(texts)[0], np.random.default_rng(1)
     assert model.wide is not None
-    assert recipe.model.wide is not None
+    assert recipe.model.ngrams is not None
     labels = np.arange(len(texts)) % len(classes)
     ngrams = count_ngrams(model.wide, encoded)
-    taught = fit_ngrams_like(model.wide, recipe.model.wide, ngrams, labels)
+    taught = fit_ngrams_like(model.wide, recipe.model.ngrams, ngrams, labels)
     movable = _Movable(generator.random(model.encoder.output_size), np.arange(100))
     blocks = movable.blocks(_features(model, encoded), ngrams)
     blocks.append(Block(wide_logits(taught, encoded).astype(np.float64), 1.0))

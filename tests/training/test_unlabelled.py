@@ -9,19 +9,17 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from small_runs import small_overrides, small_recipe
-from small_unlabelled import TERMS, WIDE, recipe_with
+from small_unlabelled import NGRAMS, SELF_TAUGHT, recipe_with
 
 import sentrec
 from sentrec.checks.recipe import check_recipe
 from sentrec.data.examples import load_texts
 from sentrec.data.unlabelled import sources_of
 from sentrec.errors import DataError, RecipeError
-from sentrec.models.classifier import TextClassifier
 from sentrec.recipe import to_yaml
 from sentrec.recipe.sections import DataConfig
 from sentrec.runs.directory import Run
 from sentrec.text.encoding import EncodedTexts
-from sentrec.training.loss import Objective, Texts
 from sentrec.training.prepare import prepare
 from sentrec.training.unlabelled import UnlabelledTexts
 from sentrec.transfer.loading import load_sources, load_targets, transfer_from_dict
@@ -36,7 +34,7 @@ def encoded(lengths: list[int]) -> EncodedTexts:
 
 
 def batches_of(seed: int = 1) -> UnlabelledTexts:
-    changes = ("objective.vat=1.0", "objective.unlabelled_tokens=40", f"seed={seed}")
+    changes = ("objective.unlabelled_tokens=40", f"seed={seed}")
     lengths = np.random.default_rng(0).integers(1, 20, 50).tolist()
     targets = np.arange(100, dtype=np.float32).reshape(50, 2)
     return UnlabelledTexts(sentrec.load_recipe("quickstart", changes), encoded(lengths), targets)
@@ -50,7 +48,6 @@ def test_every_text_is_read_once_a_pass_and_in_another_order_in_the_next() -> No
             batch, targets = source.batch(number)
             assert batch.token_ids.numel() <= 40
             assert torch.equal(batch.token_ids[:, 0], torch.from_numpy(batch.rows))
-            assert targets is not None
             assert torch.equal(targets[:, 0], 2.0 * torch.from_numpy(batch.rows))  # the row's own
             rows += batch.rows.tolist()
             number += 1
@@ -83,7 +80,7 @@ def test_texts_need_no_label_and_blank_ones_are_left_out(unlabelled: Path, tmp_p
 
 def test_no_text_that_judges_is_learned_from(reviews: Path, unlabelled: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="sentrec")
-    data = prepare(recipe_with(reviews, unlabelled, "objective.entropy=0.1"))
+    data = prepare(recipe_with(reviews, unlabelled, *SELF_TAUGHT))
     assert data.unlabelled is not None
     assert len(data.unlabelled) == len(data.unlabelled_texts) == data.facts()["unlabelled_rows"] == 70
     assert not {*data.splits.test.texts, *data.splits.validation.texts} & {*data.unlabelled_texts}
@@ -96,7 +93,7 @@ def test_no_text_that_judges_is_learned_from(reviews: Path, unlabelled: Path, ca
     assert "plain" in data.tokenizer.get_vocab()  # only unlabelled texts have the word
     for judged in ("validation", "test"):
         with pytest.raises(DataError, match="are validation or test texts"):
-            prepare(recipe_with(reviews, reviews / f"{judged}.csv", "objective.entropy=0.1"))
+            prepare(recipe_with(reviews, reviews / f"{judged}.csv", *SELF_TAUGHT))
 
 
 def test_texts_come_from_several_places(
@@ -107,7 +104,7 @@ def test_texts_come_from_several_places(
         (tmp_path / "books").mkdir(exist_ok=True)
         pq.write_table(pa.table({"text": [f"a {split} of pages", " "]}), tmp_path / "books" / f"{split}.parquet")
     places = [str(unlabelled), "books", "books/more"]
-    recipe = small_recipe(reviews, f"data.unlabelled=[{','.join(places)}]", "objective.entropy=0.1")
+    recipe = small_recipe(reviews, f"data.unlabelled=[{','.join(places)}]", *SELF_TAUGHT)
     data = prepare(recipe)
     assert len(data.unlabelled_texts) == 70 + 2
     assert data.unlabelled_texts[-2:] == ["a train of pages", "a more of pages"]
@@ -119,7 +116,7 @@ def test_texts_come_from_several_places(
         ("books/none", "has no split 'none'"),
         ("books/train", "names the same texts twice: train"),
     ):
-        changed = small_recipe(reviews, f"data.unlabelled=[books,{wrong}]", "objective.entropy=0.1")
+        changed = small_recipe(reviews, f"data.unlabelled=[books,{wrong}]", *SELF_TAUGHT)
         with pytest.raises(DataError, match=message):
             prepare(changed)
         assert "missing" in [finding.state for finding in check_recipe(changed) if finding.topic == "unlabelled"]
@@ -129,18 +126,21 @@ def test_texts_come_from_several_places(
     ("changes", "message"),
     [
         (("objective.distil=1.0",), "distil and teacher go together"),
-        (("objective.teacher=wide",), "distil and teacher go together"),
-        (("objective.distil=1.0", "objective.teacher=wide", *WIDE), "distil needs texts to label"),
-        (("objective.distil=1.0", "objective.teacher=wide", "data.unlabelled=train"), "needs a wide channel"),
+        (("objective.teacher=ngrams",), "distil and teacher go together"),
+        (("objective.distil=1.0", "objective.teacher=ngrams", *NGRAMS), "distil needs texts to label"),
+        (("objective.distil=1.0", "objective.teacher=ngrams", "data.unlabelled=train"), "needs n-grams in the model"),
         (("data.unlabelled=train",), "data.unlabelled is read only for"),
-        (("data.unlabelled=train", "objective.at=1.0"), "data.unlabelled is read only for"),
-        (("model.wide.taught=true",), "need another that labels texts"),
+        (("model.ngrams.pseudo_labels=true",), "need another that labels texts"),
         (
-            ("objective.distil=1.0", "objective.teacher=wide", "data.unlabelled=train", "model.wide.taught=true"),
+            (
+                "objective.distil=1.0",
+                "objective.teacher=ngrams",
+                "data.unlabelled=train",
+                "model.ngrams.pseudo_labels=true",
+            ),
             "another",
         ),
-        (("objective.vat=-1",), "objective.vat"),
-        (("objective.vat=1", "objective.radius=0"), "objective.radius"),
+        (("objective.distil=-1",), "objective.distil"),
     ],
 )
 def test_what_has_no_use_or_lacks_something_is_said(changes: tuple[str, ...], message: str) -> None:
@@ -148,26 +148,9 @@ def test_what_has_no_use_or_lacks_something_is_said(changes: tuple[str, ...], me
         sentrec.load_recipe("quickstart", changes)
 
 
-def test_the_objective_is_told_how_much_of_the_training_is_over(
-    reviews: Path, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told, whole = [], Objective.backward
-
-    def note(self: Objective, model: TextClassifier, labelled: Texts, unlabelled: Texts, done: float) -> torch.Tensor:
-        told.append(done)
-        return whole(self, model, labelled, unlabelled, done)
-
-    monkeypatch.setattr(Objective, "backward", note)
-    recipe = recipe_with(reviews, unlabelled, "objective.entropy=0.5", "training.max_steps=5")
-    sentrec.train(recipe, tmp_path / "run")
-    assert told == pytest.approx([0.0, 0.2, 0.4, 0.6, 0.8])
-
-
-@pytest.mark.parametrize("terms", [("objective.at=1.0",), ("objective.vat=1.0", "data.unlabelled=train")])
-def test_ngrams_alone_and_models_to_go_on_from_have_no_objective(
-    reviews: Path, small_run: Run, terms: tuple[str, ...]
-) -> None:
-    with pytest.raises(RecipeError, match="nb-lr is solved for at once, from labels alone"):
+def test_ngrams_alone_and_models_to_go_on_from_have_no_objective(reviews: Path, small_run: Run) -> None:
+    terms = ("objective.distil=1.0", "objective.teacher=starter", "data.unlabelled=train")
+    with pytest.raises(RecipeError, match="ngrams is solved for at once, from labels alone"):
         sentrec.load_recipe("quickstart", ("encoder=null", *terms))
     keep = [change for change in small_overrides(reviews) if change.startswith("data.")]
     tree = f"init: {small_run.path}\n"
@@ -181,17 +164,19 @@ def test_a_transfer_study_learns_from_labels_alone(
     reviews: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="sentrec")
-    recipe = small_recipe(reviews, "data.unlabelled=train", *TERMS, "objective.teacher=wide", *WIDE)
+    recipe = small_recipe(reviews, "data.unlabelled=train", *SELF_TAUGHT)
     path = tmp_path / "semi.yaml"
     path.write_text(to_yaml(recipe), encoding="utf-8")
     sides = {"source": {"recipe": str(path), "name": "a"}, "target": {"recipe": str(path), "name": "b"}}
     study = transfer_from_dict(sides)
     for side in (*load_sources(study), *load_targets(study)):
         assert side.recipe.data.unlabelled is None
-        assert not side.recipe.objective.reads_unlabelled
+        assert not side.recipe.objective.distil
         assert side.recipe.data.dataset == recipe.data.dataset
     assert any("labels alone" in message for message in caplog.messages)
     for side, load_side in (("source", load_sources), ("target", load_targets)):
-        stated = sides[side] | {"set": {"objective": {"at": 1.0}}}
+        stated = sides[side] | {
+            "set": {"objective": {"distil": 1.0, "teacher": "starter"}, "data": {"unlabelled": "train"}}
+        }
         with pytest.raises(RecipeError, match="compares what labels teach"):
             load_side(transfer_from_dict(sides | {side: stated}))

@@ -172,7 +172,7 @@ def test_of_a_run_with_ngrams_the_encoder_is_the_source(tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     narrow, wide = (
         sentrec.train(small_recipe(corpus, *changes), tmp_path / name)
-        for name, changes in {"narrow": (), "wide": ("model.wide={table_bits: 10}",)}.items()
+        for name, changes in {"narrow": (), "ngrams": ("model.ngrams={table_bits: 10}",)}.items()
     )
     zero_shot = []
     for name, run in (("a", narrow), ("b", wide)):
@@ -271,11 +271,11 @@ def test_a_cell_that_was_cut_off_is_measured_anew(
 
 
 def test_a_study_trains_encoders_alone(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("extends: quickstart\nmodel: {wide: {table_bits: 10}}\n", encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text("extends: quickstart\nmodel: {ngrams: {table_bits: 10}}\n", encoding="utf-8")
     (target,) = load_targets(load_transfer(write_study(tmp_path, target="mine.yaml")))
-    assert target.recipe.model.wide is None
+    assert target.recipe.model.ngrams is None
     with pytest.raises(RecipeError, match="without a wide channel"):
-        load_targets(load_transfer(write_study(tmp_path, model={"wide": {}})))
+        load_targets(load_transfer(write_study(tmp_path, model={"ngrams": {}})))
 
 
 def test_n_grams_alone_are_no_side_of_a_study(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ class _Learner:
 
     def __init__(self, loop: TrainingLoop, data: PreparedData, before: npt.NDArray[np.float64]) -> None:
         model, self.before, self._labels = loop.model, before, data.splits.train.labels
-        self._train, self._wide, self._config = data.train, model.wide, loop.recipe.model.wide
+        self._train, self._wide, self._config = data.train, model.wide, loop.recipe.model.ngrams
         ngrams, features = _ngrams(model.wide, data.train), _features(model, data.train)
         occurrences = np.bincount(ngrams.indices, minlength=ngrams.shape[1]) if model.wide else np.empty(0)
         self.movable = _Movable(features.mean(axis=0), np.flatnonzero(occurrences >= _FEWEST_TEXTS))

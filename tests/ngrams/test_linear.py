@@ -162,5 +162,5 @@ def test_ngrams_cannot_be_of_less_than_the_encoder_reads(reviews: Path) -> None:
 
 
 def test_an_impossible_table_is_refused(reviews: Path) -> None:
-    with pytest.raises(RecipeError, match=r"model\.wide\.table_bits"):
+    with pytest.raises(RecipeError, match=r"model\.ngrams\.table_bits"):
         small_recipe(reviews, "model.ngrams.table_bits=60")

@@ -178,7 +178,7 @@ def test_what_goes_on_from_such_ngrams_learns_from_its_own_rows(
     path = tmp_path / "mine.yaml"
     path.write_text(f"init: {source.path}\n", encoding="utf-8")
     mine = sentrec.load_recipe(path, [change for change in small_overrides(reviews) if change.startswith("data.")])
-    assert mine.model.wide is not None
+    assert mine.model.ngrams is not None
     assert mine.model.ngrams.lsa is None
     prepare(mine)  # which refuses what differs from the source
 

@@ -128,7 +128,7 @@ def test_a_teacher_that_cannot_teach_is_refused_before_an_older_run_gives_way(
             sentrec.train(recipe, kept, force=True)
         assert open_run(kept).metrics == small_run.metrics
     with pytest.raises(RecipeError) as caught:
-        prepare(recipe_with(reviews, unlabelled, "objective.distil=1.0", "objective.teacher=wid"))
+        prepare(recipe_with(reviews, unlabelled, "objective.distil=1.0", "objective.teacher=ngram"))
     assert "did you mean 'ngrams'?" in str(caught.value.hint)
 
 

@@ -143,14 +143,12 @@ def test_the_fingerprint_of_scores_changes_with_any_member(runs: dict[str, Path]
     assert again in prints
 
 
-def test_an_ensemble_may_be_a_member_and_a_plain_group_stands_for_its_runs(
+def test_a_member_is_a_run_and_a_group_stands_for_its_runs(
     runs: dict[str, Path], reviews: Path, tmp_path: Path
 ) -> None:
-    nested = sentrec.load(ensemble([runs["seeds"], runs["gru"]], tmp_path / "nested"), "cpu")
-    parts = [sentrec.load(runs[name], "cpu") for name in ("seeds", "gru")]
-    expected = np.mean([part.logits(TEXTS) / part.run.temperature for part in parts], axis=0)
-    np.testing.assert_allclose(nested.logits(TEXTS), expected, atol=1e-6)
-    assert len(nested.members) == 3
+    assert len(ensemble([runs["seeds"], runs["gru"]], tmp_path / "three").members) == 3
+    with pytest.raises(RunError, match="is an ensemble: the members of an ensemble are runs"):
+        ensemble([tmp_path / "three", runs["gru"]], tmp_path / "nested")
     group = shutil.copytree(runs["seeds"], tmp_path / "group")
     train_seeds(small_recipe(reviews, *SHORT), group, seeds=2, force=True)
     assert open_run(group).members == ()

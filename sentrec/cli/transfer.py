@@ -57,7 +57,7 @@ def _show(study: "Study") -> None:
 
     rows = table(study.targets, study.results)
     show_tables(study.targets, rows)
-    for sentence in [*verdicts(rows), *(f"Noticed: {note}" for note in study.notes)]:
+    for sentence in [*verdicts(rows, study.shared_sources), *(f"Note: {note}" for note in study.notes)]:
         stdout.print(f"\n{escape(printable(sentence))}")
 
 

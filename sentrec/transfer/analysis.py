@@ -1,23 +1,26 @@
-"""From the cells of a transfer study to the rows of its table."""
+"""From the cells of a transfer study to the rows of its table, with Holm's correction over all that is judged."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, median, stdev
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.metrics.intervals import paired_interval
+from sentrec.metrics.intervals import holm, paired_difference
 from sentrec.transfer.results import BASELINE, LINEAR_ARMS, ZERO_SHOT, Budget, CellResult, Target
 
 CHANCE = "most frequent class"
-"""Who always answers with the class that is the most frequent one among the test rows."""
+"""A classifier that always predicts the most frequent class of the test rows."""
+FEWEST_SEEDS = 3
+"""Fewer seeds give figures and no verdict."""
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """How much more accurate an arm is than something other than the baseline with the same labels.
+    """How much more accurate a row is than another arm, over the seeds that both have.
 
     Attributes:
         arm: The other arm, or `CHANCE`.
@@ -25,8 +28,11 @@ class Contrast:
         budget: The other arm's budget; 0 for chance.
         labels: The labels that it used.
         seeds: Seeds that both have.
-        difference: Mean accuracy of the row less that of the other, over these seeds.
-        interval: Its 95 % interval, see `paired_interval`.
+        difference: Mean accuracy of the row less that of the other.
+        interval: Its 95 % confidence interval by itself, see `paired_difference`.
+        p_value: Its two-sided p-value by itself.
+        adjusted_p: The p-value after Holm's correction over all comparisons that the study judges; None where it is
+            not judged: with fewer than three seeds, and for a linear arm against the baseline.
     """
 
     arm: str
@@ -36,6 +42,13 @@ class Contrast:
     seeds: int
     difference: float
     interval: tuple[float, float]
+    p_value: float
+    adjusted_p: float | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected p-value is below 0.05."""
+        return self.adjusted_p is not None and self.adjusted_p < 0.05
 
 
 @dataclass(frozen=True)
@@ -53,15 +66,13 @@ class Row:
         sd: Standard deviation over the seeds; None with one seed.
         seconds: Mean over the seeds.
         gap: Mean of the accuracy on training rows less that on the test rows; None for zero-shot.
-        difference: Mean accuracy less the baseline's with the same budget, over the seeds that both have; None for the
-            baseline itself, for zero-shot, and where there is no such baseline.
-        interval: Its 95 % interval, see `paired_interval`.
         epochs_to_baseline: Median epochs until the validation accuracy first reaches the best one of the baseline with
-            the same budget and seed, among the seeds that get there; None where fewer than half of them do. For the
-            baseline itself: until its own best.
+            the same budget and seed; a seed that never does counts as infinite, and None stands for an infinite
+            median. For the baseline itself: until its own best.
         seconds_to_baseline: The same in seconds of training.
         reached: How many seeds get there; None for arms without epochs.
-        compared_seeds: Seeds that ``difference`` and ``interval`` are over; 0 where these are None.
+        baseline: The comparison with the baseline that has the same budget; None for the baseline itself, for
+            zero-shot, and where there is no such baseline.
         contrasts: For zero-shot: with chance, and with the baseline at every budget. For a linear arm: with the most
             accurate network that has the same budget.
     """
@@ -76,13 +87,27 @@ class Row:
     sd: float | None
     seconds: float
     gap: float | None
-    difference: float | None
-    interval: tuple[float, float] | None
     epochs_to_baseline: float | None
     seconds_to_baseline: float | None
     reached: int | None
-    compared_seeds: int = 0
+    baseline: Contrast | None = None
     contrasts: tuple[Contrast, ...] = ()
+
+    @property
+    def difference(self) -> float | None:
+        """Accuracy less the baseline's; None where it is compared with none."""
+        return self.baseline.difference if self.baseline else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of `difference`."""
+        return self.baseline.interval if self.baseline else None
+
+    @property
+    def judged(self) -> tuple[Contrast, ...]:
+        """The comparisons that the verdict is about."""
+        own = () if self.baseline is None or self.arm in LINEAR_ARMS else (self.baseline,)
+        return own + self.contrasts
 
 
 _Key = tuple[Budget, str | None, str]
@@ -99,13 +124,28 @@ def table(targets: Sequence[Target], results: Iterable[CellResult]) -> list[Row]
         results: The finished cells.
 
     Returns:
-        Rows by target, then budget (``all`` last), the baseline first, the others in order of first appearance.
+        Rows by target, then budget (``all`` last), the baseline first, the others in order of first appearance. Their
+        p-values are corrected for all comparisons of the study that are judged.
 
     Raises:
         ValueError: If a cell's predictions do not fit the test rows of its target.
     """
     results = list(results)
-    return [row for target in targets for row in _TargetTable(target, results).rows()]
+    return corrected([row for target in targets for row in _TargetTable(target, results).rows()])
+
+
+def corrected(rows: Sequence[Row]) -> list[Row]:
+    """Rows with Holm's correction over the whole study: all arms, budgets and targets that are judged."""
+    family = [contrast for row in rows for contrast in row.judged if contrast.seeds >= FEWEST_SEEDS]
+    adjusted = dict(zip(map(id, family), holm([contrast.p_value for contrast in family]), strict=True))
+
+    def judged(contrast: Contrast) -> Contrast:
+        return replace(contrast, adjusted_p=adjusted.get(id(contrast)))
+
+    return [
+        replace(row, baseline=row.baseline and judged(row.baseline), contrasts=tuple(map(judged, row.contrasts)))
+        for row in rows
+    ]
 
 
 class _TargetTable:
@@ -120,21 +160,19 @@ class _TargetTable:
                 self.groups.setdefault((cell.budget, cell.source, cell.arm), {})[cell.seed] = result
 
     def rows(self) -> list[Row]:
-        appeared: list[str | None] = list(dict.fromkeys(source for _, source, _ in self.groups))
+        sources = list(dict.fromkeys(source for _, source, _ in self.groups))
         arms = list(dict.fromkeys(arm for *_, arm in self.groups))
 
         def place(key: _Key) -> tuple[float, bool, int, int]:
             budget, source, arm = key
-            return _size(budget), arm != BASELINE, appeared.index(source), arms.index(arm)
+            return _size(budget), arm != BASELINE, sources.index(source), arms.index(arm)
 
         return [self._row(key) for key in sorted(self.groups, key=place)]
 
     def _row(self, key: _Key) -> Row:
         budget, source, arm = key
         group = self.groups[key]
-        baseline = self.groups.get((budget, None, BASELINE), {})
-        against = None if arm in (BASELINE, ZERO_SHOT) else self._contrast(key, (budget, None, BASELINE))
-        epochs, seconds, reached = _convergence(group, baseline)
+        epochs, seconds, reached = _convergence(group, self.groups.get((budget, None, BASELINE), {}))
         gaps = [one.train_accuracy - one.accuracy for one in group.values() if one.train_accuracy is not None]
         return Row(
             target=self.target.name,
@@ -147,27 +185,22 @@ class _TargetTable:
             sd=stdev(one.accuracy for one in group.values()) if len(group) > 1 else None,
             seconds=fmean(one.seconds for one in group.values()),
             gap=fmean(gaps) if gaps else None,
-            difference=against.difference if against else None,
-            interval=against.interval if against else None,
             epochs_to_baseline=epochs,
             seconds_to_baseline=seconds,
             reached=reached,
-            compared_seeds=against.seeds if against else 0,
-            contrasts=tuple(self._other_contrasts(key)),
+            baseline=None if arm in (BASELINE, ZERO_SHOT) else self._contrast(key, (budget, None, BASELINE)),
+            contrasts=tuple(contrast for contrast in self._other_contrasts(key) if contrast),
         )
 
-    def _other_contrasts(self, key: _Key) -> list[Contrast]:
+    def _other_contrasts(self, key: _Key) -> list[Contrast | None]:
         budget, _, arm = key
         if arm == ZERO_SHOT:
             budgets = sorted({other for other, _, name in self.groups if name == BASELINE}, key=_size)
-            found = [self._contrast(key, (other, None, BASELINE)) for other in budgets]
-            return [self._chance(key), *(one for one in found if one)]
+            return [self._chance(key), *(self._contrast(key, (other, None, BASELINE)) for other in budgets)]
         networks = [other for other in self.groups if other[0] == budget and other[2] not in LINEAR_ARMS]
         if arm not in LINEAR_ARMS or not networks:
             return []
-        best = max(networks, key=lambda other: _accuracy(self.groups[other]))
-        found = [self._contrast(key, best)]
-        return [one for one in found if one]
+        return [self._contrast(key, max(networks, key=lambda other: _accuracy(self.groups[other])))]
 
     def _contrast(self, key: _Key, other: _Key) -> Contrast | None:
         first, second = self.groups[key], self.groups.get(other, {})
@@ -175,12 +208,10 @@ class _TargetTable:
         if not seeds:
             return None
         budget, source, arm = other
-        first_right, second_right = self._right(first, seeds), self._right(second, seeds)
-        return _contrast(arm, source, budget, _labels(second), first_right, second_right)
+        return _contrast(arm, source, budget, _labels(second), self._right(first, seeds), self._right(second, seeds))
 
     def _chance(self, key: _Key) -> Contrast:
-        right = self._right(self.groups[key], sorted(self.groups[key]))
-        labels = self.target.labels
+        right, labels = self._right(self.groups[key], sorted(self.groups[key])), self.target.labels
         constant = np.broadcast_to(labels == np.bincount(labels).argmax(), right.shape)
         return _contrast(CHANCE, None, 0, 0, right, constant)
 
@@ -200,9 +231,8 @@ def _contrast(
     first_right: npt.NDArray[np.bool_],
     second_right: npt.NDArray[np.bool_],
 ) -> Contrast:
-    difference = float(first_right.mean() - second_right.mean())
-    interval = paired_interval(first_right, second_right)
-    return Contrast(arm, source, budget, labels, len(first_right), difference, interval)
+    found = paired_difference(first_right, second_right)
+    return Contrast(arm, source, budget, labels, found.seeds, found.difference, found.interval, found.p_value)
 
 
 def _size(budget: Budget) -> float:
@@ -222,18 +252,17 @@ def _convergence(group: _Seeds, baseline: _Seeds) -> tuple[float | None, float |
     seeds = [seed for seed in group if _validations(group[seed]) and seed in baseline and _validations(baseline[seed])]
     if not seeds:
         return None, None, None
-    arrivals = [arrival for seed in seeds if (arrival := _arrival(group[seed], _best(baseline[seed])))]
-    if 2 * len(arrivals) < len(seeds):
-        return None, None, len(arrivals)
-    epochs, seconds = zip(*arrivals, strict=True)
-    return median(epochs), median(seconds), len(arrivals)
+    arrivals = [_arrival(group[seed], _best(baseline[seed])) for seed in seeds]
+    epochs, seconds = (median(values) for values in zip(*arrivals, strict=True))
+    reached = sum(math.isfinite(arrival[0]) for arrival in arrivals)
+    return (epochs, seconds, reached) if math.isfinite(epochs) else (None, None, reached)
 
 
-def _arrival(result: CellResult, accuracy: float) -> tuple[float, float] | None:
+def _arrival(result: CellResult, accuracy: float) -> tuple[float, float]:
     for row in _validations(result):
         if row["validation_accuracy"] >= accuracy:
             return row["step"] / result.epoch_steps, row["seconds"]
-    return None
+    return math.inf, math.inf
 
 
 def _best(result: CellResult) -> float:

@@ -1,6 +1,6 @@
 """What each arm starts from, and which of its weights learn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sentrec.errors import RecipeError
 from sentrec.glove.store import GloveVectors
@@ -9,19 +9,6 @@ from sentrec.recipe import Recipe
 from sentrec.recipe.sections import TrainingConfig
 from sentrec.training.learning_plan import LearningPlan, Rate, recipe_plan
 from sentrec.transfer.schema import GradualUnfreezing, TransferRecipe
-
-ARM_MEANINGS: Mapping[str, str] = {
-    "scratch": "trained on the target alone, from GloVe: the baseline",
-    "full": "starts from the source; every weight learns",
-    "probe": "starts from the source; only the head learns",
-    "gradual": "starts from the source; layers thaw one after the other, lower ones learn more slowly",
-    "zero-shot": "the source as it is, without a label of the target",
-    "frozen-glove": "trained on the target alone; the GloVe vectors stay as they are",
-    "random-embeddings": "trained on the target alone, from random word vectors: what GloVe itself transfers",
-    "nb-lr": "n-gram logistic regression with naive Bayes weights on the same labels",
-    "tfidf-lr": "TF-IDF logistic regression on the same labels",
-}
-"""One line on each arm."""
 
 
 def target_only_model(

@@ -115,11 +115,11 @@ def judge_unseen(cell: Cell, model: TextClassifier, target: TargetRows, encoded:
 def fit_linear(
     cell: Cell, rows: Rows, target: TargetRows, pool: sparse.csr_matrix, test: sparse.csr_matrix
 ) -> CellResult:
-    """Trains an n-gram model on all labels of a budget; it needs none of them for validation.
+    """Trains an n-gram model on the training rows of a budget.
 
     Args:
         cell: Which one.
-        rows: All rows of the budget, as places in the pool.
+        rows: Training rows, as places in the pool.
         target: The target's rows.
         pool: The pool's n-grams, as the arm's `Baseline.count` gives them.
         test: Those of the test rows.

@@ -30,16 +30,13 @@ class Review:
 
 @dataclass(frozen=True)
 class Differences:
-    """The baseline beside one transfer arm, on the same test rows, learned with the same labels.
+    """The baseline beside the transfer arm, source and budget that gain most over it, on the same test rows.
 
     A row counts for an arm that is right on it with more than half of the seeds, where the other one is wrong with more
     than half of them.
 
     Attributes:
-        target: Name of the target recipe.
-        source: Name of the source.
-        arm: Name of the transfer arm.
-        budget: Labels of the target, or ``all``.
+        row: The transfer arm.
         seeds: Seeds that both arms have.
         only_baseline: Rows that only the baseline gets right.
         only_transfer: Rows that only the transfer arm gets right.
@@ -47,10 +44,7 @@ class Differences:
         transfer_reviews: Some of the latter.
     """
 
-    target: str
-    source: str | None
-    arm: str
-    budget: Budget
+    row: Row
     seeds: int
     only_baseline: int
     only_transfer: int
@@ -63,8 +57,6 @@ def only_one_right(
 ) -> Differences | None:
     """Reviews that only the baseline or only the best transfer arm gets right.
 
-    The best is the transfer arm, source and budget of which the mean accuracy is furthest above the baseline's.
-
     Args:
         rows: As `sentrec.transfer.analysis.table` gives them.
         results: Finished cells.
@@ -74,29 +66,23 @@ def only_one_right(
     Returns:
         The differences; None where the target has no transfer arm beside a baseline.
     """
-    compared = [
-        row for row in rows if row.target == target.name and row.arm in TRANSFER_ARMS and row.difference is not None
-    ]
+    compared = [row for row in rows if row.target == target.name and row.arm in TRANSFER_ARMS and row.baseline]
     if not compared:
         return None
     best = max(compared, key=lambda row: row.difference or 0.0)
     transfer = _predictions(results, target.name, best.source, best.arm, best.budget)
     baseline = _predictions(results, target.name, None, BASELINE, best.budget)
     seeds = sorted(transfer.keys() & baseline.keys())
-    of_transfer = np.stack([transfer[seed] for seed in seeds])
-    of_baseline = np.stack([baseline[seed] for seed in seeds])
-    margin = (of_transfer == target.labels).mean(axis=0) - 0.5, (of_baseline == target.labels).mean(axis=0) - 0.5
-    only_transfer, only_baseline = _only_first(*margin), _only_first(*margin[::-1])
+    of_transfer, of_baseline = (np.stack([arm[seed] for seed in seeds]) for arm in (transfer, baseline))
+    margins = [(predicted == target.labels).mean(axis=0) - 0.5 for predicted in (of_transfer, of_baseline)]
+    only_transfer, only_baseline = _only_first(*margins), _only_first(*margins[::-1])
     return Differences(
-        target=target.name,
-        source=best.source,
-        arm=best.arm,
-        budget=best.budget,
-        seeds=len(seeds),
-        only_baseline=len(only_baseline),
-        only_transfer=len(only_transfer),
-        baseline_reviews=_reviews(only_baseline[:count], target, of_transfer),
-        transfer_reviews=_reviews(only_transfer[:count], target, of_baseline),
+        best,
+        len(seeds),
+        len(only_baseline),
+        len(only_transfer),
+        _reviews(only_baseline[:count], target, of_transfer),
+        _reviews(only_transfer[:count], target, of_baseline),
     )
 
 
@@ -127,16 +113,10 @@ def _only_first(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64])
 
 
 def _reviews(rows: npt.NDArray[np.int64], target: Target, mistaken: npt.NDArray[np.int16]) -> tuple[Review, ...]:
-    return tuple(
-        Review(
-            row=int(row) + 1,
-            text=shortened(target.texts[int(row)]),
-            label=target.label_names[int(target.labels[row])],
-            mistaken_for=target.label_names[_most_frequent_mistake(mistaken[:, row], int(target.labels[row]))],
-        )
-        for row in rows
-    )
-
-
-def _most_frequent_mistake(predicted: npt.NDArray[np.int16], label: int) -> int:
-    return int(np.bincount(predicted[predicted != label]).argmax())
+    reviews = []
+    for row in rows.tolist():
+        label, predicted = int(target.labels[row]), mistaken[:, row]
+        most_frequent = int(np.bincount(predicted[predicted != label]).argmax())
+        names = target.label_names[label], target.label_names[most_frequent]
+        reviews.append(Review(row + 1, shortened(target.texts[row]), *names))
+    return tuple(reviews)

@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 
 from sentrec.evaluation.drawing import TURNED, label_axes, new_figure, short_name
 from sentrec.transfer.analysis import Row
+from sentrec.transfer.format import arm_name, label_count, points, seed_count
 from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Budget, CellResult
-from sentrec.transfer.wording import arm_name, label_count, points, seed_count
 
 # Okabe and Ito's palette, which the colour-blind tell apart; the linear models, which only give a scale, are grey.
 _COLOURS: Mapping[str, str] = {
@@ -38,9 +38,11 @@ class _Curve(NamedTuple):
 
 
 def label_efficiency(rows: Sequence[Row], target: str) -> Figure:
-    """Accuracy against labels of the target, both ends of a band one standard deviation over the seeds away.
+    """Accuracy against labels of the target, and below it the paired differences to the baseline.
 
-    The budgets are on a logarithmic axis; linear models are dotted, zero-shot is a horizontal dashed line.
+    The budgets are on a logarithmic axis; linear models are dotted, zero-shot is a horizontal dashed line. Bands are
+    one standard deviation over the seeds, bars the paired 95 % intervals. A filled marker is a gain or a loss by the
+    corrected p-value, a hollow one is none.
 
     Args:
         rows: As `sentrec.transfer.analysis.table` gives them, of any targets.
@@ -48,24 +50,30 @@ def label_efficiency(rows: Sequence[Row], target: str) -> Figure:
     """
     rows = [row for row in rows if row.target == target]
     sources = _sources(rows)
-    figure = new_figure(8.4, 4.8)
-    axes = figure.add_subplot()
-    axes.set_xscale("log")
-    for source, arm in _ways(rows):
-        own = [row for row in rows if (row.source, row.arm) == (source, arm)]
+    figure = new_figure(8.4, 7.2)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    above.set_xscale("log")
+    ways = _ways(rows)
+    for place, (source, arm) in enumerate(ways):
+        own = sorted((row for row in rows if (row.source, row.arm) == (source, arm)), key=lambda row: row.labels)
         style = _style(source, arm, sources)
         if arm == ZERO_SHOT:
-            axes.axhline(own[0].accuracy, 0.01, 0.99, **{**style, "linestyle": "--"})
+            above.axhline(own[0].accuracy, 0.01, 0.99, **{**style, "linestyle": "--"})
         else:
-            _draw_budgets(axes, own, style)
-    _tick_budgets(axes, rows)
-    axes.yaxis.set_major_formatter(_percent)
-    axes.grid(axis="y", color="#e2e8f0", linewidth=0.8)
-    axes.set_axisbelow(True)
+            _draw_accuracy(above, own, style)
+            _draw_differences(below, [row for row in own if row.baseline], style, place - (len(ways) - 1) / 2)
+    below.axhline(0.0, color=_COLOURS[BASELINE], linewidth=1.2)
+    _tick_budgets(below, rows)
+    above.yaxis.set_major_formatter(_percent)
+    for axes in (above, below):
+        axes.grid(axis="y", color="#e2e8f0", linewidth=0.8)
+        axes.set_axisbelow(True)
     note = seed_count(max((row.seeds for row in rows), default=0))
     if any(row.sd is not None for row in rows):
         note += "; bands: ± 1 standard deviation"
-    label_axes(axes, f"{target}: accuracy by number of labels", note, "labels of the target", "test accuracy")
+    label_axes(above, f"{target}: accuracy by number of labels", note, "", "test accuracy")
+    note = "bars: paired 95 % intervals; filled: a difference after Holm's correction"
+    label_axes(below, f"Difference to {BASELINE}", note, "labels of the target", "points")
     figure.legend(loc="outside right upper", frameon=False, fontsize=9.5)
     return figure
 
@@ -114,7 +122,7 @@ def convergence(results: Sequence[CellResult], target: str, budget: Budget) -> F
 def matrix(rows: Sequence[Row], budget: Budget, arm: str) -> Figure:
     """Heat map of sources by targets: the difference in accuracy to the baseline, in points.
 
-    A star marks a difference whose interval excludes zero. A pair that was not measured stays empty.
+    A star marks a difference after Holm's correction over the study. A pair that was not measured stays empty.
 
     Args:
         rows: As `sentrec.transfer.analysis.table` gives them.
@@ -141,7 +149,7 @@ def matrix(rows: Sequence[Row], budget: Budget, arm: str) -> Figure:
     axes.set_yticks(range(len(sources)), names)
     for (source, target), row in shown.items():
         _write_difference(axes, targets.index(target), sources.index(source), row, limit)
-    note = f"★ 95 % interval excludes 0; {seed_count(max((row.seeds for row in shown.values()), default=0))}"
+    note = f"★ p < 0.05 after Holm's correction; {seed_count(max((row.seeds for row in shown.values()), default=0))}"
     label_axes(axes, f"Points of accuracy: {arm} against {BASELINE}, {label_count(budget)}", note, "target", "source")
     return figure
 
@@ -173,8 +181,7 @@ def _style(source: str | None, arm: str, sources: Sequence[str]) -> dict[str, An
     }
 
 
-def _draw_budgets(axes: Axes, rows: Sequence[Row], style: Mapping[str, Any]) -> None:
-    rows = sorted(rows, key=lambda row: row.labels)
+def _draw_accuracy(axes: Axes, rows: Sequence[Row], style: Mapping[str, Any]) -> None:
     labels = [row.labels for row in rows]
     axes.plot(labels, [row.accuracy for row in rows], **style)
     spread = [row.sd or 0.0 for row in rows]
@@ -182,6 +189,21 @@ def _draw_budgets(axes: Axes, rows: Sequence[Row], style: Mapping[str, Any]) -> 
         low = [row.accuracy - sd for row, sd in zip(rows, spread, strict=True)]
         high = [row.accuracy + sd for row, sd in zip(rows, spread, strict=True)]
         axes.fill_between(labels, low, high, color=style["color"], alpha=0.13, linewidth=0)
+
+
+def _draw_differences(axes: Axes, rows: Sequence[Row], style: Mapping[str, Any], place: float) -> None:
+    """Points with their intervals, arms of one budget side by side."""
+    for row in rows:
+        if row.baseline is None:
+            continue
+        low, high = (100 * end for end in row.baseline.interval)
+        value, labels = 100 * row.baseline.difference, row.labels * 1.03**place
+        # A small split's interval is shrunk towards 0, and need not hold what was measured.
+        reach = [[max(0.0, value - low)], [max(0.0, high - value)]]
+        face = style["color"] if row.baseline.significant else "white"
+        axes.errorbar(
+            [labels], [value], reach, fmt=style["marker"], color=style["color"], mfc=face, markersize=5, capsize=2.5
+        )
 
 
 def _tick_budgets(axes: Axes, rows: Sequence[Row]) -> None:
@@ -231,6 +253,6 @@ def _mean_curve(curves: Sequence[_Curve]) -> _Curve:
 
 def _write_difference(axes: Axes, column: int, line: int, row: Row, limit: float) -> None:
     difference = row.difference or 0.0
-    star = " ★" if row.interval is not None and not row.interval[0] <= 0.0 <= row.interval[1] else ""
+    star = " ★" if row.baseline is not None and row.baseline.significant else ""
     colour = "white" if abs(100 * difference) > 0.6 * limit else "black"
     axes.text(column, line, points(difference, 1) + star, ha="center", va="center", color=colour, fontsize=10)

@@ -1,6 +1,6 @@
 """What a transfer study measures: its cells, the rows of its table, and where it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,18 @@ LINEAR_ARMS = ("nb-lr", "tfidf-lr")
 """Arms that are n-gram models: they have neither epochs nor a validation part."""
 TRANSFER_ARMS = ("full", "probe", "gradual")
 """Arms that start from a source and learn on the target."""
+ARM_MEANINGS: Mapping[str, str] = {
+    "scratch": "trained on the target alone, as its recipe starts it: the baseline",
+    "full": "starts from the source; every weight learns",
+    "probe": "starts from the source; only the head learns",
+    "gradual": "starts from the source; layers thaw one after the other, lower ones learn more slowly",
+    "zero-shot": "the source as it is, without a label of the target",
+    "frozen-glove": "trained on the target alone; the GloVe vectors stay as they are",
+    "random-embeddings": "trained on the target alone, from random word vectors: what GloVe itself transfers",
+    "nb-lr": "n-gram logistic regression with naive Bayes weights on the same rows",
+    "tfidf-lr": "TF-IDF logistic regression on the same rows",
+}
+"""One line on each arm."""
 
 Budget = int | Literal["all"]
 
@@ -120,6 +132,7 @@ class Study:
         results: Its finished cells.
         recipe_yaml: Its recipe, fully expanded.
         notes: Sentences on what was noticed in the data: texts that source and target share, duplicates.
+        shared_sources: Names of the sources that are one finished run, which serves every seed.
     """
 
     path: Path
@@ -130,3 +143,4 @@ class Study:
     results: tuple[CellResult, ...]
     recipe_yaml: str
     notes: tuple[str, ...] = ()
+    shared_sources: tuple[str, ...] = ()

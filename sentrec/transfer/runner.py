@@ -6,7 +6,6 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
 from accelerate import Accelerator
 from scipy import sparse
 
@@ -27,7 +26,7 @@ from sentrec.transfer.origins import Origin, lasting_settings
 from sentrec.transfer.results import LINEAR_ARMS, ZERO_SHOT, Cell, CellResult
 from sentrec.transfer.schema import Moves, TransferRecipe
 from sentrec.transfer.store import load_cell, save_cell, unfinished_model
-from sentrec.transfer.target import EncodedTarget, Rows, TargetRows, budget_training, encode_target
+from sentrec.transfer.target import EncodedTarget, TargetRows, budget_training, encode_target
 from sentrec.transfer.vocabulary import joint_tokenizer
 from sentrec.transfer.weights import move_weights, read_source
 
@@ -154,14 +153,14 @@ class StudyRunner:
         return judge_unseen(cell, model.to(self._accelerator.device), target, encoded)
 
     def _fit_linear(self, cell: Cell, target: TargetRows) -> CellResult:
-        # A linear model selects nothing: validation rows, which count as labels for all arms, it can learn from, too.
-        rows: Rows = np.sort(np.concatenate(target.divide(cell.budget, cell.seed)))
+        # Of the same rows as the networks of its budget: validation rows teach no arm.
+        rows, validation = target.divide(cell.budget, cell.seed)
         # A linear model has no seed: the same rows give the same answer.
         key = (target.name, cell.arm, rows.tobytes())
         if key not in self._linear:
             pool, test = self._count_ngrams(target, cell.arm)
             self._linear[key] = fit_linear(cell, rows, target, pool, test)
-        return replace(self._linear[key], cell=cell)
+        return replace(self._linear[key], cell=cell, labels=len(rows) + len(validation))
 
     def _train_source(self, cell: Cell, meter: StudyMeter) -> None:
         """Sees to it that the source of a cell is trained; a cell without one needs none."""

@@ -123,6 +123,7 @@ def _measure(asked: _Asked, accelerator: Accelerator, stop: StopRequest) -> Stud
         results=tuple(results),
         recipe_yaml=to_yaml(recipe),
         notes=noticed.sentences,
+        shared_sources=tuple(one.name for one in asked.sources if one.run),
     )
     write_report(study)
     return study

@@ -1,22 +1,17 @@
-"""A transfer study in words that claim no more than its intervals support."""
+"""A transfer study in words that claim no more than its corrected p-values and intervals support."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from sentrec.transfer.analysis import CHANCE, Contrast, Row
+from sentrec.transfer.analysis import CHANCE, FEWEST_SEEDS, Contrast, Row
+from sentrec.transfer.format import arm_name, p_text, points, with_interval
 from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT
-from sentrec.transfer.wording import arm_name, points, with_interval
 
 _NEGLIGIBLE = 0.005
 """Half a point: an interval inside ± this bounds the effect, where a wider one is merely no evidence of it."""
 _RANDOM_EMBEDDINGS = "random-embeddings"
 _CARRIED = ("full", "gradual", _RANDOM_EMBEDDINGS)
 """Arms that differ from the baseline in what they start from alone; a probe also learns less, which is no transfer."""
-_WITH_ONE_SEED = "on these test rows, with this one seed"
-_TWO_SEEDS = (
-    " Two seeds tell too little of how far seeds differ: such an interval is wide, and a third seed narrows it."
-)
 _SUBJECTS = {
     "full": "Full fine-tuning from {source}",
     "probe": "A probe on the frozen encoder from {source}",
@@ -26,41 +21,19 @@ _SUBJECTS = {
 }
 
 
-@dataclass(frozen=True)
-class _Effect:
-    """A difference of accuracies with its interval, and the labels it was measured with."""
-
-    labels: str
-    seeds: int
-    difference: float
-    low: float
-    high: float
-
-    def amount(self, in_full: bool) -> str:
-        """In percentage points, e.g. ``+2.1 (+1.2 to +3.0)``."""
-        digits, interval = _digits(self.low, self.high), (self.low, self.high)
-        if not in_full:
-            return with_interval(self.difference, interval, digits)
-        low, high = (points(value, digits) for value in interval)
-        return f"{points(self.difference, digits)} points (95 % interval {low} to {high})"
-
-    def claimed(self, words: str) -> str:
-        """A claim, no wider than what it was measured with."""
-        return f"{words} {_WITH_ONE_SEED}" if self.seeds == 1 else words
-
-
-def verdicts(rows: Sequence[Row]) -> list[str]:
+def verdicts(rows: Sequence[Row], shared_sources: Sequence[str] = ()) -> list[str]:
     """Says what a study found, in a sentence (or two) for each question that it asked.
 
-    A gain or a loss is one whose 95 % interval excludes 0; with one seed it is claimed for that seed alone. Where the
-    interval holds 0 there is no evidence, and only one that lies within half a point of 0 bounds the effect.
+    A gain, a loss or a lead has a p-value below 0.05 after Holm's correction over the whole study. Fewer than three
+    seeds give figures and no verdict. Only an interval within half a point of 0 bounds an effect.
 
     Args:
         rows: The rows of `sentrec.transfer.analysis.table`.
+        shared_sources: Names of the sources that are one finished run, which serves every seed.
 
     Returns:
         By target: each source and transfer arm over its budgets, zero-shot, the other networks, what GloVe transfers,
-        the linear models. The last sentence says that the intervals are not corrected for their number.
+        the linear models. Then what is not covered, and for how many comparisons the p-values are corrected.
     """
     sentences: list[str] = []
     for target in dict.fromkeys(row.target for row in rows):
@@ -68,11 +41,14 @@ def verdicts(rows: Sequence[Row]) -> list[str]:
         sentences += [_changes(group) for group in _groups(own, TRANSFER_ARMS.__contains__)]
         sentences += [_zero_shot(row) for row in own if row.arm == ZERO_SHOT]
         sentences += [_changes(group) for group in _groups(own, _is_another_network)]
-        sentences += _linear([row for row in own if row.arm in LINEAR_ARMS])
-    intervals = sum((row.interval is not None) + len(row.contrasts) for row in rows)
-    if intervals > 1:
+        sentences.append(_linear([row for row in own if row.arm in LINEAR_ARMS]))
+    if shared := [name for name in shared_sources if any(row.source == name for row in rows)]:
+        sentences.append(_uncovered(shared))
+    if family := sum(contrast.adjusted_p is not None for row in rows for contrast in row.judged):
+        comparisons = "the one comparison" if family == 1 else f"all {family} comparisons"
         sentences.append(
-            f"Each of the {intervals} intervals of this study is a 95 % one by itself; all of them together are not."
+            f"Judged at 5 % after Holm's correction for {comparisons} of this study; the p-values are corrected, each "
+            "interval is a 95 % one by itself."
         )
     return [sentence for sentence in sentences if sentence]
 
@@ -90,114 +66,109 @@ def _changes(rows: Sequence[Row]) -> str:
     """What one arm changes against the baseline, budget by budget."""
     arm, source, target = rows[0].arm, rows[0].source, rows[0].target
     subject = _SUBJECTS[arm].format(source=source) if arm in _SUBJECTS else f"The arm {arm_name(arm, source)}"
-    effects = [effect for row in rows if (effect := _effect(row))]
-    moves = arm in _CARRIED
+    # The question is what the baseline's GloVe gives, not what its absence takes.
+    sign = -1.0 if arm == _RANDOM_EMBEDDINGS else 1.0
+    compared = [(row, row.baseline) for row in rows if row.baseline]
     clauses = [
-        f"by {effect.amount(not place)} with {effect.labels}{' labels' * (not place)}: {_judged(effect, moves)}"
-        for place, effect in enumerate(effects)
+        f"by {_amount(contrast, sign, in_full=not place)} with {_labels(row)}{' labels' * (not place)}: "
+        f"{_effect(contrast, sign, transfers=arm in _CARRIED)}"
+        for place, (row, contrast) in enumerate(compared)
     ]
-    changed = f"{subject} changes {target} accuracy {'; '.join(clauses)}.{_few_seeds(effects)}" if clauses else ""
-    alone = [f"{row.accuracy:.4f} with {_labels(row)} labels" for row in rows if row.difference is None]
+    few = _few_seeds([contrast for _, contrast in compared])
+    changed = f"{subject} changes {target} accuracy {'; '.join(clauses)}.{few}" if clauses else ""
+    alone = [f"{row.accuracy:.4f} with {_labels(row)} labels" for row in rows if row.baseline is None]
     if not alone or arm == _RANDOM_EMBEDDINGS:
         return changed
     there = f"{subject} reaches an accuracy of {' and '.join(alone)} on {target}: no {BASELINE} to compare it with."
     return f"{changed} {there}".strip()
 
 
-def _effect(row: Row) -> _Effect | None:
-    if row.difference is None or row.interval is None:
-        return None
-    low, high = row.interval
-    if row.arm == _RANDOM_EMBEDDINGS:  # The question is what the baseline's GloVe gives, not what its absence takes.
-        return _Effect(_labels(row), row.compared_seeds, -row.difference, -high, -low)
-    return _Effect(_labels(row), row.compared_seeds, row.difference, low, high)
+def _effect(contrast: Contrast, sign: float, transfers: bool) -> str:
+    """What a difference is called; `transfers` if it is one of something that was carried over."""
+    largest = max(map(abs, contrast.interval))
+    bounded = f"no effect larger than {max(1, math.ceil(1000 * largest - 1e-9)) / 10:.1f} points"
+    none = "no evidence of transfer" if transfers else "no evidence of a difference"
+    loss = "a loss (negative transfer)" if transfers else "a loss"
+    return _judged(contrast, sign, "a gain", bounded if largest < _NEGLIGIBLE else none, loss)
 
 
-def _judged(effect: _Effect, moves: bool) -> str:
-    """What an effect is called; ``moves`` if it is one of something that was carried over."""
-    if effect.low > 0.0:
-        return effect.claimed("a gain")
-    if effect.high < 0.0:
-        return effect.claimed("a loss (negative transfer)" if moves else "a loss")
-    largest = max(-effect.low, effect.high)
-    if largest < _NEGLIGIBLE:
-        return effect.claimed(f"no effect larger than {max(1, math.ceil(1000 * largest - 1e-9)) / 10:.1f} points")
-    return "no evidence of transfer" if moves else "no evidence of a difference"
+def _judged(contrast: Contrast, sign: float, above: str, unclear: str, below: str) -> str:
+    if contrast.adjusted_p is None:
+        return "no verdict"
+    if contrast.significant:
+        return f"{above if sign * contrast.difference > 0 else below}, {p_text(contrast.adjusted_p)}"
+    if contrast.p_value < 0.05:
+        return f"{unclear} ({p_text(contrast.p_value)} by itself, {contrast.adjusted_p:.2g} corrected)"
+    return unclear
 
 
 def _zero_shot(row: Row) -> str:
     """How good a source is that has seen no label, against chance and against the baseline."""
-    start = f"Zero-shot, {row.source} reaches an accuracy of {row.accuracy:.4f} on {row.target}"
-    by_labels = [_contrasted(one) for one in row.contrasts if one.arm != CHANCE]
-    chance = [_contrasted(one) for one in row.contrasts if one.arm == CHANCE]
-    if chance:
-        judged = _related(
-            chance[0],
-            chance[0].claimed("above chance"),
-            "no evidence of more than chance",
-            chance[0].claimed("below chance"),
-        )
-        start += f", {chance[0].amount(True)} against always answering the {CHANCE}: {judged}"
-    relations = ("more accurate than", "not told apart from", "less accurate than")
-    clauses = []
-    for relation in relations:
-        alike = [effect for effect in by_labels if _related(effect, *relations) == relation]
-        if alike:
-            figures = [f"with {effect.labels} labels, {effect.amount(False)}" for effect in alike]
-            clauses.append(f"{relation} {BASELINE} {' and '.join(figures)}")
-    one_seed = any(effect.seeds == 1 for effect in by_labels)
-    it_is = f"{_WITH_ONE_SEED.capitalize()}, it is" if one_seed else "It is"
-    compared = f" {it_is} {'; '.join(clauses)}." if clauses else ""
-    return f"{start}.{compared}{_few_seeds(chance + by_labels)}"
+    sentence = f"Zero-shot, {row.source} reaches an accuracy of {row.accuracy:.4f} on {row.target}"
+    for chance in (one for one in row.contrasts if one.arm == CHANCE):
+        judged = _judged(chance, 1.0, "above chance", "no evidence of more than chance", "below chance")
+        sentence += f", {_amount(chance)} against always answering the {CHANCE}: {judged}"
+    clauses: dict[str, list[str]] = {}
+    for one in (one for one in row.contrasts if one.arm == BASELINE):
+        relation = "not told apart from"
+        if one.significant:
+            relation = "more accurate than" if one.difference > 0 else "less accurate than"
+        elif one.adjusted_p is None:
+            relation = "without a verdict against"
+        clauses.setdefault(relation, []).append(f"with {_labels(one)} labels, {_amount(one, in_full=False)}")
+    found = "; ".join(f"{relation} {BASELINE} {' and '.join(amounts)}" for relation, amounts in clauses.items())
+    return f"{sentence}.{f' It is {found}.' if found else ''}{_few_seeds(row.contrasts)}"
 
 
-def _linear(rows: Sequence[Row]) -> list[str]:
-    """Where a linear model has a higher mean accuracy than the best network with the same labels."""
-    leads = [(contrast, row) for row in rows for contrast in row.contrasts]
-    if not leads:
-        return []
-    by_budget = [
-        [pair for pair in leads if pair[0].budget == budget] for budget in dict.fromkeys(row.budget for row in rows)
-    ]
-    best = [max(pairs, key=_lead) for pairs in by_budget if pairs]
-    ahead = [pair for pair in best if _lead(pair) > 0.0]
-    if not ahead:
-        return [f"On {rows[0].target} no linear model is ahead of the best network with the same labels."]
-    clauses = []
-    for place, (contrast, row) in enumerate(ahead):
-        effect = _contrasted(contrast)
+def _linear(rows: Sequence[Row]) -> str:
+    """The most accurate linear model against the best network with the same labels, budget by budget."""
+    clauses, best = [], []
+    for budget in dict.fromkeys(row.budget for row in rows):
+        pairs = [(contrast, row) for row in rows for contrast in row.contrasts if row.budget == budget]
+        if not pairs:
+            continue
+        contrast, row = max(pairs, key=lambda pair: pair[0].difference)
+        judged = _judged(contrast, 1.0, "a lead", "no evidence of a lead", "behind")
+        amount = _amount(contrast, in_full=not clauses)
         network = arm_name(contrast.arm, contrast.source)
-        judged = effect.claimed("a lead") if effect.low > 0.0 else "no evidence of a lead"
-        clauses.append(f"with {effect.labels} labels {row.arm} over {network} by {effect.amount(not place)}, {judged}")
-    noted = _few_seeds([_contrasted(contrast) for contrast, _ in ahead])
-    return [f"Linear models ahead of the best network on {rows[0].target}: {'; '.join(clauses)}.{noted}"]
-
-
-def _lead(pair: tuple[Contrast, Row]) -> float:
-    return pair[0].difference
-
-
-def _contrasted(contrast: Contrast) -> _Effect:
-    low, high = contrast.interval
-    return _Effect(_labels(contrast), contrast.seeds, contrast.difference, low, high)
-
-
-def _related(effect: _Effect, above: str, unclear: str, below: str) -> str:
-    return above if effect.low > 0.0 else below if effect.high < 0.0 else unclear
-
-
-def _one_seed(effects: Sequence[_Effect]) -> str:
-    single = [effect.labels for effect in effects if effect.seeds == 1]
-    if not single:
+        clauses.append(f"with {_labels(contrast)} labels {row.arm} less {network} is {amount}, {judged}")
+        best.append(contrast)
+    if not clauses:
         return ""
-    where = "" if len(single) == len(effects) else f" with {' and '.join(single)} labels"
-    return f" There is one seed{where}: such an interval covers the test rows, not the seed."
+    start = f"Linear models beside the best network on {rows[0].target}"
+    if all(contrast.difference <= 0 for contrast in best):
+        start = f"On {rows[0].target} no linear model is ahead of the best network with the same labels"
+    return f"{start}: {'; '.join(clauses)}.{_few_seeds(best)}"
 
 
-def _few_seeds(effects: Sequence[_Effect]) -> str:
-    """What one or two seeds cannot tell; of two it is said where they leave a question open."""
-    is_open = any(effect.seeds == 2 and effect.low <= 0.0 <= effect.high for effect in effects)
-    return _one_seed(effects) + (_TWO_SEEDS if is_open else "")
+def _uncovered(sources: Sequence[str]) -> str:
+    subject = f"{sources[0]} is one finished run" if len(sources) == 1 else f"{', '.join(sources)} are one run each"
+    return (
+        f"{subject}, which serves every seed: how well that training happened to go is part of all effects and "
+        "covered by no interval or p-value."
+    )
+
+
+def _amount(contrast: Contrast, sign: float = 1.0, in_full: bool = True) -> str:
+    """In percentage points, e.g. ``+2.1 (+1.2 to +3.0)``."""
+    low, high = sorted(sign * end for end in contrast.interval)
+    digits, difference = _digits(low, high), sign * contrast.difference
+    if not in_full:
+        return with_interval(difference, (low, high), digits)
+    ends = f"{points(low, digits)} to {points(high, digits)}"
+    return f"{points(difference, digits)} points (95 % interval {ends})"
+
+
+def _few_seeds(contrasts: Sequence[Contrast]) -> str:
+    """What is said where there are too few seeds for a verdict."""
+    few = [contrast for contrast in contrasts if contrast.seeds < FEWEST_SEEDS]
+    if not few:
+        return ""
+    most = max(contrast.seeds for contrast in few)
+    labels = list(dict.fromkeys(_labels(contrast) for contrast in few if contrast.arm != CHANCE))
+    where = "" if len(few) == len(contrasts) else f" with {' and '.join(labels)} labels"
+    seeds = "One seed tells" if most == 1 else "Two seeds tell"
+    return f" {seeds} too little of how far seeds differ{where}: a verdict wants three."
 
 
 def _labels(of: Row | Contrast) -> str:

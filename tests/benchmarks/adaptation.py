@@ -16,7 +16,7 @@ import sentrec
 from sentrec import load_recipe
 from sentrec.data.examples import Examples
 from sentrec.data.label_matching import matching_classes
-from sentrec.metrics.intervals import paired_interval
+from sentrec.metrics.intervals import paired_difference
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import recipe_from_dict
 from sentrec.runs.directory import Run, open_run
@@ -191,7 +191,7 @@ def _ahead(first: Right, second: Right) -> str:
 
 
 def _interval(first: Right, second: Right, form: str, unit: float) -> str:
-    return form.format(*(unit * end for end in paired_interval(first, second)))
+    return form.format(*(unit * end for end in paired_difference(first, second).interval))
 
 
 def _write_rows(path: Path, rows: Examples) -> Path:

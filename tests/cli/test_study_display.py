@@ -10,10 +10,14 @@ from rich.console import Console
 from small_study import LABELS, result
 
 from sentrec.cli.display import study_progress, study_table
-from sentrec.transfer.analysis import Row
+from sentrec.transfer.analysis import Contrast, Row
 from sentrec.transfer.results import StudyProgress, Target
 
 INTERVAL = "-12.35 (-14.32 to -10.12)"
+
+
+def against_baseline(difference: float, low: float, high: float) -> Contrast:
+    return Contrast("scratch", None, 500, 500, 3, difference, (low, high), 0.01)
 
 
 def row(arm: str, budget: Any, source: str | None = None, **figures: Any) -> Row:
@@ -24,8 +28,7 @@ def row(arm: str, budget: Any, source: str | None = None, **figures: Any) -> Row
         "labels": 120_000 if budget == "all" else budget,
         "seconds": 100.0,
         "gap": 0.05,
-        "difference": -0.12345,
-        "interval": (-0.14321, -0.10123),
+        "baseline": against_baseline(-0.12345, -0.14321, -0.10123),
         "epochs_to_baseline": 12.25,
         "seconds_to_baseline": 50.0,
         "reached": 2,
@@ -44,7 +47,7 @@ def printed(monkeypatch: pytest.MonkeyPatch, *rows: Row, width: int = 80) -> lis
 def test_the_widest_figures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     sources = ("rotten-tomatoes", "a_source_with_a_name_that_fills_half_of_the_line")
     rows = [row("random-embeddings", 100_000), *(row("zero-shot", 100_000, source) for source in sources)]
-    lines = printed(monkeypatch, *rows, row("full", "all", sources[0], difference=0.5, interval=(0.45, 0.55)))
+    lines = printed(monkeypatch, *rows, row("full", "all", sources[0], baseline=against_baseline(0.5, 0.45, 0.55)))
     assert max(map(len, lines)) <= 80
     assert "…" not in "".join(lines)
     figures = f"0.9123 ± 0.0123 {INTERVAL} 12.2"
@@ -57,12 +60,12 @@ def test_the_widest_figures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPa
 def test_the_note_is_no_wider_than_the_table_where_there_is_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
     *_, first, second = printed(monkeypatch, row("scratch", 500), width=200)
     assert first.startswith("Epochs to baseline")
-    assert second.endswith("seeds do.")
+    assert second.endswith("not reached.")
     assert max(len(first), len(second)) <= 80
 
 
 def test_a_row_says_only_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    unknown = {"difference": None, "interval": None}
+    unknown = {"baseline": None}
     lines = printed(
         monkeypatch,
         row("zero-shot", 0, "amazon", **unknown, sd=None, epochs_to_baseline=None, reached=None),

@@ -52,7 +52,7 @@ def test_it_prints_the_table_the_verdict_and_where_to_go_on(
         ["full", figure, "±", "0.0000", sign] for figure, sign in (("0.7500", "+15.00"), ("0.8000", "0.00"))
     ]
     order = ["budget", "Full fine-tuning from ag [news] changes imdb accuracy"]
-    order += ["Noticed: 3 texts of imdb are in ag [news], too.", "report.md", "sentrec transfer"]
+    order += ["Note: 3 texts of imdb are in ag [news], too.", "report.md", "sentrec transfer"]
     places = [output.index(part) for part in order]
     assert places == sorted(places)
     assert str(tmp_path / "my study" / "report.md") in output

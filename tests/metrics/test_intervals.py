@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sentrec.metrics.intervals import paired_interval
+from sentrec.metrics.intervals import holm, paired_difference
 
 Right = npt.NDArray[np.bool_]
 Interval = tuple[float, float]
@@ -51,8 +51,8 @@ def coverage(
     return float(np.mean(held))
 
 
-def small_interval(first: Right, second: Right) -> Interval:
-    return paired_interval(first, second, resamples=1000)
+def paired_interval(first: Right, second: Right) -> Interval:
+    return paired_difference(first, second).interval
 
 
 def bootstrap_over_seeds(first: Right, second: Right) -> Interval:
@@ -72,18 +72,18 @@ def bootstrap_over_rows(first: Right, second: Right) -> Interval:
 @pytest.mark.parametrize("seeds", [3, 5])
 def test_95_of_100_intervals_hold_the_truth_whether_or_not_seeds_matter(seeds: int, seed_spread: float) -> None:
     # 400 studies: a coverage of 0.95 is measured with a standard error of 0.011.
-    assert 0.93 <= coverage(small_interval, seeds, seed_spread) <= 0.998
+    assert 0.93 <= coverage(paired_interval, seeds, seed_spread) <= 0.998
 
 
 def test_one_seed_covers_the_choice_of_rows() -> None:
-    assert 0.93 <= coverage(small_interval, seeds=1, seed_spread=0.0) <= 0.97
+    assert 0.93 <= coverage(paired_interval, seeds=1, seed_spread=0.0) <= 0.97
 
 
 @pytest.mark.parametrize("skills", [(0.9, 0.8), (2.5, 2.2), (1.5, 0.0)])
 @pytest.mark.parametrize("seeds", [1, 3])
 @pytest.mark.parametrize("rows", [10, 20, 50])
 def test_few_test_rows_give_no_false_certainty(rows: int, seeds: int, skills: tuple[float, float]) -> None:
-    assert coverage(small_interval, seeds, 0.0, rows, skills) >= 0.93
+    assert coverage(paired_interval, seeds, 0.0, rows, skills) >= 0.93
 
 
 @pytest.mark.parametrize("truth", [0.001, 0.0015, 0.0025])
@@ -92,7 +92,7 @@ def test_arms_that_hardly_differ_on_many_rows_are_covered(truth: float) -> None:
     held = []
     for only_first in np.random.default_rng(3).binomial(2000, truth, size=400):
         first = (np.arange(2000) < only_first)[np.newaxis]
-        low, high = small_interval(first, np.zeros_like(first))
+        low, high = paired_interval(first, np.zeros_like(first))
         held.append(low <= truth <= high)
     assert np.mean(held) >= 0.92
 
@@ -107,13 +107,16 @@ def few_rights(seeds: int, rows: int) -> tuple[Right, Right]:
     return generator.random((seeds, rows)) < 0.87, generator.random((seeds, rows)) < 0.86
 
 
-def test_one_seed_gives_the_interval_of_the_paired_bootstrap() -> None:
-    first, second = few_rights(1, 25_000)
-    differences = first.astype(float) - second
-    error = 1.96 * differences.std() / np.sqrt(25_000)
-    assert paired_interval(first, second) == pytest.approx(
-        (differences.mean() - error, differences.mean() + error), abs=2e-4
-    )
+@pytest.mark.parametrize(("only_first", "only_second", "rows"), [(4, 0, 50), (12, 5, 100), (700, 640, 25_000)])
+def test_one_seed_gives_the_interval_of_bonett_and_price(only_first: int, only_second: int, rows: int) -> None:
+    first = np.arange(rows) < only_first
+    second = np.arange(rows) >= rows - only_second
+    found = paired_difference(first[None], second[None])
+    p, q = (only_first + 1) / (rows + 2), (only_second + 1) / (rows + 2)
+    reach = stats.norm.ppf(0.975) * np.sqrt((p + q - (p - q) ** 2) / (rows + 2))
+    assert found.interval == pytest.approx((p - q - reach, p - q + reach), abs=1e-7)
+    assert found.difference == pytest.approx((only_first - only_second) / rows)
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(p - q) / (reach / stats.norm.ppf(0.975))))
 
 
 def test_seeds_that_differ_by_more_than_rows_give_the_interval_of_students_t() -> None:
@@ -129,12 +132,14 @@ def test_seeds_that_differ_by_more_than_rows_give_the_interval_of_students_t() -
 def test_properties_of_the_interval(seeds: int, rows: int, skill: float, number: int) -> None:
     generator = np.random.default_rng(number)
     first, second = generator.random((seeds, rows)) < skill, generator.random((seeds, rows)) < 0.5
-    low, high = paired_interval(first, second)
-    assert (low, high) == paired_interval(first, second)
+    found = paired_difference(first, second)
+    low, high = found.interval
+    assert found == paired_difference(first, second)
     assert low <= first.mean() - second.mean() <= high
-    width = high - low
-    swapped = paired_interval(second, first)
-    assert swapped == pytest.approx((-high, -low), abs=max(0.1 * width, 1 / rows))
+    swapped = paired_difference(second, first)
+    assert swapped.interval == pytest.approx((-high, -low), abs=1e-6)
+    assert swapped.p_value == pytest.approx(found.p_value)
+    assert (found.p_value < 0.05) == (not low <= 0.0 <= high) or abs(found.p_value - 0.05) < 1e-4
     constant = np.broadcast_to(first[:1], first.shape), np.broadcast_to(second[:1], first.shape)
     assert paired_interval(*constant) == pytest.approx(paired_interval(first[:1], second[:1]))
 
@@ -148,7 +153,7 @@ def test_rows_are_a_floor_under_seeds_that_agree_by_chance() -> None:
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_arms_that_agree_on_every_row_may_differ_by_a_few_on_others(seeds: int) -> None:
-    for rows, reach in ((4, 0.5), (100, 0.03), (25_000, 0.00012)):
+    for rows, reach in ((4, 0.462), (100, 0.0272), (25_000, 0.000111)):
         first, _ = few_rights(seeds, rows)
         low, high = paired_interval(first, first)
         assert (low, high) == pytest.approx((-reach, reach), rel=0.03)
@@ -170,3 +175,26 @@ def test_arms_without_common_rows_and_seeds_are_refused(first: tuple[int, ...], 
 def test_two_seeds_never_ask_for_more_than_the_whole_range() -> None:
     first = np.repeat([[False], [True]], 100, axis=1)
     assert paired_interval(first, ~first) == (-1.0, 1.0)
+
+
+def test_a_p_value_can_be_as_small_as_a_family_of_hundreds_asks_for() -> None:
+    first = np.random.default_rng(1).random((5, 2000)) < 0.9
+    second = first & (np.arange(2000) % 4 > 0)
+    found = paired_difference(first, second)
+    assert 0.0 < found.p_value < 1e-6
+    assert found.seeds == 5
+
+
+def test_holm_gives_the_textbook_values() -> None:
+    # Multiplied by 4, 3, 2 and 1 from the smallest on, never falling, at most 1.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.6]) == [1.0, 1.0]
+    assert holm([0.02]) == [0.02]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_holm_never_lowers_a_p_value_and_is_no_harsher_than_bonferroni(values: list[float]) -> None:
+    for value, adjusted in zip(values, holm(values), strict=True):
+        assert value <= adjusted <= max(value, min(1.0, len(values) * max(v for v in values if v <= value)))
+        assert adjusted <= 1.0

@@ -64,7 +64,7 @@ def test_the_arm_budget_and_source_that_gain_most_are_compared() -> None:
     ]
     differences = found(results)
     assert differences is not None
-    assert (differences.arm, differences.source, differences.budget) == ("probe", "shop", 100)
+    assert (differences.row.arm, differences.row.source, differences.row.budget) == ("probe", "shop", 100)
     assert differences.only_transfer == 3
 
 

@@ -49,14 +49,28 @@ def test_label_efficiency_has_a_tick_for_each_budget_and_a_band_for_each_arm(tmp
         made_up_result(one.cell, range(20)) if one.cell.seed == 1 and one.cell.budget else one for one in study.results
     ]
     figure = plots.label_efficiency(table(study.targets, results), "imdb")
-    axes = figure.axes[0]
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["100", "500", "1,000"]
-    assert list(axes.get_xticks()) == [100, 500, 1000]
+    axes, differences = figure.axes
+    assert [tick.get_text() for tick in differences.get_xticklabels()] == ["100", "500", "1,000"]
+    assert list(differences.get_xticks()) == [100, 500, 1000]
     assert axes.get_xscale() == "log"
     assert len(axes.collections) == 3
     assert "imdb" in axes.get_title()
     assert "3 seeds; bands" in axes.get_title()
     assert legend_of(figure) == ["scratch", "full from ag-news", "zero-shot from ag-news", "nb-lr"]
+
+
+def test_label_efficiency_draws_the_paired_intervals_and_fills_what_is_significant(tmp_path: Path) -> None:
+    rows = [row for row in rows_of(made_up_study(tmp_path)) if row.arm in ("scratch", "full")]
+    below = plots.label_efficiency(rows, "imdb").axes[1]
+    bars = [bar for bar in below.containers if bar.get_label() != "zero"]
+    compared = [row.baseline for row in rows if row.baseline]
+    assert [one.significant for one in compared] == [True, False]
+    assert len(bars) == len(compared) == 2
+    for bar, one in zip(bars, compared, strict=True):
+        line, _, (ends,) = bar
+        low, high = ends.get_segments()[0][:, 1]
+        assert (low, high) == pytest.approx(tuple(100 * end for end in one.interval), abs=1e-6) or one.difference == 0
+        assert (to_hex(line.get_markerfacecolor()) != "#ffffff") == one.significant
 
 
 def test_linear_arms_are_dotted_and_zero_shot_is_a_level_dashed_line(tmp_path: Path) -> None:
@@ -76,7 +90,7 @@ def test_one_seed_has_no_band(tmp_path: Path) -> None:
 
 def test_labels_of_near_budgets_do_not_overlap(tmp_path: Path) -> None:
     study = made_up_study(tmp_path, budgets=(10, 100, 950, "all"))
-    axes = plots.label_efficiency(rows_of(study), "imdb").axes[0]
+    axes = plots.label_efficiency(rows_of(study), "imdb").axes[1]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["10", "100", "", "1,000"]
 
 
@@ -129,7 +143,7 @@ def test_a_training_without_validations_or_cells_is_drawn_too(tmp_path: Path) ->
         assert save_png(figure, tmp_path / f"{number}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_matrix_states_points_and_stars_what_the_interval_tells_from_zero(tmp_path: Path) -> None:
+def test_the_matrix_states_points_and_stars_what_is_significant(tmp_path: Path) -> None:
     study = made_up_study(tmp_path, targets=(made_up_target("imdb"), made_up_target("books")), sources=("news", "shop"))
     rows = [row for row in rows_of(study) if (row.source, row.target) != ("shop", "books")]
     figure = plots.matrix(rows, 100, "full")

@@ -11,11 +11,10 @@ from made_up_study import TEST_ROWS, made_up_history, made_up_study, made_up_tar
 
 from sentrec.errors import SentrecError
 from sentrec.transfer.analysis import table
-from sentrec.transfer.markdown import code_block, escaped, markdown_table
+from sentrec.transfer.format import code_block, escaped, markdown_table, points
 from sentrec.transfer.report import write_report
 from sentrec.transfer.results import Study
 from sentrec.transfer.verdict import verdicts
-from sentrec.transfer.wording import points
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +43,7 @@ def test_the_verdict_comes_first_then_the_figures_and_last_how_to_remake_them(tm
         "imdb",
         "Reviews of imdb that only one arm gets right",
         "Arms",
-        "How it was measured",
+        "Methods",
         "How to remake it",
     ]
     assert "```sh\nsentrec transfer --recipe news.yaml --force\n```" in report
@@ -61,11 +60,14 @@ def test_every_sentence_of_the_verdict_is_there(tmp_path: Path) -> None:
         assert f"- {escaped(sentence)}\n" in report
 
 
-def test_what_was_noticed_stands_under_the_verdict(tmp_path: Path) -> None:
+def test_notes_on_the_data_stand_under_the_verdict(tmp_path: Path) -> None:
     study = replace(made_up_study(tmp_path), notes=("12 texts of imdb are in ag-news, too.", "<b> is there twice."))
     report = report_of(study)
-    assert "\n## Noticed\n\n- 12 texts of imdb are in ag-news, too.\n- &lt;b&gt; is there twice.\n\n## imdb\n" in report
-    assert report.index("## Verdict") < report.index("## Noticed")
+    assert (
+        "\n## Notes on the data\n\n- 12 texts of imdb are in ag-news, too.\n- &lt;b&gt; is there twice.\n\n## imdb\n"
+        in report
+    )
+    assert report.index("## Verdict") < report.index("## Notes on the data")
     assert json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["notes"] == list(study.notes)
 
 
@@ -149,7 +151,7 @@ def test_the_json_holds_rows_verdict_and_facts(tmp_path: Path) -> None:
     [
         (
             "full: {learning_rate_factor: 2}\nprobe: {learning_rate_factor: 2.0}\n",
-            "The transferred arms learn at 2 times",
+            "`full` learns at 2 times the target recipe's rate; `probe` learns at 2 times",
         ),
         (
             "full: {learning_rate_factor: 0.5}\n",
@@ -162,7 +164,7 @@ def test_arms_that_learn_at_other_rates_than_the_baseline_are_said_to(
     tmp_path: Path, factors: str, words: str | None
 ) -> None:
     study = made_up_study(tmp_path, arms=("scratch", "full", "probe"), budgets=("all",), seeds=1, recipe_yaml=factors)
-    measured = report_of(study).split("## How it was measured")[1].split("\n## ")[0]
+    measured = report_of(study).split("## Methods")[1].split("\n## ")[0]
     assert ("**Learning rates.**" in measured) == (words is not None)
     assert words is None or words in measured
 
@@ -170,8 +172,9 @@ def test_arms_that_learn_at_other_rates_than_the_baseline_are_said_to(
 def test_gradual_unfreezing_at_another_rate_does_so_at_its_head(tmp_path: Path) -> None:
     factors = "gradual: {learning_rate_factor: 2}\n"
     study = made_up_study(tmp_path, arms=("scratch", "gradual"), budgets=("all",), seeds=1, recipe_yaml=factors)
-    assert "learn at 2 times the target recipe's rate (`gradual`: its head; lower layers are slower);" in report_of(
-        study
+    assert (
+        "`gradual` learns at 2 times the target recipe's rate (`gradual`: its head; lower layers are slower);"
+        in report_of(study)
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _HEADINGS = ("accuracy\n± sd", "difference in points\n(95 % interval)", "epochs\nto\nbaseline")
 _NOTE = (
     "Epochs to baseline: until the validation accuracy reaches the best one of\n"
-    "scratch with the same labels and seed; a dash: fewer than half of the seeds do."
+    "scratch with the same labels and seed (the median); a dash: not reached."
 )
 
 
@@ -27,7 +27,7 @@ def show_tables(targets: Sequence["Target"], rows: Sequence["Row"]) -> None:
 
 
 def _show_target(target: "Target", rows: Sequence["Row"]) -> None:
-    from sentrec.transfer.wording import arm_name
+    from sentrec.transfer.format import arm_name
 
     sources = list(dict.fromkeys(row.source for row in rows if row.source))
     origin = f" from {sources[0]}" if len(sources) == 1 else ""
@@ -50,7 +50,7 @@ def _show_target(target: "Target", rows: Sequence["Row"]) -> None:
 
 
 def _facts(target: "Target", seeds: int) -> str:
-    from sentrec.transfer.wording import seed_count
+    from sentrec.transfer.format import seed_count
 
     return f"{len(target.labels):,} test rows, all = {target.train_rows:,} labels, {seed_count(seeds)}"
 
@@ -60,7 +60,7 @@ def _budget(row: "Row") -> str:
 
 
 def _figures(row: "Row") -> tuple[str, str, str]:
-    from sentrec.transfer.wording import with_interval
+    from sentrec.transfer.format import with_interval
 
     deviation = "" if row.sd is None else f" ± {row.sd:.4f}"
     return f"{row.accuracy:.4f}{deviation}", with_interval(row.difference, row.interval), _epochs(row)

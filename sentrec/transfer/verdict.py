@@ -122,7 +122,8 @@ def _zero_shot(row: Row) -> str:
 
 def _linear(rows: Sequence[Row]) -> str:
     """The most accurate linear model against the best network with the same labels, budget by budget."""
-    clauses, best = [], []
+    clauses: list[str] = []
+    best: list[Contrast] = []
     for budget in dict.fromkeys(row.budget for row in rows):
         pairs = [(contrast, row) for row in rows for contrast in row.contrasts if row.budget == budget]
         if not pairs:

@@ -1,4 +1,4 @@
-"""`sentrec export`: a run's model made small, and the starter model."""
+"""`sentrec export`: a run's model with quantized weights, and the starter model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,10 +24,7 @@ def export(
         ),
     ] = None,
     starter: Annotated[bool, typer.Option("--starter", help="With a model card, measured now.")] = False,
-    max_megabytes: Annotated[float, typer.Option(min=0.1, help="Most that it may take on disk (10^6 bytes).")] = 5.0,
-    vocabulary: Annotated[
-        int | None, typer.Option(min=100, help="Most words to keep; else as many as fit.", show_default=False)
-    ] = None,
+    max_megabytes: Annotated[float, typer.Option(min=0.1, help="Most that it may take on disk (10^6 bytes).")] = 8.0,
     min_agreement: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Least share of texts with the original's label.")
     ] = 0.995,
@@ -39,18 +36,14 @@ def export(
     ] = 0.1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Make a run's model small, and refuse it if it then says anything else than before."""
+    """Quantize a run's model to int8 and float16, and refuse it if its predictions change."""
     if out is None and not starter:
         raise typer.BadParameter("--out DIR is needed, unless it is the --starter.")
     from sentrec.export.agreement import Bound
-    from sentrec.export.export import export_model, export_starter
+    from sentrec.export.export import export_model, starter_directory
 
     bound = Bound(min_agreement, max_mean_difference, max_difference)
-    if starter:
-        result = export_starter(run, out, max_megabytes, vocabulary, bound)
-    else:
-        assert out is not None  # asked for above
-        result = export_model(run, out, max_megabytes, vocabulary, bound)
+    result = export_model(run, out or starter_directory(), max_megabytes, bound, with_card=starter)
     if as_json:
         print_json(_described(result))
     else:
@@ -70,9 +63,6 @@ def _show(result: "Export") -> None:
     table.add_column(justify="right", style="bold")
     table.add_column()
     table.add_row("size", f"{result.megabytes:.2f} MB", ", ".join(_large(result.bytes)))
-    table.add_row("words", f"{told['words']['kept']:,}", f"of {told['words']['of']:,}")
-    if told["ngrams"]["of"]:
-        table.add_row("n-grams", f"{told['ngrams']['kept']:,}", f"of {told['ngrams']['of']:,}")
     texts = f"on {agreement.texts:,} of its texts"
     table.add_row("equal labels", f"{100 * agreement.equal_labels:.2f} %", texts)
     table.add_row("probabilities differ by", f"{agreement.mean_difference:.4f}", "on average")

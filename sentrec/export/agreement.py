@@ -58,10 +58,9 @@ class Agreement:
             missed.append(f"one probability differs by {self.largest_difference:.3f}, not {bound.largest_difference:g}")
         if missed:
             raise SentrecError(
-                f"the small model strays too far from its original on {self.texts:,} of its texts: "
+                f"The quantized model strays too far from its original on {self.texts:,} of its texts: "
                 f"{'; '.join(missed)}.",
-                "Leave it more room (--max-megabytes, --vocabulary), or allow more: --min-agreement, "
-                "--max-mean-difference, --max-difference.",
+                "Allow more: --min-agreement, --max-mean-difference, --max-difference.",
             )
 
 

@@ -1,10 +1,12 @@
 """The card of a model: what it is, what it was made from, how good it is and where it fails, all of it measured."""
 
 import datetime
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from tokenizers import Tokenizer
 
 from sentrec.data.tables import looks_like_file
 from sentrec.evaluation.rows import RunData
@@ -14,7 +16,7 @@ from sentrec.export.behaviour import read_sentences
 from sentrec.export.speed import measure_speed
 from sentrec.inference.predictor import load
 from sentrec.recipe.schema import Recipe
-from sentrec.runs.directory import Run
+from sentrec.runs.directory import TOKENIZER, Run
 
 _LICENCES = {
     "imdb": "IMDB (Maas et al. 2011), which the weights were learned from, is for research; no text of it is here.",
@@ -23,34 +25,14 @@ _LICENCES = {
 }
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What an export knows of itself.
-
-    Attributes:
-        agreement: With the original, on texts of its data.
-        bound: What was asked of that.
-        words: Words that were kept.
-        words_before: Words of the original.
-        ngrams: N-gram weights that were kept.
-        ngrams_before: N-gram weights of the original.
-    """
-
-    agreement: Agreement
-    bound: Bound
-    words: int
-    words_before: int
-    ngrams: int
-    ngrams_before: int
-
-
-def measure_card(run: Run, original: Run, facts: Facts, sizes: dict[str, int]) -> dict[str, Any]:
+def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, sizes: dict[str, int]) -> dict[str, Any]:
     """Measures all that a card says.
 
     Args:
         run: The small model.
         original: What it was made from.
-        facts: What is known of the export.
+        agreement: With the original, on texts of its data.
+        bound: What was asked of that.
         sizes: Bytes of the run's files.
 
     Returns:
@@ -69,10 +51,10 @@ def measure_card(run: Run, original: Run, facts: Facts, sizes: dict[str, int]) -
         "recipe": run.recipe.name,
         "description": run.recipe.description,
         "classes": list(run.label_names),
-        "model": _model(run, facts),
+        "model": _model(run),
         "size": {"bytes": sizes, "megabytes": round(sum(sizes.values()) / 1e6, 3)},
         "training": _training(run),
-        "agreement": facts.agreement.to_dict() | {"bound": asdict(facts.bound)},
+        "agreement": agreement.to_dict() | {"bound": asdict(bound)},
         "accuracy": accuracies,
         "missing": missing,
         "calibration": run.metrics["calibration"],
@@ -82,14 +64,13 @@ def measure_card(run: Run, original: Run, facts: Facts, sizes: dict[str, int]) -
     }
 
 
-def _model(run: Run, facts: Facts) -> dict[str, Any]:
+def _model(run: Run) -> dict[str, Any]:
     ngrams = run.recipe.model.ngrams
     return {
         "encoder": run.recipe.encoder,
         "longest_ngram": ngrams.max_n if ngrams else 0,
         "parameters": run.metrics["parameters"],
-        "words": {"kept": facts.words, "of": facts.words_before},
-        "ngram_weights": {"kept": facts.ngrams, "of": facts.ngrams_before},
+        "words": Tokenizer.from_file(str(run.path / TOKENIZER)).get_vocab_size(),
         "max_tokens": run.recipe.text.max_tokens,
     }
 

@@ -21,7 +21,6 @@ def _head(card: dict[str, Any]) -> str:
     made = f"Made on {card['made']} with sentrec {card['sentrec']}."
     options = ", ".join(f"{key} {_value(value)}" for key, value in model["encoder"].items() if key != "name")
     encoder = model["encoder"]["name"] + (f" ({options})" if options else "")
-    ngrams = model["ngram_weights"]
     lines = [
         f"# Model card: {card['recipe']}",
         "",
@@ -29,11 +28,10 @@ def _head(card: dict[str, Any]) -> str:
         "",
         f"- Tells apart: {', '.join(card['classes'])}.",
         f"- Encoder: {encoder}, {model['parameters']:,} parameters; "
-        f"{_kept(model['words'])} words; it reads {model['max_tokens']:,} tokens of a text.",
+        f"{model['words']:,} words; it reads {model['max_tokens']:,} tokens of a text.",
     ]
-    if ngrams["of"]:
-        longest = model["longest_ngram"]
-        lines.append(f"- Beside it {_kept(ngrams)} weights of n-grams, up to {longest} tokens long.")
+    if model["longest_ngram"]:
+        lines.append(f"- Beside it a linear model of n-grams, up to {model['longest_ngram']} tokens long.")
     parts = ", ".join(f"{name} {taken / 1e6:.2f}" for name, taken in size["bytes"].items() if taken >= 5000)
     lines.append(f"- Size: {size['megabytes']:.2f} MB without this card ({parts}).")
     return "\n".join([*lines, ""])
@@ -156,10 +154,6 @@ def _sentence(text: str) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f} %"
-
-
-def _kept(count: dict[str, int]) -> str:
-    return f"{count['kept']:,}" if count["kept"] == count["of"] else f"{count['kept']:,} of {count['of']:,}"
 
 
 def _value(value: Any) -> str:

@@ -1,267 +1,109 @@
-"""Weights in a small form: a file holds them in a byte or two a number, and they are expanded when it is read.
+"""Weights in fewer bytes: large tensors as int8 with a scale for every 64 numbers, the others as float16.
 
-Five forms, chosen by what they were measured to cost on IMDB: word vectors in bytes with a scale a row move a
-probability by 0.0001 on average; vectors of words or regions in half bytes, those of common words in bytes, by 0.001
-(all in half bytes by 0.0035, and by 0.005 without their square roots); 16-bit floats by less than any. Of 3.6 million
-n-grams, all of which say something, the weightiest 710,000 in bytes move it by 0.0065, and 1.4 million in the same
-room, one of eight in a byte and the others in half bytes, by 0.0034 (all in half bytes by 0.011).
+This is symmetric block-wise quantization as in section 2.1 of Dettmers et al. 2022, "8-bit Optimizers via Block-wise
+Quantization": one large weight coarsens only the 63 others of its block. Rows of zeros, such as unused slots of a
+hashed n-gram table, take a bit each.
 """
 
 import json
 from collections.abc import Mapping
-from operator import itemgetter
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from sentrec.models.packing import (
-    NIBBLE_TOP,
-    TOP,
-    from_gaps,
-    pair_nibbles,
-    place_rows,
-    round_to,
-    scale_of_roots,
-    signed_roots,
-    signed_squares,
-    split_nibbles,
-    to_gaps,
-)
+Quantized: TypeAlias = tuple[dict[str, Tensor], dict[str, str]]
+"""What a safetensors file holds: tensors and metadata."""
 
-Form = Literal["rows", "nibbles", "slots", "tiers", "half"]
-"""In which small form a tensor is.
-
-- ``rows``: a byte a number and a scale a row, for a table of which most rows are not zero.
-- ``nibbles``: that for the first 4,000 rows that are not zero, and half a byte a number for the others, which are to be
-  rarer words.
-- ``slots``: a byte a number and a scale a column, for a table of which most rows are zero.
-- ``tiers``: that for an eighth of the rows that are not zero, where it matters most, and half a byte a number for the
-  others.
-- ``half``: 16-bit floats.
-"""
-Packed: TypeAlias = tuple[dict[str, Tensor], dict[str, str]]
-"""What a safetensors file is to hold: tensors and metadata."""
-TIERS_COST = 0.625
-"""Bytes that a number of a filled row takes in ``tiers``, beside those that tell which rows are filled."""
-
-METADATA = "sentrec.compact"
-"""The key of a safetensors file's metadata that tells which tensors are in which form, as JSON."""
-
-_IN_BYTES = 4000
-"""The first rows of ``nibbles``: in a vocabulary sorted by frequency, nine of ten words of a text."""
-_ONE_IN_BYTES = 8
-"""Of so many rows in ``tiers``, one is in bytes."""
-_ESCAPE = 2 * NIBBLE_TOP + 1
-"""Half a byte that says: this number is among those in bytes."""
-_COARSE, _FINE = 0.02, 0.0025
-"""In ``tiers`` some quantile of the numbers is the largest that half a byte tells: steps of the search for the best.
-
-They are so fine that numbers which were in tiers before come back as they are, if no row of them was rounded to zero.
-"""
-_BYTES, _NIBBLES, _SCALE, _GAPS, _BITS, _EMPTY = ".bytes", ".nibbles", ".scale", ".gaps", ".bits", ".empty"
+METADATA = "sentrec.int8"
+"""The key of the metadata that holds the shapes of the tensors in int8, as JSON."""
+_FORMER_METADATA = "sentrec.compact"
+BLOCK = 64
+"""Numbers that share a scale."""
+INT8_FROM = 100_000
+"""A tensor of so many numbers becomes int8."""
+_FLOAT16_FROM = 1024
+"""A tensor of fewer numbers stays in float32: there is nothing to gain."""
+_TOP = 127
+_VALUES, _SCALES, _ROWS = ".int8", ".scale", ".rows"
 
 
-def compact(
-    tensors: Mapping[str, Tensor], forms: Mapping[str, Form], costs: Mapping[str, Tensor] | None = None
-) -> Packed:
-    """Puts tensors into small forms, for a safetensors file that `expand` makes whole again.
+def quantize(tensors: Mapping[str, Tensor], int8_from: int = INT8_FROM) -> Quantized:
+    """Quantizes the weights of a model for a file that `dequantize` restores.
 
     Args:
-        tensors: Float tensors by name, with two dimensions unless they become ``half``.
-        forms: The form of each tensor that is not to stay as it is.
-        costs: For tensors that become ``tiers``, what a squared error costs in each row; without it, in all the same.
-
-    Returns:
-        What to write: tensors and metadata.
+        tensors: Tensors by name; those of integers stay as they are.
+        int8_from: The number of elements from which on a tensor becomes int8.
 
     Raises:
-        ValueError: If a number is not finite, or too large for the form.
+        ValueError: If a number is not finite, or too large for float16.
     """
     parts: dict[str, Tensor] = {}
-    notes: dict[str, dict[str, object]] = {}
+    shapes: dict[str, list[int]] = {}
     for name, tensor in tensors.items():
-        if (form := forms.get(name)) is None:
+        if not tensor.is_floating_point() or tensor.numel() < min(_FLOAT16_FROM, int8_from):
             parts[name] = tensor
-            continue
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"{name} holds numbers that are not finite")
-        notes[name] = {"form": form, "shape": list(tensor.shape)}
-        whole = tensor.detach().cpu().float()
-        packed = _pack_tiers(whole, (costs or {}).get(name)) if form == "tiers" else _PACK[form](whole)
-        parts |= {name + suffix: part for suffix, part in packed.items()}
-    return parts, ({METADATA: json.dumps(notes)} if notes else {})
+        elif tensor.numel() < int8_from:
+            parts[name] = _finite(tensor.half(), name)
+        else:
+            shapes[name] = list(tensor.shape)
+            parts |= {name + suffix: part for suffix, part in _to_int8(_finite(tensor, name), name).items()}
+    return parts, {METADATA: json.dumps(shapes)}
 
 
-def join_compact(first: Packed, second: Packed) -> Packed:
-    """What `compact` made of some tensors, and what of others, as one."""
-    notes = [json.loads(metadata.get(METADATA, "{}")) for _, metadata in (first, second)]
-    return first[0] | second[0], {METADATA: json.dumps(notes[0] | notes[1])}
-
-
-def expand(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Tensor]:
-    """The tensors of a file as float32, whichever form they were in; those in no small form as they are.
+def dequantize(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Tensor]:
+    """Restores what `quantize` stored, as float32; other files come back as they are.
 
     Args:
         parts: The tensors of the file.
         metadata: Its metadata.
 
     Raises:
-        ValueError: If the parts do not fit together.
+        ValueError: If the parts do not fit together, or are of a format that is no longer read.
     """
+    if _FORMER_METADATA in metadata:
+        raise ValueError("its weights are in the format of an earlier version of sentrec; export the run again")
     if METADATA not in metadata:
         return dict(parts)
-    tensors, rest = {}, dict(parts)
+    rest, tensors = dict(parts), {}
     try:
-        for name, note in json.loads(metadata[METADATA]).items():
-            form, shape = note["form"], tuple(note["shape"])
-            own = {suffix: rest.pop(name + suffix) for suffix in _PARTS[form] if name + suffix in rest}
-            tensors[name] = _UNPACK[form](own, shape)
-            if tensors[name].shape != shape:
-                raise ValueError(f"{name} is of shape {tuple(tensors[name].shape)} and should be of {shape}")
-    except (AttributeError, KeyError, TypeError, IndexError, RuntimeError) as error:
-        raise ValueError(f"its compact weights do not fit together: {error}") from error
-    return tensors | rest
+        for name, shape in json.loads(metadata[METADATA]).items():
+            rows = rest.pop(name + _ROWS, None)
+            tensors[name] = _from_int8(rest.pop(name + _VALUES), rest.pop(name + _SCALES), rows, tuple(shape))
+    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise ValueError(f"its int8 weights do not fit together: {error}") from error
+    return tensors | {name: part.float() if part.dtype == torch.float16 else part for name, part in rest.items()}
 
 
-def _pack_rows(matrix: Tensor) -> dict[str, Tensor]:
-    is_filled = matrix.ne(0).any(dim=1)
-    rows = matrix[is_filled]
-    scale = _scale_of(rows, TOP)
-    return {_EMPTY: to_gaps(~is_filled), _BYTES: round_to(rows, scale.float()), _SCALE: scale}
+def _to_int8(tensor: Tensor, name: str) -> dict[str, Tensor]:
+    filled = tensor.reshape(len(tensor), -1).ne(0).any(dim=1)
+    sparse = {_ROWS: torch.from_numpy(np.packbits(filled.numpy()))}
+    numbers = (tensor[filled] if (~filled).sum() > len(filled) / 8 else tensor).flatten()
+    blocks = functional.pad(numbers, (0, -len(numbers) % BLOCK)).view(-1, BLOCK)
+    scales = _finite((blocks.abs().amax(dim=1, keepdim=True) / _TOP).half(), name)
+    steps = (blocks / scales.float().clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(-_TOP, _TOP)
+    values = steps.to(torch.int8).flatten()[: len(numbers)]
+    return {_VALUES: values, _SCALES: scales.flatten(), **(sparse if len(numbers) < tensor.numel() else {})}
 
 
-def _unpack_rows(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    return place_rows(_times(parts[_BYTES], parts[_SCALE]), _filled(parts, shape), shape)
+def _from_int8(values: Tensor, scales: Tensor, rows: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+    blocks = functional.pad(values.float(), (0, -len(values) % BLOCK)).view(-1, BLOCK)
+    if scales.shape != (len(blocks),) or not torch.isfinite(scales).all():
+        raise ValueError(f"{len(blocks)} blocks have scales of shape {tuple(scales.shape)}, or some are not finite")
+    numbers = (blocks * scales.float().unsqueeze(1)).flatten()[: len(values)]
+    if rows is None:
+        return numbers.view(shape)
+    if len(rows) != -(-shape[0] // 8):
+        raise ValueError(f"a bitmap of {len(rows)} bytes is not one of {shape[0]} rows")
+    filled = torch.from_numpy(np.unpackbits(rows.numpy(), count=shape[0]).astype(bool))
+    tensor = torch.zeros(shape)
+    tensor[filled] = numbers.view(int(filled.sum()), *shape[1:])
+    return tensor
 
 
-def _pack_nibbles(matrix: Tensor) -> dict[str, Tensor]:
-    is_filled = matrix.ne(0).any(dim=1)
-    often, seldom = matrix[is_filled].tensor_split([_IN_BYTES])
-    roots = signed_roots(seldom)
-    scale = _scale_of(roots, NIBBLE_TOP)
-    nibbles = round_to(roots, scale.float(), NIBBLE_TOP) + NIBBLE_TOP
-    parts = _pack_rows(often)
-    return {
-        _EMPTY: to_gaps(~is_filled),
-        _BYTES: parts[_BYTES],
-        _NIBBLES: pair_nibbles(nibbles),
-        _SCALE: torch.cat([parts[_SCALE], scale]),
-    }
-
-
-def _unpack_nibbles(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    often = parts[_BYTES]
-    numbers = split_nibbles(parts[_NIBBLES], shape[1]).float() - NIBBLE_TOP
-    scale, scale_of_roots = parts[_SCALE].tensor_split([len(often)])
-    rows = torch.cat([_times(often, scale), signed_squares(_times(numbers, scale_of_roots))])
-    return place_rows(rows, _filled(parts, shape), shape)
-
-
-def _pack_slots(table: Tensor) -> dict[str, Tensor]:
-    is_filled = table.ne(0).any(dim=1)
-    scale = scale_of_roots(table)
-    return {_GAPS: to_gaps(is_filled), _BYTES: round_to(signed_roots(table[is_filled]), scale), _SCALE: scale}
-
-
-def _unpack_slots(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    return place_rows(signed_squares(parts[_BYTES].float() * parts[_SCALE]), from_gaps(parts[_GAPS].numpy()), shape)
-
-
-def _pack_tiers(table: Tensor, cost: Tensor | None) -> dict[str, Tensor]:
-    is_filled = table.ne(0).any(dim=1)
-    rows = table[is_filled]
-    cost = torch.ones(len(rows)) if cost is None else cost[is_filled].float()
-    step, in_bytes = _step_and_bytes(rows, cost)
-    nibbles = round_to(rows, step, NIBBLE_TOP) + NIBBLE_TOP
-    nibbles[in_bytes] = _ESCAPE
-    scale, gaps, bits = scale_of_roots(table), to_gaps(is_filled), torch.from_numpy(np.packbits(is_filled.numpy()))
-    return {
-        **({_GAPS: gaps} if len(gaps) < len(bits) else {_BITS: bits}),
-        _BYTES: round_to(signed_roots(rows[in_bytes]), scale),
-        _NIBBLES: pair_nibbles(nibbles.reshape(1, -1)),
-        _SCALE: torch.cat([scale, step]),
-    }
-
-
-def _step_and_bytes(rows: Tensor, cost: Tensor) -> tuple[Tensor, Tensor]:
-    """The step of half bytes that costs least in all rows but those that are in bytes for it; and which these are."""
-    ordered = rows.abs().sort(dim=0).values
-
-    def tried(share: float) -> tuple[float, float, Tensor, Tensor]:
-        largest = ordered[round(share * (len(rows) - 1))] if len(rows) else rows.new_zeros(rows.shape[1])
-        step = largest.unsqueeze(0) / NIBBLE_TOP
-        errors = (rows - round_to(rows, step, NIBBLE_TOP) * step).square().sum(dim=1) * cost
-        most, in_bytes = errors.topk(-(-len(rows) // _ONE_IN_BYTES))
-        return float(errors.sum() - most.sum()), share, step, in_bytes.sort().values
-
-    near = min(map(tried, np.arange(0.5, 1.0 + _FINE, _COARSE)), key=itemgetter(0))[1]
-    shares = np.arange(near - _COARSE, min(near + _COARSE, 1.0) + _FINE / 2, _FINE)
-    _, _, step, in_bytes = min(map(tried, shares), key=itemgetter(0))
-    return step, in_bytes
-
-
-def _unpack_tiers(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    slots = (
-        from_gaps(parts[_GAPS].numpy())
-        if _GAPS in parts
-        else np.flatnonzero(np.unpackbits(parts[_BITS].numpy(), count=shape[0]))
-    )
-    # In one row: the numbers of all rows, and a half byte to spare where they are odd.
-    if parts[_NIBBLES].shape != (1, -(-len(slots) * shape[1] // 2)):
-        raise ValueError(f"{len(slots)} rows have half bytes of shape {tuple(parts[_NIBBLES].shape)}")
-    nibbles = split_nibbles(parts[_NIBBLES], len(slots) * shape[1]).reshape(len(slots), shape[1])
-    scale, step = parts[_SCALE]
-    rows, in_bytes = (nibbles.float() - NIBBLE_TOP) * step, nibbles[:, 0] == _ESCAPE
-    exact = signed_squares(parts[_BYTES].float() * scale)
-    if len(exact) != int(in_bytes.sum()):
-        raise ValueError(f"{len(exact)} rows are in bytes, and should be {int(in_bytes.sum())}")
-    rows[in_bytes] = exact
-    return place_rows(rows, slots, shape)
-
-
-def _scale_of(rows: Tensor, top: int) -> Tensor:
-    # Half a percent more than needed, so that the scale, rounded to 8 bits, is never too small for the largest number.
-    return (rows.abs().amax(dim=1, keepdim=True) / top * 1.005).bfloat16()
-
-
-def _times(rows: Tensor, scale: Tensor) -> Tensor:
-    if scale.shape != (len(rows), 1):
-        raise ValueError(f"{len(rows)} rows have scales of shape {tuple(scale.shape)}")
-    return rows.float() * scale.float()
-
-
-def _filled(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """The rows that are not zero; all of them in an older file, which holds rows of zeros too."""
-    every = np.arange(shape[0])
-    return np.delete(every, from_gaps(parts[_EMPTY].numpy())) if _EMPTY in parts else every
-
-
-def _pack_half(tensor: Tensor) -> dict[str, Tensor]:
-    half = tensor.half()
-    if not torch.isfinite(half).all():
-        raise ValueError(f"{float(tensor.abs().max()):g} is too large for a 16-bit float")
-    return {"": half}
-
-
-def _unpack_half(parts: Mapping[str, Tensor], shape: tuple[int, ...]) -> Tensor:
-    return parts[""].float()
-
-
-_PACK = {"rows": _pack_rows, "nibbles": _pack_nibbles, "slots": _pack_slots, "half": _pack_half}
-_UNPACK = {
-    "rows": _unpack_rows,
-    "nibbles": _unpack_nibbles,
-    "slots": _unpack_slots,
-    "tiers": _unpack_tiers,
-    "half": _unpack_half,
-}
-_PARTS = {
-    "rows": (_EMPTY, _BYTES, _SCALE),
-    "nibbles": (_EMPTY, _BYTES, _NIBBLES, _SCALE),
-    "slots": (_GAPS, _BYTES, _SCALE),
-    "tiers": (_GAPS, _BITS, _BYTES, _NIBBLES, _SCALE),
-    "half": ("",),
-}
+def _finite(tensor: Tensor, name: str) -> Tensor:
+    if not torch.isfinite(tensor).all():
+        raise ValueError(f"{name} holds numbers that are not finite, or too large for float16")
+    return tensor.detach().cpu()

@@ -1,4 +1,4 @@
-"""Tensors in files: safetensors, written whole or not at all, and checked when read; see `compact` for small files."""
+"""Tensors in files: safetensors, written whole or not at all, and checked when read; see `quantize` for small ones."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sentrec.errors import RunError
 from sentrec.files.storage import atomic_path
-from sentrec.models.quantization import expand
+from sentrec.models.quantization import dequantize
 
 TRAIN_AGAIN = "It is missing, cut off or altered; train again."
 
@@ -48,7 +48,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata of a safetensors file; tensors in a compact form are expanded.
+    """The tensors and the metadata of a safetensors file; quantized ones are dequantized.
 
     Raises:
         RunError: If the file is missing, cut off or no safetensors file.
@@ -56,7 +56,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
-            return expand({name: file.get_tensor(name) for name in file.keys()}, metadata), metadata  # noqa: SIM118
+            return dequantize({name: file.get_tensor(name) for name in file.keys()}, metadata), metadata  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}.", TRAIN_AGAIN) from error
 

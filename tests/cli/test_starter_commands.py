@@ -16,7 +16,7 @@ from sentrec.cli.export import export
 from sentrec.cli.main import app
 from sentrec.errors import SentrecError
 from sentrec.export.agreement import Bound
-from sentrec.export.export import MOST_MEGABYTES
+from sentrec.export.export import MAX_MEGABYTES
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run
 
@@ -166,16 +166,24 @@ def test_the_bound_of_the_command_is_that_of_the_library() -> None:
     options = inspect.signature(export).parameters
     names = ("min_agreement", "max_mean_difference", "max_difference")
     assert Bound(*(options[name].default for name in names)) == Bound()
-    assert options["max_megabytes"].default == MOST_MEGABYTES
+    assert options["max_megabytes"].default == MAX_MEGABYTES
 
 
-def test_export_passes_its_bound_on(invoke: Invoke, small_run: Run, tmp_path: Path) -> None:
-    for option in ("--max-mean-difference", "--max-difference"):
-        refused = invoke("export", str(small_run.path), "--out", str(tmp_path / "small"), option, "0")
-        assert isinstance(refused.exception, SentrecError)
-        assert "strays too far" in refused.exception.message
+def test_export_passes_its_bound_on(
+    invoke: Invoke, small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AskedError(Exception):
+        pass
+
+    def asked(run: str, out: Path, max_megabytes: float, bound: Bound, with_card: bool) -> None:
+        assert (max_megabytes, bound, with_card) == (3.0, Bound(0.9, 0.1, 0.2), False)
+        raise AskedError
+
+    monkeypatch.setattr("sentrec.export.export.export_model", asked)
+    options = ("--min-agreement", "0.9", "--max-mean-difference", "0.1", "--max-difference", "0.2")
+    refused = invoke("export", str(small_run.path), "--out", str(tmp_path), *options, "--max-megabytes", "3")
+    assert isinstance(refused.exception, AskedError)
     assert invoke("export", str(small_run.path)).exit_code == 2
-    assert not (tmp_path / "small").exists()
 
 
 def test_it_works_as_a_process_too(starter: Path) -> None:

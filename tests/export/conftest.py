@@ -9,14 +9,14 @@ import pytest
 from small_runs import cache_in, small_recipe
 
 import sentrec
-from sentrec.export.export import Export, export_starter
+from sentrec.export.export import Export, export_model
 from sentrec.runs.directory import Run
 
 
 @pytest.fixture(scope="session")
 def wide_run(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run on `reviews`, with n-grams beside its encoder; not to be changed."""
-    recipe = small_recipe(reviews, "model.ngrams={table_bits: 14}", "encoder.hidden=24", "model.embedding_dim=24")
+    recipe = small_recipe(reviews, "model.ngrams={table_bits: 17}", "encoder.hidden=24", "model.embedding_dim=24")
     with cache_in(shared_home):
         return sentrec.train(recipe, tmp_path_factory.mktemp("wide") / "run")
 
@@ -41,4 +41,4 @@ def starter(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTREC_HOME", str(shared_home))
         patch.setenv("SENTREC_DATA", str(films))
-        yield export_starter(wide_run, tmp_path_factory.mktemp("exported") / "starter")
+        yield export_model(wide_run, tmp_path_factory.mktemp("exported") / "starter", with_card=True)

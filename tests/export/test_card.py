@@ -20,7 +20,7 @@ def test_it_lies_beside_the_weights_in_two_forms(starter: Export) -> None:
     card = json.loads((starter.run.path / "card.json").read_text(encoding="utf-8"))
     assert card == starter.card
     assert (starter.run.path / "card.md").read_text(encoding="utf-8") == card_as_markdown(card)
-    assert starter.megabytes <= 5
+    assert starter.megabytes <= 8
 
 
 def test_its_accuracies_are_what_evaluate_measures(
@@ -55,7 +55,6 @@ def test_it_says_what_it_was_made_from_and_how_near_it_stayed(starter: Export, w
     assert card["training"]["seed"] == wide_run.recipe.seed
     assert card["agreement"]["equal_labels"] == starter.agreement.equal_labels
     assert card["agreement"]["bound"]["equal_labels"] == 0.995
-    assert card["model"]["ngram_weights"]["kept"] > 0
     assert card["size"]["bytes"].items() <= starter.bytes.items() | card["size"]["bytes"].items()
     assert card["size"]["bytes"]["model.safetensors"] == starter.bytes["model.safetensors"]
     assert "96 texts of train.csv, seed 1, no pretrained word vectors" in text

@@ -18,7 +18,6 @@ from sentrec.models.quantization import quantize
 from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import MODEL, STARTER, TOKENIZER, Run, open_run, read_environment, write_end, write_start
-from sentrec.runs.files import read_file
 from sentrec.training.run_metrics import calibrated_figures
 
 MAX_MEGABYTES = 8.0
@@ -126,7 +125,7 @@ def _write(run: Run, directory: Path) -> None:
         raise RunError(f"The weights of {run.path} cannot be quantized: {error}.", "Train it again.") from error
     environment = read_environment(run.path)
     origin = {"model_sha256": environment.pop("sha256")[MODEL], "sentrec": metadata.version("sentrec")}
-    tokenizer = read_file(run.path / TOKENIZER)
+    tokenizer = (run.path / TOKENIZER).read_text(encoding="utf-8")
     write_start(directory, run.recipe, run.label_names, tokenizer, environment | {_MARK: origin})
     write_tensors(directory / MODEL, *quantized)
     write_end(directory, run.history, run.metrics)

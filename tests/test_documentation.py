@@ -16,7 +16,10 @@ from sentrec.plugins import Registry
 from sentrec.recipe.reading import builtin_recipes
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "examples/tutorial.md")
+DOCUMENTS = (
+    *("README.md", "CONTRIBUTING.md", "recipes/README.md", "tests/benchmarks/README.md"),
+    *("examples/tutorial.md", "examples/transfer/README.md", "examples/self-attention-plugin/README.md"),
+)
 _BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -27,7 +30,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 def commands() -> list[str]:
     """Every line of a document, a recipe's header or the Makefile that calls sentrec."""
-    texts = [block for document in DOCUMENTS for block in blocks(document, "console")]
+    texts = [block for document in DOCUMENTS for kind in ("console", "sh") for block in blocks(document, kind)]
     texts += [recipe.header for recipe in builtin_recipes()]
     texts += [(ROOT / "Makefile").read_text(encoding="utf-8").replace("$(BIN)/", "")]
     lines = [line.strip() for text in texts for line in text.replace("\\\n", " ").splitlines()]
@@ -100,3 +103,13 @@ def test_files_and_folders_that_a_document_names_exist(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for name in re.findall(r"`((?:sentrec|plugins|recipes|tests|examples)/[\w/.-]*)`", text):
         assert (ROOT / name).exists(), name
+    for name in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", text):
+        assert (ROOT / document).parent.joinpath(name).exists(), name
+
+
+def test_a_recipe_is_told_the_same_accuracy_in_its_header_as_among_the_results() -> None:
+    text = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w-]+)\.yaml` \|.*?\| (0\.\d{3}(?: ± 0\.\d{3})?) \|", text, re.MULTILINE)
+    headers = {recipe.name: " ".join(recipe.header.split()) for recipe in builtin_recipes()}
+    assert len(rows) >= 10
+    assert [name for name, accuracy in rows if f"test accuracy {accuracy}" not in headers[name]] == []

@@ -1,7 +1,7 @@
-"""Every command of the tutorial is executed, in its order, and prints what the tutorial shows.
+"""Every command of the README and the tutorial is executed, in its order, and prints what is shown below it.
 
-A block marked ``console`` is run by the ordinary suite. One marked ``console slow`` takes longer, and one marked
-``console data`` needs real data too: both are run by ``make tutorial``, the latter where `SENTREC_DATA` names a folder.
+``make test-all`` runs the blocks marked ``console`` and ``console slow``. Those marked ``console data`` need real data:
+``make tutorial`` runs them where `SENTREC_DATA` names a folder.
 """
 
 import os
@@ -11,14 +11,14 @@ import subprocess
 import sysconfig
 import venv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from real_data import REAL_DATA
 
 ROOT = Path(__file__).parent.parent
-TUTORIAL = ROOT / "examples" / "tutorial.md"
+DOCUMENTS = ("README.md", "examples/tutorial.md")
 IS_WHOLE = bool(os.environ.get("SENTREC_TUTORIAL"))
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _GLOVE = re.compile(r"sentrec fetch-glove (\w+) --dim (\d+)")
@@ -26,37 +26,38 @@ _GLOVE = re.compile(r"sentrec fetch-glove (\w+) --dim (\d+)")
 
 @dataclass(frozen=True)
 class Block:
-    """Commands of the tutorial, and what they are shown to print.
+    """Commands of a document, and what they are shown to print.
 
     Attributes:
-        line: Where the block begins in the file.
+        document: The file.
+        line: Where the block begins in it.
         kind: Empty, ``slow`` or ``data``.
         script: The commands.
         shown: The lines of the ``text`` block that follows.
     """
 
+    document: str
     line: int
     kind: str
     script: str
     shown: tuple[str, ...] = ()
 
 
-def blocks() -> list[Block]:
-    """The tutorial's commands, in their order."""
-    text = TUTORIAL.read_text(encoding="utf-8")
+def blocks(document: str) -> list[Block]:
+    """The commands of a document, in their order."""
+    text = (ROOT / document).read_text(encoding="utf-8")
     found: list[Block] = []
     for match in _BLOCK.finditer(text):
         language, kind, content = match[1], match[2].strip(), match[3]
         if language == "console":
-            found.append(Block(text.count("\n", 0, match.start()) + 1, kind, content))
+            found.append(Block(document, text.count("\n", 0, match.start()) + 1, kind, content))
         elif language == "text":
-            last = found.pop()
-            assert not last.shown, f"line {last.line}: two outputs"
-            found.append(Block(last.line, last.kind, last.script, tuple(content.splitlines())))
+            assert not found[-1].shown, f"{document}, line {found[-1].line}: two outputs"
+            found[-1] = replace(found[-1], shown=tuple(content.splitlines()))
     return found
 
 
-BLOCKS = blocks()
+BLOCKS = [block for document in DOCUMENTS for block in blocks(document)]
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Workspace:
 
     def run_until(self, wanted: Block) -> subprocess.CompletedProcess[str]:
         """Runs a block, and first those before it that this suite runs; each is run once."""
-        for block in BLOCKS:
+        for block in blocks(wanted.document):
             if block.line <= wanted.line and block.line not in self.outcomes and reason_to_skip(block) is None:
                 self.outcomes[block.line] = self._run(block)
         return self.outcomes[wanted.line]
@@ -106,7 +107,7 @@ def offline(script: str) -> str:
 
 def reason_to_skip(block: Block) -> str | None:
     """Why this suite does not run a block; None where it does."""
-    if block.kind and not IS_WHOLE:
+    if block.kind == "data" and not IS_WHOLE:
         return "takes long: `make tutorial` runs it"
     if block.kind == "data" and not REAL_DATA:
         return "SENTREC_DATA is not set: the real data sets are absent"
@@ -115,6 +116,7 @@ def reason_to_skip(block: Block) -> str | None:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """One for each document."""
     folder = tmp_path_factory.mktemp("checkout")
     shutil.copytree(ROOT / "examples", folder / "examples")
     (folder / "sentrec").symlink_to(ROOT / "sentrec", target_is_directory=True)
@@ -148,9 +150,9 @@ def squeezed(line: str) -> str:
 
 
 def first_missing(shown: Iterable[str], printed: str) -> str | None:
-    """The first line that the tutorial shows and a command does not print after those before it."""
+    """The first line that a document shows and a command does not print after those before it."""
     left = iter([squeezed(line) for line in printed.splitlines()])
-    # `in` takes from the iterator up to the hit: lines may be left out of the tutorial, but not exchanged.
+    # `in` takes from the iterator up to the hit: lines may be left out, but not exchanged.
     return next((line for line in shown if line.strip() not in ("", "...") and squeezed(line) not in left), None)
 
 
@@ -169,15 +171,19 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert offline("make demo\n") == "make demo --old-file .venv/.installed\n"
 
 
-def test_the_tutorial_is_made_of_blocks_that_this_file_knows() -> None:
+def test_documents_are_made_of_blocks_that_this_file_knows() -> None:
     assert {block.kind for block in BLOCKS} <= {"", "slow", "data"}
-    assert len(BLOCKS) >= 15
-    assert sum(not block.kind for block in BLOCKS) >= 8
+    assert all(sum(not block.kind for block in blocks(document)) >= 4 for document in DOCUMENTS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="the commands are for a POSIX shell with make")
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line-{block.line}")
-def test_the_commands_do_what_the_tutorial_shows(block: Block, workspace: Workspace) -> None:
+@pytest.mark.parametrize(
+    ("workspace", "block"),
+    [pytest.param(block.document, block, id=f"{block.document}-line-{block.line}") for block in BLOCKS],
+    indirect=["workspace"],
+)
+def test_the_commands_do_what_the_document_shows(block: Block, workspace: Workspace) -> None:
     if reason := reason_to_skip(block):
         pytest.skip(reason)
     finished = workspace.run_until(block)

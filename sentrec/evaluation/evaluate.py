@@ -203,6 +203,10 @@ def _home(run: Run) -> Path:
     return run.path if run.builtin_name is None else Path("runs") / run.builtin_name
 
 
+def _validation_accuracy(run: Run) -> float:
+    return float(run.metrics["validation"]["accuracy"])
+
+
 def _plots_of(run: Run) -> tuple[str, ...]:
     # An ensemble was not trained, only its members were.
     return tuple(name for name in PLOTS if not (run.members and name == TRAINING_CURVES))
@@ -220,7 +224,7 @@ def _draw(
 ) -> None:
     names, labels = run.label_names, rows.examples.labels
     title = f"{_name(run)} on {rows.title}"
-    curves = () if run.members else (plotting.training_curves(run.history, _name(run)),)
+    curves = () if run.members else (plotting.training_curves(run.history, _name(run), _validation_accuracy(run)),)
     figures = (
         *curves,
         plotting.confusion_matrix(metrics["confusion_matrix"], names, title),

@@ -19,12 +19,16 @@ _MOST_CURVES = 10
 _MOST_LABELLED_CELLS = 20 * 20
 
 
-def training_curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Figure:
+def training_curves(
+    history: Sequence[Mapping[str, Any]], title: str = "", final_accuracy: float | None = None
+) -> Figure:
     """Loss and validation accuracy over the steps of a training; dotted lines end the epochs.
 
     Args:
         history: The rows of a run's ``history.jsonl``.
         title: What was trained.
+        final_accuracy: Validation accuracy of the finished run, which may use more than what is trained step by step,
+            such as n-grams; None where there is none.
     """
     figure = new_figure(9.0, 3.8)
     figure.suptitle(title, fontsize=11)
@@ -39,9 +43,13 @@ def training_curves(history: Sequence[Mapping[str, Any]], title: str = "") -> Fi
     )
     if accuracies:
         best = int(np.argmax(accuracies))
-        note = f"best: {accuracies[best]:.2%} at step {steps[best]:,}"
+        note = f"best step, {steps[best]:,}: {accuracies[best]:.2%}"
         right.plot(steps[best], accuracies[best], "*", color=_BLUE, markersize=12, label=note)
-        right.legend(frameon=False, loc="lower right")
+    if final_accuracy is not None:
+        note = f"finished run: {final_accuracy:.2%}"
+        right.axhline(final_accuracy, color=_BLUE, linestyle="--", linewidth=1.2, label=note)
+    if right.lines:
+        right.legend(facecolor="white", framealpha=1.0, edgecolor="none", loc="lower right")
     right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
     right.set_xlim(left.get_xlim())
     right.margins(y=0.25)  # room for the legend

@@ -57,7 +57,7 @@ def test_roc_leaves_out_what_has_no_curve(tmp_path: Path) -> None:
     assert save_png(figure, tmp_path / "roc.png").is_file()
 
 
-def test_training_curves_mark_the_best_validation() -> None:
+def test_training_curves_mark_the_best_validation_and_what_the_finished_run_reached() -> None:
     history = [
         {"step": 10, "epoch": 1, "loss": 0.7},
         {"step": 10, "epoch": 1, "validation_loss": 0.6, "validation_accuracy": 0.71},
@@ -66,11 +66,12 @@ def test_training_curves_mark_the_best_validation() -> None:
         {"step": 30, "epoch": 3, "loss": 0.3},
         {"step": 30, "epoch": 3, "validation_loss": 0.6, "validation_accuracy": 0.79},
     ]
-    loss, accuracy = plots.training_curves(history, "imdb").axes
+    loss, accuracy = plots.training_curves(history, "imdb", 0.93).axes
     assert list(loss.lines[0].get_ydata()) == [0.7, 0.5, 0.3]
     legend = accuracy.get_legend()
     assert legend is not None
-    assert "best: 83.00% at step 20" in [text.get_text() for text in legend.get_texts()]
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told == ["validation", "best step, 20: 83.00%", "finished run: 93.00%"]
 
 
 @pytest.mark.filterwarnings("error")

@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sentrec.metrics.comparison import Comparison, compare_paired, mcnemar
+from sentrec.metrics.comparison import Comparison, compare_paired, difference_interval, mcnemar
 
 Labels = npt.NDArray[np.int64]
 
 
-def compared(both: int, only_first: int, only_second: int, neither: int = 0, seed: int = 1) -> Comparison:
+def compared(both: int, only_first: int, only_second: int, neither: int = 0) -> Comparison:
     first = np.repeat([1, 1, 0, 0], [both, only_first, only_second, neither])
     second = np.repeat([1, 0, 1, 0], [both, only_first, only_second, neither])
-    return compare_paired(np.ones(len(first), dtype=np.int64), first, second, ("ours", "theirs"), seed=seed)
+    return compare_paired(np.ones(len(first), dtype=np.int64), first, second, ("ours", "theirs"))
 
 
 @settings(max_examples=60, deadline=None)
@@ -34,16 +34,50 @@ def test_midp_of_a_published_example() -> None:
     assert (exact, midp) == pytest.approx((0.0703, 0.0391), abs=5e-5)
 
 
-def test_the_interval_agrees_with_that_of_the_normal_approximation() -> None:
-    result = compared(8000, 1200, 800)
-    error = np.sqrt((2000 / 10_000 - 0.04**2) / 10_000)
-    assert result.difference == pytest.approx(0.04)
-    assert result.interval == pytest.approx((0.04 - 1.96 * error, 0.04 + 1.96 * error), abs=5e-4)
+@pytest.mark.parametrize("counts", [(1200, 800, 10_000), (30, 12, 200), (14, 3, 60)])
+def test_the_interval_is_that_of_bonett_and_price_with_students_t(counts: tuple[int, int, int]) -> None:
+    first, second, n = counts
+    p, q = (first + 1) / (n + 2), (second + 1) / (n + 2)
+    error = np.sqrt((p + q - (p - q) ** 2) / (n + 2))
+    reach = stats.t.ppf(0.975, first + second + 1) * error
+    assert difference_interval(*counts) == pytest.approx((p - q - reach, p - q + reach))
 
 
-def test_a_seed_repeats_the_interval_and_another_changes_it() -> None:
-    assert compared(50, 30, 20).interval == compared(50, 30, 20).interval
-    assert compared(50_000, 3_000, 2_000, seed=1).interval != compared(50_000, 3_000, 2_000, seed=2).interval
+def exact_coverage(n: int, discordant: float, share: float) -> float:
+    """The probability that the interval holds the true difference: summed over all outcomes of a trinomial."""
+    only_first, only_second = discordant * (1 - share), discordant * share
+    outcomes = stats.multinomial(n, [only_first, only_second, 1 - discordant])
+    covered = 0.0
+    for first in range(n + 1):
+        for second in range(n + 1 - first):
+            probability = float(outcomes.pmf([first, second, n - first - second]))
+            if probability > 1e-9:
+                low, high = difference_interval(first, second, n)
+                covered += probability * (low - 1e-12 <= only_first - only_second <= high + 1e-12)
+    return covered
+
+
+@pytest.mark.parametrize("n", [20, 50, 100])
+@pytest.mark.parametrize(("discordant", "share"), [(0.04, 0.0), (0.1, 0.1), (0.2, 0.0), (0.2, 0.5), (0.5, 0.25)])
+def test_the_interval_covers_the_true_difference_in_few_rows(n: int, discordant: float, share: float) -> None:
+    assert exact_coverage(n, discordant, share) >= 0.945
+
+
+@settings(max_examples=200, deadline=None)
+@given(first=st.integers(0, 80), second=st.integers(0, 80), others=st.integers(0, 30_000))
+def test_interval_and_exact_test_never_contradict_each_other(first: int, second: int, others: int) -> None:
+    if first + second + others:
+        low, high = difference_interval(first, second, first + second + others)
+        assert -1 <= low <= high <= 1
+        assert low <= (first - second) / (first + second + others) <= high
+        assert low <= 0 <= high or mcnemar(first, second)[0] <= 0.05
+
+
+def test_four_to_none_of_fifty_is_no_difference() -> None:
+    result = compared(40, 4, 0, 6)
+    assert result.mcnemar_exact == 0.125
+    assert result.interval[0] <= 0 < result.interval[1]
+    assert "do not tell ours and theirs apart" in result.verdict
 
 
 def test_a_clear_difference_names_the_better_one_whichever_comes_first() -> None:
@@ -60,7 +94,8 @@ def test_a_difference_within_the_noise_is_not_called_one() -> None:
 def test_equal_hits_are_said_to_be_equal() -> None:
     result = compared(90, 0, 0, 10)
     assert "exactly the same rows" in result.verdict
-    assert (result.mcnemar_exact, result.mcnemar_midp, result.interval) == (1.0, 1.0, (0.0, 0.0))
+    assert (result.mcnemar_exact, result.mcnemar_midp) == (1.0, 1.0)
+    assert result.interval[0] < 0 < result.interval[1]  # of ten thousands of rows some may differ
 
 
 @settings(max_examples=40, deadline=None)

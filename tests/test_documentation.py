@@ -107,6 +107,12 @@ def test_files_and_folders_that_a_document_names_exist(document: str) -> None:
         assert (ROOT / document).parent.joinpath(name).exists(), name
 
 
+def test_the_layout_names_every_package() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    packages = {path.parent.name for path in (ROOT / "sentrec").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| `sentrec/(\w+)/` \|", text, re.MULTILINE)) == packages
+
+
 def test_a_recipe_is_told_the_same_accuracy_in_its_header_as_among_the_results() -> None:
     text = (ROOT / "recipes" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([\w-]+)\.yaml` \|.*?\| (0\.\d+(?: ± 0\.\d+)?) \|", text, re.MULTILINE)

@@ -8,13 +8,12 @@ import os
 import re
 import shutil
 import subprocess
-import sysconfig
-import venv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from fresh_environment import make_environment
 from real_data import REAL_DATA
 
 ROOT = Path(__file__).parent.parent
@@ -125,23 +124,6 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     make_environment(folder / ".venv")
     yield Workspace(folder)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def make_environment(folder: Path) -> None:
-    """An environment that has everything of the running one, and takes a plugin without changing that."""
-    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
-    site_packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
-    # `addsitedir` rather than a plain path: it also reads the .pth file by which sentrec is installed as editable.
-    ours = sysconfig.get_path("purelib")
-    (site_packages / "running_environment.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
-    scripts = Path(sysconfig.get_path("scripts", "venv", {"base": str(folder), "platbase": str(folder)}))
-    for name, code in {
-        "sentrec": "from sentrec.cli.main import run; run()",
-        "pip": "import runpy; runpy.run_module('pip', run_name='__main__')",
-    }.items():
-        start = f"#!{scripts / 'python'}\nimport sys; sys.argv[0] = {name!r}\n"
-        (scripts / name).write_text(f"{start}{code}\n", encoding="utf-8")
-        (scripts / name).chmod(0o755)
 
 
 def squeezed(line: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from sentrec.runs.directory import Run
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.slow
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
 FOLDERS = SETUPTOOLS["package-dir"]
 OF_A_SOURCE = ("*.py", "*.yaml", "*.jsonl", "*.html", "*.typed", "starter/*")

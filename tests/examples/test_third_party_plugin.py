@@ -5,12 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
-import venv
 from pathlib import Path
 
 import pytest
+from fresh_environment import make_environment
 
+pytestmark = pytest.mark.slow
 PLUGIN = Path(__file__).parents[2] / "examples" / "self-attention-plugin"
 SENTREC = "import sys; from sentrec.cli.main import run; sys.argv[0] = 'sentrec'; run()"
 
@@ -25,12 +25,8 @@ def _run(*command: str | Path, cwd: Path | None = None) -> subprocess.CompletedP
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a fresh environment that has sentrec's dependencies and the plugin, made without network."""
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
+    make_environment(folder)
     interpreter = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    site_packages = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder), "platbase": str(folder)}))
-    # `addsitedir` rather than a plain path: it also reads the .pth file by which sentrec is installed as editable.
-    ours = sysconfig.get_path("purelib")
-    (site_packages / "running_environment.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
     # A copy, because building leaves files beside the source.
     source = shutil.copytree(PLUGIN, folder / "plugin")
     offline = ("--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")

@@ -16,7 +16,7 @@ from small_runs import cache_in, small_overrides, small_recipe, start_sentrec
 from sentrec.recipe import to_yaml
 from sentrec.runs.directory import open_run, read_environment
 
-pytestmark = pytest.mark.usefixtures("warm_cache")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm_cache")]
 
 # 48 steps, a checkpoint at each. Validations in mid-epoch, dropout and an embedding table that thaws are on as well.
 CHANGES = (

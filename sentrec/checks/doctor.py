@@ -137,7 +137,7 @@ def _glove(findings: list[Finding]) -> list[CacheEntry]:
             findings.append(Finding("glove", "note", entry.problem, entry.mend))
     if not entries:
         detail = "no vectors are in the cache; the built-in recipes, but for quickstart, start from GloVe."
-        findings.append(Finding("glove", "note", detail, f"sentrec fetch-glove {DEFAULT_NAME} --dim 300"))
+        findings.append(Finding("glove", "note", detail, f"sentrec fetch-glove {DEFAULT_NAME} --dim 50"))
     return entries
 
 

@@ -21,7 +21,7 @@ def fetch_glove(
     published: Annotated[
         str, typer.Argument(metavar="[6B|42B|840B|twitter.27B]", help="Which published vectors.")
     ] = "6B",
-    dim: Annotated[int | None, typer.Option(min=1, help="Dimensions, e.g. 50 or 300.")] = None,
+    dim: Annotated[int, typer.Option(min=1, help="Dimensions.")] = 50,
     name: Annotated[
         str | None, typer.Option(help="Store the text of --from-file under this name, for recipes' glove.name.")
     ] = None,
@@ -46,10 +46,6 @@ def fetch_glove(
     if show_list:
         _show_list(as_json)
         return
-    if dim is None:
-        raise typer.BadParameter(
-            "which dimensions? `sentrec fetch-glove --list` shows those that exist.", param_hint="--dim"
-        )
     if name is not None and from_file is None:
         raise typer.BadParameter(
             "needs --from-file: only a file of yours can have a name of yours.", param_hint="--name"
@@ -89,8 +85,11 @@ def _report(vectors: "GloveVectors", seconds: float, *, already: bool, as_json: 
             _say(f"Stored GloVe {info.name}: {size}, in {seconds:.1f} s, in {vectors.path}")
             for remark in _remarks(vectors):
                 _say(remark)
-        chosen = "" if info.name == "6B" else f" --set glove.name={info.name}"
-        _say(f"Next: sentrec train --recipe imdb.yaml --set glove.dim={info.dim}{chosen}")
+        changed = (
+            f" --set glove.name={info.name}" * (info.name != "6B"),
+            f" --set glove.dim={info.dim}" * (info.dim != 50),
+        )
+        _say(f"Next: sentrec train --recipe imdb.yaml{''.join(changed)}")
 
 
 def _remarks(vectors: "GloveVectors") -> Iterator[str]:

@@ -24,7 +24,9 @@ def train(
     recipe: Annotated[str, typer.Option(help="A recipe file, or the name of a built-in recipe.", show_default=False)],
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one value, e.g. glove.dim=50.", show_default=False),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change one value, e.g. training.epochs=2.", show_default=False
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run directory; by default runs/NAME.", show_default=False)] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Train so many seeds; report mean and spread.")] = None,

@@ -89,7 +89,7 @@ class GloveConfig(Section):
     """Which pretrained vectors the embeddings start from."""
 
     name: str = Field("6B", description="6B, 42B, 840B, twitter.27B, or a name given to `sentrec fetch-glove --name`.")
-    dim: int = Field(300, ge=1, description="Dimension of the vectors.")
+    dim: int = Field(50, ge=1, description="Dimension of the vectors.")
 
 
 class NgramsConfig(Section):

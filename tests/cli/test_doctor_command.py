@@ -18,7 +18,7 @@ def doctor(*arguments: str) -> Result:
 def test_a_fresh_installation_is_usable_and_is_told_how_to_fetch_vectors() -> None:
     result = doctor()
     assert result.exit_code == 0
-    assert "sentrec fetch-glove 6B --dim 300" in result.stdout
+    assert "sentrec fetch-glove 6B --dim 50" in result.stdout
     assert "sentrec is ready" in result.stdout
     folders = ("encoded", "tokenizers", "taught", "sources", "adapting", "scoring")
     assert ", ".join(f"{folder}/ 0.0 MB" for folder in folders) + ": these may be deleted" in result.stdout

@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from sentrec.data.formats import looks_like_file
 from sentrec.data.locate import has_split, locate_split, spec_of
-from sentrec.data.tables import looks_like_file, read_file, read_hub
+from sentrec.data.tables import read_hub, read_table
 from sentrec.errors import DataError
 from sentrec.hookspecs import DatasetSpec
 from sentrec.recipe.sections import DataConfig
@@ -147,13 +148,16 @@ def _plain(part: Part) -> Iterator[list[str]]:
 
 
 def _columns(part: Part) -> Iterator[list[str]]:
-    wanted = [column for columns in part.columns for column in columns]
+    def select(header: Sequence[str]) -> set[str]:
+        return {column for columns in part.columns for column in columns} & set(header)
+
     location = part.location
-    table = read_file(location, wanted) if isinstance(location, Path) else read_hub(location, part.split)
+    read = read_table(location, select) if isinstance(location, Path) else read_hub(location, part.split)
+    table = read.columns
     there = [columns for columns in part.columns if set(columns) <= set(table.column_names)]
     if not there:
         raise DataError(
-            f"{part.label} has no column '{part.columns[0][0]}'; it has: {', '.join(table.column_names)}.",
+            f"{part.label} has no column '{part.columns[0][0]}'; it has: {', '.join(read.header)}.",
             "Name the column of the text: --text-column NAME",
         )
     chosen = table.select(list(there[0]))

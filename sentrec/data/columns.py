@@ -3,7 +3,7 @@
 import difflib
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 
 from sentrec.errors import DataError, listed
@@ -73,6 +73,9 @@ def is_known(name: str) -> bool:
     return folded(name) in _KNOWN
 
 
+Given = str | tuple[str, ...] | None
+
+
 @dataclass(frozen=True)
 class FieldNames:
     """Which column is what; None: the first of the usual names that a row has (see `sentrec.data.columns`).
@@ -87,13 +90,13 @@ class FieldNames:
         label: Its class.
     """
 
-    movie: str | None = None
-    text: str | None = None
-    id: str | None = None
-    rating: str | None = None
-    date: str | None = None
-    user: str | None = None
-    label: str | None = None
+    movie: Given = None
+    text: Given = None
+    id: Given = None
+    rating: Given = None
+    date: Given = None
+    user: Given = None
+    label: Given = None
 
     def find(self, role: str, there: Collection[str]) -> tuple[str, ...]:
         """The columns that are `role` in a row or table that has the columns `there`; empty where it has none."""
@@ -122,35 +125,49 @@ class FieldNames:
         """The columns that play any role."""
         return {name for columns in self.roles(tuple(there)).values() for name in columns}
 
-    def missing(self, role: str, source: str, who: str, there: Iterable[str]) -> DataError:
-        """The error for a column that is not there, with a hint that names one that is."""
+    def missing(
+        self, role: str, source: str, who: str, there: Iterable[str], options: Mapping[str, str] | None = None
+    ) -> DataError:
+        """The error for a column that is not there, with a hint that names one that is.
+
+        Args:
+            role: What it would be.
+            source: What to call the file.
+            who: What has the columns `there`, e.g. ``its header has``.
+            there: The columns that there are.
+            options: How each role is named; None: by the options of a command, such as ``--text-field NAME``.
+        """
         names = [str(name) for name in there]
         given = getattr(self, role)
-        what = f"'{given}'" if given is not None else f"for {_CALLED[role]}"
-        has = listed(names, 30) or "no column at all"
-        if near := _nearest(given, role, names):
-            hint = f"Did you mean {_OPTIONS[role]} {shlex.quote(near)}?"
-        else:
-            hint = f"Name the column: {_OPTIONS[role]} NAME"
+        wanted = ",".join(given) if isinstance(given, tuple) else given
+        what = f"'{wanted}'" if given is not None else f"for {_CALLED[role]}"
+        option = (options or {}).get(role, f"--{role}-field {{}}")
+        near = _nearest(wanted, role, names)
+        hint = (
+            f"Did you mean {option.format(shlex.quote(near))}?" if near else f"Name the column: {option.format('NAME')}"
+        )
         if role == "movie" and given is None:
             hint += f". Without one, `sentrec predict {shlex.quote(source)}` scores every row."
-        return DataError(f"{source} has no column {what}; {who}: {has}.", hint)
+        return DataError(f"{source} has no column {what}; {who}: {listed(names, 30) or 'no column at all'}.", hint)
 
     def told(self, source: str, there: Sequence[str], roles: Iterable[str]) -> str | None:
         """A sentence on what was found where a column is not called what it is; None where all are."""
-        found = {role: self.find(role, there) for role in roles}
+        found = {role: self.find(role, there) for role in roles if getattr(self, role) is None}
         if all(not columns or columns == (role,) for role, columns in found.items()):
             return None
         pairs = (f"{_CALLED[role]} = {' + '.join(columns)}" for role, columns in found.items() if columns)
         return f"{source}: {', '.join(pairs)}."
 
 
-_CALLED = {"movie": "the item", "text": "the text", "label": "the label", "rating": "the rating"} | {
-    role: f"the {role}" for role in ("id", "date", "user")
+_CALLED = {role: f"the {role}" for role in _NAMES} | {"movie": "the item"}
+
+RECIPE_OPTIONS = {
+    "text": "--set data.text_columns=[{}]",
+    "label": "--set data.label_column={}",
+    "rating": "--set data.rating_column={}, or learn from labels alone: --set data.rating_column=null "
+    "--set objective.ratings=0",
 }
-_OPTIONS = {field.name: f"--{field.name}-field" for field in fields(FieldNames)} | {
-    "label": "--set data.label_column=",
-}
+"""How a recipe names each column."""
 
 
 def require_single(columns: Iterable[str], header: Sequence[str] | None, source: str) -> None:
@@ -164,8 +181,9 @@ def require_single(columns: Iterable[str], header: Sequence[str] | None, source:
             raise DataError(f"{source} has {count} columns '{name}'.", "Rename one of them, or name another column.")
 
 
-def _given(given: str, there: Sequence[str], by_name: Mapping[str, str]) -> tuple[str, ...]:
-    for parts in ([given], [part.strip() for part in given.split(",")]):
+def _given(given: str | tuple[str, ...], there: Sequence[str], by_name: Mapping[str, str]) -> tuple[str, ...]:
+    whole, split = ([given], given.split(",")) if isinstance(given, str) else (given, given)
+    for parts in (whole, [part.strip() for part in split]):
         columns = [part if part in there else by_name.get(folded(part) or "\0") for part in parts]
         if all(columns):
             return tuple(column for column in columns if column)

@@ -1,7 +1,8 @@
 """Labelled texts of one split, checked: every row has a text and a label, and labels are numbered."""
 
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentrec.data.labels import UNLABELLED, ClassNames, ClassNumbers, number_labels
+from sentrec.data.columns import RECIPE_OPTIONS, FieldNames, require_single
+from sentrec.data.labels import LEFT_OUT, UNLABELLED, ClassNames, ClassNumbers, number_labels
 from sentrec.data.locate import locate_split, spec_of
 from sentrec.data.ratings import Ratings, read_ratings
-from sentrec.data.tables import read_file, read_hub
-from sentrec.errors import DataError
+from sentrec.data.tables import Table, read_hub, read_table
+from sentrec.errors import DataError, listed
+from sentrec.files.parse import parsing
 from sentrec.recipe.sections import DataConfig
 from sentrec.text.vocabulary import fingerprint
 
@@ -54,13 +57,16 @@ class Examples:
         return fingerprint(self.texts, self.labels.tobytes(), self.label_names)
 
 
-def load_examples(data: DataConfig, split: str, with_ratings: bool = False) -> Examples:
+def load_examples(data: DataConfig, split: str, with_ratings: bool = False, like: DataConfig | None = None) -> Examples:
     """Reads one split of the recipe's dataset, or a file named in its place.
+
+    Columns that the section does not name are found by their usual names, see `sentrec.data.columns`.
 
     Args:
         data: The recipe's data section.
-        split: A split's name, e.g. ``test``, or the path of a CSV, JSONL or Parquet file.
+        split: A split's name, e.g. ``test``, or the path of a file.
         with_ratings: Whether to read the stars, too, where the section names their column.
+        like: Another section, whose columns are used where `data` names none and the file has them.
 
     Returns:
         The rows in the order of the source.
@@ -69,18 +75,22 @@ def load_examples(data: DataConfig, split: str, with_ratings: bool = False) -> E
         DataError: If the data cannot be found or read, a column is missing, rows lack a text, a label or the stars that
             are asked for (unless ``bad_rows: skip``), or no row is left.
     """
-    spec = spec_of(data.dataset)
-    text_columns: Sequence[str] = data.text_columns or spec.text_columns
-    table, source = _read(data, split, text_columns)
-    text_columns = _existing_text_columns(table, data, text_columns, source)
-    label_column = data.label_column or spec.label_column
-    _require_columns(table, (*text_columns, label_column), source)
-    ratings = _ratings(table, data.rating_column, source) if with_ratings and data.rating_column else None
-    texts = _joined_text(table, text_columns, source)
-    names = data.label_names or spec.label_names or _names_in_schema(table, label_column)
-    labels, names = number_labels(table.column(label_column), names, source)
-    _require_labels(labels, source)
-    return _without_bad_rows(texts, Examples([], labels, names, ratings), data, source)
+    read = _read(data, split, like)
+    texts = _joined_text(read.table, read.columns("text"), read.source)
+    ratings = None
+    if with_ratings and data.rating_column:
+        ratings = read_ratings(read.table.column(read.columns("rating")[0]), data.rating_column, read.source)
+    is_stars = not read.names.find("label", read.header)
+    label = read.columns("rating" if is_stars and read.names.find("rating", read.header) else "label")[0]
+    column = read.table.column(label)
+    names = data.label_names or spec_of(data.dataset).label_names or _names_in_schema(read.table, label, read.source)
+    labels, names = number_labels(column, names, read.source, data.label_map, is_stars)
+    if (out := labels == LEFT_OUT).any():
+        _log.info("left out %s rows of %s whose label is none of the classes", f"{int(out.sum()):,}", read.source)
+        texts, labels = texts.filter(pa.array(~out)), labels[~out]
+        ratings = None if ratings is None else ratings[~out]
+    _require_labels(labels, read.source)
+    return _without_bad_rows(texts, Examples([], labels, names, ratings), data, read.source)
 
 
 def load_texts(data: DataConfig, split: str) -> list[str]:
@@ -93,54 +103,75 @@ def load_texts(data: DataConfig, split: str) -> list[str]:
     Raises:
         DataError: If the data cannot be found or read, or holds no text.
     """
-    columns: Sequence[str] = data.text_columns or spec_of(data.dataset).text_columns
-    table, source = _read(data, split, columns)
-    columns = _existing_text_columns(table, data, columns, source)
-    _require_columns(table, tuple(columns), source)
-    texts = [text for text in _joined_text(table, columns, source).to_pylist() if text and not text.isspace()]
+    read = _read(data, split)
+    joined = _joined_text(read.table, read.columns("text"), read.source)
+    texts = [text for text in joined.to_pylist() if text and not text.isspace()]
     if not texts:
-        raise DataError(f"{source} has no row with a text.", "Is it the right file, and column?")
+        raise DataError(f"{read.source} has no row with a text.", "Is it the right file, and column?")
     return texts
 
 
-def _read(data: DataConfig, split: str, text_columns: Sequence[str]) -> tuple[pa.Table, str]:
-    """The table, and what to call it in messages."""
-    location = locate_split(data, split)
+@dataclass(frozen=True)
+class _Read:
+    """A table as it was read, what to call it in messages, and which of its columns is what."""
+
+    table: pa.Table
+    header: tuple[str, ...]
+    source: str
+    names: FieldNames
+
+    def columns(self, role: str) -> tuple[str, ...]:
+        found = self.names.find(role, self.header)
+        if not found:
+            raise self.names.missing(role, self.source, "it has", self.header, RECIPE_OPTIONS)
+        require_single(found, self.header, self.source)
+        return found
+
+
+def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read:
+    location, spec = locate_split(data, split), spec_of(data.dataset)
+    others = [like] if like else []
+
+    def names_in(header: Sequence[str]) -> FieldNames:
+        text = data.text_columns or _first_there(header, *(one.text_columns for one in others), spec.text_columns)
+        labels = (_tuple(one) for one in (*(one.label_column for one in others), spec.label_column))
+        label = _tuple(data.label_column) or _first_there(header, *labels)
+        return FieldNames(text=text, label=label, rating=data.rating_column)
+
+    def select(header: Sequence[str]) -> Collection[str]:
+        names = names_in(header)
+        return {name for role in ("text", "label", "rating") for name in names.find(role, header)}
+
     if isinstance(location, Path):
-        return read_file(location, text_columns), str(location)
-    return read_hub(location, split), f"{location.name}/{split}"
+        table, source = read_table(location, select, data.encoding), str(location)
+    else:
+        table, source = read_hub(location, split), f"{location.name}/{split}"
+    _require_readable(table, data, source)
+    names = names_in(table.header)
+    if told := names.told(source, table.header, ("text", "label")):
+        _log.info(told)
+    return _Read(table.columns, table.header, source, names)
 
 
-def _existing_text_columns(
-    table: pa.Table, data: DataConfig, text_columns: Sequence[str], source: str
-) -> Sequence[str]:
-    # A local mirror may have joined or renamed the hub's columns to the usual one.
-    if data.text_columns is None and not set(text_columns) <= set(table.column_names) and "text" in table.column_names:
-        _log.info("%s has no column %s: using 'text'", source, "/".join(text_columns))
-        return ("text",)
-    return text_columns
+def _first_there(header: Sequence[str], *choices: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return next((columns for columns in choices if columns and set(columns) <= set(header)), None)
 
 
-def _ratings(table: pa.Table, column: str, source: str) -> Ratings:
-    labels_alone = "learn from labels alone: --set data.rating_column=null --set objective.ratings=0"
-    hint = f"Name the column of the stars, --set data.rating_column=stars, or {labels_alone}"
-    _require_columns(table, (column,), source, hint)
-    return read_ratings(table.column(column), column, source)
+def _tuple(name: str | None) -> tuple[str, ...] | None:
+    return None if name is None else (name,)
 
 
-def _require_columns(table: pa.Table, columns: Sequence[str], source: str, hint: str | None = None) -> None:
-    for column in columns:
-        count = table.column_names.count(column)
-        if count != 1:
-            problem = f"has {count} columns '{column}'" if count else f"has no column '{column}'"
-            said = f"{source} {problem}; it has: {', '.join(table.column_names)}."
-            raise DataError(said, hint or _column_hint(table))
-
-
-def _column_hint(table: pa.Table) -> str:
-    if table.num_columns == 1 and set(";\t|") & set(table.column_names[0]):
-        return "Columns of a .csv file are separated by commas, those of a .tsv file by tabs: save it so."
-    return "Name your columns: --set data.text_columns=[review] --set data.label_column=sentiment"
+def _require_readable(table: Table, data: DataConfig, source: str) -> None:
+    if not table.bad:
+        return
+    first = table.bad[0]
+    problem = f"{len(table.bad):,} rows of {source} cannot be read: line {first.line}: {first.reason}"
+    if data.bad_rows == "error":
+        hint = (
+            "Put a text that holds commas, quotes or line breaks into double quotes" if "row has" in problem else "Mend"
+        )
+        raise DataError(f"{problem}.", f"{hint}, or leave such rows out with --set data.bad_rows=skip")
+    _log.warning("left out %s", problem)
 
 
 def _joined_text(table: pa.Table, columns: Sequence[str], source: str) -> pa.ChunkedArray:
@@ -149,9 +180,9 @@ def _joined_text(table: pa.Table, columns: Sequence[str], source: str) -> pa.Chu
         values = table.column(column)
         if pa.types.is_dictionary(values.type):
             values = values.cast(values.type.value_type)
-        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type) or not len(values)):
             raise DataError(
-                f"column '{column}' of {source} holds {values.type} values, not text.",
+                f"Column '{column}' of {source} holds {values.type} values, not text.",
                 "Is data.text_columns the right one?",
             )
         parts.append(values.cast(pa.large_string()))
@@ -160,15 +191,14 @@ def _joined_text(table: pa.Table, columns: Sequence[str], source: str) -> pa.Chu
     return pc.binary_join_element_wise(*parts, pa.scalar("\n", pa.large_string()), null_handling="skip")
 
 
-def _names_in_schema(table: pa.Table, label_column: str) -> ClassNames:
+def _names_in_schema(table: pa.Table, label_column: str, source: str) -> ClassNames:
     """The class names that the `datasets` library writes into a Parquet file's metadata, if there are any."""
-    import json
-
     metadata = (table.schema.metadata or {}).get(b"huggingface")
     if metadata is None:
         return ()
-    feature = json.loads(metadata).get("info", {}).get("features", {}).get(label_column, {})
-    return tuple(feature.get("names", ())) if isinstance(feature, dict) else ()
+    with parsing(f"The metadata of {source}", DataError):
+        feature = json.loads(metadata).get("info", {}).get("features", {}).get(label_column, {})
+        return tuple(map(str, feature.get("names", ()))) if isinstance(feature, dict) else ()
 
 
 def _require_labels(labels: ClassNumbers, source: str) -> None:
@@ -185,7 +215,7 @@ def _without_bad_rows(texts: pa.ChunkedArray, rows: Examples, data: DataConfig, 
     """The rows, which lack their texts as yet, with the texts and without those that lack anything else."""
     blank = pc.fill_null(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0), True).to_numpy()
     lacks = {"have no text": blank}
-    lacks[f"have no label, or none of: {', '.join(rows.label_names)}"] = rows.labels == UNLABELLED
+    lacks[f"have no label, or none of: {listed(rows.label_names)}"] = rows.labels == UNLABELLED
     wanted, lacking = "both a text and a label", "a text or a label"
     if rows.ratings is not None:
         wanted = f"a text, a label and a number in column '{data.rating_column}'"

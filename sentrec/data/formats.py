@@ -1,4 +1,4 @@
-"""What a file is: its path, compression, container, encoding and text format. Every parser's exceptions end here."""
+"""What a file is: its path, compression, container, encoding and text format."""
 
 import codecs
 import io
@@ -9,14 +9,14 @@ import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from sentrec.errors import DataError, SentrecError, listed
+from sentrec.errors import DataError, listed, shortened
+from sentrec.files.parse import one_line
 
 STANDARD_INPUT = "-"
 SAMPLE = 1 << 20
@@ -31,26 +31,7 @@ _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BO
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_LONGEST_REASON = 300
 _log = logging.getLogger(__name__)
-
-
-@contextmanager
-def guarded(name: str, hint: str = "Is it whole, and of the format that its name says?") -> Iterator[None]:
-    """Turns whatever a parser of somebody else's bytes raises into a `DataError` of one short line."""
-    try:
-        yield
-    except SentrecError:
-        raise
-    except Exception as error:
-        raise DataError(f"{name} cannot be read: {reason_of(error)}", hint) from error
-
-
-def reason_of(error: BaseException) -> str:
-    """The first line of an error's message, printable and cut."""
-    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    line = "".join(character if character.isprintable() else "\ufffd" for character in line)
-    return line if len(line) <= _LONGEST_REASON else f"{line[:_LONGEST_REASON]}…"
 
 
 def is_file(name: str | Path) -> bool:
@@ -88,7 +69,7 @@ def checked_path(name: str, needs: str = "It needs rows with a text.") -> tuple[
             f"{name} does not exist.", "Check the path; relative ones start at the current folder."
         ) from None
     except (OSError, RuntimeError, ValueError) as error:
-        raise DataError(f"{name[:_LONGEST_REASON]} cannot be read: {reason_of(error)}", "Check the path.") from error
+        raise DataError(f"{shortened(name)} cannot be read: {one_line(error)}", "Check the path.") from error
     if path.is_dir():
         raise DataError(f"{name} is a folder.", f"Name its files: {name}/*.jsonl")
     if path.is_file() and not status.st_size:

@@ -1,12 +1,14 @@
 """Which class of a run a label of the data, or of another model, stands for when the two were named independently."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.errors import DataError
+from sentrec.data.labels import LEFT_OUT
+from sentrec.data.polarity import star_polarities, told, word_polarities
+from sentrec.errors import DataError, listed
 
 
 def match_labels(
@@ -14,9 +16,10 @@ def match_labels(
 ) -> tuple[npt.NDArray[np.int64], str | None]:
     """Renumbers the labels of the data as the run numbers its classes.
 
-    Labels are matched by name, whatever the case; only those that occur need a match. Where that fails and one side
-    has nothing but numbers for names, they are matched in their order if there are equally many. Where data with
-    numbers lacks some classes, its numbers count the classes from 0.
+    Labels are matched by name, whatever the case where that tells them apart; only those that occur need a match.
+    Where that fails and one side has nothing but numbers for names, they are matched in their order if there are
+    equally many; where data with numbers lacks some classes, its numbers count the classes from 0. Else they are
+    matched by what they mean: words of sentiment, truth values, and ratings, whose middle is left out.
 
     Args:
         labels: Class numbers of the data, shape ``(n,)``.
@@ -25,26 +28,29 @@ def match_labels(
         source: What to call the data in an error.
 
     Returns:
-        Class numbers of the run, and a sentence on the match where it was not by name.
+        Class numbers of the run, `LEFT_OUT` where a label has none, and a sentence on the match where it was not by
+        name.
 
     Raises:
         DataError: If the data has a label that the run does not know; the message lists both.
     """
-    by_name = {name.casefold(): number for number, name in enumerate(run_names)}
     used = [data_names[number] for number in np.unique(labels)]
-    if all(name.casefold() in by_name for name in used):
-        table = [by_name.get(name.casefold(), -1) for name in data_names]
-        return np.array(table, dtype=np.int64)[labels], None
-    numbers = _numbers(data_names, run_names)
-    if numbers is None:
-        raise DataError(
-            f"the labels of {source} are not those of the run. The data has: {_listed(used)}. "
-            f"The run knows: {_listed(run_names)}.",
-            "Rename the labels of the data, or name its classes in the order of their numbers with "
-            "--set data.label_names=[bad,good]",
-        )
-    pairs = ", ".join(f"{name} = {run_names[number]}" for name, number in zip(data_names, numbers, strict=True))
-    return np.array(numbers, dtype=np.int64)[labels], f"Labels were matched by number: {pairs}."
+    if (by_name := _by_name(used, run_names)) is not None:
+        table = np.array([by_name.get(name, LEFT_OUT) for name in data_names], dtype=np.int64)
+        return table[labels], None
+    if (numbers := _numbers(data_names, run_names)) is not None:
+        pairs = ", ".join(f"{name} = {run_names[number]}" for name, number in zip(data_names, numbers, strict=True))
+        return np.array(numbers, dtype=np.int64)[labels], f"Labels were matched by number: {pairs}."
+    if (meanings := _by_meaning(used, run_names)) is not None:
+        place = {name: number for number, name in enumerate(run_names)}
+        table = np.array([place.get(meanings.get(name) or "", LEFT_OUT) for name in data_names], dtype=np.int64)
+        return table[labels], f"Labels were matched by meaning: {told(meanings)}."
+    raise DataError(
+        f"The labels of {source} are not those of the run. The data has: {listed(used, 10)}. "
+        f"The run knows: {listed(run_names, 10)}.",
+        "Say what they mean: --set 'data.label_map={1: negative, 5: positive}' (what is not named is left out), or "
+        "name the classes in the order of their numbers: --set data.label_names=[bad,good]",
+    )
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,8 @@ class ClassMatch:
 def matching_classes(source: Sequence[str], target: Sequence[str], head: bool | None = None) -> ClassMatch | None:
     """The source's class for each class of the target; None where the label sets do not agree.
 
-    They agree if every class of one is a class of the other, by name whatever the case. Two classes also match by
-    number where one side has only numbers for names; more of them only on demand, as their order says little.
+    They agree if every class of one is a class of the other, by name or meaning. Two classes also match by number
+    where one side has only numbers for names; more of them only on demand, as their order says little.
 
     Args:
         source: Names of the source's classes.
@@ -78,20 +84,39 @@ def matching_classes(source: Sequence[str], target: Sequence[str], head: bool | 
     except DataError:
         return None
     numbers: list[int] = matched.tolist()
-    if len(set(numbers)) < len(target) or (note is not None and len(target) > 2 and not head):
+    is_ordered = note is not None and "by number" in note
+    if len(set(numbers)) < len(target) or LEFT_OUT in numbers or (is_ordered and len(target) > 2 and not head):
         return None
     return ClassMatch(numbers, note)
 
 
+def _by_name(used: Sequence[str], run_names: Sequence[str]) -> dict[str, int] | None:
+    exact = {name: number for number, name in enumerate(run_names)}
+    if all(name in exact for name in used):
+        return exact
+    folded = {name.casefold(): number for name, number in exact.items()}
+    is_told_apart = len(folded) == len(run_names) and len({name.casefold() for name in used}) == len(used)
+    if is_told_apart and all(name.casefold() in folded for name in used):
+        return {name: folded[name.casefold()] for name in used}
+    return None
+
+
 def _numbers(data_names: Sequence[str], run_names: Sequence[str]) -> list[int] | None:
     data_is_numbers = all(name.isdecimal() for name in data_names)
-    if len(data_names) == len(run_names) and (data_is_numbers or all(name.isdecimal() for name in run_names)):
+    highest = max(map(int, data_names)) if data_is_numbers else 0
+    is_equal = len(data_names) == len(run_names)
+    if is_equal and ((data_is_numbers and highest <= len(run_names)) or all(name.isdecimal() for name in run_names)):
         return list(range(len(run_names)))
-    if data_is_numbers and max(map(int, data_names)) < len(run_names):
+    if data_is_numbers and highest < len(run_names):
         return [int(name) for name in data_names]
     return None
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:10])
-    return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
+def _by_meaning(used: Sequence[str], run_names: Sequence[str]) -> Mapping[str, str | None] | None:
+    """The run's class for each label, None for one in the middle that the run has no class for."""
+    of_run = word_polarities(run_names)
+    of_data = word_polarities(used, answers=True) or star_polarities(used)
+    if of_run is None or of_data is None or len(set(of_run.values())) < len(run_names):
+        return None
+    by_polarity = {meaning: name for name, meaning in of_run.items()}
+    return {name: by_polarity.get(meaning or "neutral") for name, meaning in of_data.items()}

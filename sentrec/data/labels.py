@@ -1,88 +1,160 @@
 """From a column of labels, whatever its type, to class numbers and their names."""
 
+import logging
+import re
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentrec.errors import DataError
+from sentrec.data.polarity import POLARITIES, is_rating, star_polarities, told, word_polarities
+from sentrec.errors import DataError, listed
 
 ClassNumbers = npt.NDArray[np.int64]
 ClassNames = tuple[str, ...]
+LabelMap = Mapping[str, str | None]
 
 UNLABELLED = -1
 """The class number of a row without a known label; the hub writes the same for labels that are kept secret."""
+LEFT_OUT = -2
+"""The class number of a row whose label is in the middle of the scale, or is mapped to nothing."""
 
 _MOST_CLASSES = 1000
 _NAME_CLASSES = "Name the classes in their order: --set data.label_names=[bad,good]"
+_NO_CLASSES = "Is data.label_column the right one? What a label means is said with --set 'data.label_map={1: bad}'."
+_TRUTH = ("false", "true")
+_log = logging.getLogger(__name__)
 
 
-def number_labels(column: pa.ChunkedArray, names: ClassNames, source: str) -> tuple[ClassNumbers, ClassNames]:
+def number_labels(
+    column: pa.ChunkedArray,
+    names: ClassNames,
+    source: str,
+    label_map: LabelMap | str | None = None,
+    is_stars: bool = False,
+) -> tuple[ClassNumbers, ClassNames]:
     """Numbers the labels of a column.
 
     Text is looked up in `names`, and so are numbers where `names` are numbers themselves; other numbers, and truth
-    values as 0 and 1, stand for positions in `names`. Without `names`, the distinct labels become the classes, sorted.
+    values as 0 and 1, stand for positions in `names`, counted from 1 where the last of them is the number of names.
+    Without `names`, the distinct labels become the classes, sorted, unless they are ratings that are no whole numbers
+    or words of sentiment in several spellings: these become negative, neutral and positive.
 
     Args:
-        column: Text, whole numbers or truth values.
+        column: Text, numbers or truth values.
         names: The classes in the order of their numbers; empty: those that the column has.
-        source: What to call the data in an error.
+        source: What to call the data in messages.
+        label_map: The class of each label, None to leave its rows out; ``stars``: by thirds of the scale.
+        is_stars: Whether the column is known to hold ratings.
 
     Returns:
-        The class of each row, `UNLABELLED` where it has none that is known, and the names.
+        The class of each row, `UNLABELLED` where it has none that is known, `LEFT_OUT` where none is wanted; the names.
 
     Raises:
         DataError: If the column holds no classes, or none of `names`.
     """
+    words = _words(column, source).combine_chunks().dictionary_encode()
+    found: list[str] = words.dictionary.to_pylist()
+    numbers, names = _classes(found, names, source, label_map, is_stars)
+    table = np.array([*numbers, UNLABELLED], dtype=np.int64)
+    return table[pc.fill_null(words.indices, len(found)).to_numpy()], names
+
+
+def _words(column: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
+    """Labels as text, null where there is none: whole numbers without a fraction, whatever they were written as."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    if pa.types.is_boolean(column.type) and names and "true" not in names:
-        column = column.cast(pa.int64())
-    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-        column = _whole_numbers(column, source)
-        if names and not all(_is_number(name) for name in names):
-            numbers = pc.fill_null(column, UNLABELLED).to_numpy()
-            return np.where((numbers >= 0) & (numbers < len(names)), numbers, UNLABELLED), names
-    return _from_words(column, names, source)
-
-
-def _whole_numbers(column: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
-    try:
-        # What pandas writes for a missing number is not a number rather than null.
-        return pc.if_else(pc.is_nan(column), None, column).cast(pa.int64())
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            f"the labels of {source} are fractions, not classes.", "Is data.label_column the right one?"
-        ) from error
-
-
-def _from_words(column: pa.ChunkedArray, names: ClassNames, source: str) -> tuple[ClassNumbers, ClassNames]:
+    if pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), None, column)
     try:
         words = pc.utf8_trim_whitespace(column.cast(pa.string()))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"The labels of {source} are {column.type} values, not classes.", _NO_CLASSES) from error
+    words = pc.if_else(pc.equal(words, ""), None, words)
+    distinct = [word for word in pc.unique(words).to_pylist() if word is not None]
+    # A spreadsheet with a gap writes 5.0 for 5, and nan for the gap.
+    is_float = any("." in word for word in distinct)
+    if is_float and all(re.fullmatch(r"-?\d+(\.0+)?|(?i:nan)", word) for word in distinct):
+        words = pc.replace_substring_regex(words, r"\.0+$", "")
+        words = pc.if_else(pc.equal(pc.utf8_lower(words), "nan"), None, words)
+    return words
+
+
+def _classes(
+    words: list[str], names: ClassNames, source: str, label_map: LabelMap | str | None, is_stars: bool
+) -> tuple[Sequence[int], ClassNames]:
+    """The class number of each distinct label, and the names."""
+    if isinstance(label_map, Mapping):
+        folded = {key.casefold(): value for key, value in label_map.items()}
+        return _meant({word: label_map.get(word, folded.get(word.casefold())) for word in words}, names, source)
+    if is_stars or label_map is not None:
+        stars = star_polarities(words)
+        if stars is None and words and not (is_stars and names):
+            raise DataError(f"The labels of {source} are no ratings; it has: {listed(words)}.", _NO_CLASSES)
+        if stars:
+            return _meant(stars, names, source)
+    if names:
+        return _named(words, names, source)
+    if not all(_is_number(word) for word in words):
+        if meanings := _readable(words):
+            return _meant(meanings, (), source)
+        if words and all(re.fullmatch(r"-?\d*[.,]\d+|-?\d+", word) for word in words):
+            raise DataError(f"The labels of {source} are fractions, not classes.", _NO_CLASSES)
+    if len(words) > _MOST_CLASSES:
+        count = f"{len(words):,} different labels"
+        raise DataError(f"{source} has {count}: that is no class column.", "Is data.label_column the right one?")
+    names = tuple(sorted(words, key=_by_number_then_word))
+    place = {name: number for number, name in enumerate(names)}
+    return [place[word] for word in words], names
+
+
+def _readable(words: list[str]) -> LabelMap | None:
+    """The meaning of labels that are no classes as they stand: ratings, or several spellings of one sentiment."""
+    is_fraction = any(re.fullmatch(r"\d+[.,]\d+", word) for word in words)
+    if (is_fraction or any(map(is_rating, words))) and (stars := star_polarities(words, plain=True)):
+        grades_alone = all(re.fullmatch("[A-F]", word) for word in words)
+        return None if grades_alone else stars
+    meanings = word_polarities(words)
+    return meanings if meanings and len(set(meanings.values())) < len(words) else None
+
+
+def _meant(meanings: LabelMap, names: ClassNames, source: str) -> tuple[Sequence[int], ClassNames]:
+    """Class numbers of labels with a known meaning."""
+    _log.info("labels of %s: %s.", source, told(meanings))
+    present = {meaning for meaning in meanings.values() if meaning}
+    order = POLARITIES if present <= set(POLARITIES) else tuple(sorted(present, key=_by_number_then_word))
+    names = names or tuple(name for name in order if name in present)
+    if unknown := sorted(present - set(names)):
+        raise DataError(f"The labels of {source} mean {listed(unknown)}, not: {listed(names)}.", _NAME_CLASSES)
+    return [names.index(meaning) if meaning else LEFT_OUT for meaning in meanings.values()], names
+
+
+def _named(words: list[str], names: ClassNames, source: str) -> tuple[Sequence[int], ClassNames]:
+    """Class numbers of labels by names that were stated."""
+    place = {name: number for number, name in enumerate(names)}
+    by_case = {name.casefold(): number for number, name in enumerate(names)}
+    if len(by_case) == len(names) and {word.casefold() for word in words} & set(by_case):
+        return [place.get(word, by_case.get(word.casefold(), UNLABELLED)) for word in words], names
+    if set(words) & set(place):
+        return [place.get(word, UNLABELLED) for word in words], names
+    positions = [_TRUTH.index(word.casefold()) if word.casefold() in _TRUTH else word for word in words]
+    if (words and not all(_is_number(str(one)) for one in positions)) or (all(map(_is_number, names)) and words):
         raise DataError(
-            f"the labels of {source} are {column.type} values, not classes.", "Is data.label_column the right one?"
-        ) from error
-    found = sorted((word for word in pc.unique(words).to_pylist() if word), key=_by_number_then_word)
-    if names and found and not set(found) & set(names):
-        raise DataError(f"no label of {source} is one of {', '.join(names)}; it has: {_some(found)}.", _NAME_CLASSES)
-    if not names and len(found) > _MOST_CLASSES:
-        raise DataError(
-            f"{source} has {len(found):,} different labels: that is no class column.",
-            "Is data.label_column the right one?",
+            f"No label of {source} is one of {listed(names)}; it has: {listed(sorted(words))}.", _NAME_CLASSES
         )
-    names = names or tuple(found)
-    numbers = pc.fill_null(pc.index_in(words, pa.array(names, pa.string())), UNLABELLED)
-    return numbers.to_numpy().astype(np.int64), names
+    numbers = [int(one) for one in positions]
+    first = 1 if len(names) in numbers and 0 not in numbers else 0
+    if first:
+        pairs = "; ".join(f"{number} = {name}" for number, name in enumerate(names[:8], start=1))
+        _log.info("the labels of %s are counted from 1: %s.", source, pairs)
+    return [one - first if first <= one < len(names) + first else UNLABELLED for one in numbers], names
 
 
 def _is_number(word: str) -> bool:
-    return word.removeprefix("-").isdecimal()
+    return bool(re.fullmatch(r"-?\d{1,18}", word))
 
 
 def _by_number_then_word(word: str) -> tuple[int, str]:
     return (int(word) if _is_number(word) else 0, word)
-
-
-def _some(words: list[str]) -> str:
-    return ", ".join(words[:10]) + (", ..." if len(words) > 10 else "")

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from sentrec import plugins
-from sentrec.data.tables import looks_like_file, mirror_folder, mirrored_datasets
+from sentrec.data.formats import looks_like_file
+from sentrec.data.tables import mirror_folder, mirrored_datasets
 from sentrec.errors import DataError, did_you_mean
 from sentrec.hookspecs import DatasetSpec
 from sentrec.recipe.sections import DataConfig

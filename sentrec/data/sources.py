@@ -13,13 +13,13 @@ from sentrec.data.formats import (
     STANDARD_INPUT,
     checked_path,
     encoding_of,
-    guarded,
     sample_of,
     text_format,
     unpacked,
 )
 from sentrec.data.text_rows import AnyRow, csv_rows, document_rows, json_rows, names_columns, plain_rows
 from sentrec.errors import DataError
+from sentrec.files.parse import parsing
 
 Select = Callable[[Sequence[str]], Collection[str]]
 
@@ -66,7 +66,7 @@ class Source:
         Raises:
             DataError: If the file as a whole cannot be read: cut off, of no known format or encoding.
         """
-        with guarded(self.name):
+        with parsing(self.name, DataError, "Is it whole, and of the format that its name says?"):
             if self._file is None:
                 given: Any = sys.stdin.buffer
                 yield from self._read(

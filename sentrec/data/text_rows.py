@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TextIO, TypeAlias
 
 from sentrec.data.columns import is_known
-from sentrec.data.formats import reason_of
 from sentrec.errors import DataError
+from sentrec.files.parse import one_line
 
 LONGEST_LINE = 1 << 26
 """Characters of the longest line that is read; a longer one is rejected without being held in memory."""
@@ -84,7 +84,7 @@ def _json_row(line: int, content: str) -> Row | BadRow:
     try:
         fields = json.loads(content)
     except (ValueError, RecursionError) as error:  # ValueError: also an integer of more digits than Python reads
-        return BadRow(line, not_utf8(content) or f"not JSON: {reason_of(error)}", shown(content))
+        return BadRow(line, not_utf8(content) or f"not JSON: {one_line(error)}", shown(content))
     if not isinstance(fields, dict):
         return BadRow(line, "not a JSON object", shown(content))
     if problem := not_utf8(content):

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from sentrec.data.examples import load_texts
+from sentrec.data.formats import looks_like_file
 from sentrec.data.locate import has_split, is_dataset
 from sentrec.data.splits import Splits
-from sentrec.data.tables import looks_like_file
 from sentrec.errors import DataError
 from sentrec.recipe.sections import DataConfig
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.data.examples import Examples
-from sentrec.data.tables import looks_like_file
+from sentrec.data.formats import looks_like_file
 from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation import plots as plotting
 from sentrec.evaluation.drawing import save_png

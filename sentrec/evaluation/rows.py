@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from sentrec.data.examples import Examples, load_examples
+from sentrec.data.formats import looks_like_file
 from sentrec.data.label_matching import match_labels
+from sentrec.data.labels import LEFT_OUT
 from sentrec.data.locate import is_local, locate_split
 from sentrec.data.splits import Splits, load_splits
-from sentrec.data.tables import looks_like_file
 from sentrec.data.unlabelled import load_unlabelled, sources_of
 from sentrec.errors import DataError, did_you_mean
 from sentrec.recipe.loading import describe_data
@@ -112,9 +115,13 @@ class RunData:
                     "Name the other data with --data, or leave out --set.",
                 )
             return self._own_rows(split)
-        described = describe_data(self._section(data), overrides)
+        section = data.model_dump() if isinstance(data, DataConfig) else {"dataset": str(data)}
+        described = describe_data(section, overrides)
         # All of a file is its train split, whatever it is evaluated as.
-        examples = load_examples(described, "train" if looks_like_file(described.dataset) else split)
+        is_file = looks_like_file(described.dataset)
+        # A file like the one that the run was trained on has its columns.
+        like = own if is_file and looks_like_file(own.dataset) else None
+        examples = load_examples(described, "train" if is_file else split, like=like)
         return self._matched(examples, described.dataset, split, (), self.overlap(examples))
 
     def overlap(self, examples: Examples, name: str = "") -> str | None:
@@ -170,16 +177,6 @@ class RunData:
             if not isinstance(locate_split(section, split), Path):
                 raise DataError(f"{split} of {section.dataset} is on the hub, not on this machine.")
 
-    def _section(self, data: str | Path | DataConfig) -> dict[str, object]:
-        if isinstance(data, DataConfig):
-            return data.model_dump()
-        own = self.run.recipe.data
-        section: dict[str, object] = {"dataset": str(data)}
-        if looks_like_file(str(data)) and looks_like_file(own.dataset):
-            # A file like the one that the run was trained on has its columns.
-            section |= {"text_columns": own.text_columns, "label_column": own.label_column}
-        return section
-
     def _own_rows(self, split: str) -> EvaluationRows:
         own = self.run.recipe.data
         if split in _OWN_NOTES:
@@ -195,6 +192,13 @@ class RunData:
     ) -> EvaluationRows:
         names = self.run.label_names
         labels, match = match_labels(examples.labels, examples.label_names, names, source)
+        if (out := labels == LEFT_OUT).any():
+            examples, labels = examples.take(np.flatnonzero(~out)), labels[~out]
+            match = f"{match or ''} {int(out.sum()):,} rows are left out."
+        if not len(labels):
+            raise DataError(
+                f"No row of {source} has a label that the run knows.", "Is data.label_column the right one?"
+            )
         found = tuple(note for note in (match, *notes, overlap) if note)
         return EvaluationRows(Examples(examples.texts, labels, names), source, split, found)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from sentrec.data.tables import looks_like_file
+from sentrec.data.formats import looks_like_file
 from sentrec.evaluation.rows import RunData
 from sentrec.export.accuracy import measure_accuracy
 from sentrec.export.agreement import Agreement, Bound

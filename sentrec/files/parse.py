@@ -38,10 +38,10 @@ def parsing(source: str | Path, error: type[SentrecError] = SentrecError, hint: 
     except MemoryError as cause:
         raise error(f"{shortened(source)} cannot be read: there is not enough memory for it.", hint) from cause
     except OSError as cause:
-        raise error(f"{shortened(source)} cannot be read: {cause.strerror or cause}.", hint) from cause
+        raise error(f"{shortened(source)} cannot be read: {cause.strerror or one_line(cause)}.", hint) from cause
     # A parser may raise anything on bytes that it does not expect.
     except Exception as cause:
-        raise error(f"{shortened(source)} cannot be read: {_one_line(cause)}.", hint) from cause
+        raise error(f"{shortened(source)} cannot be read: {one_line(cause)}.", hint) from cause
 
 
 def read_text(
@@ -80,7 +80,7 @@ def parse_json(
         value = json.loads(text, parse_constant=refuse)
         _require_shallow(value)
     except (ValueError, RecursionError) as cause:
-        what = "it is nested too deeply" if isinstance(cause, RecursionError) else _one_line(cause)
+        what = "it is nested too deeply" if isinstance(cause, RecursionError) else one_line(cause)
         raise error(f"{shortened(source)} is not valid JSON: {what}.", hint) from cause
     return value
 
@@ -95,6 +95,7 @@ def _require_shallow(value: Any) -> None:
     raise RecursionError
 
 
-def _one_line(cause: Exception) -> str:
+def one_line(cause: Exception) -> str:
+    """The first line of an error's message, cut."""
     first = next((line.strip() for line in str(cause).splitlines() if line.strip()), "")
     return shortened(first.rstrip(".") or type(cause).__name__, 200)

@@ -24,7 +24,9 @@ _PLAIN_WORDS = {
 }
 """What pydantic says in Python's words, in those of a recipe."""
 
-_ON_ROWS = ("data.text_columns", "data.label_column", "data.label_names", "data.bad_rows")
+_ON_ROWS = tuple(
+    f"data.{key}" for key in ("text_columns", "label_column", "label_names", "label_map", "encoding", "bad_rows")
+)
 """What tells how to read rows; all else of a data section tells which ones to train on."""
 
 

@@ -9,12 +9,22 @@ def _as_list(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
+def _with_text_keys(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {str(key).lower() if isinstance(key, bool) else str(key): meaning for key, meaning in value.items()}
+
+
 ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 """Names of columns, or other names; a single one may be given as it is."""
 
 
 NGRAMS_TEACHER = "ngrams"
 """The teacher that is the model's own n-grams."""
+
+
+LabelMap = Annotated[dict[str, str | None], BeforeValidator(_with_text_keys)]
+"""What each label means; numbers and truth values may be written as they are."""
 
 
 class Section(BaseModel):
@@ -44,6 +54,11 @@ class DataConfig(Section):
     label_names: tuple[str, ...] | None = Field(
         None, min_length=2, description="Classes in the order of their numbers."
     )
+    label_map: LabelMap | Literal["stars"] | None = Field(
+        None,
+        description="The class of each label, others left out, e.g. {1: bad, 5: good}; stars: by thirds of the scale.",
+    )
+    encoding: str | None = Field(None, description="Encoding of text files; none: as their bytes tell.")
     rating_column: str | None = Field(
         None, min_length=1, description="Column of the stars that came with a text, to learn from beside its label."
     )

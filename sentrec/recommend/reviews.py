@@ -176,11 +176,11 @@ class _UnusableError(Exception):
 def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]]:
     """A row's review, and what is wrong with its optional fields."""
     found = names.roles(tuple(row.fields))
-    movie_name = next(iter(found.get("movie", ())), names.movie or "movie")
+    movie_name = next(iter(found.get("movie", ())), str(names.movie or "movie"))
     movie = _plain(row.fields.get(movie_name), "film", movie_name)
     if movie is None:
         raise _UnusableError(f"no film (field '{movie_name}')")
-    text = joined_text(row.fields, found.get("text") or (names.text or "text",))
+    text = joined_text(row.fields, found.get("text") or (str(names.text or "text"),))
     doubts: list[str] = []
     optional: dict[str, Any] = {}
     for role in _OPTIONAL:

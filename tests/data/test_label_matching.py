@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sentrec.data.label_matching import match_labels
+from sentrec.data.label_matching import match_labels, matching_classes
+from sentrec.data.labels import LEFT_OUT
 from sentrec.errors import DataError
 
 RUN = ("negative", "positive")
@@ -37,7 +38,38 @@ def test_numbers_that_lack_a_class_count_the_classes_from_zero() -> None:
     assert matched([0, 0], ("1",)) == [1, 1]
 
 
-@pytest.mark.parametrize("names", [("negative", "neutral", "positive"), ("1", "2", "3"), ("bad", "good"), ("2",)])
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("negative", "neutral", "positive"), [0, LEFT_OUT, 1]),
+        (("bad", "good"), [0, 1]),
+        (("NEG", "Positive"), [0, 1]),
+        (("False", "True"), [0, 1]),
+        (("1", "2", "3", "4", "5"), [0, 0, LEFT_OUT, 1, 1]),
+        (("4", "5"), [1, 1]),
+        (("1", "4", "7", "10"), [0, 0, 1, 1]),
+    ],
+)
+def test_labels_are_matched_by_their_meaning(names: tuple[str, ...], expected: list[int]) -> None:
+    labels, note = match_labels(np.arange(len(names)), names, RUN, "hotels.csv")
+    assert labels.tolist() == expected
+    assert note is not None
+    assert note.startswith("Labels were matched by meaning: ")
+
+
+def test_classes_that_differ_in_case_stay_apart() -> None:
+    assert matched([0, 1, 1], ("IT", "it"), ("IT", "it")) == [0, 1, 1]
+    with pytest.raises(DataError):
+        matched([0, 1], ("IT", "it"), ("it", "fr"))
+
+
+def test_a_model_of_the_same_meaning_keeps_its_head() -> None:
+    match = matching_classes(RUN, ("Positive", "NEG"))
+    assert match is not None
+    assert match.numbers == [1, 0]
+
+
+@pytest.mark.parametrize("names", [("1", "2", "3"), ("red", "blue"), ("2",)])
 def test_labels_that_the_run_does_not_know_are_an_error_that_lists_both(names: tuple[str, ...]) -> None:
     with pytest.raises(DataError) as caught:
         matched(list(range(len(names))), names)

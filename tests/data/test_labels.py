@@ -53,13 +53,75 @@ def test_stated_names_order_the_classes(tmp_path: Path, labels: Any, stated: lis
     assert labels_of(tmp_path, labels, label_names=stated) == (rows, tuple(str(name) for name in stated))
 
 
+MIXED = ["NEG", "neg", "Negative", "POS", "1", "True"]
+STARS = ["3.5/4", "B+", "★★★½", "1/5", "D", "80/100", "★", "4 out of 5 stars", "5/10"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "data", "rows"),
+    [
+        (MIXED, {}, ["negative"] * 3 + ["positive"] * 3),
+        (["Yes", "yes", "no"], {"label_map": {"yes": "good", "no": "bad"}}, ["good", "good", "bad"]),
+        (STARS, {}, ["positive"] * 2 + ["negative"] * 2 + ["positive", "negative", "positive"]),
+        ([1, 2, 3, 4, 5], {"label_map": "stars"}, ["negative"] * 2 + ["positive"] * 2),
+        ([1, 4, 5, 7, 10], {"label_map": "stars"}, ["negative"] * 2 + ["positive"] * 2),
+        ([0.5, 3.5, 4.0, 5.0], {}, ["negative", "positive", "positive"]),
+        ([1, 2, 3], {"label_map": {1: "bad", 3: "good"}}, ["bad", "good"]),
+        ([True, False], {"label_map": {True: "good", False: "bad"}}, ["good", "bad"]),
+    ],
+)
+def test_labels_are_read_by_their_meaning_and_the_mapping_is_told(
+    tmp_path: Path, labels: Any, data: Any, rows: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "sentrec")
+    assert labels_of(tmp_path, labels, **data)[0] == rows
+    assert "labels of" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["01", "1", "2", "01"], ("01", "1", "2")),
+        (["001", "010"], ("001", "010")),
+        (["10:30", "21:00"], ("10:30", "21:00")),
+        (["1E3", "1000"], ("1E3", "1000")),
+        (["IT", "it"], ("IT", "it")),
+        (["A", "B", "F"], ("A", "B", "F")),
+        (["5.0", "1.0", "nan"], ("1", "5")),
+    ],
+)
+def test_codes_stay_as_they_are(tmp_path: Path, labels: list[str], classes: tuple[str, ...]) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("text,label\n" + "".join(f"some text,{label}\n" for label in labels))
+    assert load(path, bad_rows="skip").label_names == classes
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_truth_values_are_matched_with_stated_names_and_numbers_may_count_from_one(
+    tmp_path: Path, suffix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def written(*labels: str) -> Path:
+        path = tmp_path / f"x.{suffix}"
+        rows = (
+            f'{{"text": "a", "label": {label.lower()}}}\n' if suffix == "jsonl" else f"a,{label}\n" for label in labels
+        )
+        path.write_text("".join(["" if suffix == "jsonl" else "text,label\n", *rows]))
+        return path
+
+    examples = load(written("True", "False"), label_names=["True", "False"])
+    assert [examples.label_names[number] for number in examples.labels] == ["True", "False"]
+    caplog.set_level("INFO", "sentrec")
+    assert load(written("1", "3", "2"), label_names=["bad", "neutral", "good"]).labels.tolist() == [0, 2, 1]
+    assert "counted from 1: 1 = bad; 2 = neutral; 3 = good" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("labels", "data", "message"),
     [
         ([0.5, 1.0], {}, "fractions"),
         ([[1], [2]], {}, "list"),
         (pa.array([b"\xff", b"a"]), {}, "binary"),
-        (["x", "y"], {"label_names": ["a", "b"]}, "no label of .* is one of a, b; it has: x, y"),
+        (["x", "y"], {"label_names": ["a", "b"]}, "No label of .* is one of a, b; it has: x, y"),
         (list(range(1001)), {}, "1,001 different labels"),
         ([f"title {number}" for number in range(1001)], {}, "1,001 different labels"),
         ([None, None], {}, "no row of .* has a label"),

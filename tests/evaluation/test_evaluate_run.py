@@ -121,8 +121,8 @@ def test_numbers_for_labels_are_matched_and_the_match_is_noted(run: Run, tmp_pat
 
 
 def test_a_label_that_the_run_does_not_know_is_an_error(run: Run, tmp_path: Path) -> None:
-    path = write_reviews(tmp_path / "mixed.csv", ["good", "mixed"], ["good", "bad"])
-    with pytest.raises(DataError, match=r"mixed.*bad, good"):
+    path = write_reviews(tmp_path / "mixed.csv", ["good", "purple"], ["good", "bad"])
+    with pytest.raises(DataError, match=r"purple.*bad, good"):
         evaluate(run, path)
     assert not (run.path / "evaluation" / "mixed-test").exists()
 

@@ -74,8 +74,8 @@ def test_texts_need_no_label_and_blank_ones_are_left_out(unlabelled: Path, tmp_p
     blank.write_text('review\n" "\n', encoding="utf-8")
     with pytest.raises(DataError, match="no row with a text"):
         load_texts(data, str(blank))
-    with pytest.raises(DataError, match="no column 'text'"):
-        load_texts(DataConfig(dataset=str(unlabelled)), str(unlabelled))
+    with pytest.raises(DataError, match="no column 'body'"):
+        load_texts(DataConfig(dataset=str(unlabelled), text_columns=("body",)), str(unlabelled))
 
 
 def test_no_text_that_judges_is_learned_from(reviews: Path, unlabelled: Path, caplog: pytest.LogCaptureFixture) -> None:

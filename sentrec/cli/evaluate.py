@@ -95,7 +95,8 @@ def _show_figures(metrics: dict[str, Any]) -> None:
     table.add_row("ROC-AUC", "n/a" if area is None else f"{area:.4f}", "")
     table.add_row("log loss", f"{metrics['log_loss']:.4f}", "nats")
     table.add_row("Brier score", f"{metrics['brier']:.4f}", "")
-    table.add_row("calibration error", f"{metrics['ece']:.4f}", "confidence against accuracy, 15 bins")
+    expected = f"{metrics['ece_if_calibrated']:.4f} by chance alone in so many rows"
+    table.add_row("calibration error", f"{metrics['ece']:.4f}", f"confidence against accuracy, 15 bins; {expected}")
     out.print(table)
 
 

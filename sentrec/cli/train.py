@@ -98,13 +98,17 @@ def _show_run(run: "Run") -> None:
         f"(95 % interval {low:.4f} to {high:.4f}, {test['n']:,} texts)"
     )
     stdout.print(
-        f"macro F1 {test['macro_f1']:.4f}, log loss {test['log_loss']:.4f}, calibration error {test['ece']:.4f}"
+        f"macro F1 {test['macro_f1']:.4f}, log loss {test['log_loss']:.4f}, calibration error {test['ece']:.4f} "
+        f"(by chance alone {test['ece_if_calibrated']:.4f})",
+        soft_wrap=True,
     )
     init = run.recipe.init
     if init is not None and (before := run.metrics["init"].get("test_accuracy_before")) is not None:
         stdout.print(f"{escape(init.run)} as it is, before it saw your texts: {before:.4f}", soft_wrap=True)
-    rows = "validation" if init is None else "rows held out in turn"
-    stdout.print(_calibration_line(run.metrics["calibration"], rows), soft_wrap=True)
+    calibration, rows = run.metrics["calibration"], "validation" if init is None else "rows held out in turn"
+    # Mixing weights that were fitted on the validation rows leave nothing for a temperature there.
+    if init is not None or f"{calibration['temperature']:.2f}" != "1.00":
+        stdout.print(_calibration_line(calibration, rows), soft_wrap=True)
     stdout.print(
         f"{data['train_rows']:,} training texts, {run.metrics['parameters']:,} parameters, seed {run.metrics['seed']}, "
         f"{duration(run.metrics['seconds'])} in all"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sentrec.data.contamination import SeenTexts
 from sentrec.data.examples import Examples, load_examples
 from sentrec.data.locate import require_different_rows, source_of
 from sentrec.errors import DataError
@@ -23,8 +24,8 @@ class Splits:
         validation: Rows to select the epoch and the temperature on.
         test: Rows for the final figures only.
         duplicates: Training rows whose exact text occurs in train more than once.
-        overlap: Test rows whose exact text also occurs in train.
-        validation_overlap: Validation rows whose exact text also occurs in train.
+        overlap: Test rows whose text also occurs in train, by its letters and digits (`sentrec.data.contamination`).
+        validation_overlap: Validation rows of which the same is true.
     """
 
     train: Examples
@@ -65,7 +66,8 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
     if data.train_rows is not None and data.train_rows < len(train):
         train = train.take(stratified_sample(train.labels, data.train_rows, data.split_seed))
     _require_two_classes(train)
-    overlap = {name: _overlap(part, train) for name, part in parts.items()}
+    seen = SeenTexts(train.texts)
+    overlap = {name: seen.count(part.texts) for name, part in parts.items()}
     for name, count in overlap.items():
         if count and say_overlap:
             _log.info("%s of %s %s texts also occur in train", f"{count:,}", f"{len(parts[name]):,}", name)
@@ -161,8 +163,3 @@ def _require_two_classes(train: Examples) -> None:
 
 def _duplicates(train: Examples) -> int:
     return len(train) - len(set(train.texts))
-
-
-def _overlap(part: Examples, train: Examples) -> int:
-    known = set(train.texts)
-    return sum(text in known for text in part.texts)

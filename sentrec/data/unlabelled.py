@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sentrec.data.contamination import SeenTexts
 from sentrec.data.examples import load_texts
 from sentrec.data.formats import looks_like_file
 from sentrec.data.locate import has_split, is_dataset
@@ -17,7 +18,7 @@ class UnlabelledSplit:
     Attributes:
         texts: What may be learned from, in the order of the source.
         left_out: Texts that may not.
-        overlap: Test rows whose exact text also occurs among those of the source.
+        overlap: Test rows whose text also occurs among those of the source, by its letters and digits.
         validation_overlap: Validation rows of which the same is true.
     """
 
@@ -42,8 +43,8 @@ def load_unlabelled(data: DataConfig, splits: Splits, besides_train: bool = Fals
     if data.unlabelled is None:
         return None
     found = [text for section, split in sources_of(data) for text in load_texts(section, split)]
-    judged = {*splits.validation.texts, *splits.test.texts}
-    out = {*judged, *splits.train.texts} if besides_train else judged
+    judged = [*splits.validation.texts, *splits.test.texts]
+    out = SeenTexts([*judged, *splits.train.texts] if besides_train else judged)
     texts = [text for text in found if text not in out]
     if not texts:
         names, others = ", ".join(data.unlabelled), "" if besides_train else ", e.g. --set data.unlabelled=train"
@@ -51,8 +52,8 @@ def load_unlabelled(data: DataConfig, splits: Splits, besides_train: bool = Fals
             f"all texts of {names} are {'training, ' if besides_train else ''}validation or test texts.",
             f"Name another split or file{others}",
         )
-    known = set(found)
-    test, validation = (sum(text in known for text in part.texts) for part in (splits.test, splits.validation))
+    known = SeenTexts(found)
+    test, validation = known.count(splits.test.texts), known.count(splits.validation.texts)
     return UnlabelledSplit(texts, len(found) - len(texts), test, validation)
 
 

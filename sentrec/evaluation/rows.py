@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sentrec.data.contamination import count_seen
 from sentrec.data.examples import Examples, load_examples
 from sentrec.data.formats import looks_like_file
 from sentrec.data.label_matching import match_labels
@@ -17,6 +18,7 @@ from sentrec.errors import DataError, did_you_mean
 from sentrec.recipe.loading import describe_data
 from sentrec.recipe.sections import DataConfig
 from sentrec.runs.directory import Run, read_environment
+from sentrec.runs.origins import origins_of
 from sentrec.text.vocabulary import fingerprint
 
 _OWN_NOTES = {
@@ -127,16 +129,32 @@ class RunData:
     def overlap(self, examples: Examples, name: str = "") -> str | None:
         """Sentences on how many texts the run has seen, or on why that was not counted; None where it saw none.
 
+        Texts are compared by their letters and digits, see `sentrec.data.contamination`. What a run has seen includes
+        what its teacher and the run that it went on from have.
+
         Args:
             examples: The texts.
             name: What to call the run; empty where it is the one that is evaluated.
         """
+        notes = self._overlaps(examples, name)
+        if not name:
+            origins = origins_of(self.run)
+            for origin in origins.runs:
+                if origin.recipe.data != self.run.recipe.data:
+                    notes += RunData(origin)._overlaps(examples, origin.place)
+            notes += [
+                f"{missing}, which it learned from, is not here: texts that it has seen were not counted."
+                for missing in origins.missing
+            ]
+        return " ".join(notes) or None
+
+    def _overlaps(self, examples: Examples, name: str) -> list[str]:
         of_run = f" of {name}" if name else ""
         notes = [_told_overlap(examples, f"train or validation{of_run}", self._labelled_texts)]
         # What judges the run was left out of the unlabelled texts: there is nothing to count.
         if self._splits is None or examples.texts != self._splits.test.texts:
             notes.append(_told_overlap(examples, f"the unlabelled texts{of_run}", self._unlabelled_texts_here))
-        return " ".join(note for note in notes if note) or None
+        return [note for note in notes if note]
 
     def _labelled_texts(self) -> list[str]:
         self._require_local()
@@ -205,10 +223,9 @@ class RunData:
 
 def _told_overlap(examples: Examples, where: str, read: Callable[[], list[str]]) -> str | None:
     try:
-        seen = set(read())
+        count = count_seen(examples.texts, read())
     except DataError as error:
         return f"Texts that also occur in {where} were not counted: {error.message}"
-    count = sum(text in seen for text in examples.texts)
     return f"{count:,} of the {len(examples):,} texts also occur in {where}." if count else None
 
 

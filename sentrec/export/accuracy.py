@@ -10,13 +10,11 @@ import numpy as np
 
 from sentrec.data.examples import Examples
 from sentrec.data.tables import mirror_folder
-from sentrec.errors import DataError, RunError
+from sentrec.errors import DataError
 from sentrec.evaluation.rows import RunData
 from sentrec.inference.predictor import Predictor
 from sentrec.metrics.classification import classification_metrics
-from sentrec.recipe.schema import Recipe
-from sentrec.recipe.sections import NGRAMS_TEACHER
-from sentrec.runs.directory import Run, open_run
+from sentrec.runs.origins import origins_of
 
 _log = logging.getLogger(__name__)
 
@@ -61,10 +59,9 @@ def measure_accuracy(small: Predictor, original: Predictor) -> tuple[list[dict[s
     """
     data = RunData(original.run)
     own = original.run.recipe.data.dataset
-    learned, notes = _learned_from(original.run)
+    learned = {one.recipe.data.dataset for one in (original.run, *origins_of(original.run).runs)}
     rows = data.evaluation_rows(None, "test")
-    notes = [*rows.notes, *notes]
-    measured = [_measured(small, original, rows.examples, notes) | _named(Path(own).stem, "", "test", False)]
+    measured = [_measured(small, original, rows.examples, rows.notes) | _named(Path(own).stem, "", "test", False)]
     missing = []
     for other in OTHER_DATA:
         if other.name == own:
@@ -78,29 +75,6 @@ def measure_accuracy(small: Predictor, original: Predictor) -> tuple[list[dict[s
         name = _named(other.name, other.title, "+".join(other.splits), other.name not in learned)
         measured.append(_measured(small, original, examples, other_notes) | name)
     return measured, missing
-
-
-def _learned_from(run: Run) -> tuple[set[str], list[str]]:
-    """The datasets that a model, what it went on from and its teacher learned from, and what of that is not known."""
-    datasets: set[str] = set()
-    named: set[str] = set()
-    notes, waiting = [], [run]
-    while waiting:
-        one = waiting.pop()
-        waiting += one.members
-        datasets.add(one.recipe.data.dataset)
-        for name in _origins(one.recipe) - named:
-            named.add(name)
-            try:
-                waiting.append(open_run(name))
-            except RunError:
-                notes.append(f"{name}, which it learned from, is not here: that may have seen some of the other data.")
-    return datasets, notes
-
-
-def _origins(recipe: Recipe) -> set[str]:
-    source, teacher = recipe.init.run if recipe.init else None, recipe.objective.teacher
-    return {name for name in (source, teacher) if name is not None and name != NGRAMS_TEACHER}
 
 
 def _named(data: str, title: str, split: str, zero_shot: bool) -> dict[str, Any]:

@@ -84,6 +84,27 @@ class ReliabilityBins:
         return float(np.average(np.abs(self.confidence - self.accuracy), weights=self.counts))
 
 
+def calibrated_error(probabilities: npt.NDArray[np.float64], simulations: int = 100, seed: int = 1) -> float:
+    """The calibration error that a perfectly calibrated model has on average in so many rows: chance alone, not 0.
+
+    Whether a prediction is right is drawn with the probability that its confidence states.
+
+    Args:
+        probabilities: ``(n, classes)``, n at least 1.
+        simulations: How often all rows are drawn.
+        seed: Seed of the draws.
+    """
+    confidence = probabilities.max(axis=1)
+    counts, _, place = _binned(confidence, BINS)
+    stated = np.bincount(place, weights=confidence, minlength=BINS)
+    generator = np.random.default_rng(seed)
+    errors = [
+        np.abs(stated - np.bincount(place, weights=generator.random(len(place)) < confidence, minlength=BINS)).sum()
+        for _ in range(simulations)
+    ]
+    return float(np.mean(errors)) / int(counts.sum())
+
+
 def reliability_bins(
     labels: npt.NDArray[Any], probabilities: npt.NDArray[np.float64], bins: int = BINS
 ) -> ReliabilityBins:
@@ -96,9 +117,7 @@ def reliability_bins(
     """
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
-    edges = np.linspace(0.0, 1.0, bins + 1)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    counts = np.bincount(place, minlength=bins)
+    counts, edges, place = _binned(confidence, bins)
     filled = np.maximum(counts, 1)
     return ReliabilityBins(
         edges,
@@ -106,3 +125,11 @@ def reliability_bins(
         np.bincount(place, weights=confidence, minlength=bins) / filled,
         np.bincount(place, weights=right.astype(np.float64), minlength=bins) / filled,
     )
+
+
+def _binned(
+    confidence: npt.NDArray[np.float64], bins: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    edges = np.linspace(0.0, 1.0, bins + 1)
+    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    return np.bincount(place, minlength=bins), edges, place

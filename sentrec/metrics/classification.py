@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn import metrics
 
 from sentrec.errors import DataError
-from sentrec.metrics.calibration import reliability_bins
+from sentrec.metrics.calibration import calibrated_error, reliability_bins
 
 
 def classification_metrics(
@@ -32,7 +32,8 @@ def classification_metrics(
           labels lack a class,
         - ``log_loss`` in nats,
         - ``brier``: of the second class where there are two (0 to 1), else summed over the classes (0 to 2),
-        - ``ece``: expected calibration error of the predicted class, 15 equal-width bins (Guo et al. 2017),
+        - ``ece``: expected calibration error of the predicted class, 15 equal-width bins (Guo et al. 2017), and
+          ``ece_if_calibrated``, that of a perfectly calibrated model with so many rows,
         - ``confusion_matrix``: counts, rows are true classes; ``n``: number of rows.
 
     Raises:
@@ -53,6 +54,7 @@ def classification_metrics(
         "log_loss": float(metrics.log_loss(labels, probabilities, labels=classes)),
         "brier": _brier(labels, probabilities),
         "ece": reliability_bins(labels, probabilities).calibration_error,
+        "ece_if_calibrated": calibrated_error(probabilities),
         "confusion_matrix": metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
         "n": n,
     }

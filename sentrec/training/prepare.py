@@ -8,6 +8,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from sentrec.data.contamination import SeenTexts
+from sentrec.data.locate import is_local
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
 from sentrec.glove.kind import open_word_vectors
@@ -128,6 +130,8 @@ def prepare(recipe: Recipe) -> PreparedData:
         match_source(recipe.init, source.label_names, splits.train.label_names)
     if teacher and (note := match_teacher(teacher, splits.train.label_names).note):
         _log.info("objective.teacher: %s", note)
+    if teacher and teacher.recipe.data != recipe.data and is_local(teacher.recipe.data):
+        _tell_seen_by_teacher(teacher, splits)
     unlabelled = load_unlabelled(recipe.data, splits, besides_train=recipe.init is not None)
     if unlabelled:
         _tell_unlabelled(unlabelled, splits)
@@ -170,6 +174,15 @@ def _tell_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:
         _log.info("Left out %s unlabelled texts that have a label here", f"{unlabelled.left_out:,}")
     learned = (f"{len(unlabelled.texts):,}", f"{len(splits.train):,}")
     _log.info("Learning from %s unlabelled texts beside %s training rows", *learned)
+
+
+def _tell_seen_by_teacher(teacher: Run, splits: Splits) -> None:
+    theirs = load_splits(teacher.recipe.data, say_overlap=False)
+    seen = SeenTexts([*theirs.train.texts, *theirs.validation.texts])
+    for name, part in (("validation", splits.validation), ("test", splits.test)):
+        if count := seen.count(part.texts):
+            rows = f"{len(part):,}"
+            _log.warning("%s of %s %s texts are among those that the teacher learned from", f"{count:,}", rows, name)
 
 
 def _open_source(recipe: Recipe) -> Run | None:

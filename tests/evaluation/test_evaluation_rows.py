@@ -14,6 +14,7 @@ from sentrec.errors import DataError, RecipeError, RunError
 from sentrec.evaluation.evaluate import evaluate
 from sentrec.evaluation.rows import RunData
 from sentrec.recipe import recipe_from_dict
+from sentrec.recipe.sections import InitConfig
 from sentrec.runs.directory import Run
 from sentrec.training.train import train
 
@@ -22,6 +23,10 @@ def with_data(run: Run, **data: Any) -> Run:
     """The run, as if it had been trained on other data."""
     recipe = run.recipe.model_copy(update={"data": run.recipe.data.model_copy(update=data)})
     return Run(run.path, recipe, run.label_names, run.metrics)
+
+
+def from_run(run: Run) -> tuple[tuple[str, ...], dict[str, Any]]:
+    return run.label_names, run.metrics
 
 
 @pytest.mark.parametrize("part", ["test", "validation", "train"])
@@ -129,6 +134,12 @@ def test_what_a_rival_was_trained_on_is_told(run: Run, rival: Run, tmp_path: Pat
     notes = evaluate(run, against=cheat, plots=False).notes
     assert any(note.endswith("of the 60 texts also occur in train or validation of cheat.") for note in notes)
     assert not any("cheat" in note for note in evaluate(run, against=run, plots=False).notes)
+    started = Run(run.path, run.recipe.model_copy(update={"init": InitConfig(run=str(cheat.path))}), *from_run(run))
+    (note,) = RunData(started).evaluation_rows(None, "test").notes
+    assert note.endswith(f"of the 60 texts also occur in train or validation of {cheat.path}.")
+    gone = Run(run.path, run.recipe.model_copy(update={"init": InitConfig(run="runs/gone")}), *from_run(run))
+    (note,) = RunData(gone).evaluation_rows(None, "test").notes
+    assert note.endswith("runs/gone, which it learned from, is not here: texts that it has seen were not counted.")
     trained = evaluate(run, split="train", against=rival, plots=False).notes
     assert any("texts also occur in train or validation of hardly." in note for note in trained)
 

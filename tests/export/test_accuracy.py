@@ -7,10 +7,10 @@ import pytest
 
 import sentrec
 from sentrec.errors import RunError
-from sentrec.export import accuracy
 from sentrec.export.accuracy import measure_accuracy
 from sentrec.inference.predictor import Predictor
 from sentrec.recipe.sections import InitConfig, ObjectiveConfig
+from sentrec.runs import origins
 from sentrec.runs.directory import Run
 
 
@@ -22,7 +22,7 @@ def test_what_a_teacher_learned_from_is_not_zero_shot(
     on_dvds = wide_run.recipe.data.model_copy(update={"dataset": "blitzer_dvd"})
     model = replace(wide_run, recipe=wide_run.recipe.model_copy(update={"data": on_dvds}))
     found = {"dvd-model": model, "two-of-them": replace(wide_run, members=(wide_run, model))}
-    monkeypatch.setattr(accuracy, "open_run", found.__getitem__)
+    monkeypatch.setattr(origins, "open_run", found.__getitem__)
     objective = ObjectiveConfig(distil=1.0, teacher=teacher)
     taught = replace(wide_run, recipe=wide_run.recipe.model_copy(update={"objective": objective}))
     assert _zero_shot(wide_run, wide_run) == [("train", False), ("blitzer_dvd", True), ("blitzer_dvd", True)]
@@ -35,7 +35,7 @@ def test_what_cannot_be_looked_up_is_said(wide_run: Run, films: Path, monkeypatc
     def gone(name: str) -> Run:
         raise RunError(f"there is no run at {name}.")
 
-    monkeypatch.setattr(accuracy, "open_run", gone)
+    monkeypatch.setattr(origins, "open_run", gone)
     moved = wide_run.recipe.model_copy(update={"init": InitConfig(run="runs/gone")})
     own, *_ = measure_accuracy(_load(wide_run, wide_run), _load(wide_run, replace(wide_run, recipe=moved)))[0]
     assert any("runs/gone, which it learned from, is not here" in note for note in own["notes"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentrec.metrics.calibration import fit_temperature, reliability_bins, softmax
+from sentrec.metrics.calibration import calibrated_error, fit_temperature, reliability_bins, softmax
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -79,3 +79,14 @@ def test_bins_share_out_every_prediction(seed: int, bins: int) -> None:
     assert found.counts.sum() == 50
     assert (found.accuracy * found.counts).sum() == pytest.approx(right.sum())
     assert (found.confidence * found.counts).sum() == pytest.approx(probabilities.max(axis=1).sum())
+
+
+@pytest.mark.parametrize("n", [50, 2500])
+def test_chance_alone_gives_a_calibrated_model_the_error_that_is_told(n: int) -> None:
+    told, measured = [], []
+    for seed in range(60):
+        logits, labels = drawn(seed, n)
+        told.append(calibrated_error(softmax(logits), simulations=20))
+        measured.append(reliability_bins(labels, softmax(logits)).calibration_error)
+    assert np.mean(told) == pytest.approx(np.mean(measured), rel=0.06)
+    assert calibrated_error(softmax(logits)) == calibrated_error(softmax(logits))

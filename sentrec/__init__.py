@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sentrec.training.ensemble import ensemble
     from sentrec.training.recipe import load_recipe
     from sentrec.training.train import train
+    from sentrec.transfer.study import transfer
 
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ __all__ = [
     "load",
     "load_recipe",
     "train",
+    "transfer",
 ]
 
 _HOME = {
@@ -43,6 +45,7 @@ _HOME = {
     "load": "sentrec.inference.predictor",
     "load_recipe": "sentrec.training.recipe",
     "train": "sentrec.training.train",
+    "transfer": "sentrec.transfer.study",
 }
 
 

@@ -31,6 +31,13 @@ def test_a_recipe_file_trains_without_being_loaded_first(reviews: Path, tmp_path
     assert sentrec.train(path, tmp_path / "run").recipe == sentrec.load_recipe(path)
 
 
+def test_a_study_is_a_function_of_the_package_of_its_name(tmp_path: Path) -> None:
+    import sentrec.transfer.schema  # the package takes the function's place from here on
+
+    with pytest.raises(RecipeError, match="describes one training"):
+        sentrec.transfer("quickstart", tmp_path / "out")
+
+
 def test_mistakes_are_sentrec_errors() -> None:
     with pytest.raises(sentrec.SentrecError) as caught:
         sentrec.train("no-such-recipe")

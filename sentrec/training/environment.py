@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 
+from sentrec.files.versions import code_version, processor_name
 from sentrec.models.device import device_name
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 
-_PACKAGES = ("sentrec", "torch", "numpy", "tokenizers", "accelerate", "safetensors", "pyarrow", "scikit-learn")
+_PACKAGES = ("sentrec", "torch", "numpy", "scipy", "tokenizers", "accelerate", "safetensors", "pyarrow", "scikit-learn")
 
 
 def describe_environment(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
@@ -32,9 +33,11 @@ def describe_environment(loop: TrainingLoop, data: PreparedData) -> dict[str, An
 
 
 def describe_versions() -> dict[str, Any]:
-    """Versions of what the figures depend on, the platform, and torch's threads."""
+    """Versions of what the figures depend on, the code, the processor, the platform, and torch's threads."""
     return {
         "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _PACKAGES},
+        "code": code_version(),
+        "processor": processor_name(),
         "platform": platform.platform(),
         "threads": torch.get_num_threads(),
     }

@@ -14,6 +14,8 @@ from sentrec.data.splits import Splits, load_splits
 from sentrec.errors import Interrupted, RecipeError, SentrecError
 from sentrec.files.lock import next_training
 from sentrec.files.storage import cache_home
+from sentrec.files.versions import code_of, code_version
+from sentrec.plugins import registry
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import TOKENIZER, Run, is_finished, open_run, read_environment
 from sentrec.text.vocabulary import fingerprint, folds_case
@@ -95,7 +97,8 @@ class Origin:
         data = self._prepared()
         settings = lasting_settings(self.recipe.model_copy(update={"seed": seed}))
         vectors = data.vectors.fingerprint if data.vectors else None
-        key = fingerprint([], settings, self._data_fingerprints, vectors, data.tokenizer.to_str())
+        code = code_version(), code_of(registry().encoder(self.recipe.encoder["name"]).encoder)
+        key = fingerprint([], settings, self._data_fingerprints, vectors, data.tokenizer.to_str(), *code)
         return cache_home() / "sources" / key
 
     @cached_property

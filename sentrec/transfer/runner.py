@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 
 from accelerate import Accelerator
 from scipy import sparse
 
 from sentrec.errors import Interrupted
+from sentrec.files.versions import code_of, code_version
 from sentrec.ngrams.baselines import make_baseline
+from sentrec.plugins import registry
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import Run
 from sentrec.text.tokenizer import SPECIAL_TOKENS, words_of
@@ -190,8 +191,8 @@ class StudyRunner:
         origin = self.origins[cell.source].key(cell.seed) if cell.source is not None else None
         options = study.model_dump(mode="json", include={"select", *(("moves", cell.arm) if cell.source else ())})
         names = target.names_for_sources if cell.source is not None else None
-        version = metadata.version("sentrec")
-        return fingerprint([], settings, target.fingerprint, origin, options, vars(cell), names, version)
+        code = code_version(), code_of(registry().encoder(target.recipe.encoder["name"]).encoder)
+        return fingerprint([], settings, target.fingerprint, origin, options, vars(cell), names, *code)
 
     def _recipe(self, cell: Cell, target: TargetRows) -> Recipe:
         recipe = target.recipe.model_copy(update={"seed": cell.seed})

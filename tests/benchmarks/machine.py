@@ -4,7 +4,8 @@ import os
 import platform
 from datetime import date
 from importlib import metadata
-from pathlib import Path
+
+from sentrec.files.versions import processor_name
 
 from .measure import all_cores
 
@@ -28,16 +29,6 @@ def one_line(facts: dict[str, str]) -> str:
     """The facts as a sentence for the head of a table."""
     versions = [f"{name} {facts[name]}" for name in ("python", *_PACKAGES) if name in facts]
     return f"{facts['cores']} cores of {facts['processor']}, {facts['memory']}; {', '.join(versions)}; {facts['date']}"
-
-
-def processor_name() -> str:
-    """What the processor calls itself."""
-    listing = Path("/proc/cpuinfo")
-    if listing.is_file():
-        for line in listing.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _memory() -> str:

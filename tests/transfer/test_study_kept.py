@@ -2,8 +2,6 @@
 
 import shutil
 import threading
-from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,8 @@ from small_runs import small_recipe, write_corpus
 import sentrec
 from sentrec.errors import Interrupted
 from sentrec.files.lock import sole_training
+from sentrec.files.storage import cache_home
+from sentrec.files.versions import code_version
 from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import StopRequest
 from sentrec.transfer.loading import load_sources
@@ -55,13 +55,15 @@ def test_how_often_checkpoints_are_saved_changes_no_outcome(tmp_path: Path) -> N
     assert len(list((tmp_path / "out" / "cells").rglob("cell.json"))) == 2
 
 
-def test_another_version_measures_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = small_study(tmp_path, arms=["scratch"], **SMALLEST)
+def test_other_code_measures_anew_and_trains_sources_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = small_study(tmp_path, arms=["scratch", "full"], **SMALLEST)
     transfer(recipe, tmp_path / "out")
-    version: Callable[[str], str] = metadata.version
-    patched = "sentrec.transfer.runner.metadata.version"
-    monkeypatch.setattr(patched, lambda name: "99" if name == "sentrec" else version(name))
-    assert measured_again(recipe, tmp_path / "out") == ["scratch"]
+    assert measured_again(recipe, tmp_path / "out") == []
+    monkeypatch.setattr("sentrec.files.versions.metadata.version", lambda name: "99")
+    code_version.cache_clear()
+    assert measured_again(recipe, tmp_path / "out") == ["scratch", "full"]
+    assert len([path for path in (cache_home() / "sources").iterdir() if path.is_dir()]) == 2
+    code_version.cache_clear()
 
 
 def test_a_study_that_is_replaced_leaves_nothing_of_its_report(tmp_path: Path) -> None:

@@ -52,12 +52,8 @@ def transfer(
 
 
 def _show(study: "Study") -> None:
-    from sentrec.transfer.analysis import table
-    from sentrec.transfer.verdict import verdicts
-
-    rows = table(study.targets, study.results)
-    show_tables(study.targets, rows)
-    for sentence in [*verdicts(rows, study.shared_sources), *(f"Note: {note}" for note in study.notes)]:
+    show_tables(study.targets, study.rows)
+    for sentence in [*study.verdict, *(f"Note: {note}" for note in study.notes)]:
         stdout.print(f"\n{escape(printable(sentence))}")
 
 

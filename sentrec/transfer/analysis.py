@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean, median, stdev
 from typing import Any
 
@@ -10,105 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.metrics.intervals import holm, paired_difference
-from sentrec.transfer.results import BASELINE, LINEAR_ARMS, ZERO_SHOT, Budget, CellResult, Target
-
-CHANCE = "most frequent class"
-"""A classifier that always predicts the most frequent class of the test rows."""
-FEWEST_SEEDS = 3
-"""Fewer seeds give figures and no verdict."""
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """How much more accurate a row is than another arm, over the seeds that both have.
-
-    Attributes:
-        arm: The other arm, or `CHANCE`.
-        source: The other arm's source; None if it has none.
-        budget: The other arm's budget; 0 for chance.
-        labels: The labels that it used.
-        seeds: Seeds that both have.
-        difference: Mean accuracy of the row less that of the other.
-        interval: Its 95 % confidence interval by itself, see `paired_difference`.
-        p_value: Its two-sided p-value by itself.
-        adjusted_p: The p-value after Holm's correction over all comparisons that the study judges; None where it is
-            not judged: with fewer than three seeds, and for a linear arm against the baseline.
-    """
-
-    arm: str
-    source: str | None
-    budget: Budget
-    labels: int
-    seeds: int
-    difference: float
-    interval: tuple[float, float]
-    p_value: float
-    adjusted_p: float | None = None
-
-    @property
-    def significant(self) -> bool:
-        """Whether the corrected p-value is below 0.05."""
-        return self.adjusted_p is not None and self.adjusted_p < 0.05
-
-
-@dataclass(frozen=True)
-class Row:
-    """One arm with one label budget, over all its seeds.
-
-    Attributes:
-        target: Name of the target.
-        source: Name of the source; None for an arm that has none.
-        arm: Name of the arm.
-        budget: Labels of the target, or ``all``; 0 for zero-shot.
-        labels: Labels that it used: the median over the seeds.
-        seeds: How many seeds it was repeated with.
-        accuracy: Mean over the seeds.
-        sd: Standard deviation over the seeds; None with one seed.
-        seconds: Mean over the seeds.
-        gap: Mean of the accuracy on training rows less that on the test rows; None for zero-shot.
-        epochs_to_baseline: Median epochs until the validation accuracy first reaches the best one of the baseline with
-            the same budget and seed; a seed that never does counts as infinite, and None stands for an infinite
-            median. For the baseline itself: until its own best.
-        seconds_to_baseline: The same in seconds of training.
-        reached: How many seeds get there; None for arms without epochs.
-        baseline: The comparison with the baseline that has the same budget; None for the baseline itself, for
-            zero-shot, and where there is no such baseline.
-        contrasts: For zero-shot: with chance, and with the baseline at every budget. For a linear arm: with the most
-            accurate network that has the same budget.
-    """
-
-    target: str
-    source: str | None
-    arm: str
-    budget: Budget
-    labels: int
-    seeds: int
-    accuracy: float
-    sd: float | None
-    seconds: float
-    gap: float | None
-    epochs_to_baseline: float | None
-    seconds_to_baseline: float | None
-    reached: int | None
-    baseline: Contrast | None = None
-    contrasts: tuple[Contrast, ...] = ()
-
-    @property
-    def difference(self) -> float | None:
-        """Accuracy less the baseline's; None where it is compared with none."""
-        return self.baseline.difference if self.baseline else None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % confidence interval of `difference`."""
-        return self.baseline.interval if self.baseline else None
-
-    @property
-    def judged(self) -> tuple[Contrast, ...]:
-        """The comparisons that the verdict is about."""
-        own = () if self.baseline is None or self.arm in LINEAR_ARMS else (self.baseline,)
-        return own + self.contrasts
-
+from sentrec.transfer.results import (
+    BASELINE,
+    CHANCE,
+    FEWEST_SEEDS,
+    LINEAR_ARMS,
+    ZERO_SHOT,
+    Budget,
+    CellResult,
+    Contrast,
+    Row,
+    Target,
+)
 
 _Key = tuple[Budget, str | None, str]
 _Seeds = Mapping[int, CellResult]

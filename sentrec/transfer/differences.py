@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.evaluation.excerpts import shortened
-from sentrec.transfer.analysis import Row
-from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, Budget, CellResult, Target
+from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, Budget, CellResult, Row, Target
 
 
 @dataclass(frozen=True)

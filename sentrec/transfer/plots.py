@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from sentrec.evaluation.drawing import TURNED, label_axes, new_figure, short_name
-from sentrec.transfer.analysis import Row
 from sentrec.transfer.format import arm_name, label_count, points, seed_count
-from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Budget, CellResult
+from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Budget, CellResult, Row
 
 # Okabe and Ito's palette, which the colour-blind tell apart; the linear models, which only give a scale, are grey.
 _COLOURS: Mapping[str, str] = {

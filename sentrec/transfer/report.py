@@ -5,7 +5,6 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,7 +13,6 @@ from matplotlib.figure import Figure
 from sentrec.evaluation.drawing import save_png
 from sentrec.files.storage import write_json, write_text
 from sentrec.transfer import plots
-from sentrec.transfer.analysis import FEWEST_SEEDS, Row, table
 from sentrec.transfer.differences import Differences, Review, only_one_right
 from sentrec.transfer.format import (
     arm_name,
@@ -26,8 +24,7 @@ from sentrec.transfer.format import (
     seed_count,
     with_interval,
 )
-from sentrec.transfer.results import ARM_MEANINGS, BASELINE, TRANSFER_ARMS, Study, Target
-from sentrec.transfer.verdict import verdicts
+from sentrec.transfer.results import ARM_MEANINGS, BASELINE, FEWEST_SEEDS, TRANSFER_ARMS, Row, Study, Target
 
 REPORT = "report.md"
 TABLE = "table.csv"
@@ -92,23 +89,21 @@ def write_report(study: Study) -> None:
     Raises:
         SentrecError: If the disk is full or may not be written.
     """
-    rows = table(study.targets, study.results)
-    sentences = verdicts(rows, study.shared_sources)
     study.path.mkdir(parents=True, exist_ok=True)
-    drawn = _draw(study, rows, study.path)
-    write_text(study.path / TABLE, _csv(rows))
-    write_json(study.path / RESULTS, _results(study, rows, sentences))
-    write_text(study.path / REPORT, _markdown(study, rows, sentences, drawn))
+    drawn = _draw(study)
+    write_text(study.path / TABLE, _csv(study.rows))
+    write_json(study.path / RESULTS, _results(study))
+    write_text(study.path / REPORT, _markdown(study, drawn))
 
 
-def _draw(study: Study, rows: Sequence[Row], folder: Path) -> list[_Plot]:
+def _draw(study: Study) -> list[_Plot]:
     """Writes all plots: by target, then those over sources and targets."""
-    drawn = []
+    drawn, rows = [], study.rows
 
     def draw(figure: Figure, caption: str, target: str | None, *name: str) -> None:
         parts = [re.sub(r"[^\w.]+", "-", part).strip("-.") for part in name]
         drawn.append(_Plot(caption, figure, "-".join(parts) + ".png", target))
-        save_png(figure, folder / drawn[-1].file)
+        save_png(figure, study.path / drawn[-1].file)
 
     for target in study.targets:
         name = target.name
@@ -146,13 +141,13 @@ def _csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def _results(study: Study, rows: Sequence[Row], sentences: Sequence[str]) -> dict[str, Any]:
-    judged = [one for row in rows for one in row.judged if one.adjusted_p is not None]
+def _results(study: Study) -> dict[str, Any]:
+    judged = [one for row in study.rows for one in row.judged if one.adjusted_p is not None]
     return {
         "name": study.name,
         "description": study.description,
         "command": _remake(study),
-        "verdict": list(sentences),
+        "verdict": list(study.verdict),
         "correction": {"method": "Holm", "comparisons": len(judged), "level": 0.05, "fewest_seeds": FEWEST_SEEDS},
         "shared_sources": list(study.shared_sources),
         "notes": list(study.notes),
@@ -166,23 +161,23 @@ def _results(study: Study, rows: Sequence[Row], sentences: Sequence[str]) -> dic
             for target in study.targets
         ],
         "seeds": sorted({result.cell.seed for result in study.results}),
-        "rows": [asdict(row) | {"difference": row.difference, "interval": row.interval} for row in rows],
+        "rows": [asdict(row) | {"difference": row.difference, "interval": row.interval} for row in study.rows],
         "recipe": study.recipe_yaml,
     }
 
 
-def _markdown(study: Study, rows: Sequence[Row], sentences: Sequence[str], drawn: Sequence[_Plot]) -> str:
+def _markdown(study: Study, drawn: Sequence[_Plot]) -> str:
     parts = [f"# {escaped(study.name)}", escaped(study.description)]
-    parts += ["## Verdict", _list(sentences)]
+    parts += ["## Verdict", _list(study.verdict)]
     parts += ["## Notes on the data", _list(study.notes)] if study.notes else []
     for target in study.targets:
-        own = [row for row in rows if row.target == target.name]
+        own = [row for row in study.rows if row.target == target.name]
         parts += [*_target_section(target, own), *(plot.markdown for plot in drawn if plot.target == target.name)]
-        if differences := only_one_right(rows, study.results, target):
+        if differences := only_one_right(study.rows, study.results, target):
             parts += _differences_section(differences, own)
     matrices = [plot.markdown for plot in drawn if plot.target is None]
     parts += ["## Sources and targets", *matrices] if matrices else []
-    arms = dict.fromkeys(row.arm for row in rows)
+    arms = dict.fromkeys(row.arm for row in study.rows)
     parts += ["## Arms", "\n".join(f"- `{arm}`: {escaped(ARM_MEANINGS[arm])}." for arm in arms)]
     parts += ["## Methods", *_METHODS, _learning_rates(study)]
     parts += ["## How to remake it", "In place of what is there:", code_block("sh", _remake(study))]

@@ -29,6 +29,11 @@ ARM_MEANINGS: Mapping[str, str] = {
 }
 """One line on each arm."""
 
+CHANCE = "most frequent class"
+"""A classifier that always predicts the most frequent class of the test rows."""
+FEWEST_SEEDS = 3
+"""Fewer seeds give figures and no verdict."""
+
 Budget = int | Literal["all"]
 
 
@@ -99,6 +104,98 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Contrast:
+    """How much more accurate a row is than another arm, over the seeds that both have.
+
+    Attributes:
+        arm: The other arm, or `CHANCE`.
+        source: The other arm's source; None if it has none.
+        budget: The other arm's budget; 0 for chance.
+        labels: The labels that it used.
+        seeds: Seeds that both have.
+        difference: Mean accuracy of the row less that of the other.
+        interval: Its 95 % confidence interval by itself, see `sentrec.metrics.intervals.paired_difference`.
+        p_value: Its two-sided p-value by itself.
+        adjusted_p: The p-value after Holm's correction over all comparisons that the study judges; None where it is
+            not judged: with fewer than three seeds, and for a linear arm against the baseline.
+    """
+
+    arm: str
+    source: str | None
+    budget: Budget
+    labels: int
+    seeds: int
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    adjusted_p: float | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected p-value is below 0.05."""
+        return self.adjusted_p is not None and self.adjusted_p < 0.05
+
+
+@dataclass(frozen=True)
+class Row:
+    """One arm with one label budget, over all its seeds.
+
+    Attributes:
+        target: Name of the target.
+        source: Name of the source; None for an arm that has none.
+        arm: Name of the arm.
+        budget: Labels of the target, or ``all``; 0 for zero-shot.
+        labels: Labels that it used: the median over the seeds.
+        seeds: How many seeds it was repeated with.
+        accuracy: Mean over the seeds.
+        sd: Standard deviation over the seeds; None with one seed.
+        seconds: Mean over the seeds.
+        gap: Mean of the accuracy on training rows less that on the test rows; None for zero-shot.
+        epochs_to_baseline: Median epochs until the validation accuracy first reaches the best one of the baseline with
+            the same budget and seed; a seed that never does counts as infinite, and None stands for an infinite
+            median. For the baseline itself: until its own best.
+        seconds_to_baseline: The same in seconds of training.
+        reached: How many seeds get there; None for arms without epochs.
+        baseline: The comparison with the baseline that has the same budget; None for the baseline itself, for
+            zero-shot, and where there is no such baseline.
+        contrasts: For zero-shot: with chance, and with the baseline at every budget. For a linear arm: with the most
+            accurate network that has the same budget.
+    """
+
+    target: str
+    source: str | None
+    arm: str
+    budget: Budget
+    labels: int
+    seeds: int
+    accuracy: float
+    sd: float | None
+    seconds: float
+    gap: float | None
+    epochs_to_baseline: float | None
+    seconds_to_baseline: float | None
+    reached: int | None
+    baseline: Contrast | None = None
+    contrasts: tuple[Contrast, ...] = ()
+
+    @property
+    def difference(self) -> float | None:
+        """Accuracy less the baseline's; None where it is compared with none."""
+        return self.baseline.difference if self.baseline else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % confidence interval of `difference`."""
+        return self.baseline.interval if self.baseline else None
+
+    @property
+    def judged(self) -> tuple[Contrast, ...]:
+        """The comparisons that the verdict is about."""
+        own = () if self.baseline is None or self.arm in LINEAR_ARMS else (self.baseline,)
+        return own + self.contrasts
+
+
+@dataclass(frozen=True)
 class StudyProgress:
     """Where a study stands, told after every step, every finished cell and every source.
 
@@ -130,6 +227,8 @@ class Study:
         command: The command line that remakes it.
         targets: Its targets, in the order of the recipe.
         results: Its finished cells.
+        rows: The arms over their seeds, see `sentrec.transfer.analysis.table`.
+        verdict: What it found, in sentences.
         recipe_yaml: Its recipe, fully expanded.
         notes: Sentences on what was noticed in the data: texts that source and target share, duplicates.
         shared_sources: Names of the sources that are one finished run, which serves every seed.
@@ -141,6 +240,8 @@ class Study:
     command: str
     targets: tuple[Target, ...]
     results: tuple[CellResult, ...]
+    rows: tuple[Row, ...]
+    verdict: tuple[str, ...]
     recipe_yaml: str
     notes: tuple[str, ...] = ()
     shared_sources: tuple[str, ...] = ()

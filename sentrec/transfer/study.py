@@ -15,6 +15,7 @@ from sentrec.recipe.loading import to_yaml
 from sentrec.training.device import make_accelerator
 from sentrec.training.environment import describe_versions
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
+from sentrec.transfer.analysis import table
 from sentrec.transfer.feasibility import load_sides
 from sentrec.transfer.grid import OnProgress
 from sentrec.transfer.loading import NamedSource, NamedTarget, load_transfer, transfer_from_dict
@@ -26,6 +27,7 @@ from sentrec.transfer.runner import StudyRunner
 from sentrec.transfer.schema import TransferRecipe
 from sentrec.transfer.store import remove_cells, remove_leftovers
 from sentrec.transfer.target import load_target
+from sentrec.transfer.verdict import verdicts
 
 MARKER = "study.json"
 """Marks a directory as that of a study; tells versions, device and the data."""
@@ -111,19 +113,23 @@ def _measure(asked: _Asked, accelerator: Accelerator, stop: StopRequest) -> Stud
         results = runner.run(asked.on_progress)
     except Interrupted as error:
         raise Interrupted(error.message, f"Go on with: {_command(directory)} --resume") from error
+    tested = tuple(
+        Target(one.name, one.pool.label_names, one.test.texts, one.test.labels, len(one.pool))
+        for one in runner.targets.values()
+    )
+    rows, shared = table(tested, results), tuple(one.name for one in asked.sources if one.run)
     study = Study(
         path=directory,
         name=recipe.name,
         description=recipe.description,
         command=_command(directory),
-        targets=tuple(
-            Target(one.name, one.pool.label_names, one.test.texts, one.test.labels, len(one.pool))
-            for one in runner.targets.values()
-        ),
+        targets=tested,
         results=tuple(results),
+        rows=tuple(rows),
+        verdict=tuple(verdicts(rows, shared)),
         recipe_yaml=to_yaml(recipe),
         notes=noticed.sentences,
-        shared_sources=tuple(one.name for one in asked.sources if one.run),
+        shared_sources=shared,
     )
     write_report(study)
     return study

@@ -3,9 +3,17 @@
 import math
 from collections.abc import Callable, Sequence
 
-from sentrec.transfer.analysis import CHANCE, FEWEST_SEEDS, Contrast, Row
 from sentrec.transfer.format import arm_name, p_text, points, with_interval
-from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT
+from sentrec.transfer.results import (
+    BASELINE,
+    CHANCE,
+    FEWEST_SEEDS,
+    LINEAR_ARMS,
+    TRANSFER_ARMS,
+    ZERO_SHOT,
+    Contrast,
+    Row,
+)
 
 _NEGLIGIBLE = 0.005
 """Half a point: an interval inside ± this bounds the effect, where a wider one is merely no evidence of it."""

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from sentrec.transfer.analysis import table
 from sentrec.transfer.results import Cell, CellResult, Study, Target
+from sentrec.transfer.verdict import verdicts
 
 LABELS = np.arange(200) % 2
 NOTES = ("3 texts of imdb are in ag [news], too.",)
@@ -30,4 +32,6 @@ def make_study(path: Path) -> Study:
             result("nb-lr", seed, accuracy=0.805),
         ]
     target = Target("imdb", ("negative", "positive"), ["text"] * 200, LABELS, 150)
-    return Study(path, "small", "", "sentrec transfer --recipe '[my] small.yaml'", (target,), tuple(results), "", NOTES)
+    rows = tuple(table([target], results))
+    command = "sentrec transfer --recipe '[my] small.yaml'"
+    return Study(path, "small", "", command, (target,), tuple(results), rows, tuple(verdicts(rows)), "", NOTES)

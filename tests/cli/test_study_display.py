@@ -10,8 +10,7 @@ from rich.console import Console
 from small_study import LABELS, result
 
 from sentrec.cli.display import study_progress, study_table
-from sentrec.transfer.analysis import Contrast, Row
-from sentrec.transfer.results import StudyProgress, Target
+from sentrec.transfer.results import Contrast, Row, StudyProgress, Target
 
 INTERVAL = "-12.35 (-14.32 to -10.12)"
 

@@ -1,12 +1,15 @@
 """Studies of made-up cells, so that what is reported of them is known."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sentrec.transfer.analysis import table
 from sentrec.transfer.results import TRANSFER_ARMS, Budget, Cell, CellResult, Study, Target
+from sentrec.transfer.verdict import verdicts
 
 TEST_ROWS = 40
 LINEAR = ("nb-lr", "tfidf-lr")
@@ -75,4 +78,18 @@ def made_up_study(
         "command": "sentrec transfer --recipe news.yaml",
         "recipe_yaml": "name: news\nseeds: 3\n",
     }
-    return Study(path=path, targets=tuple(targets), results=tuple(results), **{**facts, **values})
+    rows = tuple(table(targets, results))
+    verdict = tuple(verdicts(rows))
+    return Study(
+        path=path,
+        targets=tuple(targets),
+        results=tuple(results),
+        rows=rows,
+        verdict=verdict,
+        **{**facts, **values},
+    )
+
+
+def with_results(study: Study, results: Sequence[CellResult]) -> Study:
+    """The same study with other cells."""
+    return replace(study, results=tuple(results), rows=tuple(table(study.targets, results)))

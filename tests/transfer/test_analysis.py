@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from sentrec.metrics.intervals import holm, paired_difference
-from sentrec.transfer.analysis import CHANCE, Row, table
-from sentrec.transfer.results import Budget, Cell, CellResult, Target
+from sentrec.transfer.analysis import table
+from sentrec.transfer.results import CHANCE, Budget, Cell, CellResult, Row, Target
 
 ROWS = 200
 LABELS = np.arange(ROWS) % 2

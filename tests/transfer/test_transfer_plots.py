@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from sentrec.evaluation.drawing import save_png
 from sentrec.transfer import plots
-from sentrec.transfer.analysis import Row, table
-from sentrec.transfer.results import Cell, Study
+from sentrec.transfer.analysis import table
+from sentrec.transfer.results import Cell, Row, Study
 from sentrec.transfer.schema import TransferRecipe
 
 ALL_ARMS = (
@@ -29,7 +29,7 @@ ALL_ARMS = (
 
 
 def rows_of(study: Study) -> list[Row]:
-    return table(study.targets, study.results)
+    return list(study.rows)
 
 
 def legend_of(figure: Figure) -> list[str]:

@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up_study import TEST_ROWS, made_up_history, made_up_study, made_up_target
+from made_up_study import TEST_ROWS, made_up_history, made_up_study, made_up_target, with_results
 
 from sentrec.errors import SentrecError
-from sentrec.transfer.analysis import table
 from sentrec.transfer.format import code_block, escaped, markdown_table, points
 from sentrec.transfer.report import write_report
 from sentrec.transfer.results import Study
-from sentrec.transfer.verdict import verdicts
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +52,8 @@ def test_the_verdict_comes_first_then_the_figures_and_last_how_to_remake_them(tm
 def test_every_sentence_of_the_verdict_is_there(tmp_path: Path) -> None:
     study = made_up_study(tmp_path)
     report = report_of(study)
-    sentences = verdicts(table(study.targets, study.results))
-    assert sentences
-    for sentence in sentences:
+    assert study.verdict
+    for sentence in study.verdict:
         assert f"- {escaped(sentence)}\n" in report
 
 
@@ -87,7 +84,7 @@ def test_an_arm_that_does_not_reach_the_baseline_says_how_many_seeds_do(tmp_path
         replace(one, history=made_up_history(3, 0.3)) if one.cell.arm == "full" and one.cell.seed > 1 else one
         for one in study.results
     ]
-    report = report_of(replace(study, results=tuple(results)))
+    report = report_of(with_results(study, results))
     (line,) = (line for line in report.splitlines() if line.startswith("| 100 | `full`"))
     assert line.count("| 1 of 3 seeds |") == 1
     assert "| 1 of 3 seeds | 1 of 3 seeds |" in line
@@ -125,9 +122,8 @@ def test_the_csv_has_a_line_for_each_row_with_the_ends_of_its_interval(tmp_path:
     write_report(study)
     with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
-    rows = table(study.targets, study.results)
-    assert len(lines) == len(rows)
-    for line, row in zip(lines, rows, strict=True):
+    assert len(lines) == len(study.rows)
+    for line, row in zip(lines, study.rows, strict=True):
         assert (line["arm"], line["source"], line["budget"]) == (row.arm, row.source or "", str(row.budget))
         assert float(line["accuracy"]) == row.accuracy
         assert line["interval_low"] == ("" if row.interval is None else str(row.interval[0]))
@@ -137,9 +133,13 @@ def test_the_json_holds_rows_verdict_and_facts(tmp_path: Path) -> None:
     study = made_up_study(tmp_path)
     write_report(study)
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    rows = table(study.targets, study.results)
-    assert results["verdict"] == verdicts(rows)
-    assert [row["accuracy"] for row in results["rows"]] == [row.accuracy for row in rows]
+    assert results["verdict"] == list(study.verdict)
+    judged = [one for row in study.rows for one in row.judged]
+    assert results["correction"] == {"method": "Holm", "comparisons": len(judged), "level": 0.05, "fewest_seeds": 3}
+    assert [row["accuracy"] for row in results["rows"]] == [row.accuracy for row in study.rows]
+    assert [row["baseline"] and row["baseline"]["adjusted_p"] for row in results["rows"]] == [
+        row.baseline and row.baseline.adjusted_p for row in study.rows
+    ]
     assert results["seeds"] == [1, 2, 3]
     assert results["command"] == f"{study.command} --force"
     facts = {"name": "imdb", "label_names": ["bad", "good"], "train_rows": 1000, "test_rows": TEST_ROWS}

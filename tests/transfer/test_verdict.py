@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentrec.metrics.intervals import paired_difference
-from sentrec.transfer.analysis import CHANCE, Contrast, Row, corrected
-from sentrec.transfer.results import Budget
+from sentrec.transfer.analysis import corrected
+from sentrec.transfer.results import CHANCE, Budget, Contrast, Row
 from sentrec.transfer.verdict import verdicts
 
 Points = tuple[float, float, float]

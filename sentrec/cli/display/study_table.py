@@ -9,8 +9,7 @@ from rich.table import Table
 from sentrec.cli.display.console import out
 
 if TYPE_CHECKING:
-    from sentrec.transfer.analysis import Row
-    from sentrec.transfer.results import Target
+    from sentrec.transfer.results import Row, Target
 
 _HEADINGS = ("accuracy\n± sd", "difference in points\n(95 % interval)", "epochs\nto\nbaseline")
 _NOTE = (

@@ -6,8 +6,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from sentrec.data.formats import looks_like_file
 from sentrec.evaluation.rows import RunData
 from sentrec.export.accuracy import measure_accuracy
@@ -17,6 +15,7 @@ from sentrec.export.speed import measure_speed
 from sentrec.inference.predictor import load
 from sentrec.recipe.schema import Recipe
 from sentrec.runs.directory import TOKENIZER, Run
+from sentrec.text.tokenizer import load_tokenizer
 
 _LICENCES = {
     "imdb": "IMDB (Maas et al. 2011), which the weights were learned from, is for research; no text of it is here.",
@@ -70,7 +69,7 @@ def _model(run: Run) -> dict[str, Any]:
         "encoder": run.recipe.encoder,
         "longest_ngram": ngrams.max_n if ngrams else 0,
         "parameters": run.metrics["parameters"],
-        "words": Tokenizer.from_file(str(run.path / TOKENIZER)).get_vocab_size(),
+        "words": load_tokenizer((run.path / TOKENIZER).read_bytes()).get_vocab_size(),
         "max_tokens": run.recipe.text.max_tokens,
     }
 

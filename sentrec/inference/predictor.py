@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from tokenizers import Tokenizer
 
 from sentrec.errors import DataError
 from sentrec.inference.logits import predict_logits
@@ -17,6 +16,7 @@ from sentrec.models.device import find_device
 from sentrec.runs.directory import MODEL, TOKENIZER, Run, open_run, read_environment
 from sentrec.text.encoding import EncodedTexts, TextEncoder
 from sentrec.text.shorten import shortened
+from sentrec.text.tokenizer import load_tokenizer
 from sentrec.text.vocabulary import fingerprint
 
 
@@ -172,7 +172,7 @@ def _load_member(
     tokenizer, text = (run.path / TOKENIZER).read_bytes(), run.recipe.text
     key = (tokenizer, run.recipe.tokens_read, text.keep)
     if key not in encoders:
-        encoders[key] = TextEncoder(Tokenizer.from_buffer(tokenizer), run.recipe.tokens_read, text.keep)
+        encoders[key] = TextEncoder(load_tokenizer(tokenizer), run.recipe.tokens_read, text.keep)
     return Member(run, model.to(device).eval(), encoders[key], share)
 
 

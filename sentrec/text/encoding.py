@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from sentrec.text.tokenizer import UNKNOWN_ID, chunks_of
+from sentrec.text.tokenizer import UNKNOWN_ID, chunks_of, clean_text
 
 Keep = Literal["head", "tail", "head-tail"]
 _CHUNK = 4096
@@ -100,6 +100,7 @@ class TextEncoder:
 
     def _token_ids(self, texts: Sequence[str]) -> list[bytes]:
         """The ids of each text: the bytes of an int32 array, which join and cut faster than lists."""
+        texts = [clean_text(text) for text in texts]
         chunks = [chunks_of(text) for text in texts]
         ids_of = self._known(set().union(*filter(None, chunks)))
         whole = iter(self._split([text for text, parts in zip(texts, chunks, strict=True) if parts is None]))

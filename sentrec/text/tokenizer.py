@@ -5,12 +5,15 @@ stand alone (``do n't``, ``it 's``), punctuation is kept, hyphenated words stay 
 their own as well, since they carry sentiment.
 """
 
+import html
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from sentrec.errors import RunError
 from sentrec.text.emoji import emoji_as_emoticons
 
 PADDING = "<pad>"
@@ -40,31 +43,80 @@ _NORMALIZED = (
     ("-{3,}", "--"),
 )
 
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_APOSTROPHE = re.compile(r"(?<=[^\W\d_])[`\u2032\uff07](?=[^\W\d_])")
+
 _SPACE_BEFORE_APOSTROPHE = re.compile("(?<!&) (?=#0?39[;\u037e])")  # NFC makes the Greek question mark a semicolon
 _ASCII_TAG = re.compile(_TAG, re.ASCII)
 _CHANGES_TAGS = re.compile("&lt|&gt|quot|nbsp|#0?39|\u0338")  # U+0338 after a bracket is another sign than a bracket
 
 # Tokens are separated by what is in none of them: white space, control and invisible characters, and what only shapes
 # the sign before it (variant selectors, keycaps, skin tones).
-_LETTER = r"[^\W_\ufe0e\ufe0f\u20e3]"
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+"""Scripts that put no spaces between words: each of their characters is a token, and n-grams of them are words."""
+_LETTER = rf"[^\W_\ufe0e\ufe0f\u20e3{_UNSPACED}]"
 _WORD = f"{_LETTER}+"
 _BEGIN, _END = f"(?<!{_LETTER})", f"(?!{_LETTER})"
 _SIGN = r"[^\s\w\p{Cc}\p{Cf}\x{1f3fb}-\x{1f3ff}]|_"
 _TITLE = "mr|mrs|ms|dr|st|jr|sr|vs|prof|etc|inc|corp|co|ltd|gov|sen|gen|lt|capt|sgt|rev"
 _TOKEN = "|".join(
     (
-        r"\p{L}+(?=[\s,!?;)])",  # a plain word, first because it is what most text consists of
+        rf"[\p{{L}}&&[^{_UNSPACED}]]+(?=[\s,!?;)])",  # a plain word, first because it is what most text consists of
         rf"(?=[<>:;=8^]){_BEGIN}(?:[<>]?(?:[:;=][-o*^']?|8-)[)(\]\[dDpPoO/\\|}}{{@*3]|<3|\^_?\^){_END}",  # emoticon
         r"[\x{1f1e6}-\x{1f1ff}]{2}|\p{Extended_Pictographic}",  # flag, or another emoji
         rf"{_BEGIN}(?=\w{{2,4}}\.)(?i:{_TITLE})\.(?!\.)",
         rf"{_BEGIN}(?:\p{{L}}\.){{2,}}",  # u.s.
-        rf"(?=\w+'[tT]){_WORD}?(?=[nN]'[tT]{_END})|[nN]'[tT]{_END}|'(?i:s|m|d|ll|re|ve){_END}",  # do + n't, it + 's
+        rf"(?={_WORD}'[tT]){_WORD}?(?=[nN]'[tT]{_END})|[nN]'[tT]{_END}|'(?i:s|m|d|ll|re|ve){_END}",  # do + n't, it + 's
         rf"'[nN]'|{_BEGIN}'(?:(?i:em|til|cause|twas)|\d0s){_END}",  # rock 'n' roll, beat 'em, the '80s
         r"\d+(?:[.,:/]\d+)+",  # 1,000.50 and 10:30 and 8/10
         rf"{_WORD}(?:[-&]{_WORD}|'(?!(?i:s|m|d|ll|re|ve|t){_END}|[nN]'){_WORD})*",  # sci-fi, at&t, o'clock
-        rf"\.{{3}}|--|''|``|{_SIGN}",
+        rf"\.{{3}}|--|''|``|[{_UNSPACED}]|{_SIGN}",
     )
 )
+
+
+_QUADRATIC, _LINEAR = r"(?=\w+'[tT])", rf"(?={_WORD}'[tT])"
+"""A part of the rules as it was until 0.1.0, which takes quadratic time on underscores, and its equivalent."""
+
+
+def clean_text(text: str) -> str:
+    """Decodes HTML entities, also those that were encoded twice; a back-tick or prime within a word is an apostrophe.
+
+    Every text is cleaned before it is tokenized, in training as in scoring. What the file of a tokenizer can express is
+    among its normalizers instead.
+    """
+    if "&" in text:
+        for _ in range(2):
+            text = _ENTITY.sub(_decoded, text)
+    if "`" in text or (not text.isascii() and ("\u2032" in text or "\uff07" in text)):
+        text = _APOSTROPHE.sub("'", text)
+    return text
+
+
+def _decoded(entity: re.Match[str]) -> str:
+    return html.unescape(entity[0])
+
+
+def load_tokenizer(saved: bytes) -> Tokenizer:
+    """The tokenizer of a saved run.
+
+    Args:
+        saved: Content of its ``tokenizer.json``.
+
+    Raises:
+        RunError: If it is none.
+    """
+    try:
+        rules = json.loads(saved)
+        pattern = rules["pre_tokenizer"]["pattern"]
+        pattern["Regex"] = pattern["Regex"].replace(_QUADRATIC, _LINEAR)
+        tokenizer: Tokenizer = Tokenizer.from_str(json.dumps(rules))
+    # The library raises nothing more special.
+    except Exception as error:
+        raise RunError(
+            f"The tokenizer of the run cannot be read: {error}.", "Train or export the run again."
+        ) from error
+    return tokenizer
 
 
 def build_tokenizer(lowercase: bool) -> Tokenizer:
@@ -100,7 +152,7 @@ def count_words(tokenizer: Tokenizer, texts: Iterable[str]) -> dict[str, int]:
     # No token crosses white space, so each distinct chunk between spaces is split only once.
     chunks: Counter[str] = Counter()
     for text in texts:
-        chunks.update(tokenizer.normalizer.normalize_str(text).split())
+        chunks.update(tokenizer.normalizer.normalize_str(clean_text(text)).split())
     words: Counter[str] = Counter()
     for chunk, count in chunks.items():
         for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(chunk):

@@ -22,7 +22,7 @@ from sentrec.runs.directory import MODEL, TOKENIZER, Run, read_environment
 from sentrec.runs.references import match_source, match_teacher, open_source, open_teacher
 from sentrec.text.cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
-from sentrec.text.tokenizer import UNKNOWN_ID
+from sentrec.text.tokenizer import UNKNOWN_ID, load_tokenizer
 from sentrec.text.vocabulary import fingerprint, learn_tokenizer
 from sentrec.training.recipe import require_inherited
 from sentrec.training.regions import regions_for
@@ -199,5 +199,5 @@ def _open_teacher(recipe: Recipe) -> Run | None:
 
 
 def _tokenizer_of(run: Run) -> Tokenizer:
-    tokenizer: Tokenizer = Tokenizer.from_file(str(run.path / TOKENIZER))
+    tokenizer = load_tokenizer((run.path / TOKENIZER).read_bytes())
     return tokenizer

@@ -18,6 +18,7 @@ from sentrec.files.versions import code_of, code_version
 from sentrec.plugins import registry
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import TOKENIZER, Run, is_finished, open_run, read_environment
+from sentrec.text.tokenizer import load_tokenizer
 from sentrec.text.vocabulary import fingerprint, folds_case
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress
@@ -44,7 +45,7 @@ class Origin:
 
     def tokenizer(self) -> Tokenizer:
         """The source's tokenizer, which its seeds share."""
-        return Tokenizer.from_file(str(self._run.path / TOKENIZER)) if self._run else self._prepared().tokenizer
+        return load_tokenizer((self._run.path / TOKENIZER).read_bytes()) if self._run else self._prepared().tokenizer
 
     def work(self, seed: int) -> float:
         """What there is to do before its weights of a seed can be had, in texts read in training."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from tokenizers import Tokenizer
 from torch import Tensor
 
 from sentrec.data.label_matching import matching_classes
@@ -12,7 +11,7 @@ from sentrec.errors import DataError
 from sentrec.models.classifier import WORD_VECTORS, TextClassifier
 from sentrec.models.weights import read_tensors
 from sentrec.runs.directory import MODEL, TOKENIZER, Run
-from sentrec.text.tokenizer import PADDING_ID, words_of
+from sentrec.text.tokenizer import PADDING_ID, load_tokenizer, words_of
 from sentrec.transfer.schema import Moves
 
 _ENCODER = "encoder."
@@ -37,7 +36,7 @@ class SourceWeights:
 def read_source(run: Run) -> SourceWeights:
     """The weights, words and classes of a finished run."""
     tensors, _ = read_tensors(run.path / MODEL)
-    return SourceWeights(tensors, words_of(Tokenizer.from_file(str(run.path / TOKENIZER))), run.label_names)
+    return SourceWeights(tensors, words_of(load_tokenizer((run.path / TOKENIZER).read_bytes())), run.label_names)
 
 
 def move_weights(

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from sentrec.files.storage import cache_home
 from sentrec.text.cache import encode_cached
 from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder, encode_texts
-from sentrec.text.tokenizer import UNKNOWN_ID, build_tokenizer, with_vocabulary
+from sentrec.text.tokenizer import UNKNOWN_ID, build_tokenizer, clean_text, with_vocabulary
 
 ALPHABET = "abcdefghij"
 TOKENIZER = with_vocabulary(build_tokenizer(lowercase=True), list(ALPHABET))
@@ -102,7 +102,7 @@ FRAGMENTS = [
 @given(st.lists(st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join), max_size=4))
 def test_remembered_chunks_give_the_tokens_of_the_whole_text(texts: list[str]) -> None:
     rules = build_tokenizer(lowercase=True)
-    whole = [rules.pre_tokenizer.pre_tokenize_str(rules.normalizer.normalize_str(text)) for text in texts]
+    whole = [rules.pre_tokenizer.pre_tokenize_str(rules.normalizer.normalize_str(clean_text(text))) for text in texts]
     words = sorted({word for tokens in whole for word, _ in tokens})
     encoder = TextEncoder(with_vocabulary(rules, words), 100, "head")
     expected = [[words.index(word) + 2 for word, _ in tokens] or [UNKNOWN_ID] for tokens in whole]

@@ -1,5 +1,7 @@
 """The tokenizer splits as GloVe's training text was split, keeps what carries sentiment, and loses nothing."""
 
+import json
+import re
 import unicodedata
 
 import pytest
@@ -7,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from sentrec.errors import RunError
 from sentrec.text.tokenizer import (
     PADDING_ID,
     UNKNOWN_ID,
     build_tokenizer,
+    clean_text,
     count_words,
+    load_tokenizer,
     with_vocabulary,
     words_of,
 )
@@ -155,9 +160,62 @@ def test_an_emoji_is_one_known_token_whatever_shapes_it(text: str, expected: lis
 
 
 def test_other_scripts_and_accents_are_words() -> None:
-    assert words("Café naïve 日本語 мир हिन्दी") == ["café", "naïve", "日本語", "мир", "हिन्दी"]
+    assert words("Café naïve мир हिन्दी 한국어") == ["café", "naïve", "мир", "हिन्दी", "한국어"]
     assert words("cafe\u0301") == ["caf\u00e9"], "accents are composed, as in GloVe"
     assert words("enter\u00adtainment \ufeffa\u200bb\x00c") == ["entertainment", "a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("这部电影 good!", "这 部 电 影 good !"),
+        ("日本語です。", "日 本 語 で す 。"),
+        ("a電b 10分", "a 電 b 10 分"),
+        ("ไม่ดี", "ไ ม ่ ด ี"),
+    ],
+)
+def test_scripts_without_spaces_are_split_into_characters(text: str, expected: str) -> None:
+    assert words(text) == expected.split()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"can{mark}t"
+        for mark in ("'", "&#8217;", "&#x2019;", "&rsquo;", "&amp;#8217;", "`", "\u2032", "\u02bc", "\uff07")
+    ],
+)
+def test_negation_survives_entities_and_typographic_apostrophes(text: str) -> None:
+    assert words(clean_text(text)) == ["ca", "n't"]
+    assert count_words(FOLDING, [text]) == {"ca": 1, "n't": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("AT&T &notify &copy; &nope; R&D;", "AT&T &notify © &nope; R&D;"),
+        ("&eacute;t&eacute; &lt;br&gt; &amp;quot;", 'été <br> "'),
+        ("``quoted'' `code` 5\u2032", "``quoted'' `code` 5\u2032"),
+        ("&#xD800; &#0; &#9999999;", "\ufffd \ufffd \ufffd"),
+    ],
+)
+def test_only_entities_and_marks_within_words_are_cleaned(text: str, cleaned: str) -> None:
+    assert clean_text(text) == cleaned
+
+
+def test_a_saved_tokenizer_is_linear_too_and_what_is_none_is_refused() -> None:
+    saved = with_vocabulary(FOLDING, ["_"]).to_str()
+    rules = json.loads(saved)
+    pattern = rules["pre_tokenizer"]["pattern"]
+    lookahead = re.search(r"\(\?=([^()]+)\+'\[tT\]\)", pattern["Regex"])
+    assert lookahead is not None
+    pattern["Regex"] = pattern["Regex"].replace(lookahead[0], r"(?=\w+'[tT])")  # as it was in version 0.1.0
+    older = json.dumps(rules)
+    assert load_tokenizer(older.encode()).encode("_" * 100_000).ids == [2] * 100_000  # quadratic: minutes
+    assert load_tokenizer(older.encode()).to_str() == load_tokenizer(saved.encode()).to_str()
+    for broken in (b"", b"[]", b"{}", b"\xff", saved[:-9].encode()):
+        with pytest.raises(RunError, match="cannot be read"):
+            load_tokenizer(broken)
 
 
 def test_case_is_folded_only_where_asked() -> None:
@@ -218,7 +276,26 @@ def test_ids_follow_the_vocabulary_and_survive_the_file() -> None:
 
 @pytest.mark.timeout(120)  # linear: far below a second; quadratic: minutes
 @pytest.mark.parametrize(
-    "unit", ["a", "a-", "'", "a'", ".", "a.", ":", "8/", "<", "&", "\u2026", "n't", "a" * 40 + "'t"]
+    "unit",
+    [
+        "a",
+        "a-",
+        "'",
+        "a'",
+        ".",
+        "a.",
+        ":",
+        "8/",
+        "<",
+        "&",
+        "\u2026",
+        "n't",
+        "a" * 40 + "'t",
+        "_",
+        "a\ufe0f",
+        "a_",
+        "\u4e2d",
+    ],
 )
 def test_no_text_makes_it_slow(unit: str) -> None:
     assert words(unit * (600_000 // len(unit)))

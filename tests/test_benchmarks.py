@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import torch
 from benchmarks import __main__ as command_line
 from benchmarks import comparison, contenders, limits, machine, measure, scaling, steps, table, text, worker, workplace
 from benchmarks.contender import Contender
-from benchmarks.fasttext_bigrams import plain_line
+from benchmarks.fasttext_bigrams import FastText, plain_line
 from benchmarks.linear import MeanVectors, NaiveBayesNgrams, TfidfPipeline
 from benchmarks.sentrec_recipe import SentrecRecipe
 from benchmarks.settings import FULL, QUICK, Settings
@@ -72,6 +74,20 @@ def test_the_tutorial_extrapolates_an_epoch_unless_it_is_trained(tmp_path: Path)
 
 def test_a_text_becomes_one_line_for_fasttext() -> None:
     assert plain_line("Well, it's\ngreat!<br />Yes.") == "well , it ' s great ! yes ."
+
+
+def test_fasttext_reads_every_row_in_random_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def train_supervised(path: str, **options: Any) -> SimpleNamespace:
+        read.extend(Path(path).read_text(encoding="utf-8").splitlines())
+        return SimpleNamespace(save_model=lambda path: None)
+
+    monkeypatch.setitem(sys.modules, "fasttext", SimpleNamespace(train_supervised=train_supervised))
+    FastText().train(TEXTS, LABELS, tmp_path)
+    written = [f"__label__{label} {text}" for label, text in zip(LABELS, TEXTS, strict=True)]
+    assert read != written
+    assert sorted(read) == sorted(written)
 
 
 def test_a_recipe_trains_and_scores_as_a_contender(reviews: Path, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def _measure(name: str, place: Workplace, settings: Settings, console: Console) 
 def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
     from .adaptation import measure_adaptation
     from .comparison import compare
+    from .fasttext_bigrams import measure_options
     from .limits import measure_limits
     from .scaling import measure_scaling
     from .steps import measure_steps
@@ -69,13 +70,14 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
         "limits": measure_limits,
         "scaling": measure_scaling,
         "adaptation": partial(measure_adaptation, tell=tell),
+        "fasttext": partial(measure_options, tell=tell),
     }
 
 
 PARTS = ("peers", "vectors", "text", "steps", "limits", "scaling")
 QUICK_PARTS = PARTS[:-1]
-ON_DEMAND = ("adaptation",)
-"""What needs data of other domains: measured where it is named."""
+ON_DEMAND = ("adaptation", "fasttext")
+"""What needs data of other domains, or is of use once: measured where it is named."""
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -97,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         "--parts",
         nargs="+",
         choices=(*PARTS, *ON_DEMAND),
-        help="what to measure; default: all but adaptation, without scaling if quick",
+        help=f"what to measure; default: all but {' and '.join(ON_DEMAND)}, without scaling if quick",
     )
     parser.add_argument(
         "--recipes",

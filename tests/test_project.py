@@ -127,7 +127,7 @@ STILL_UPWARD: set[str] = {
     "sentrec/ngrams/fitting.py -> sentrec.training.prepare",
 }
 """What is to go; nothing may be added."""
-MOST_FILES = 205
+MOST_FILES = 230
 
 
 def module_of(path: Path) -> str:

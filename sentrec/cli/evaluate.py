@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sentrec.cli.default_model import NAMED_RUN_HELP
 from sentrec.cli.display.console import out, print_json
+from sentrec.cli.options import NAMED_RUN_HELP
 
 if TYPE_CHECKING:
     from sentrec.evaluation.evaluate import Evaluation

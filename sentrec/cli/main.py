@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import io
 import os
 import sys
 from typing import Annotated
@@ -25,10 +26,12 @@ from sentrec.cli import (
     transfer,
 )
 from sentrec.cli.display import console
-from sentrec.errors import Interrupted, SentrecError
+from sentrec.cli.plugin_commands import CommandsAndPlugins
+from sentrec.errors import Interrupted, SentrecError, shortened
 
 app = typer.Typer(
     name="sentrec",
+    cls=CommandsAndPlugins,
     help="Small, fast sentiment models on shared GloVe embeddings.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -88,6 +91,7 @@ def run() -> None:
     Exit codes: 0 success, 1 a `SentrecError` or a fault of sentrec itself, 2 wrong usage, 130 interrupted.
     """
     _set_up_process()
+    _make_streams_tolerant()
     # Taken out by hand, so that it may stand anywhere on the line and not only before the command.
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
@@ -114,6 +118,13 @@ def _set_up_process() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
+def _make_streams_tolerant() -> None:
+    """What a console's encoding lacks becomes a question mark; a text must not end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def _report(error: Exception) -> int:
     """Prints an error as a user should see it, and gives the exit code."""
     if isinstance(error, Interrupted):
@@ -121,12 +132,16 @@ def _report(error: Exception) -> int:
         return 130
     if isinstance(error, SentrecError):
         console.print_error(error.message, error.hint)
+    elif isinstance(error, OSError) and error.filename and not isinstance(error, BrokenPipeError):
+        console.print_error(f"{shortened(error.filename)}: {error.strerror}.", "Check the path and its permissions.")
+    elif isinstance(error, MemoryError):
+        console.print_error("not enough memory.", "Close other programs, or take a smaller file or model.")
     elif isinstance(error, BrokenPipeError):
         # The reader of our output has gone, e.g. `| head`; what is still buffered for it must not raise at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     else:
         console.print_error(
-            f"this is a fault of sentrec: {type(error).__name__}: {error}",
+            f"this is a fault of sentrec: {type(error).__name__}: {shortened(error, 2000)}",
             "Run the command again with --debug and report the traceback.",
         )
     return 1

@@ -6,8 +6,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sentrec.cli.default_model import NAMED_RUN_HELP
 from sentrec.cli.display import console
+from sentrec.cli.options import NAMED_RUN_HELP
 
 app = typer.Typer(help="List models, and show what is known of one.", no_args_is_help=True)
 

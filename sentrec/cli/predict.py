@@ -9,8 +9,8 @@ import typer
 from rich.text import Text
 
 import sentrec
-from sentrec.cli.default_model import MODEL_HELP, chosen_model
 from sentrec.cli.display.console import err, out, printable
+from sentrec.cli.options import MODEL_HELP, chosen_model
 from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sentrec.cli import recommend_options as options
-from sentrec.cli.default_model import chosen_model
 from sentrec.cli.display.console import print_json, show_log
 from sentrec.cli.display.ranking import show_films, show_measures, show_summary
 from sentrec.cli.display.scoring_progress import scoring_progress
+from sentrec.cli.options import chosen_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

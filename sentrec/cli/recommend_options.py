@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sentrec.cli.default_model import MODEL_HELP
 from sentrec.cli.evaluate import BaselineName
+from sentrec.cli.options import MODEL_HELP
 
 _FIELDS = "Fields of a review"
 _LIST = "The list"

@@ -13,6 +13,18 @@ from rich.table import Table
 from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.console import print_json, show_log
 from sentrec.cli.display.training_progress import duration, training_progress
+from sentrec.cli.options import (
+    AsJson,
+    Force,
+    Overrides,
+    Quiet,
+    RecipeArgument,
+    RecipeOption,
+    Resume,
+    one_recipe,
+    output_folder,
+    resume_or_force,
+)
 
 if TYPE_CHECKING:
     from sentrec.recipe import Recipe
@@ -21,26 +33,22 @@ if TYPE_CHECKING:
 
 
 def train(
-    recipe: Annotated[str, typer.Option(help="A recipe file, or the name of a built-in recipe.", show_default=False)],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change one value, e.g. training.epochs=2.", show_default=False
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run directory; by default runs/NAME.", show_default=False)] = None,
+    recipe: RecipeArgument = None,
+    recipe_option: RecipeOption = None,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, output_folder(help="Run directory; by default runs/NAME.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Train so many seeds; report mean and spread.")] = None,
     ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Make the seeds one model, which averages them.")
+        bool, typer.Option("--ensemble", help="Combine the seeds into one model, which averages them.")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a run that is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON document.")] = False,
+    resume: Resume = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model as a recipe says."""
-    if resume and force:
-        raise typer.BadParameter("--resume keeps what is there and --force replaces it: choose one.")
+    recipe = one_recipe(recipe, recipe_option)
+    resume_or_force(resume, force)
     if ensemble and (seeds or 0) < 2:
         raise typer.BadParameter("--ensemble joins several seeds: add --seeds 3, say.")
     speaks = _is_first_process()
@@ -133,7 +141,7 @@ def _show_seeds(runs: "list[Run]", summary: dict[str, Any]) -> None:
         _show_seeds(runs, summary["members"])
         show_ensemble(summary)
         return
-    table = Table(title=f"{runs[0].recipe.name}: {len(runs)} seeds", title_justify="left")
+    table = Table(title=f"{escape(runs[0].recipe.name)}: {len(runs)} seeds", title_justify="left")
     for heading in ("seed", "test accuracy", "validation accuracy", "time"):
         table.add_column(heading, justify="right")
     for one in summary["runs"]:

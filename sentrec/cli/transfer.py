@@ -11,31 +11,37 @@ from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.console import printable, show_log
 from sentrec.cli.display.study_progress import study_progress
 from sentrec.cli.display.study_table import show_tables
+from sentrec.cli.options import (
+    AsJson,
+    Force,
+    Overrides,
+    Quiet,
+    RecipeArgument,
+    RecipeOption,
+    Resume,
+    one_recipe,
+    output_folder,
+    resume_or_force,
+)
 
 if TYPE_CHECKING:
     from sentrec.transfer.results import Study
 
 
 def transfer(
-    recipe: Annotated[
-        str, typer.Option(help="A transfer recipe: a file, or a built-in one's name.", show_default=False)
-    ],
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change one value, e.g. budgets=[100,all].", show_default=False
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Study directory; by default runs/NAME.", show_default=False)] = None,
+    recipe: RecipeArgument = None,
+    recipe_option: RecipeOption = None,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, output_folder(help="Study directory; by default runs/NAME.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Repeat every cell with so many seeds.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on: finished cells are kept.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a study that is there.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON document.")] = False,
+    resume: Resume = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure what a source gives to a target, against training on the target alone."""
-    if resume and force:
-        raise typer.BadParameter("--resume keeps what is there and --force replaces it: choose one.")
+    recipe = one_recipe(recipe, recipe_option)
+    resume_or_force(resume, force)
     if quiet:
         show_log(logging.WARNING)
     from sentrec.transfer.loading import load_transfer

@@ -5,7 +5,7 @@ Whatever a parser raises on them becomes a `SentrecError` of one line that names
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -42,6 +42,20 @@ def parsing(source: str | Path, error: type[SentrecError] = SentrecError, hint: 
     # A parser may raise anything on bytes that it does not expect.
     except Exception as cause:
         raise error(f"{shortened(source)} cannot be read: {one_line(cause)}.", hint) from cause
+
+
+def user_path(name: str | Path, error: type[SentrecError] = SentrecError) -> Path:
+    """A path as a user wrote it, with ``~`` expanded; it need not exist.
+
+    Raises:
+        SentrecError: Of the kind `error`, if there can be no such path: of an unknown user, with a null byte, too long,
+            or through links that lead back to themselves.
+    """
+    with parsing(name, error):
+        path = Path(name).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    return path
 
 
 def read_text(

@@ -1,19 +1,29 @@
 """Where sentrec keeps its files, and how it writes them: whole or not at all."""
 
 import errno
+import hashlib
 import json
 import os
+import platform
 import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
-from sentrec.errors import SentrecError
+from sentrec.errors import SentrecError, shortened
+
+_REFUSALS = (
+    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EBUSY),
+    *(errno.ENOTEMPTY, errno.EXDEV, errno.EFBIG, errno.ENXIO, errno.EILSEQ),
+)
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_CLEANED: set[Path] = set()
+"""Folders in which this process has looked for what others left."""
 
 
 def cache_home() -> Path:
@@ -28,15 +38,63 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        where = shortened(path)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise SentrecError(
-                f"The disk is full: cannot write {path}.", "Free some space, then run it again."
+                f"The disk is full: cannot write {where}.", "Free some space, then run it again."
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise SentrecError(f"No permission to write {path}.", "Choose another folder.") from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG):
-            raise SentrecError(f"Cannot write {path}: {error.strerror}.", "Choose another name.") from error
+            raise SentrecError(f"No permission to write {where}.", "Choose another folder.") from error
+        # A file that is missing is a refusal to write only where it is `path` or beside it; else it was to be read.
+        missing = error.errno == errno.ENOENT and _is_within(error.filename, path.parent)
+        if missing or error.errno in _REFUSALS:
+            raise SentrecError(f"Cannot write {where}: {error.strerror}.", "Choose another name.") from error
         raise
+
+
+def _is_within(name: Any, folder: Path) -> bool:
+    return isinstance(name, str) and Path(name).is_relative_to(folder) and not folder.is_dir()
+
+
+def require_writable(path: Path, folder: bool = False) -> None:
+    """Makes sure that a file, or a folder with files in it, can be written; what it makes to try that is removed again.
+
+    Args:
+        path: What is to be written later; it need not exist.
+        folder: Whether it is a folder.
+
+    Raises:
+        SentrecError: If it cannot; so a command that is to write it can stop before its work.
+    """
+    if "\0" in str(path):
+        raise SentrecError(f"Cannot write {str(path)!r}: it is no name of a file.", "Choose another name.")
+    with disk_errors(path):
+        place = path if folder else _file_name(path).parent
+        if folder and path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+        if not folder and path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not folder and path.exists() and not path.is_file():
+            return  # a device or a pipe
+        made = [one for one in (place, *place.parents) if not one.exists()]
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            trial = place / _temporary_name(Path("writable"))
+            os.close(os.open(trial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            trial.unlink()
+        except FileNotFoundError as error:
+            raise OSError(errno.EINVAL, "no file can be made there", str(path)) from error
+        finally:
+            for one in made:
+                with suppress(OSError):
+                    one.rmdir()
+
+
+def _file_name(path: Path) -> Path:
+    """The path, if it can be that of a file: not the root, the current or the parent folder."""
+    if path.name in ("", "..") or "\0" in str(path):
+        raise SentrecError(f"Cannot write {str(path)!r}: it is no name of a file.", "Choose another name.")
+    return path
 
 
 @contextmanager
@@ -52,8 +110,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if path.exists() and not (path.is_file() or path.is_dir()):
             yield path
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = _temporary_name(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent)
         # Made with the rights that the umask allows; `tempfile` would keep it from everyone but its owner.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         mode = stat.S_IMODE(temporary.stat().st_mode)
@@ -78,8 +137,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     with disk_errors(path):
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = _temporary_name(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent)
         temporary.mkdir()
         older = temporary.with_suffix(".old")
         try:
@@ -113,4 +173,29 @@ def write_text(path: Path, text: str) -> None:
 
 
 def _temporary_name(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    """A new name beside `path` that tells the process which uses it, so that what a killed one left can be removed."""
+    name = f".{path.name.encode()[:150].decode(errors='ignore')}.{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.part"
+    return _file_name(path).with_name(name)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files and folders of processes of this machine that have ended; once for each folder."""
+    if folder in _CLEANED:
+        return
+    _CLEANED.add(folder)
+    for path in folder.glob(f".*.{_HOST}-*-*.part"):
+        process = path.name.rsplit(".", 2)[1].split("-")[1]
+        if process.isdigit() and not _is_running(int(process)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    if os.name == "nt":
+        return True  # where signal 0 would end the process
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        pass  # it is somebody else's
+    return True

@@ -3,7 +3,8 @@
 from importlib import resources
 from pathlib import Path
 
-from sentrec.errors import RecipeError, did_you_mean
+from sentrec.errors import RecipeError, did_you_mean, shortened
+from sentrec.files.parse import user_path
 from sentrec.files.storage import write_text
 from sentrec.files.yaml_values import parse_yaml
 
@@ -20,7 +21,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
     Raises:
         RecipeError: If there is neither such a file nor such a built-in recipe; the hint gives the nearest name.
     """
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path, RecipeError)
     return path if path.is_file() else _builtin_path(str(name_or_path))
 
 
@@ -40,7 +41,7 @@ def copy_recipe(name: str, destination: Path | None = None, force: bool = False)
             the recipe that the copy extends.
     """
     source = _builtin_path(name)
-    target = Path() if destination is None else destination.expanduser()
+    target = Path() if destination is None else user_path(destination, RecipeError)
     if target.is_dir():
         target = target / source.name
     text = source.read_text(encoding="utf-8")
@@ -57,7 +58,7 @@ def _builtin_path(name: str) -> Path:
     stem = _without_suffix(name)
     if stem not in known:
         hint = f"{did_you_mean(Path(stem).name, known)} `sentrec recipes list` shows the built-in ones."
-        raise RecipeError(f"'{name}' is neither a file nor a built-in recipe.", hint)
+        raise RecipeError(f"'{shortened(name)}' is neither a file nor a built-in recipe.", hint)
     return known[stem]
 
 

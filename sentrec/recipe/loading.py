@@ -11,7 +11,7 @@ from sentrec.errors import PluginError, RecipeError, did_you_mean, shortened
 from sentrec.files.yaml_values import dump_yaml
 from sentrec.hookspecs import NO_ENCODER
 from sentrec.recipe.migrations import migrate
-from sentrec.recipe.reading import is_study, merged, read_overrides, read_tree
+from sentrec.recipe.reading import is_study, merged, read_overrides, read_tree, with_absolute_paths
 from sentrec.recipe.schema import Recipe, names_no_encoder
 from sentrec.recipe.sections import DataConfig, Section
 
@@ -33,6 +33,9 @@ _ON_ROWS = tuple(
 def recipe_tree(name_or_path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Reads a recipe, follows its ``extends`` and applies overrides; its sections are not checked.
 
+    Files and runs that it names are looked up beside the file that names them, then from the current folder; what was
+    found is an absolute path from then on.
+
     Args:
         name_or_path: A YAML file, or the name of a built-in recipe such as ``imdb`` or ``imdb.yaml``.
         overrides: ``key=value`` pairs such as ``"encoder.hidden=256"``; values are read as YAML.
@@ -40,7 +43,7 @@ def recipe_tree(name_or_path: str | Path, overrides: Sequence[str] = ()) -> dict
     Raises:
         RecipeError: If the file is missing, is not YAML, or describes a transfer study.
     """
-    tree = merged(read_tree(name_or_path), read_overrides(overrides))
+    tree = merged(read_tree(name_or_path, with_absolute_paths), with_absolute_paths(read_overrides(overrides), Path()))
     if is_study(tree):
         command = f"sentrec transfer --recipe {name_or_path}"
         raise RecipeError(f"{name_or_path} describes a transfer study, not one training.", f"Run it with: {command}")

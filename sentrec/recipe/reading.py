@@ -1,5 +1,6 @@
 """From YAML files and overrides to the sections of a recipe; what they say is checked in `sentrec.recipe.loading`."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from sentrec.files.parse import read_text
 from sentrec.files.yaml_values import MOST_CHARACTERS, parse_yaml
 from sentrec.recipe.builtin import builtin_files, find_recipe
 from sentrec.recipe.migrations import migrate
+
+_NAMING_FILES = ("dataset", "train", "validation", "test", "unlabelled")
+"""The values of a data section that may be files."""
 
 Locate = Callable[[dict[str, Any], Path], dict[str, Any]]
 """Takes the sections of one file and its folder, and gives them back with what lies in that folder as paths."""
@@ -149,3 +153,34 @@ def _header(path: Path) -> str:
             break
         lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
     return "\n".join(lines).strip()
+
+
+def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The sections of a recipe with the files and runs that exist in `folder`, or else here, as absolute paths.
+
+    What has neither a folder nor a suffix is a name, whatever file of that name there is; so is what does not exist.
+
+    Args:
+        tree: The sections, which need not be valid.
+        folder: Where the file lies that states them.
+    """
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, list):
+            return [absolute(one) for one in value]
+        if not isinstance(value, str) or not (os.sep in value or "/" in value or Path(value).suffix):
+            return value
+        try:
+            found = [place for place in (folder / value, Path(value).expanduser()) if place.exists()]
+        except (OSError, RuntimeError, ValueError):
+            return value  # which is told when it is to be read
+        return str(found[0].resolve()) if found else value
+
+    def section(name: str, keys: Sequence[str]) -> dict[str, Any]:
+        values = tree.get(name)
+        if not isinstance(values, dict):
+            return {}
+        return {name: values | {key: absolute(values[key]) for key in keys if key in values}}
+
+    init = {"init": absolute(tree["init"])} if isinstance(tree.get("init"), str) else section("init", ["run"])
+    return tree | section("data", _NAMING_FILES) | init | section("objective", ["teacher"])

@@ -181,7 +181,7 @@ class ObjectiveConfig(Section):
 class TrainingConfig(Section):
     """How the model is fitted."""
 
-    epochs: int = Field(3, ge=1, description="Passes over the training rows.")
+    epochs: int = Field(3, ge=1, le=10_000, description="Passes over the training rows.")
     batch_size: int = Field(128, ge=1, description="Most texts in a batch.")
     batch_tokens: int = Field(32_000, ge=1, description="Most tokens in a batch, padding included.")
     learning_rate: float = Field(3e-3, gt=0.0, description="Peak learning rate of AdamW.")

@@ -27,6 +27,7 @@ HISTORY = "history.jsonl"
 ENVIRONMENT = "environment.json"
 CHECKPOINTS = "checkpoints"
 EVALUATIONS = "evaluation"
+RUNS = "runs"
 RECORDED = (MODEL, TOKENIZER, LABELS, RECIPE, HISTORY, METRICS)
 """The files of a run whose checksums its environment records: all but the environment itself."""
 STARTER = "starter"
@@ -91,7 +92,7 @@ def find_model(name: str | Path) -> Path:
     that the same command gives the same figures everywhere; a folder of that name is ``./starter``, or a `Path`.
 
     Args:
-        name: A run directory, or ``starter``.
+        name: A run directory, the name of one in the folder ``runs``, or ``starter``.
 
     Returns:
         The directory; that of a run need not exist.
@@ -100,7 +101,8 @@ def find_model(name: str | Path) -> Path:
         RunError: If this installation of sentrec came without the model.
     """
     if isinstance(name, Path) or name not in BUILTIN_MODELS:
-        return Path(name)
+        in_runs = Path(RUNS, name)
+        return in_runs if not Path(name).is_dir() and (in_runs / ENVIRONMENT).is_file() else Path(name)
     directory = BUILTIN_MODELS[name]
     if not (directory / ENVIRONMENT).is_file():
         raise RunError(
@@ -137,10 +139,7 @@ def open_run(path: str | Path) -> Run:
 
 
 def holds_run(directory: Path) -> bool:
-    """Whether sentrec made this directory: a run or a group of seeds, finished or not.
-
-    Others write an `environment.json` too; sentrec's own names the version of sentrec.
-    """
+    """Whether sentrec made this directory, a run or a group of seeds: its environment names the version of sentrec."""
     try:
         return _is_ours(read_environment(directory))
     except RunError:

@@ -3,15 +3,30 @@
 import json
 import logging
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.text import Text
 
 
-class _Results(Console):
+_COMMANDS = ("sentrec", "pip", "export", "python")
+
+
+class _Printable(Console):
+    """A console on which no text can command the terminal, whatever names and texts a user's files hold."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Renders as `rich.console.Console.render` does, without escape sequences in any text."""
+        for segment in super().render(renderable, options):
+            clean = segment.control or segment.text.isprintable()
+            yield segment if clean else Segment(printable(segment.text), segment.style)
+
+
+class _Results(_Printable):
     """A console that leaves out the spaces with which rich fills each line, unless a terminal shows them."""
 
     def print(self, *objects: Any, **options: Any) -> None:
@@ -29,7 +44,7 @@ class _Results(Console):
 out = _Results(highlight=False, emoji=False)
 """Results: what a user pipes into a file."""
 
-err = Console(stderr=True, highlight=False, emoji=False)
+err = _Printable(stderr=True, highlight=False, emoji=False)
 """Progress, warnings and errors."""
 
 
@@ -40,14 +55,22 @@ def printable(text: str) -> str:
 
 def print_json(value: Any) -> None:
     """Prints `value` as one JSON document on standard output, without colours or wrapping."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    typer.echo("".join(mark if mark.isprintable() or mark == "\n" else json.dumps(mark)[1:-1] for mark in text))
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital letter at its beginning, if it begins with a word and not with a name or a command."""
+    first = (text.split(maxsplit=1) or [""])[0].rstrip(",;")
+    is_word = first.isascii() and first.isalpha() and first.islower() and first not in _COMMANDS
+    return text[:1].upper() + text[1:] if is_word else text
 
 
 def print_error(message: str, hint: str | None = None) -> None:
     """Prints ``Error: ...`` and, where there is one, what to do next."""
-    err.print(f"[bold red]Error:[/] {escape(printable(message))}", soft_wrap=True)
+    err.print(f"[bold red]Error:[/] {escape(sentence(printable(message)))}", soft_wrap=True)
     if hint:
-        err.print(f"[bold]Hint:[/] {escape(printable(hint))}", soft_wrap=True)
+        err.print(f"[bold]Hint:[/] {escape(sentence(printable(hint)))}", soft_wrap=True)
 
 
 class WarningHandler(logging.Handler):
@@ -57,7 +80,7 @@ class WarningHandler(logging.Handler):
         """Prints one record."""
         style = {logging.WARNING: "yellow", logging.ERROR: "red"}.get(record.levelno, "dim")
         label = f"[{style}]{record.levelname.capitalize()}:[/] " if record.levelno >= logging.WARNING else ""
-        err.print(label + escape(printable(record.getMessage())), soft_wrap=True)
+        err.print(label + escape(sentence(printable(record.getMessage()))), soft_wrap=True)
 
 
 def show_log(level: int = logging.INFO) -> None:

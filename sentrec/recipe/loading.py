@@ -56,7 +56,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
     """
-    return recipe_from_dict(read_tree(path, saved=True), str(path))
+    return recipe_from_dict(read_tree(path, with_absolute_paths, saved=True), str(path))
 
 
 def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Recipe:

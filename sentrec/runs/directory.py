@@ -162,11 +162,7 @@ def ensemble_name(directory: Path) -> str:
 
 
 def group_seeds(directory: Path) -> list[int]:
-    """The seeds that a group was begun with.
-
-    Raises:
-        RunError: If its environment is missing or broken.
-    """
+    """The seeds that a group was begun with; a `RunError` if its environment is missing or broken."""
     return list(read_environment(directory)[_SEEDS])
 
 

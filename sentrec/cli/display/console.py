@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.segment import Segment
 from rich.text import Text
 
-
 _COMMANDS = ("sentrec", "pip", "export", "python")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from sentrec import hookspecs
-from sentrec.errors import DataError, PluginError, SentrecError, did_you_mean
+from sentrec.errors import DataError, PluginError, SentrecError, did_you_mean, shortened
 from sentrec.hookspecs import NO_ENCODER, DatasetSpec
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Registry:
 
 
 def _reason(error: BaseException) -> str:
-    return error.message if isinstance(error, SentrecError) else f"{type(error).__name__}: {error}"
+    return error.message if isinstance(error, SentrecError) else f"{type(error).__name__}: {shortened(error, 500)}"
 
 
 def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:

@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 
 from sentrec.checks.findings import Finding
 from sentrec.data.tables import DATA_VARIABLE, mirror_folder
-from sentrec.files.storage import cache_home
+from sentrec.errors import SentrecError
+from sentrec.files.storage import cache_home, require_writable
 from sentrec.glove.catalog import DEFAULT_NAME
 from sentrec.glove.store import CacheEntry, cached
 from sentrec.plugins import PluginReport, command_registry, registry
@@ -38,7 +39,7 @@ class Diagnosis:
             may be deleted.
         plugins: What became of each plugin.
         data: The folder that SENTREC_DATA names (None if unset) and its data sets with their splits.
-        findings: What is missing or worth knowing, each with what mends it.
+        findings: What is missing or worth knowing, each with what fixes it.
     """
 
     versions: Mapping[str, str | None]
@@ -105,10 +106,11 @@ def _device(findings: list[Finding]) -> dict[str, Any]:
 
 def _cache(findings: list[Finding]) -> dict[str, Any]:
     home = cache_home()
-    existing = _nearest_existing(home)
-    free = shutil.disk_usage(existing).free
-    if not os.access(existing, os.W_OK):
-        findings.append(Finding("cache", "missing", f"{home} cannot be written.", "export SENTREC_HOME=FOLDER"))
+    try:
+        require_writable(home, folder=True)
+    except SentrecError as error:
+        findings.append(Finding("cache", "missing", error.message, "export SENTREC_HOME=FOLDER"))
+    free = shutil.disk_usage(_nearest_existing(home)).free
     if free < _LITTLE_SPACE:
         detail = f"only {free / 1e9:.1f} GB are free on the disk of {home}."
         findings.append(Finding("disk", "note", detail, "Free some space, or set SENTREC_HOME to another disk."))
@@ -152,8 +154,8 @@ def _plugins(findings: list[Finding]) -> tuple[PluginReport, ...]:
         if report.error:
             package = re.split(r"\s", report.origin, maxsplit=1)[0]
             detail = f"plugin '{report.name}' ({report.origin}) was left out: {report.error}"
-            mend = f"pip install --upgrade {package}, or pip uninstall {package}"
-            findings.append(Finding("plugins", "note", detail, mend))
+            fix = f"pip install --upgrade {package}, or pip uninstall {package}"
+            findings.append(Finding("plugins", "note", detail, fix))
     return reports
 
 
@@ -163,8 +165,8 @@ def _data(findings: list[Finding]) -> dict[str, Any]:
         return {"folder": None, "datasets": {}}
     folder = Path(root).expanduser()
     if not folder.is_dir():
-        mend = f"export {DATA_VARIABLE}=FOLDER, or unset it"
-        findings.append(Finding("data", "missing", f"{DATA_VARIABLE} names {folder}, which is no folder.", mend))
+        fix = f"export {DATA_VARIABLE}=FOLDER, or unset it"
+        findings.append(Finding("data", "missing", f"{DATA_VARIABLE} names {folder}, which is no folder.", fix))
         return {"folder": str(folder), "datasets": {}}
     names = sorted(child.name for child in folder.iterdir() if mirror_folder(child.name))
     if not names:

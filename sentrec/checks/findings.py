@@ -11,15 +11,15 @@ class Finding:
 
     Attributes:
         topic: What it is about, in a word or two, e.g. ``glove``.
-        state: ``ok``; ``note`` for what works but is worth knowing; ``missing`` for what has to be mended first.
+        state: ``ok``; ``note`` for what works but is worth knowing; ``missing`` for what has to be fixed first.
         detail: What was found.
-        mend: The command or step that mends it, where there is one.
+        fix: The command or step that fixes it, where there is one.
     """
 
     topic: str
     state: Literal["ok", "note", "missing"]
     detail: str
-    mend: str | None = None
+    fix: str | None = None
 
 
 def all_usable(findings: Iterable[Finding]) -> bool:

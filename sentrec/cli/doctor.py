@@ -1,13 +1,14 @@
-"""`sentrec doctor`: what is there, what is missing, and the command that mends it."""
+"""`sentrec doctor`: what is there, what is missing, and the command that fixes it."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 
 from sentrec.cli.display import console
 from sentrec.cli.display.findings import print_findings
+from sentrec.cli.options import AsJson
 from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show versions, device, caches, plugins and data folders, and what is missing."""
     from dataclasses import asdict

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli.display.console import out, print_json
+from sentrec.cli.options import AsJson, encoder_names
 
 if TYPE_CHECKING:
     from sentrec.plugins import EncoderEntry, PluginReport
@@ -15,8 +16,10 @@ _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusi
 
 
 def encoders(
-    name: Annotated[str | None, typer.Argument(help="Show only this encoder.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    name: Annotated[
+        str | None, typer.Argument(help="Show only this encoder.", autocompletion=encoder_names, show_default=False)
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the encoders that plugins bring: origin, summary and options."""
     from sentrec.plugins import registry

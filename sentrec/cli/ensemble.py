@@ -10,6 +10,7 @@ from rich.table import Table
 
 from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.console import print_json
+from sentrec.cli.options import AsJson, Device, model_names, output_folder
 from sentrec.cli.train import show_ensemble
 
 if TYPE_CHECKING:
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 def ensemble(
     runs: Annotated[
         list[str],
-        typer.Argument(metavar="RUN...", help="Run directories; a group of seeds stands for all its runs."),
+        typer.Argument(
+            metavar="RUN...",
+            help="Run directories; a group of seeds stands for all its runs.",
+            autocompletion=model_names,
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="Directory of the ensemble; the runs are copied into it.")],
+    out: Annotated[Path, output_folder("--out", help="Directory of the ensemble; the runs are copied into it.")],
     name: Annotated[str | None, typer.Option(help="What to call it; by default as its directory.")] = None,
-    device: Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as one JSON document.")] = False,
+    device: Device = None,
+    as_json: AsJson = False,
 ) -> None:
     """Join runs that were trained on the same rows, with any encoders, into one model that averages them."""
     from sentrec.training.ensemble import ensemble as join

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli.display.console import out, print_json
-from sentrec.cli.options import NAMED_RUN_HELP
+from sentrec.cli.options import AsJson, NamedRun, output_folder
 
 if TYPE_CHECKING:
     from sentrec.evaluation.evaluate import Evaluation
@@ -28,7 +28,7 @@ class BaselineName(StrEnum):
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help=NAMED_RUN_HELP, show_default=False)],
+    run: NamedRun,
     data: Annotated[
         str | None, typer.Option(help="A named dataset, or a CSV, JSONL or Parquet file; by default the run's own.")
     ] = None,
@@ -50,10 +50,10 @@ def evaluate(
     ] = None,
     out_directory: Annotated[
         Path | None,
-        typer.Option("--out", help="Where to write; by default RUN/evaluation/DATA-SPLIT (of the starter in runs)."),
+        output_folder("--out", help="Where to write; by default RUN/evaluation/DATA-SPLIT (of the starter in runs)."),
     ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure a run on labelled data, and compare it with another run or a baseline."""
     from sentrec.evaluation.evaluate import evaluate as evaluate_run

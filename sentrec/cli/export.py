@@ -9,18 +9,18 @@ from rich.table import Table
 
 from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.console import print_json
+from sentrec.cli.options import AsJson, NamedRun, output_folder
 
 if TYPE_CHECKING:
     from sentrec.export.export import Export
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="The run directory.", show_default=False)],
+    run: NamedRun,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Where to write; with --starter by default the starter's place in a checkout of sentrec.",
-            show_default=False,
+        output_folder(
+            "--out", help="Where to write; with --starter by default the starter's place in a checkout of sentrec."
         ),
     ] = None,
     starter: Annotated[bool, typer.Option("--starter", help="With a model card, measured now.")] = False,
@@ -34,7 +34,7 @@ def export(
     max_difference: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Largest difference of a single probability.")
     ] = 0.1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Quantize a run's model to int8 and float16, and refuse it if its predictions change."""
     if out is None and not starter:

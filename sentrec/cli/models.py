@@ -7,14 +7,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli.display import console
-from sentrec.cli.options import NAMED_RUN_HELP
+from sentrec.cli.options import NAMED_RUN_HELP, AsJson, model_names
 
 app = typer.Typer(help="List models, and show what is known of one.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the models that come with sentrec and the finished runs in the folder runs."""
     from sentrec.export.known import known_models
@@ -36,8 +36,8 @@ def list_models(
 
 @app.command()
 def show(
-    model: Annotated[str, typer.Argument(help=NAMED_RUN_HELP)] = "starter",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    model: Annotated[str, typer.Argument(help=NAMED_RUN_HELP, autocompletion=model_names)] = "starter",
+    as_json: AsJson = False,
 ) -> None:
     """Print the card of a model: what it was made from, how good it is, and where it fails."""
     from sentrec.export.known import card_of, card_text_of

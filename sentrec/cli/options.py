@@ -47,7 +47,8 @@ def _beside(incomplete: str, pattern: str) -> list[Path]:
     return list(folder.glob(pattern)) if folder.is_dir() else []
 
 
-def _writable_file(path: Path | None) -> Path | None:
+def writable_file(path: Path | None) -> Path | None:
+    """The callback of an option that names a file to write: refuses one that cannot be written, before any work."""
     if path is not None and str(path) != "-":
         require_writable(path)
     return path
@@ -61,7 +62,7 @@ def _writable_folder(path: Path | None) -> Path | None:
 
 def output_file(*names: str, help: str) -> Any:
     """An option that names a file to write; one that cannot be written is refused before any work."""
-    return typer.Option(*names, help=help, callback=_writable_file, show_default=False)
+    return typer.Option(*names, help=help, callback=writable_file, show_default=False)
 
 
 def output_folder(*names: str, help: str) -> Any:

@@ -11,18 +11,19 @@ from rich.table import Table
 
 from sentrec.cli.display import console
 from sentrec.cli.display.findings import print_findings
+from sentrec.cli.options import RECIPE_HELP, AsJson, Overrides, recipe_names
 
 if TYPE_CHECKING:
     from sentrec.checks.findings import Finding
 
 app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
 
-_NameOrFile = Annotated[str, typer.Argument(help="A built-in recipe's name, or a YAML file.", metavar="NAME_OR_FILE")]
+_NameOrFile = Annotated[str, typer.Argument(help=RECIPE_HELP, metavar="NAME_OR_FILE", autocompletion=recipe_names)]
 
 
 @app.command("list")
 def list_recipes(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the built-in recipes."""
     from sentrec.recipe.reading import builtin_recipes
@@ -48,7 +49,9 @@ def show(recipe: _NameOrFile) -> None:
 
 @app.command()
 def copy(
-    recipe: Annotated[str, typer.Argument(help="A built-in recipe's name.", metavar="NAME")],
+    recipe: Annotated[
+        str, typer.Argument(help="A built-in recipe's name.", metavar="NAME", autocompletion=recipe_names)
+    ],
     destination: Annotated[Path | None, typer.Argument(help="New file or folder; else the current folder.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
@@ -64,9 +67,7 @@ def copy(
 @app.command()
 def check(
     recipe: _NameOrFile,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Override a value, e.g. encoder.hidden=256.", metavar="KEY=VALUE")
-    ] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Check a recipe and show what it will use; exit code 1 if anything is wrong or missing."""
     from sentrec.checks.findings import all_usable

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sentrec.cli.evaluate import BaselineName
-from sentrec.cli.options import MODEL_HELP
+from sentrec.cli.options import MODEL_HELP, writable_file
 
 _FIELDS = "Fields of a review"
 _LIST = "The list"
@@ -35,6 +35,10 @@ def _option(panel: str, help: str, *names: str, **more: Any) -> Any:
     return typer.Option(*names, help=help, rich_help_panel=panel, **({"show_default": False} | more))
 
 
+def _written(panel: str, help: str, *names: str) -> Any:
+    return _option(panel, help, *names, callback=writable_file)
+
+
 _INPUTS = "Reviews: JSON lines, CSV or Parquet, plain or .gz/.zst/.bz2; - is standard input."
 _SCORES = "Keep the score of every review here (Parquet). Without FILE: rank these again, no model."
 _OUT = "Write the list here: .jsonl, .csv or .html by its name."
@@ -48,7 +52,7 @@ Resume = Annotated[bool, _option(_SCORING, "Go on with an interrupted scoring.",
 Positive = Annotated[str | None, _option(_SCORING, "The class that means liked, if not 'positive'.")]
 Precision = Annotated[PrecisionName, _option(_SCORING, "Arithmetic; bfloat16 is faster.", show_default=True)]
 Device = Annotated[str | None, _option(_SCORING, "Where to compute, e.g. cpu or cuda.")]
-RejectsFile = Annotated[Path | None, _option(_SCORING, "Where rows left out go; else NAME.rejects.jsonl here.")]
+RejectsFile = Annotated[Path | None, _written(_SCORING, "Where rows left out go; else NAME.rejects.jsonl here.")]
 
 Top = Annotated[int, _option(_LIST, "Films on the list.", min=1, show_default=True)]
 MinReviews = Annotated[int, _option(_LIST, "Fewest reviews of a film.", min=1, show_default=True)]
@@ -74,8 +78,8 @@ UserField = Annotated[str | None, _option(_FIELDS, "Who wrote it; else user or u
 
 AsJson = Annotated[bool, _option(_OUTPUT, "Print JSON lines (with --evaluate one document).", "--json")]
 AsCsv = Annotated[bool, _option(_OUTPUT, "Print CSV.", "--csv")]
-OutFile = Annotated[Path | None, _option(_OUTPUT, _OUT, "--out")]
-Html = Annotated[Path | None, _option(_OUTPUT, "Write the list as a web page.")]
+OutFile = Annotated[Path | None, _written(_OUTPUT, _OUT, "--out")]
+Html = Annotated[Path | None, _written(_OUTPUT, "Write the list as a web page.")]
 Evaluate = Annotated[bool, _option(_OUTPUT, _EVALUATE, "--evaluate")]
 Baseline = Annotated[BaselineName | None, _option(_OUTPUT, "With --evaluate: a linear model to compare with.")]
 Quiet = Annotated[bool, _option(_OUTPUT, "Show no progress and no summary.", "--quiet", "-q")]

@@ -70,7 +70,8 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
     overlap = {name: seen.count(part.texts) for name, part in parts.items()}
     for name, count in overlap.items():
         if count and say_overlap:
-            _log.info("%s of %s %s texts also occur in train", f"{count:,}", f"{len(parts[name]):,}", name)
+            level = logging.DEBUG if name == "test" else logging.INFO  # those of test are told with the result
+            _log.log(level, "%s of %s %s texts also occur in train", f"{count:,}", f"{len(parts[name]):,}", name)
     return Splits(train, parts["validation"], parts["test"], _duplicates(train), overlap["test"], overlap["validation"])
 
 

@@ -45,15 +45,9 @@ def disk_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise SentrecError(f"No permission to write {where}.", "Choose another folder.") from error
-        # A file that is missing is a refusal to write only where it is `path` or beside it; else it was to be read.
-        missing = error.errno == errno.ENOENT and _is_within(error.filename, path.parent)
-        if missing or error.errno in _REFUSALS:
+        if error.errno in _REFUSALS:
             raise SentrecError(f"Cannot write {where}: {error.strerror}.", "Choose another name.") from error
         raise
-
-
-def _is_within(name: Any, folder: Path) -> bool:
-    return isinstance(name, str) and Path(name).is_relative_to(folder) and not folder.is_dir()
 
 
 def require_writable(path: Path, folder: bool = False) -> None:
@@ -78,12 +72,10 @@ def require_writable(path: Path, folder: bool = False) -> None:
             return  # a device or a pipe
         made = [one for one in (place, *place.parents) if not one.exists()]
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            _make_folder(place)
             trial = place / _temporary_name(Path("writable"))
-            os.close(os.open(trial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            _create(trial)
             trial.unlink()
-        except FileNotFoundError as error:
-            raise OSError(errno.EINVAL, "no file can be made there", str(path)) from error
         finally:
             for one in made:
                 with suppress(OSError):
@@ -111,10 +103,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield path
             return
         temporary = _temporary_name(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_parents(path)
         _remove_leftovers(path.parent)
         # Made with the rights that the umask allows; `tempfile` would keep it from everyone but its owner.
-        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        _create(temporary)
         mode = stat.S_IMODE(temporary.stat().st_mode)
         try:
             yield temporary
@@ -138,9 +130,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         temporary = _temporary_name(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_parents(path)
         _remove_leftovers(path.parent)
-        temporary.mkdir()
+        _make_folder(temporary)
         older = temporary.with_suffix(".old")
         try:
             yield temporary
@@ -176,6 +168,27 @@ def _temporary_name(path: Path) -> Path:
     """A new name beside `path` that tells the process which uses it, so that what a killed one left can be removed."""
     name = f".{path.name.encode()[:150].decode(errors='ignore')}.{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.part"
     return _file_name(path).with_name(name)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # of a folder like /proc
+        raise OSError(errno.EINVAL, "no folder can be made there", str(path)) from error
+
+
+def _make_parents(path: Path) -> None:
+    if path.parent.is_dir():
+        return
+    require_writable(path.parent, folder=True)  # which leaves no folder behind where a file cannot be written
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _create(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileNotFoundError as error:  # the folder exists, but is one like /proc
+        raise OSError(errno.EINVAL, "no file can be made there", str(path)) from error
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sentrec.errors import RecipeError, shortened
-from sentrec.files.parse import read_text
+from sentrec.files.parse import MOST_DEPTH, read_text, user_path
 from sentrec.files.yaml_values import MOST_CHARACTERS, parse_yaml
 from sentrec.recipe.builtin import builtin_files, find_recipe
 from sentrec.recipe.migrations import migrate
@@ -92,8 +92,8 @@ def _read_with_parents(path: Path, children: tuple[Path, ...], locate: Locate | 
 
 
 def _find_parent(path: Path, parent: str) -> Path:
-    beside = path.parent / parent
     try:
+        beside = user_path(path.parent / parent, RecipeError)
         return beside if beside.is_file() else find_recipe(parent)
     except RecipeError as error:
         raise RecipeError(f"{path} extends a recipe that is not there: {error.message}", error.hint) from error
@@ -135,7 +135,7 @@ def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     for override in overrides:
         key, equals, text = override.partition("=")
         parts = key.strip().split(".")
-        if not equals or not all(parts):
+        if not equals or not all(parts) or len(parts) > MOST_DEPTH:
             raise RecipeError(
                 f"'{shortened(override)}' is not an override.", "Write it as key=value, e.g. encoder.hidden=256."
             )

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from sentrec.errors import RunError, SentrecError
-from sentrec.files.parse import parse_json, read_text
+from sentrec.files.parse import parse_json, read_text, user_path
 from sentrec.files.storage import atomic_path, write_json, write_text
 from sentrec.recipe import Recipe, read_recipe, to_yaml
-from sentrec.runs.files import INCOMPLETE, read_json, read_object, sha256_of, verify_files
+from sentrec.runs.files import INCOMPLETE, read_names, read_object, sha256_of, verify_files
 
 RECIPE = "recipe.yaml"
 MODEL = "model.safetensors"
@@ -101,8 +101,8 @@ def find_model(name: str | Path) -> Path:
         RunError: If this installation of sentrec came without the model.
     """
     if isinstance(name, Path) or name not in BUILTIN_MODELS:
-        in_runs = Path(RUNS, name)
-        return in_runs if not Path(name).is_dir() and (in_runs / ENVIRONMENT).is_file() else Path(name)
+        place, in_runs = user_path(name, RunError), Path(RUNS, name)
+        return in_runs if not place.is_dir() and (in_runs / ENVIRONMENT).is_file() else place
     directory = BUILTIN_MODELS[name]
     if not (directory / ENVIRONMENT).is_file():
         raise RunError(
@@ -135,7 +135,7 @@ def open_run(path: str | Path) -> Run:
         recipe = read_recipe(directory / RECIPE)
     except SentrecError as error:
         raise RunError(f"the recipe of {directory} does not load: {error.message}", error.hint) from error
-    return Run(directory, recipe, tuple(read_json(directory / LABELS)), metrics)
+    return Run(directory, recipe, read_names(directory / LABELS), metrics)
 
 
 def holds_run(directory: Path) -> bool:

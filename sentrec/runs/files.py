@@ -57,3 +57,17 @@ def read_json(path: Path) -> Any:
         RunError: If the file cannot be read, or is no JSON.
     """
     return parse_json(read_text(path, RunError, INCOMPLETE), path, RunError, INCOMPLETE)
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """The names of classes in a file, in the order of their numbers.
+
+    Raises:
+        RunError: If the file cannot be read, or holds anything but a list of different names.
+    """
+    names = read_json(path)
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise RunError(f"{path} was altered: it holds no names of classes.", INCOMPLETE)
+    if len(set(names)) < len(names):
+        raise RunError(f"{path} was altered: it names a class twice.", INCOMPLETE)
+    return tuple(names)

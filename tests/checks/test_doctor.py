@@ -33,7 +33,7 @@ def test_a_requirement_that_is_missing_or_too_old_is_named_with_its_command(monk
     )
     found = about("packages")
     assert [finding.state for finding in found] == ["missing", "missing"]
-    assert [finding.mend for finding in found] == ["pip install 'no-such-package>=1'", "pip install 'numpy>=999'"]
+    assert [finding.fix for finding in found] == ["pip install 'no-such-package>=1'", "pip install 'numpy>=999'"]
     assert not all_usable(found)
 
 
@@ -46,7 +46,7 @@ def test_cached_vectors_are_listed_and_damaged_ones_come_with_the_command(tmp_pa
     (vectors.path / "matrix.npy").write_bytes(b"short")
     (damaged,) = about("glove")
     assert "damaged" in damaged.detail
-    assert damaged.mend == "sentrec fetch-glove mine --dim 2 --from-file FILE --force"
+    assert damaged.fix == "sentrec fetch-glove mine --dim 2 --from-file FILE --force"
 
 
 def test_the_folders_that_may_be_deleted_are_sized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_broken_plugin_is_noted_and_the_rest_stays_usable(monkeypatch: pytest.
     monkeypatch.setattr(doctor, "registry", lambda: registry)
     (finding,) = about("plugins")
     assert "no module named 'gone'" in finding.detail
-    assert finding.mend == "pip install --upgrade strange-encoders, or pip uninstall strange-encoders"
+    assert finding.fix == "pip install --upgrade strange-encoders, or pip uninstall strange-encoders"
     assert all_usable([finding])
 
 

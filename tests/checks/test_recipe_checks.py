@@ -40,8 +40,8 @@ def test_missing_vectors_name_the_command_that_fetches_them(tmp_path: Path) -> N
     glove = {"name": "mine", "dim": 2}
     missing = check(data={"dataset": "quickstart"}, glove=glove)["glove"]
     assert missing.state == "missing"
-    assert missing.mend is not None
-    assert missing.mend.startswith("sentrec fetch-glove mine --dim 2")
+    assert missing.fix is not None
+    assert missing.fix.startswith("sentrec fetch-glove mine --dim 2")
     (tmp_path / "mine.txt").write_text("good 1.0 2.0\nbad -1.0 -2.0\n", encoding="utf-8")
     fetch_glove("mine", 2, from_file=tmp_path / "mine.txt")
     assert check(data={"dataset": "quickstart"}, glove=glove)["glove"].state == "ok"
@@ -63,7 +63,7 @@ def test_a_folder_of_the_mirror_is_a_dataset_by_its_name(tmp_path: Path, monkeyp
     assert all_usable(check(data={"dataset": "cinema"}, glove=None).values())
     wrong = check(data={"dataset": "cinema", "train": "trian"}, glove=None)["train"]
     assert wrong.state == "missing"
-    assert wrong.mend == "did you mean 'train'?"
+    assert wrong.fix == "did you mean 'train'?"
 
 
 def test_every_missing_thing_is_reported_at_once() -> None:
@@ -75,7 +75,7 @@ def test_every_missing_thing_is_reported_at_once() -> None:
 def test_an_unknown_dataset_gives_the_nearest_name() -> None:
     train = check(data={"dataset": "imbd"}, glove=None)["train"]
     assert train.state == "missing"
-    assert train.mend == "did you mean 'imdb'?"
+    assert train.fix == "did you mean 'imdb'?"
 
 
 @pytest.mark.parametrize("split", ["test", "tset"])
@@ -96,7 +96,7 @@ def test_parts_that_would_be_the_same_rows_are_named(tmp_path: Path) -> None:
 
 def test_a_split_that_a_known_dataset_lacks_is_missing() -> None:
     found = check(data={"dataset": "rotten_tomatoes", "test": "tets"}, glove=None)["test"]
-    assert (found.state, found.mend) == ("missing", "did you mean 'test'?")
+    assert (found.state, found.fix) == ("missing", "did you mean 'test'?")
 
 
 def test_the_model_to_go_on_from_is_looked_up_and_needs_no_vectors(small_run: Run, tmp_path: Path) -> None:
@@ -108,4 +108,4 @@ def test_the_model_to_go_on_from_is_looked_up_and_needs_no_vectors(small_run: Ru
     gone = recipe.model_copy(update={"init": InitConfig(run=str(tmp_path / "gone"))})
     (missing,) = (finding for finding in check_recipe(gone) if finding.topic == "init")
     assert missing.state == "missing"
-    assert "Name a finished run" in str(missing.mend)
+    assert "Name a finished run" in str(missing.fix)

@@ -120,7 +120,7 @@ def test_duplicates_are_counted_and_stay_on_one_side(tmp_path: Path) -> None:
 
 
 def test_a_test_file_that_repeats_training_rows_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG")
     train = corpus(tmp_path / "train.parquet")
     test = corpus(tmp_path / "test.parquet", size=50, offset=190)
     splits = split(train, test=str(test))

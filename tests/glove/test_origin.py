@@ -49,4 +49,4 @@ def test_damaged_vectors_name_the_command_that_made_them(window: int | None, sou
         open_vectors("around", 4)
     assert caught.value.hint == mend
     (finding,) = json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)["findings"]
-    assert finding["mend"] == mend
+    assert finding["fix"] == mend

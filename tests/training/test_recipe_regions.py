@@ -87,7 +87,7 @@ def test_vectors_that_are_not_there_are_told_with_how_to_learn_them(reviews: Pat
         prepare(small_recipe(reviews, REGIONS))
     assert str(caught.value.hint).startswith(command)
     found = found_of(reviews, REGIONS)
-    assert (found.state, str(found.mend).startswith(command)) == ("missing", True)
+    assert (found.state, str(found.fix).startswith(command)) == ("missing", True)
     store_regions()
     assert found_of(reviews, REGIONS).state == "ok"
 
@@ -113,7 +113,7 @@ def test_vectors_of_words_are_no_regions_and_the_other_way_round(reviews: Path) 
         prepare(recipe)
     assert "--set model.regions.name=around" in str(caught.value.hint)
     (glove,) = (one for one in check_recipe(recipe) if one.topic == "glove")
-    assert (glove.state, glove.mend) == ("missing", caught.value.hint)
+    assert (glove.state, glove.fix) == ("missing", caught.value.hint)
 
 
 def test_ngrams_alone_read_no_regions() -> None:

@@ -7,12 +7,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from sentrec.errors import SentrecError
-from sentrec.hookspecs import DatasetSpec, RegisterCommand, RegisterDataset, RegisterEncoder, hookimpl
+from sentrec.hookspecs import DatasetSpec, RegisterCommand, RegisterDataset, RegisterEncoder, RegisterModel, hookimpl
 
 if TYPE_CHECKING:
     from sentrec.encoder import Encoder, EncoderConfig
     from sentrec.evaluation.evaluate import evaluate
     from sentrec.inference.predictor import load
+    from sentrec.models.base import TextModel
     from sentrec.training.ensemble import ensemble
     from sentrec.training.recipe import load_recipe
     from sentrec.training.train import train
@@ -27,7 +28,9 @@ __all__ = [
     "RegisterCommand",
     "RegisterDataset",
     "RegisterEncoder",
+    "RegisterModel",
     "SentrecError",
+    "TextModel",
     "ensemble",
     "evaluate",
     "hookimpl",
@@ -39,6 +42,7 @@ __all__ = [
 
 _HOME = {
     "Encoder": "sentrec.encoder",
+    "TextModel": "sentrec.models.base",
     "EncoderConfig": "sentrec.encoder",
     "ensemble": "sentrec.training.ensemble",
     "evaluate": "sentrec.evaluation.evaluate",

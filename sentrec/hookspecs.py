@@ -8,7 +8,7 @@ use the same hooks.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
@@ -19,8 +19,8 @@ PROJECT = "sentrec"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
-NO_ENCODER = "ngrams"
-"""What a recipe says in the place of an encoder's name where n-grams are all of the model; no encoder can have it."""
+NGRAMS = "ngrams"
+"""The kind of model that consists of n-grams alone, as a recipe's ``encoder:`` names it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,12 @@ class RegisterEncoder(Protocol):
     def __call__(self, name: str, encoder: type["Encoder"]) -> None: ...  # noqa: D102
 
 
+class RegisterModel(Protocol):
+    """Makes a kind of text model known by the name that recipes use in ``encoder:``."""
+
+    def __call__(self, name: str, model: type[Any]) -> None: ...  # noqa: D102 - a subclass of sentrec.TextModel
+
+
 class RegisterDataset(Protocol):
     """Makes a dataset known by the name in its spec."""
 
@@ -77,6 +83,11 @@ class RegisterCommand(Protocol):
 @hookspec
 def sentrec_register_encoders(register: RegisterEncoder) -> None:
     """Registers encoder architectures, e.g. ``register("my-encoder", MyEncoder)``."""
+
+
+@hookspec
+def sentrec_register_models(register: RegisterModel) -> None:
+    """Registers kinds of models that own the way from text to logits, e.g. ``register("my-model", MyModel)``."""
 
 
 @hookspec

@@ -11,14 +11,17 @@ import pluggy
 
 from sentrec import hookspecs
 from sentrec.errors import DataError, PluginError, SentrecError, did_you_mean, shortened
-from sentrec.hookspecs import NO_ENCODER, DatasetSpec
+from sentrec.hookspecs import DatasetSpec
 
 if TYPE_CHECKING:
-    from sentrec.encoder import Encoder
+    from sentrec.encoder import Encoder, EncoderConfig
 
 ENTRY_POINT_GROUP = "sentrec"
 COMMAND_GROUP = "sentrec.commands"
-_CORE = (metadata.EntryPoint("datasets", "sentrec.data.registry", ENTRY_POINT_GROUP),)
+_CORE = (
+    metadata.EntryPoint("datasets", "sentrec.data.registry", ENTRY_POINT_GROUP),
+    metadata.EntryPoint("models", "sentrec.models.kinds", ENTRY_POINT_GROUP),
+)
 """What the package itself registers, by the same hooks as plugins."""
 _log = logging.getLogger(__name__)
 
@@ -39,24 +42,58 @@ class PluginReport:
 
 
 @dataclass(frozen=True)
-class EncoderEntry:
-    """An encoder by its recipe name, with the distribution that brought it."""
+class Entry:
+    """What a recipe may name in ``encoder:``, with the distribution that brought it."""
 
     name: str
-    encoder: type["Encoder"]
     origin: str
 
     @property
+    def implementation(self) -> type[Any]:
+        """The registered class."""
+        raise NotImplementedError
+
+    @property
+    def config(self) -> "type[EncoderConfig]":
+        """The class of its options."""
+        config: type[EncoderConfig] = self.implementation.Config
+        return config
+
+    @property
     def summary(self) -> str:
-        """The first line of the encoder's docstring."""
-        return (self.encoder.__doc__ or "").strip().partition("\n")[0]
+        """The first line of its docstring."""
+        return (self.implementation.__doc__ or "").strip().partition("\n")[0]
 
     def fault(self, what: str) -> PluginError:
-        """The error to raise where the encoder's own code does not keep its contract."""
+        """The error to raise where its own code does not keep its contract."""
         hint = (
             f"`sentrec encoders {self.name}` shows its options. If they are right, tell those who made {self.origin}."
         )
         return PluginError(f"encoder '{self.name}' ({self.origin}) {what}.", hint)
+
+
+@dataclass(frozen=True)
+class EncoderEntry(Entry):
+    """An encoder, which reads embeddings."""
+
+    encoder: type["Encoder"]
+
+    @property
+    def implementation(self) -> type["Encoder"]:
+        """The encoder's class."""
+        return self.encoder
+
+
+@dataclass(frozen=True)
+class ModelEntry(Entry):
+    """A kind of text model, which owns the way from text to logits."""
+
+    model: type[Any]
+
+    @property
+    def implementation(self) -> type[Any]:
+        """The model's class."""
+        return self.model
 
 
 @dataclass(frozen=True)
@@ -91,6 +128,7 @@ class Registry:
     """Everything that plugins added, and a report on each of them."""
 
     encoders: dict[str, EncoderEntry] = field(default_factory=dict)
+    models: dict[str, ModelEntry] = field(default_factory=dict)
     datasets: dict[str, DatasetSpec] = field(default_factory=dict)
     commands: dict[str, CommandEntry] = field(default_factory=dict)
     reports: list[PluginReport] = field(default_factory=list)
@@ -104,10 +142,18 @@ class Registry:
         if name not in self.encoders:
             raise PluginError(
                 f"'{name}' is not a registered encoder.",
-                f"{did_you_mean(name, [*self.encoders, NO_ENCODER])} `sentrec encoders` lists all; "
+                f"{did_you_mean(name, [*self.encoders, *self.models])} `sentrec encoders` lists all; "
                 "`sentrec doctor` shows plugins that failed to load.",
             )
         return self.encoders[name]
+
+    def entry(self, name: str) -> Entry:
+        """The encoder or the kind of model called `name`.
+
+        Raises:
+            PluginError: If no plugin registered that name; the hint gives the nearest one.
+        """
+        return self.models[name] if name in self.models else self.encoder(name)
 
     def dataset(self, name: str, others: tuple[str, ...] = ()) -> DatasetSpec:
         """The dataset called `name`.
@@ -143,12 +189,15 @@ class Registry:
     def _merge(self, staged: "Registry") -> None:
         kinds: list[tuple[dict[str, Any], dict[str, Any]]] = [
             (self.encoders, staged.encoders),
+            (self.models, staged.models),
             (self.datasets, staged.datasets),
             (self.commands, staged.commands),
         ]
         for mine, new in kinds:
             for taken in mine.keys() & new.keys():
                 raise PluginError(f"the name '{taken}' is registered already.")
+        for taken in {*self.encoders, *staged.encoders} & {*self.models, *staged.models}:
+            raise PluginError(f"the name '{taken}' is that of an encoder and of a model; recipes name either by it.")
         for mine, new in kinds:
             mine.update(new)
 
@@ -171,11 +220,14 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
             raise PluginError(f"encoder '{name}' is not a subclass of sentrec.Encoder.")
         if not (isinstance(encoder.Config, type) and issubclass(encoder.Config, EncoderConfig)):
             raise PluginError(f"the Config of encoder '{name}' is not a subclass of sentrec.EncoderConfig.")
-        if name == NO_ENCODER:
-            raise PluginError(f"'{name}' is no encoder's name: recipes say by it that there is none.")
         if "name" in encoder.Config.model_fields:
             raise PluginError(f"encoder '{name}' has an option 'name'; in a recipe that is the encoder's own name.")
-        registry.encoders[name] = EncoderEntry(name, encoder, origin)
+        registry.encoders[name] = EncoderEntry(name, origin, encoder)
+
+    def register_model(name: str, model: type[Any]) -> None:
+        _require_name("model", name, registry.models)
+        _require_model(name, model)
+        registry.models[name] = ModelEntry(name, origin, model)
 
     def register_dataset(spec: DatasetSpec) -> None:
         if not isinstance(spec, DatasetSpec):
@@ -190,8 +242,20 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
         registry.commands[name] = CommandEntry(name, target, str(summary), origin)
 
     manager.hook.sentrec_register_encoders(register=register_encoder)
+    manager.hook.sentrec_register_models(register=register_model)
     manager.hook.sentrec_register_datasets(register=register_dataset)
     manager.hook.sentrec_register_commands(register=register_command)
+
+
+def _require_model(name: str, model: Any) -> None:
+    """Looks at the options only: the interface itself lies above this room, and `sentrec.models.kinds` asks for it."""
+    from sentrec.encoder import EncoderConfig
+
+    config = getattr(model, "Config", None)
+    if not (isinstance(model, type) and isinstance(config, type) and issubclass(config, EncoderConfig)):
+        raise PluginError(f"model '{name}' is not a subclass of sentrec.TextModel with an EncoderConfig as its Config.")
+    if "name" in config.model_fields:
+        raise PluginError(f"model '{name}' has an option 'name'; in a recipe that is the model's own name.")
 
 
 def _require_name(kind: str, name: Any, known: Mapping[str, Any]) -> None:

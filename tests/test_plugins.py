@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 from pydantic import Field
+from small_models import tokenizer_of
 from torch import Tensor
 
 from sentrec import DatasetSpec, Encoder, EncoderConfig, hookimpl, load_recipe, train
 from sentrec.errors import PluginError
-from sentrec.models import classifier
+from sentrec.models import embedding, kinds
 from sentrec.models.encoder import build_encoder
 from sentrec.plugins import EncoderEntry, Registry
 
@@ -108,7 +109,7 @@ def test_a_broken_plugin_is_reported_and_adds_nothing(load: Any, reason: str, ca
 
 
 def _entry(encoder: type[Encoder]) -> EncoderEntry:
-    return EncoderEntry("theirs", encoder, "theirs 0.3")
+    return EncoderEntry("theirs", "theirs 0.3", encoder)
 
 
 class FailsToBuild(Mine):
@@ -141,10 +142,15 @@ def test_an_encoder_that_fails_is_named_with_its_origin(
     encoder: type[Encoder], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = Registry(encoders={"theirs": _entry(encoder)})
-    monkeypatch.setattr(classifier, "registry", lambda: registry)
+    for module in (embedding, kinds):
+        monkeypatch.setattr(module, "registry", lambda: registry)
     recipe = load_recipe("quickstart").model_copy(update={"encoder": {"name": "theirs"}})
     with pytest.raises(PluginError, match=rf"encoder 'theirs' \(theirs 0.3\) {reason}") as caught:
-        classifier.build_classifier(recipe, vocabulary_size=10, classes=2, embedding_dim=5)
+        kinds.build_model(
+            recipe.model_copy(update={"model": recipe.model.model_copy(update={"embedding_dim": 5})}),
+            tokenizer_of(10),
+            2,
+        )
     assert "theirs 0.3" in str(caught.value.hint)
 
 
@@ -152,7 +158,8 @@ def test_an_encoder_that_fails_is_named_before_any_data_is_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     registry = Registry(encoders={"theirs": _entry(FailsOnBatch)})
-    monkeypatch.setattr(classifier, "registry", lambda: registry)
+    for module in (embedding, kinds):
+        monkeypatch.setattr(module, "registry", lambda: registry)
     recipe = load_recipe("quickstart", [f"data.dataset={tmp_path / 'absent.csv'}"])
     with pytest.raises(PluginError, match="sizes do not fit"):
         train(recipe.model_copy(update={"encoder": {"name": "theirs"}}), tmp_path / "run")

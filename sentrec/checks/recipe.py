@@ -6,12 +6,12 @@ from sentrec.checks.findings import Finding
 from sentrec.data.locate import locate_split, require_different_rows, source_of
 from sentrec.data.unlabelled import sources_of
 from sentrec.errors import DataError, GloveError, RecipeError
-from sentrec.glove.kind import open_word_vectors
 from sentrec.glove.store import vectors_path
-from sentrec.hookspecs import NO_ENCODER
+from sentrec.models.contracts import Requirement
+from sentrec.models.kinds import kind_of
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
-from sentrec.recipe.sections import NGRAMS_TEACHER, DataConfig, GloveConfig, RegionsConfig
+from sentrec.recipe.sections import NGRAMS_TEACHER, DataConfig, RegionsConfig
 from sentrec.runs.references import open_source, open_teacher
 from sentrec.training.recipe import require_inherited
 from sentrec.training.regions import open_regions
@@ -32,14 +32,11 @@ def check_recipe(recipe: Recipe) -> list[Finding]:
         found.append(_teacher(recipe.objective.teacher))
     if recipe.init is not None:
         found.append(_source(recipe, recipe.init.run))
-    if not recipe.has_encoder:
-        return [*found, Finding("encoder", "ok", f"{NO_ENCODER}: none, n-grams are all of the model")]
-    if recipe.init is None:
-        found.append(_glove(recipe.glove, recipe.model.embedding_dim))
-        if recipe.model.regions is not None:
-            found.append(_regions(recipe.model.regions))
-    encoder = registry().encoder(recipe.encoder_name)
-    return [*found, Finding("encoder", "ok", f"{encoder.name} ({encoder.origin}): {encoder.summary}")]
+    found += [_requirement(one) for one in kind_of(recipe).requirements(recipe)]
+    if recipe.init is None and recipe.model.regions is not None:
+        found.append(_regions(recipe.model.regions))
+    entry = registry().entry(recipe.encoder_name)
+    return [*found, Finding("encoder", "ok", f"{entry.name} ({entry.origin}): {entry.summary}")]
 
 
 def _splits(data: DataConfig) -> list[Finding]:
@@ -103,14 +100,13 @@ def _source(recipe: Recipe, name: str) -> Finding:
     return Finding("init", "ok", f"{name}, in {source.path}: {', '.join(source.label_names)}")
 
 
-def _glove(glove: GloveConfig | None, embedding_dim: int) -> Finding:
-    if glove is None:
-        return Finding("glove", "ok", f"none: embeddings of {embedding_dim} dimensions learned from scratch")
-    try:
-        vectors = open_word_vectors(glove.name, glove.dim)
-    except GloveError as error:
-        return Finding("glove", "missing", error.message, error.hint)
-    return Finding("glove", "ok", f"{glove.name}, {glove.dim} dimensions, {len(vectors.words):,} words, in the cache")
+def _requirement(needed: Requirement) -> Finding:
+    if needed.found is not None:
+        return Finding(needed.topic, "ok", needed.found)
+    problem = needed.problem
+    return Finding(
+        needed.topic, "missing", problem.message if problem else "missing", problem.hint if problem else None
+    )
 
 
 def _regions(regions: RegionsConfig) -> Finding:

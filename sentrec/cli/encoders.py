@@ -10,7 +10,7 @@ from sentrec.cli.display.console import out, print_json
 from sentrec.cli.options import AsJson, encoder_names
 
 if TYPE_CHECKING:
-    from sentrec.plugins import EncoderEntry, PluginReport
+    from sentrec.plugins import Entry, PluginReport
 
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
@@ -25,7 +25,8 @@ def encoders(
     from sentrec.plugins import registry
 
     found = registry()
-    entries = [found.encoder(name)] if name else sorted(found.encoders.values(), key=lambda entry: entry.name)
+    known: list[Entry] = [*found.encoders.values(), *found.models.values()]
+    entries = [found.entry(name)] if name else sorted(known, key=lambda entry: entry.name)
     failed = [] if name else [report for report in found.reports if report.error]
     described = [_describe(entry) for entry in entries]
     if as_json:
@@ -42,10 +43,10 @@ def _failure(report: "PluginReport") -> dict[str, Any]:
     return {"name": report.name, "origin": report.origin, "error": report.error}
 
 
-def _describe(entry: "EncoderEntry") -> dict[str, Any]:
+def _describe(entry: "Entry") -> dict[str, Any]:
     described = {"name": entry.name, "origin": entry.origin, "summary": entry.summary}
     try:
-        return described | {"options": _options(entry.encoder.Config.model_json_schema())}
+        return described | {"options": _options(entry.config.model_json_schema())}
     # The options are a plugin's own code: one that cannot be described must not hide the other encoders.
     except Exception as error:
         return described | {"options": [], "error": f"its options cannot be shown: {type(error).__name__}: {error}"}

@@ -1,6 +1,5 @@
 """Batches that hold a number of tokens, from texts of like length, so that there is almost no padding."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sentrec.text.encoding import EncodedTexts
+from sentrec.text.encoding import EncodedTexts, Keep, places_before_cut
 from sentrec.text.tokenizer import PADDING_ID
 
 _LENGTH_JITTER = 0.05
@@ -22,11 +21,30 @@ class Batch:
         rows: Which texts these are, shape ``(batch,)``.
         token_ids: int64, shape ``(batch, tokens)``.
         mask: True where there is a token, bool, shape ``(batch, tokens)``.
+        beside: The same texts as another model reads them, for one that is stacked on it.
     """
 
     rows: npt.NDArray[np.int64]
     token_ids: Tensor
     mask: Tensor
+    beside: "Batch | None" = None
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it holds, padding not counted."""
+        return int(self.mask.sum())
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on a device; to CUDA without waiting for it, which only page-locked memory allows."""
+        beside = self.beside.to(device) if self.beside else None
+        return Batch(self.rows, to_device(self.token_ids, device), to_device(self.mask, device), beside)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Brings a tensor to a device; to CUDA without waiting for it."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def plan_batches(
@@ -54,21 +72,33 @@ def plan_batches(
     return batches
 
 
-def make_batch(encoded: EncodedTexts, rows: npt.NDArray[np.int64], multiple: int = 1) -> Batch:
-    """Pads the texts in `rows` to the longest of them, rounded up to a multiple of `multiple` tokens."""
+def make_batch(
+    encoded: EncodedTexts,
+    rows: npt.NDArray[np.int64],
+    multiple: int = 1,
+    max_tokens: int | None = None,
+    keep: Keep = "head",
+) -> Batch:
+    """Pads the texts in `rows` to the longest of them, rounded up to a multiple of `multiple` tokens.
+
+    Args:
+        encoded: The texts.
+        rows: Which of them.
+        multiple: Few different widths spare oneDNN from keeping code for each.
+        max_tokens: Longer texts are truncated; None: none is.
+        keep: Which part of a longer text is kept.
+    """
     starts = encoded.offsets[rows]
     lengths = encoded.offsets[rows + 1] - starts
     columns = np.arange(-(-int(lengths.max()) // multiple) * multiple)
-    mask = columns < lengths[:, None]
-    source = np.where(mask, starts[:, None] + columns, 0)
+    if max_tokens is None or len(columns) <= max_tokens:
+        mask, places = columns < lengths[:, None], columns
+    else:
+        columns = columns[:max_tokens]
+        mask, places = columns < lengths[:, None], places_before_cut(columns, lengths[:, None], max_tokens, keep)
+    source = np.where(mask, starts[:, None] + places, 0)
     token_ids = np.where(mask, encoded.token_ids[source], PADDING_ID).astype(np.int64)
     return Batch(rows, torch.from_numpy(token_ids), torch.from_numpy(mask))
-
-
-def iterate_batches(encoded: EncodedTexts, plan: list[npt.NDArray[np.int64]], multiple: int = 1) -> Iterator[Batch]:
-    """Makes each batch of a plan when its turn comes; `multiple` as in `make_batch`."""
-    for rows in plan:
-        yield make_batch(encoded, rows, multiple)
 
 
 def _cut(

@@ -8,15 +8,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sentrec.errors import DataError
-from sentrec.inference.logits import predict_logits
+from sentrec.errors import DataError, RunError
+from sentrec.files.parse import read_text
 from sentrec.metrics.calibration import softmax
-from sentrec.models.classifier import TextClassifier, restore_classifier
+from sentrec.models.base import TextModel
+from sentrec.models.compute import predict_logits
+from sentrec.models.contracts import TextReader
 from sentrec.models.device import find_device
+from sentrec.models.kinds import restore_model
 from sentrec.runs.directory import MODEL, TOKENIZER, Run, open_run, read_environment
-from sentrec.text.encoding import EncodedTexts, TextEncoder
+from sentrec.text.encoding import EncodedTexts
 from sentrec.text.shorten import shortened
-from sentrec.text.tokenizer import load_tokenizer
 from sentrec.text.vocabulary import fingerprint
 
 
@@ -42,14 +44,14 @@ class Member:
     Attributes:
         run: The run that the weights are from; no ensemble.
         model: The run's model with its weights, on the device that is to compute.
-        encoder: What turns texts into its token ids; members that read alike share one.
-        share: What its logits are multiplied by before they are added to those of the others.
+        reader: What encodes texts for it; members that read alike share one.
+        weight: What its logits are multiplied by before they are added to those of the others.
     """
 
     run: Run
-    model: TextClassifier
-    encoder: TextEncoder
-    share: float
+    model: TextModel
+    reader: TextReader
+    weight: float
 
 
 class Predictor:
@@ -89,13 +91,14 @@ class Predictor:
             DataError: If something in `texts` is not a string.
         """
         short = [shortened(text) for text in _checked(texts)]
-        encoded = {encoder: encoder.encode(short) for encoder in {member.encoder for member in self.members}}
-        return [encoded[member.encoder] for member in self.members]
+        readers = {member.reader.key: member.reader for member in self.members}
+        encoded = {key: reader.encode(short) for key, reader in readers.items()}
+        return [encoded[member.reader.key] for member in self.members]
 
     def logits_of(self, encoded: Sequence[EncodedTexts]) -> npt.NDArray[np.float32]:
         """What `logits` gives, of texts that `encode` has turned into token ids."""
         parts = zip(self.members, encoded, strict=True)
-        first, *others = (np.float32(member.share) * predict_logits(member.model, ids) for member, ids in parts)
+        first, *others = (np.float32(member.weight) * predict_logits(member.model, ids) for member, ids in parts)
         return sum(others, start=first)
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -136,8 +139,8 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
     """
     where = find_device(device)
     run = run if isinstance(run, Run) else open_run(run)
-    encoders: dict[tuple[object, ...], TextEncoder] = {}
-    return Predictor(run, [_load_member(one, share, encoders, where) for one, share in _shares(run)])
+    readers: dict[str, TextReader] = {}
+    return Predictor(run, [_load_member(one, weight, readers, where) for one, weight in _weighted(run)])
 
 
 def fingerprint_of(run: Run) -> str:
@@ -156,7 +159,7 @@ def fingerprint_of(run: Run) -> str:
     return fingerprint([checksums[MODEL], checksums[TOKENIZER], built, *run.label_names], run.temperature)
 
 
-def _shares(run: Run) -> Iterator[tuple[Run, float]]:
+def _weighted(run: Run) -> Iterator[tuple[Run, float]]:
     """The runs whose logits make up those of a run, and what each of them is multiplied by."""
     if not run.members:
         yield run, 1.0
@@ -164,16 +167,12 @@ def _shares(run: Run) -> Iterator[tuple[Run, float]]:
         yield member, 1.0 / (len(run.members) * member.temperature)
 
 
-def _load_member(
-    run: Run, share: float, encoders: dict[tuple[object, ...], TextEncoder], device: torch.device
-) -> Member:
-    """Reads a run's weights; its encoder is taken from `encoders` where one reads as it does, else added there."""
-    model = restore_classifier(run.recipe, run.path / MODEL, len(run.label_names))
-    tokenizer, text = (run.path / TOKENIZER).read_bytes(), run.recipe.text
-    key = (tokenizer, run.recipe.tokens_read, text.keep)
-    if key not in encoders:
-        encoders[key] = TextEncoder(load_tokenizer(tokenizer), run.recipe.tokens_read, text.keep)
-    return Member(run, model.to(device).eval(), encoders[key], share)
+def _load_member(run: Run, weight: float, readers: dict[str, TextReader], device: torch.device) -> Member:
+    """Reads a run's weights; its reader is taken from `readers` where one reads alike, else added there."""
+    tokenizer = read_text(run.path / TOKENIZER, RunError)
+    model = restore_model(run.recipe, tokenizer, len(run.label_names), run.path / MODEL)
+    reader = readers.setdefault(model.text_reader.key, model.text_reader)
+    return Member(run, model.to(device).eval(), reader, weight)
 
 
 def _checked(texts: Sequence[str]) -> list[str]:

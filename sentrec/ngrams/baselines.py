@@ -54,8 +54,8 @@ class Baseline(ABC):
         """The probability of each class, ``(texts, n_classes)``, of texts or of what `count` made of them."""
 
 
-_TOLD_SCALE = 3.0
-"""Makes the penalty on the share of another model's margin so small that it does not matter."""
+_OFFSET_SCALE = 3.0
+"""Makes the penalty on the weight of the offset so small that it does not matter."""
 
 
 class NaiveBayesLogisticRegression(Baseline):
@@ -79,7 +79,7 @@ class NaiveBayesLogisticRegression(Baseline):
         texts: Texts,
         labels: npt.NDArray[np.int64],
         n_classes: int,
-        told: npt.NDArray[np.float32] | None = None,
+        offset: npt.NDArray[np.float32] | None = None,
     ) -> "NaiveBayesLogisticRegression":
         """Trains on labelled texts; see `Baseline.fit`.
 
@@ -87,13 +87,13 @@ class NaiveBayesLogisticRegression(Baseline):
             texts: The texts.
             labels: Class numbers.
             n_classes: How many classes there are.
-            told: What another model says of each text, a margin in each column as of `linear_weights`: the n-grams
-                learn what is to be added to its `shares` of that. New texts are then scored with both, elsewhere.
+            offset: Another model's margins of each text, as of `linear_weights`: the n-grams are fitted beside them,
+                and `offset_weights` says how much these count. New texts are then scored with both, elsewhere.
         """
         self._classes, self._n_classes = _present_classes(labels), n_classes
         counts = self._ngrams.fit_transform(texts)
         positives = self._classes[1:] if len(self._classes) == 2 else self._classes
-        others = [None] * len(positives) if told is None else list(told.T)
+        others = [None] * len(positives) if offset is None else list(offset.T)
         self._models = [
             self._fit_one(counts, labels == positive, other) for positive, other in zip(positives, others, strict=True)
         ]
@@ -122,18 +122,18 @@ class NaiveBayesLogisticRegression(Baseline):
         weights = np.column_stack([ratio * model.coef_[0, : len(ratio)] for ratio, model in self._models])
         return self._ngrams.kept, weights, np.concatenate([model.intercept_ for _, model in self._models])
 
-    def shares(self) -> npt.NDArray[np.float64]:
-        """By what the margins that `fit` was told are multiplied, shape ``(margins,)``."""
-        return np.array([model.coef_[0, -1] * _TOLD_SCALE for _, model in self._models])
+    def offset_weights(self) -> npt.NDArray[np.float64]:
+        """What the offset margins of `fit` are multiplied by, shape ``(margins,)``."""
+        return np.array([model.coef_[0, -1] * _OFFSET_SCALE for _, model in self._models])
 
     def _fit_one(
-        self, counts: sparse.csr_matrix, positive: npt.NDArray[np.bool_], told: npt.NDArray[np.float32] | None
+        self, counts: sparse.csr_matrix, positive: npt.NDArray[np.bool_], offset: npt.NDArray[np.float32] | None
     ) -> tuple[npt.NDArray[np.float64], LogisticRegression]:
         inside, outside = (1.0 + counts.T @ chosen.astype(np.float64) for chosen in (positive, ~positive))
         ratio = np.log(inside / inside.sum()) - np.log(outside / outside.sum())
         features = _weighted(counts, ratio)
-        if told is not None:
-            features = sparse.hstack([features, sparse.csr_matrix(told[:, None] * _TOLD_SCALE)], format="csr")
+        if offset is not None:
+            features = sparse.hstack([features, sparse.csr_matrix(offset[:, None] * _OFFSET_SCALE)], format="csr")
         # Far more n-grams than texts: the dual problem is the small one.
         model = LogisticRegression(
             solver="liblinear",

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from sentrec.errors import PluginError, RecipeError, did_you_mean, shortened
 from sentrec.files.yaml_values import dump_yaml
-from sentrec.hookspecs import NO_ENCODER
+from sentrec.hookspecs import NGRAMS
 from sentrec.recipe.migrations import migrate
 from sentrec.recipe.reading import is_study, merged, read_overrides, read_tree, with_absolute_paths
 from sentrec.recipe.schema import Recipe, names_no_encoder
@@ -118,7 +118,7 @@ def to_yaml(recipe: Section) -> str:
 def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
     """The encoder's options with defaults filled in; what is wrong is added to `mistakes`."""
     if names_no_encoder(encoder):
-        return {"name": NO_ENCODER}
+        return {"name": NGRAMS}
     if not isinstance(encoder, Mapping):
         return {}  # the schema reports it already
     from sentrec.plugins import registry
@@ -128,11 +128,11 @@ def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
         mistakes.append(f"encoder.name: is needed; {did_you_mean('', registry().encoders)}")
         return {}
     try:
-        entry = registry().encoder(name)
+        entry = registry().entry(name)
     except PluginError as error:
         mistakes.append(f"encoder.name: {error.message} {error.hint}")
         return {}
-    config_class = entry.encoder.Config
+    config_class = entry.config
     options = {key: value for key, value in encoder.items() if key != "name"}
     try:
         config = config_class.model_validate(options)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sentrec.hookspecs import NO_ENCODER
+from sentrec.hookspecs import NGRAMS
 from sentrec.recipe.sections import (
     NGRAMS_TEACHER,
     DataConfig,
@@ -21,7 +21,7 @@ from sentrec.recipe.sections import (
 
 def names_no_encoder(encoder: Any) -> bool:
     """Whether a recipe's ``encoder:`` says that there is none: ``ngrams``, ``{name: ngrams}`` or ``null``."""
-    return encoder in (None, NO_ENCODER) or (isinstance(encoder, Mapping) and encoder.get("name") == NO_ENCODER)
+    return encoder in (None, NGRAMS) or (isinstance(encoder, Mapping) and encoder.get("name") == NGRAMS)
 
 
 def _as_init(value: Any) -> Any:
@@ -56,25 +56,25 @@ class Recipe(Section):
             return tree
         filled: dict[str, Any] = {"glove": None, **tree}
         if not isinstance(tree.get("encoder"), Mapping):
-            filled["encoder"] = {"name": NO_ENCODER}
+            filled["encoder"] = {"name": NGRAMS}
         if isinstance(model := tree.get("model", {}), Mapping):
             filled["model"] = {"ngrams": {}, **model}
         return filled
 
     @model_validator(mode="after")
     def _ngrams_alone_need_nothing_else(self) -> "Recipe":
-        if self.has_encoder:
+        if self.encoder.get("name") != NGRAMS:
             return self
         if self.encoder_options:
-            raise ValueError(f"{NO_ENCODER} has no options of its own; those of its n-grams are in model.ngrams")
+            raise ValueError(f"{NGRAMS} has no options of its own; those of its n-grams are in model.ngrams")
         if self.glove is not None:
-            raise ValueError(f"{NO_ENCODER} reads no word vectors: set glove: null")
+            raise ValueError(f"{NGRAMS} reads no word vectors: set glove: null")
         if self.model.regions is not None:
-            raise ValueError(f"{NO_ENCODER} reads no regions: leave model.regions out")
+            raise ValueError(f"{NGRAMS} reads no regions: leave model.regions out")
         if self.model.ngrams is None:
-            raise ValueError(f"{NO_ENCODER} consists of its n-grams: model.ngrams cannot be null")
+            raise ValueError(f"{NGRAMS} consists of its n-grams: model.ngrams cannot be null")
         if self.objective != ObjectiveConfig():
-            raise ValueError(f"{NO_ENCODER} is solved for at once, from labels alone: leave objective out")
+            raise ValueError(f"{NGRAMS} is fitted in closed form, from labels alone: leave objective out")
         return self
 
     @model_validator(mode="after")
@@ -133,11 +133,6 @@ class Recipe(Section):
         return self
 
     @property
-    def has_encoder(self) -> bool:
-        """Whether there is more to the model than its n-grams."""
-        return self.encoder.get("name") != NO_ENCODER
-
-    @property
     def tokens_read(self) -> int:
         """Longest text in tokens: what the n-grams are read from; the encoder reads `text.max_tokens` of it."""
         ngrams = self.model.ngrams
@@ -145,7 +140,7 @@ class Recipe(Section):
 
     @property
     def encoder_name(self) -> str:
-        """The registered name of the encoder, or `NO_ENCODER`."""
+        """The registered name of the encoder or of the kind of model."""
         return str(self.encoder["name"])
 
     @property

@@ -13,7 +13,6 @@ from torch.nn import functional
 from sentrec.errors import RunError
 from sentrec.inference.predictor import Predictor, fingerprint_of
 from sentrec.metrics.calibration import softmax
-from sentrec.models.classifier import NgramClassifier
 from sentrec.models.device import has_bfloat16, require_bfloat16
 from sentrec.ngrams.baselines import Baseline
 from sentrec.recommend.scores import OneWorker, Scores
@@ -59,12 +58,13 @@ class ModelScorer:
             require_bfloat16(predictor.device, "Leave --precision out, or let it choose: --precision auto")
         self._bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16(predictor.device))
         # What reads n-grams alone has no vectors. One member of an ensemble is enough to tell what a text is about.
-        with_vectors = [not isinstance(member.model, NgramClassifier) for member in predictor.members]
+        with_vectors = [member.model.word_vectors is not None for member in predictor.members]
         self._embedder = with_vectors.index(True) if any(with_vectors) else None
         if self._embedder is None:
             self._table, self._word_weights = torch.empty(0, 0), torch.empty(0)
         else:
             vectors = predictor.members[self._embedder].model.word_vectors
+            assert vectors is not None  # it was chosen for them
             self._table = vectors.detach().to("cpu", torch.float32)
             self._word_weights = _word_weights(len(self._table))
 

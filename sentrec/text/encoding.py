@@ -1,7 +1,7 @@
 """Texts as token ids: encoded in parallel, cut to length."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,10 +29,12 @@ class EncodedTexts:
     Attributes:
         token_ids: All ids, int32, shape ``(tokens,)``.
         offsets: Where each text begins, and the end of the last, int64, shape ``(texts + 1,)``.
+        beside: The same texts by another tokenizer, for a model that is stacked on one with a tokenizer of its own.
     """
 
     token_ids: npt.NDArray[np.int32]
     offsets: npt.NDArray[np.int64]
+    beside: "EncodedTexts | None" = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -46,24 +48,25 @@ class EncodedTexts:
         lengths = self.lengths()[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         source = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
-        return EncodedTexts(self.token_ids[source], offsets)
+        return EncodedTexts(self.token_ids[source], offsets, self.beside.take(rows) if self.beside else None)
 
     def cut(self, max_tokens: int, keep: Keep) -> "EncodedTexts":
-        """What `TextEncoder` would have made of the texts with a smaller `max_tokens`."""
+        """What `TextEncoder` would have made of the texts with a smaller `max_tokens`, without `beside`."""
         lengths = self.lengths()
         if lengths.max(initial=0) <= max_tokens:
             return self
         kept = np.minimum(lengths, max_tokens)
         offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
-        place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], kept)
-        left_out = np.where(place < head_length(max_tokens, keep), 0, np.repeat(lengths - kept, kept))
-        return EncodedTexts(self.token_ids[np.repeat(self.offsets[:-1], kept) + place + left_out], offsets)
+        places = np.arange(offsets[-1]) - np.repeat(offsets[:-1], kept)
+        places = places_before_cut(places, np.repeat(lengths, kept), max_tokens, keep)
+        return EncodedTexts(self.token_ids[np.repeat(self.offsets[:-1], kept) + places], offsets)
 
 
 def join_texts(first: EncodedTexts, second: EncodedTexts) -> EncodedTexts:
     """The texts of both, those of the first before the others."""
     offsets = np.concatenate([first.offsets, second.offsets[1:] + len(first.token_ids)])
-    return EncodedTexts(np.concatenate([first.token_ids, second.token_ids]), offsets)
+    beside = join_texts(first.beside, second.beside) if first.beside and second.beside else None
+    return EncodedTexts(np.concatenate([first.token_ids, second.token_ids]), offsets, beside)
 
 
 class TextEncoder:
@@ -80,7 +83,7 @@ class TextEncoder:
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int, keep: Keep) -> None:
         self._tokenizer = tokenizer
-        self._cut = _cutter(max_tokens, keep)
+        self._max_tokens, self._keep = max_tokens, keep
         self._ids_of: dict[str, bytes] = {}
         self._characters = 0
 
@@ -90,13 +93,20 @@ class TextEncoder:
         Returns:
             The token ids, in the order of `texts`.
         """
-        rows: list[bytes] = []
-        for start in range(0, len(texts), _CHUNK):
-            rows += [self._cut(ids) or _NO_TOKEN for ids in self._token_ids(texts[start : start + _CHUNK])]
+        parts = [self._encode_chunk(texts[start : start + _CHUNK]) for start in range(0, max(1, len(texts)), _CHUNK)]
+        if len(parts) == 1:
+            return parts[0]
+        lengths = np.concatenate([part.lengths() for part in parts])
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        return EncodedTexts(np.concatenate([part.token_ids for part in parts]), offsets)
+
+    def _encode_chunk(self, texts: Sequence[str]) -> EncodedTexts:
+        rows = [ids or _NO_TOKEN for ids in self._token_ids(texts)]
         offsets = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum([len(row) // _ID_BYTES for row in rows], out=offsets[1:])
         # Through a bytearray, because an array over bytes could not be written to, and torch warns of that.
-        return EncodedTexts(np.frombuffer(bytearray(b"").join(rows), dtype=np.int32), offsets)
+        whole = EncodedTexts(np.frombuffer(bytearray(b"").join(rows), dtype=np.int32), offsets)
+        return whole.cut(self._max_tokens, self._keep)
 
     def _token_ids(self, texts: Sequence[str]) -> list[bytes]:
         """The ids of each text: the bytes of an int32 array, which join and cut faster than lists."""
@@ -140,13 +150,19 @@ def encode_texts(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, ke
     return TextEncoder(tokenizer, max_tokens, keep).encode(texts)
 
 
-def head_length(max_tokens: int, keep: Keep) -> int:
-    """How many of the tokens that are kept of a longer text are from its beginning."""
-    return {"head": max_tokens, "tail": 0, "head-tail": max_tokens - max_tokens // 2}[keep]
+def places_before_cut(
+    places: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], max_tokens: int, keep: Keep
+) -> npt.NDArray[np.int64]:
+    """Where in a text the tokens stand that are left of it after truncation: the one rule for it.
 
+    Args:
+        places: Positions in truncated texts, from 0.
+        lengths: Tokens of the whole texts, of a shape that broadcasts.
+        max_tokens: Longest text; of a longer one, `keep` says which tokens stay.
+        keep: The head, the tail, or half of each.
 
-def _cutter(max_tokens: int, keep: Keep) -> Callable[[bytes], bytes]:
-    head = head_length(max_tokens, keep) * _ID_BYTES
-    most = max_tokens * _ID_BYTES
-    tail = most - head
-    return lambda ids: ids if len(ids) <= most else ids[:head] + (ids[-tail:] if tail else b"")
+    Returns:
+        Positions in the whole texts.
+    """
+    head = {"head": max_tokens, "tail": 0, "head-tail": max_tokens - max_tokens // 2}[keep]
+    return places + np.where(places < head, 0, np.maximum(lengths - max_tokens, 0))

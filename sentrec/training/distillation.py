@@ -12,8 +12,9 @@ from sentrec import __version__
 from sentrec.files.storage import atomic_path, cache_home
 from sentrec.inference.predictor import fingerprint_of, load
 from sentrec.metrics.calibration import fit_temperature, softmax
-from sentrec.ngrams.fitting import fit_ngrams, wide_logits
-from sentrec.ngrams.linear import WideChannel
+from sentrec.models.base import ClosedFormModel
+from sentrec.models.compute import predict_logits
+from sentrec.models.contracts import ClosedFormData
 from sentrec.runs.directory import Run
 from sentrec.runs.references import match_teacher
 from sentrec.text.vocabulary import fingerprint
@@ -22,7 +23,7 @@ from sentrec.training.prepare import PreparedData
 _log = logging.getLogger(__name__)
 
 
-def ask_run(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.float32]:
+def teacher_probabilities(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.float32]:
     """A run's or an ensemble's calibrated probabilities of the unlabelled texts.
 
     They are kept in the cache folder: every seed and every student of the same teacher asks the same of it, which takes
@@ -49,23 +50,25 @@ def ask_run(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.flo
     return answers[:, match.numbers]
 
 
-def ask_ngrams(wide: WideChannel, data: PreparedData, *, fitted: bool) -> npt.NDArray[np.float32]:
+def own_probabilities(ngrams: ClosedFormModel, data: PreparedData, *, fitted: bool) -> npt.NDArray[np.float32]:
     """The calibrated probabilities that a model's own n-grams give the unlabelled texts.
 
     Args:
-        wide: The channel of the model that is to learn.
+        ngrams: The part of the model that is fitted in closed form.
         data: What there is to learn from, unlabelled texts included.
-        fitted: Whether the channel has learned from the training rows already.
+        fitted: Whether it was fitted on the training rows already.
 
     Returns:
         Float32, shape ``(texts, classes)``.
     """
     assert data.unlabelled is not None  # the recipe's own check
+    labels = data.splits.validation.labels
     if not fitted:
-        fit_ngrams(wide, data)
-    _tell("the wide channel", data.unlabelled_texts)
-    temperature = fit_temperature(wide_logits(wide, data.validation), data.splits.validation.labels)
-    return softmax(wide_logits(wide, data.unlabelled), temperature).astype(np.float32)
+        ngrams.fit(ClosedFormData(data.train, data.splits.train.labels, data.validation, labels, data.unlabelled))
+    ngrams.is_fitted = True
+    _tell("the model's n-grams", data.unlabelled_texts)
+    temperature = fit_temperature(predict_logits(ngrams, data.validation), labels)
+    return softmax(predict_logits(ngrams, data.unlabelled), temperature).astype(np.float32)
 
 
 def _tell(teacher: str, texts: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ def describe_environment(loop: TrainingLoop, data: PreparedData) -> dict[str, An
             "training_dtype": str(loop.dtype).removeprefix("torch."),
             "parameters": sum(parameter.numel() for parameter in loop.model.parameters()),
             "seed": loop.recipe.seed,
-            "glove": data.vectors.fingerprint if data.vectors else None,
+            "glove": data.fingerprint_of_vectors,
             "data": data.fingerprints(),
         }
     )

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.models.classifier import TextClassifier
+from sentrec.models.contracts import ClosedFormData
 from sentrec.models.weights import load_weights, read_tensors, save_weights
-from sentrec.ngrams.fitting import fit_wide_channel
 from sentrec.runs.directory import MODEL, Run, open_run, write_end
 from sentrec.training.adaptation.map_adaptation import Adapted, adapt
 from sentrec.training.checkpoint import remove_checkpoints
@@ -36,10 +35,11 @@ def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Pa
         weights, _ = read_tensors(best)
         load_weights(loop.model, weights, best)
     adapted = adapt(loop, data) if data.source else None
-    stacking = fit_wide_channel(loop, data) if loop.model.wide is not None and not adapted else None
-    validation, test = loop.logits(data.validation), loop.logits(data.test)
+    fitted = None if adapted else loop.model.fit(closed_form_data(loop, data))
+    validation = adapted.validation if adapted else loop.logits(data.validation)
+    test = loop.logits(data.test)
     if loop.accelerator.is_main_process:
-        write_results(loop, data, directory, validation, test, started, stacking, adapted)
+        write_results(loop, data, directory, validation, test, started, fitted, adapted)
         remove_checkpoints(best.parent)
     loop.accelerator.wait_for_everyone()
     return open_run(directory)
@@ -49,10 +49,10 @@ def write_results(
     loop: TrainingLoop,
     data: PreparedData,
     directory: Path,
-    validation: npt.NDArray[np.float32],
+    validation: npt.NDArray[np.floating],
     test: npt.NDArray[np.float32],
     started: float,
-    stacking: dict[str, Any] | None = None,
+    fitted: dict[str, Any] | None = None,
     adapted: Adapted | None = None,
 ) -> None:
     """Writes the weights, the history and the figures of a run whose directory was begun.
@@ -64,10 +64,10 @@ def write_results(
         validation: Logits of the validation rows.
         test: Logits of the test rows.
         started: When the training began, on the clock of `time.perf_counter`.
-        stacking: What `fit_wide_channel` found, where there is a wide channel.
+        fitted: What `TextModel.fit` found.
         adapted: What `adapt` found, where the recipe goes on from a model.
     """
-    metrics = _metrics(loop, data, validation, test, adapted) | ({"wide": stacking} if stacking else {})
+    metrics = _metrics(loop, data, validation, test, adapted) | ({"stacking": fitted} if fitted else {})
     save_weights(directory / MODEL, loop.model)
     metrics["seconds"] = round(time.perf_counter() - started, 2)
     write_end(directory, loop.state.history, metrics)
@@ -76,7 +76,7 @@ def write_results(
 def _metrics(
     loop: TrainingLoop,
     data: PreparedData,
-    validation: npt.NDArray[np.float32],
+    validation: npt.NDArray[np.floating],
     test: npt.NDArray[np.float32],
     adapted: Adapted | None,
 ) -> dict[str, Any]:
@@ -88,12 +88,20 @@ def _metrics(
         "seed": loop.recipe.seed,
         "steps": loop.state.step,
         "best_step": loop.state.best_step,
-        "parameters": _learned_numbers(loop.model),
+        "parameters": loop.model.learned_numbers,
         "data": data.facts(),
     }
 
 
-def _learned_numbers(model: TextClassifier) -> int:
-    """Parameters, and weights of n-grams that are used."""
-    used = int(model.wide.weights.count_nonzero()) if model.wide is not None else 0
-    return sum(parameter.numel() for parameter in model.parameters()) + used
+def closed_form_data(loop: TrainingLoop, data: PreparedData) -> ClosedFormData:
+    """What a model learns from that is not learned by gradients."""
+    ngrams, unlabelled = loop.recipe.model.ngrams, loop.unlabelled
+    pseudo = ngrams is not None and ngrams.pseudo_labels and unlabelled is not None
+    return ClosedFormData(
+        data.train,
+        data.splits.train.labels,
+        data.validation,
+        data.splits.validation.labels,
+        data.unlabelled,
+        unlabelled.targets.numpy().argmax(axis=1) if pseudo and unlabelled is not None else None,
+    )

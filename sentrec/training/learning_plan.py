@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sentrec.models.classifier import WORD_VECTORS, TextClassifier
+from sentrec.models.base import EMBEDDINGS, TextModel
 from sentrec.recipe.schema import Recipe
 
 
@@ -24,15 +24,14 @@ LearningPlan = Mapping[str, Rate]
 """The rate of every weight that learns, by its name in the model."""
 
 
-def recipe_plan(recipe: Recipe, model: TextClassifier) -> LearningPlan:
-    """Everything learns; the word vectors as the recipe's model and training sections say."""
+def recipe_plan(recipe: Recipe, model: TextModel) -> LearningPlan:
+    """Everything learns; the embeddings as the recipe's model and training sections say."""
     plan = {name: Rate() for name, _ in model.named_parameters()}
-    if not recipe.has_encoder:
-        return plan
-    if recipe.model.embeddings == "frozen":
-        del plan[WORD_VECTORS]
-    else:
-        rate = recipe.training.learning_rate
-        factor = (recipe.training.embedding_learning_rate or rate) / rate
-        plan[WORD_VECTORS] = Rate(factor, recipe.model.unfreeze_epoch)
+    rate = recipe.training.learning_rate
+    of_embeddings = Rate((recipe.training.embedding_learning_rate or rate) / rate, recipe.model.unfreeze_epoch)
+    for name in model.layers().get(EMBEDDINGS, ()):
+        if recipe.model.embeddings == "frozen":
+            del plan[name]
+        else:
+            plan[name] = of_embeddings
     return plan

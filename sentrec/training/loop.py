@@ -11,12 +11,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from sentrec.data.batches import iterate_batches, plan_batches
+from sentrec.data.batches import Batch, plan_batches, to_device
 from sentrec.errors import SentrecError
-from sentrec.inference.logits import predict_logits
 from sentrec.metrics.calibration import softmax
-from sentrec.models.classifier import TextClassifier
-from sentrec.models.compute import memory_errors, to_device
+from sentrec.models.base import TextModel
+from sentrec.models.compute import memory_errors, predict_logits
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.device import training_dtype
@@ -114,7 +113,7 @@ class TrainingLoop:
     def __init__(
         self,
         recipe: Recipe,
-        model: TextClassifier,
+        model: TextModel,
         train: EncodedTexts,
         train_targets: npt.NDArray[np.int64] | npt.NDArray[np.float32],
         validation: EncodedTexts,
@@ -129,10 +128,9 @@ class TrainingLoop:
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in self.plan)
         self.optimizer = build_optimizer(self.model, recipe.training, self.plan)
-        # The encoder reads no more than this of a text, however much of it the n-grams beside it are read from.
-        self.train = train.cut(recipe.text.max_tokens, recipe.text.keep)
+        self.train = model.training_view(train)
         self.train_targets = torch.from_numpy(train_targets)
-        self.validation = validation.cut(recipe.text.max_tokens, recipe.text.keep)
+        self.validation = model.training_view(validation)
         self.validation_labels = validation_labels
         self.accelerator = accelerator
         self.dtype = training_dtype(recipe.training.precision, accelerator.device)
@@ -152,13 +150,14 @@ class TrainingLoop:
         for epoch, epoch_steps in enumerate(self.epoch_steps):
             skip = min(max(0, self.state.step - first_step), epoch_steps)
             validate_at = self._validation_steps(first_step, epoch_steps)
-            for batch in iterate_batches(self.train, self._plan(epoch)[skip:]):
+            for rows in self._plan(epoch)[skip:]:
                 if self._is_over():
                     return
-                loss = self._step(batch.token_ids, batch.mask, self.train_targets[batch.rows], epoch)
+                batch = self.model.collate(self.train, rows)
+                loss = self._step(batch, self.train_targets[rows], epoch)
                 self.state.step += 1
                 self.state.seconds = time.perf_counter() - started
-                meter.add(loss, int(batch.mask.sum()), epoch)
+                meter.add(loss, batch.tokens, epoch)
                 validated = self.state.step in validate_at
                 improved = validated and self._validate(epoch)
                 yield self._progress(epoch, meter, validated, improved)
@@ -183,13 +182,13 @@ class TrainingLoop:
         patience = self.recipe.training.patience
         return self.state.step >= self.total_steps or self.state.worse_in_a_row >= patience
 
-    def _step(self, token_ids: Tensor, mask: Tensor, targets: Tensor, epoch: int) -> Tensor:
+    def _step(self, batch: Batch, targets: Tensor, epoch: int) -> Tensor:
         config, step, total = self.recipe.training, self.state.step, self.total_steps
         self._seed_step()
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        with memory_errors(_memory_hint(token_ids, self.unlabelled)):
-            labelled = self._texts(token_ids, mask, targets)
+        with memory_errors(_memory_hint(batch, self.unlabelled)):
+            labelled = self._texts(batch, targets)
             loss = self.objective.backward(self.model, labelled, self._unlabelled_texts())
         average_gradients(self.model, self.accelerator)
         for name, parameter in self.model.named_parameters():
@@ -200,17 +199,17 @@ class TrainingLoop:
         self.optimizer.step()
         return loss
 
-    def _texts(self, token_ids: Tensor, mask: Tensor, targets: Tensor) -> Texts:
+    def _texts(self, batch: Batch, targets: Tensor) -> Texts:
         device = self.accelerator.device
-        return Texts(to_device(token_ids, device), to_device(mask, device), to_device(targets, device))
+        return Texts(batch.to(device), to_device(targets, device))
 
     def _unlabelled_texts(self) -> Texts | None:
         if self.unlabelled is None:
             return None
         accelerator = self.accelerator
         turn = self.state.step * accelerator.num_processes + accelerator.process_index
-        batch, targets = self.unlabelled.batch(turn)
-        return self._texts(batch.token_ids, batch.mask, targets)
+        rows, targets = self.unlabelled.rows(turn)
+        return self._texts(self.model.collate(self.unlabelled.encoded, rows), targets)
 
     def _seed_step(self) -> None:
         entropy = [self.recipe.seed, self.state.step, self.accelerator.process_index]
@@ -283,9 +282,9 @@ class _Meter:
         self._tokens, self._since = 0, now
 
 
-def _memory_hint(token_ids: Tensor, unlabelled: UnlabelledTexts | None) -> str:
+def _memory_hint(batch: Batch, unlabelled: UnlabelledTexts | None) -> str:
     others = {"objective.unlabelled_tokens": unlabelled.recipe.objective.unlabelled_tokens} if unlabelled else {}
-    sizes = {"training.batch_tokens": token_ids.numel()} | others
+    sizes = {"training.batch_tokens": batch.token_ids.numel()} | others
     smaller = " ".join(f"--set {key}={max(1, size // 2)}" for key, size in sizes.items())
     return f"Start over with smaller batches: {smaller} --force"
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sentrec.models.classifier import TextClassifier
+from sentrec.data.batches import Batch
+from sentrec.models.base import TextModel
 from sentrec.recipe.sections import ObjectiveConfig
 
 
@@ -15,14 +16,12 @@ class Texts:
     """A batch on the model's device.
 
     Attributes:
-        token_ids: int64, shape ``(batch, tokens)``, padding at the end.
-        mask: True where there is a token, bool, shape ``(batch, tokens)``.
+        batch: The texts.
         targets: Class numbers, int64, shape ``(batch,)``; or probabilities, float32, shape ``(batch, classes)``, of a
             teacher or of labels and stars together.
     """
 
-    token_ids: Tensor
-    mask: Tensor
+    batch: Batch
     targets: Tensor
 
 
@@ -42,7 +41,7 @@ class Objective:
         self.label_smoothing = label_smoothing
         self.dtype = dtype
 
-    def backward(self, model: TextClassifier, labelled: Texts, unlabelled: Texts | None = None) -> Tensor:
+    def backward(self, model: TextModel, labelled: Texts, unlabelled: Texts | None = None) -> Tensor:
         """Adds the gradient of the loss to that of the model's weights.
 
         Args:
@@ -60,8 +59,8 @@ class Objective:
             (self.config.distil * self._cross_entropy(model, unlabelled)).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
-    def _cross_entropy(self, model: TextClassifier, texts: Texts) -> Tensor:
-        with torch.autocast(texts.token_ids.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            logits = model(texts.token_ids, texts.mask)
+    def _cross_entropy(self, model: TextModel, texts: Texts) -> Tensor:
+        with torch.autocast(texts.targets.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            logits = model(texts.batch)
         smoothing = 0.0 if texts.targets.is_floating_point() else self.label_smoothing
         return functional.cross_entropy(logits, texts.targets, label_smoothing=smoothing)

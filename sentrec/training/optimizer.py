@@ -7,13 +7,13 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from sentrec.models.classifier import WORD_VECTORS, TextClassifier
+from sentrec.models.base import TextModel
 from sentrec.recipe.sections import TrainingConfig
 from sentrec.training.learning_plan import LearningPlan
 
 
-def build_optimizer(model: TextClassifier, config: TrainingConfig, plan: LearningPlan) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); weight decay acts on weight matrices only, not on word vectors.
+def build_optimizer(model: TextModel, config: TrainingConfig, plan: LearningPlan) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019); weight decay acts on weight matrices only, not on embeddings.
 
     Each group keeps its peak learning rate as ``peak``, which `set_learning_rate` scales.
 
@@ -22,10 +22,11 @@ def build_optimizer(model: TextClassifier, config: TrainingConfig, plan: Learnin
         config: Learning rate and weight decay.
         plan: What learns, and how fast.
     """
+    undecayed = model.undecayed
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if name in plan:
-            decays = parameter.ndim > 1 and name != WORD_VECTORS
+            decays = parameter.ndim > 1 and name not in undecayed
             key = (config.learning_rate * plan[name].factor, config.weight_decay if decays else 0.0)
             groups.setdefault(key, []).append(parameter)
     settings = [{"params": members, "peak": peak, "weight_decay": decay} for (peak, decay), members in groups.items()]

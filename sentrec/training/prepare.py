@@ -6,24 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from sentrec.data.contamination import SeenTexts
 from sentrec.data.locate import is_local
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
-from sentrec.glove.kind import open_word_vectors
+from sentrec.errors import RunError
+from sentrec.files.parse import read_text
 from sentrec.glove.store import GloveVectors
 from sentrec.inference.predictor import fingerprint_of
-from sentrec.models.classifier import build_classifier
+from sentrec.models.contracts import Requirement
+from sentrec.models.kinds import kind_of
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import NGRAMS_TEACHER
 from sentrec.runs.directory import MODEL, TOKENIZER, Run, read_environment
 from sentrec.runs.references import match_source, match_teacher, open_source, open_teacher
-from sentrec.text.cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
-from sentrec.text.tokenizer import UNKNOWN_ID, load_tokenizer
-from sentrec.text.vocabulary import fingerprint, learn_tokenizer
+from sentrec.text.tokenizer import UNKNOWN_ID
+from sentrec.text.vocabulary import fingerprint
 from sentrec.training.recipe import require_inherited
 from sentrec.training.regions import regions_for
 from sentrec.training.targets import Targets, targets_with_ratings
@@ -37,8 +36,7 @@ class PreparedData:
 
     Attributes:
         splits: The texts and labels.
-        vectors: The GloVe vectors that embeddings start from, or None.
-        tokenizer: Learned on the training rows and the unlabelled texts, or that of the source.
+        tokenizer: What the model's kind learned from the training rows and the unlabelled texts, or that of the source.
         train: Encoded training rows.
         validation: Encoded validation rows.
         test: Encoded test rows.
@@ -48,12 +46,13 @@ class PreparedData:
         unlabelled_split: These texts.
         teacher: The run or ensemble that labels them, or None.
         regions: The vectors of region embeddings, or None; those of a source are its own.
+        fingerprint_of_vectors: Of the word vectors that embeddings start from, or None.
+        vocabulary: How many different tokens the tokenizer knows.
         soft_targets: What to learn of the training rows where stars have a say, float32, shape ``(rows, 2)``; or None.
     """
 
     splits: Splits
-    vectors: GloveVectors | None
-    tokenizer: Tokenizer
+    tokenizer: str
     train: EncodedTexts
     validation: EncodedTexts
     test: EncodedTexts
@@ -64,6 +63,8 @@ class PreparedData:
     teacher: Run | None = None
     regions: GloveVectors | None = None
     soft_targets: Targets | None = None
+    fingerprint_of_vectors: str | None = None
+    vocabulary: int = 0
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -101,7 +102,7 @@ class PreparedData:
             "validation_texts_in_train": splits.validation_overlap,
             "test_texts_in_unlabelled": unlabelled.overlap if unlabelled else 0,
             "validation_texts_in_unlabelled": unlabelled.validation_overlap if unlabelled else 0,
-            "vocabulary": self.tokenizer.get_vocab_size(),
+            "vocabulary": self.vocabulary,
             "test_unknown_share": round(float((self.test.token_ids == UNKNOWN_ID).mean()), 5),
         }
 
@@ -121,9 +122,10 @@ def prepare(recipe: Recipe) -> PreparedData:
     """
     started = time.perf_counter()
     source, teacher = _open_source(recipe), _open_teacher(recipe)
-    vectors = open_word_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    kind = kind_of(recipe)
+    vectors = require_found(kind.requirements(recipe))
     regions = _regions(recipe) if not source else None
-    build_classifier(recipe, 2, 2, vectors.dim if vectors else recipe.model.embedding_dim)
+    kind.check(recipe)
     splits = load_splits(recipe.data)
     soft_targets = targets_with_ratings(splits.train, recipe.objective.ratings) if recipe.objective.ratings else None
     if recipe.init and source:
@@ -136,14 +138,11 @@ def prepare(recipe: Recipe) -> PreparedData:
     if unlabelled:
         _tell_unlabelled(unlabelled, splits)
     known = [*splits.train.texts, *unlabelled.texts] if unlabelled else splits.train.texts
-    tokenizer = _tokenizer_of(source) if source else learn_tokenizer(known, recipe.text, vectors)
-
-    def encoded(texts: Sequence[str]) -> EncodedTexts:
-        return encode_cached(texts, tokenizer, recipe.tokens_read, recipe.text.keep)
-
+    tokenizer = read_text(source.path / TOKENIZER, RunError) if source else kind.learn_tokenizer(recipe, known)
+    reader = kind.reader(recipe, tokenizer)
+    encoded = reader.encode_cached
     return PreparedData(
         splits,
-        vectors,
         tokenizer,
         train=encoded(splits.train.texts),
         validation=encoded(splits.validation.texts),
@@ -154,6 +153,8 @@ def prepare(recipe: Recipe) -> PreparedData:
         teacher=teacher,
         regions=regions,
         soft_targets=soft_targets,
+        fingerprint_of_vectors=vectors,
+        vocabulary=reader.vocabulary_size,
         seconds=time.perf_counter() - started,
     )
 
@@ -198,6 +199,9 @@ def _open_teacher(recipe: Recipe) -> Run | None:
     return None if name in (None, NGRAMS_TEACHER) else open_teacher(name)
 
 
-def _tokenizer_of(run: Run) -> Tokenizer:
-    tokenizer = load_tokenizer((run.path / TOKENIZER).read_bytes())
-    return tokenizer
+def require_found(needed: Sequence[Requirement]) -> str | None:
+    """The fingerprint of the word vectors that a model starts from, or None; raises what is missing on disk."""
+    for one in needed:
+        if one.problem is not None:
+            raise one.problem
+    return next((one.fingerprint for one in needed if one.fingerprint), None)

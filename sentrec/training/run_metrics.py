@@ -17,7 +17,7 @@ _SUMMARIZED = ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier", "ece")
 
 def calibrated_figures(
     validation: Examples,
-    validation_logits: npt.NDArray[np.float32],
+    validation_logits: npt.NDArray[np.floating],
     test: Examples,
     test_logits: npt.NDArray[np.float32],
     held_out: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]] | None = None,

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from sentrec.errors import Interrupted, RunError
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors, write_json
+from sentrec.models.kinds import kind_of
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import (
     METRICS,
@@ -78,7 +79,7 @@ def train_seeds(
     directory = Path(out) if out is not None else Path("runs") / recipe.name
     accelerator = make_accelerator(recipe.training.device)
     members = {seed: directory / f"seed-{seed}" for seed in range(recipe.seed, recipe.seed + seeds)}
-    if seeds > 1 and (recipe.init is not None or not recipe.has_encoder):
+    if seeds > 1 and (recipe.init is not None or not kind_of(recipe).learns_by_gradients):
         _log.warning(
             "What takes no steps draws nothing: every seed gives the same model. Other rows: --set data.split_seed=2"
         )

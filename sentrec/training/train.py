@@ -11,7 +11,7 @@ from torch import Tensor
 from sentrec.errors import Interrupted
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors
-from sentrec.models.classifier import build_classifier, start_embeddings
+from sentrec.models.kinds import build_model
 from sentrec.models.weights import save_weights
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import (
@@ -24,11 +24,10 @@ from sentrec.runs.directory import (
     write_history,
     write_start,
 )
-from sentrec.text.tokenizer import words_of
-from sentrec.training.adaptation.start import start_from_source
+from sentrec.training.adaptation.map_adaptation import start_from_source
 from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, remove_checkpoints, save_checkpoint
 from sentrec.training.device import make_accelerator, training_dtype
-from sentrec.training.distillation import ask_ngrams, ask_run
+from sentrec.training.distillation import own_probabilities, teacher_probabilities
 from sentrec.training.environment import describe_environment
 from sentrec.training.finish import finish_run
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
@@ -138,15 +137,11 @@ def fit(
 def _start_loop(
     recipe: Recipe, data: PreparedData, directory: Path, accelerator: Accelerator, resume: bool
 ) -> TrainingLoop:
-    words = words_of(data.tokenizer)
-    dim = data.vectors.dim if data.vectors else recipe.model.embedding_dim
-    model = build_classifier(recipe, len(words), len(data.label_names), dim)
+    model = build_model(recipe, data.tokenizer, len(data.label_names))
     checkpoint = directory / CHECKPOINTS / LAST
     continues = resume and checkpoint.is_file()
-    if not continues:
-        start_embeddings(model, words, data.vectors, recipe.seed, data.regions)
-        if recipe.init and data.source:
-            start_from_source(model, recipe.init, data.source, data.label_names)
+    if not continues and recipe.init and data.source:
+        start_from_source(model, recipe.init, data.source, data.label_names, data.tokenizer)
     # What goes on from a model learns without steps, see `sentrec.training.adaptation.map_adaptation`.
     plan: LearningPlan | None = {} if data.source else None
     targets = data.splits.train.labels if data.soft_targets is None else data.soft_targets
@@ -161,21 +156,21 @@ def _start_loop(
     elif accelerator.is_main_process:
         # Only now, when data and model are known to be good, does an older run give way.
         remove_run(directory)
-        write_start(directory, recipe, data.label_names, data.tokenizer.to_str(), describe_environment(loop, data))
+        write_start(directory, recipe, data.label_names, data.tokenizer, describe_environment(loop, data))
     accelerator.wait_for_everyone()
     return loop
 
 
 def _unlabelled(loop: TrainingLoop, data: PreparedData) -> UnlabelledTexts:
     """The texts without labels, with what the recipe's teacher says of them."""
-    recipe, wide = loop.recipe, loop.model.wide
+    recipe, ngrams = loop.recipe, loop.model.closed_form
     assert data.unlabelled is not None  # the caller has seen some
     if data.teacher is not None:
-        targets = ask_run(data.teacher, data, str(loop.accelerator.device))
+        targets = teacher_probabilities(data.teacher, data, str(loop.accelerator.device))
     else:
-        assert wide is not None  # the recipe's own check
-        targets = ask_ngrams(wide, data, fitted=loop.state.step > 0)  # a checkpoint holds what they had learned
-    return UnlabelledTexts(recipe, data.unlabelled.cut(recipe.text.max_tokens, recipe.text.keep), targets)
+        assert ngrams is not None  # the recipe's own check
+        targets = own_probabilities(ngrams, data, fitted=loop.state.step > 0)  # a checkpoint holds their weights
+    return UnlabelledTexts(recipe, loop.model.training_view(data.unlabelled), targets)
 
 
 def _run_loop(loop: TrainingLoop, directory: Path, stop: StopRequest, on_progress: OnProgress | None) -> None:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sentrec.data.batches import Batch, make_batch, plan_batches
+from sentrec.data.batches import plan_batches
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 
@@ -32,15 +32,15 @@ class UnlabelledTexts:
         self._first = 0
         self._plan: list[npt.NDArray[np.int64]] = []
 
-    def batch(self, number: int) -> tuple[Batch, Tensor]:
-        """The batch of that number, from 0, and the teacher's probabilities of its texts."""
+    def rows(self, number: int) -> tuple[npt.NDArray[np.int64], Tensor]:
+        """The rows of the batch of that number, from 0, and the teacher's probabilities of its texts."""
         if number < self._first:
             self._passes, self._first, self._plan = 0, 0, []
         while number >= self._first + len(self._plan):
             self._first += len(self._plan)
             self._plan = self._plan_pass()
-        batch = make_batch(self.encoded, self._plan[number - self._first])
-        return batch, self.targets[batch.rows]
+        rows = self._plan[number - self._first]
+        return rows, self.targets[rows]
 
     def _plan_pass(self) -> list[npt.NDArray[np.int64]]:
         generator = np.random.default_rng([self.recipe.seed, _SEED, self._passes])

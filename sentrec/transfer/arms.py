@@ -1,35 +1,30 @@
 """What each arm starts from, and which of its weights learn."""
 
-from collections.abc import Sequence
-
 from sentrec.errors import RecipeError
-from sentrec.glove.store import GloveVectors
-from sentrec.models.classifier import WORD_VECTORS, TextClassifier, build_classifier, start_embeddings
+from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
+from sentrec.models.kinds import build_model
 from sentrec.recipe import Recipe
 from sentrec.recipe.sections import TrainingConfig
 from sentrec.training.learning_plan import LearningPlan, Rate, recipe_plan
 from sentrec.transfer.schema import GradualUnfreezing, TransferRecipe
 
 
-def target_only_model(
-    arm: str, recipe: Recipe, words: Sequence[str], classes: int, vectors: GloveVectors | None
-) -> TextClassifier:
+def target_only_model(arm: str, recipe: Recipe, tokenizer: str, classes: int) -> TextModel:
     """A model as it stands before any training, with word vectors from GloVe (or at random, for that arm).
 
     Args:
         arm: Name of the arm.
         recipe: The target's, with the seed of the cell.
-        words: The vocabulary in the order of the ids.
+        tokenizer: As the model's kind learned it.
         classes: Number of classes.
-        vectors: The GloVe vectors, or None.
     """
-    dim = vectors.dim if vectors else recipe.model.embedding_dim
-    model = build_classifier(recipe, len(words), classes, dim)
-    start_embeddings(model, words, None if arm == "random-embeddings" else vectors, recipe.seed)
-    return model
+    if arm == "random-embeddings" and recipe.glove is not None:
+        of_that_width = recipe.model.model_copy(update={"embedding_dim": recipe.glove.dim})
+        recipe = recipe.model_copy(update={"glove": None, "model": of_that_width})
+    return build_model(recipe, tokenizer, classes)
 
 
-def learning_plan(arm: str, recipe: Recipe, model: TextClassifier, study: TransferRecipe) -> LearningPlan:
+def learning_plan(arm: str, recipe: Recipe, model: TextModel, study: TransferRecipe) -> LearningPlan:
     """Which weights of an arm learn, how fast, and from which epoch on.
 
     Raises:
@@ -40,23 +35,25 @@ def learning_plan(arm: str, recipe: Recipe, model: TextClassifier, study: Transf
         case "full":
             return _scaled(plan, study.full.learning_rate_factor)
         case "probe":
-            head = {name: rate for name, rate in plan.items() if _is_head(name)}
-            return _scaled(head, study.probe.learning_rate_factor)
+            head = model.layers().get(HEAD, ())
+            return _scaled({name: plan[name] for name in head}, study.probe.learning_rate_factor)
         case "gradual":
             return _gradual(plan, model, study.gradual, recipe.training)
         case "frozen-glove":
-            return {name: rate for name, rate in plan.items() if name != WORD_VECTORS}
+            frozen = model.layers().get(EMBEDDINGS, ())
+            return {name: rate for name, rate in plan.items() if name not in frozen}
         case _:
             return plan
 
 
 def _gradual(
-    plan: LearningPlan, model: TextClassifier, options: GradualUnfreezing, training: TrainingConfig
+    plan: LearningPlan, model: TextModel, options: GradualUnfreezing, training: TrainingConfig
 ) -> dict[str, Rate]:
-    depths = {name: _depth(name, model) for name in plan}
-    # The head thaws first; a frozen embedding table has no stage.
-    stages = {depth: stage for stage, depth in enumerate(sorted(set(depths.values()), reverse=True))}
-    needed = (len(stages) - 1) * options.epochs_per_stage + 1
+    # The head thaws first; a layer that is frozen has no stage.
+    layers = [[name for name in names if name in plan] for names in reversed(model.layers().values())]
+    stages = {name: stage for stage, names in enumerate(filter(None, layers)) for name in names}
+    count = len(set(stages.values()))
+    needed = (count - 1) * options.epochs_per_stage + 1
     if training.max_steps is not None:
         raise RecipeError(
             "gradual unfreezing counts epochs, and training.max_steps would end them early.",
@@ -64,27 +61,16 @@ def _gradual(
         )
     if needed > training.epochs:
         raise RecipeError(
-            f"gradual unfreezing of {len(stages)} layers takes {needed} epochs; the training has {training.epochs}.",
+            f"gradual unfreezing of {count} layers takes {needed} epochs; the training has {training.epochs}.",
             f"Raise training.epochs to {needed}, or lower gradual.epochs_per_stage.",
         )
     return {
         name: Rate(
-            rate.factor * options.learning_rate_factor / options.decay ** stages[depths[name]],
-            stages[depths[name]] * options.epochs_per_stage,
+            rate.factor * options.learning_rate_factor / options.decay ** stages[name],
+            stages[name] * options.epochs_per_stage,
         )
         for name, rate in plan.items()
     }
-
-
-def _depth(name: str, model: TextClassifier) -> float:
-    """The place of a weight between the embeddings (-1) and the head (infinity)."""
-    if _is_head(name):
-        return float("inf")
-    return model.encoder.layer_of(name.removeprefix("encoder.")) if name.startswith("encoder.") else -1
-
-
-def _is_head(name: str) -> bool:
-    return name.startswith("head.")
 
 
 def _scaled(plan: LearningPlan, factor: float) -> dict[str, Rate]:

@@ -13,8 +13,8 @@ from scipy import sparse
 from torch import Tensor
 
 from sentrec.data.splits import Splits
-from sentrec.inference.logits import predict_logits
-from sentrec.models.classifier import TextClassifier
+from sentrec.models.base import TextModel
+from sentrec.models.compute import predict_logits
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import write_start
@@ -48,7 +48,7 @@ class Fitting:
 
     cell: Cell
     recipe: Recipe
-    model: TextClassifier
+    model: TextModel
     plan: LearningPlan
     train: Rows
     validation: Rows
@@ -90,7 +90,7 @@ def fit_cell(
     test = loop.logits(data.test)
     if keep_in is not None:
         environment = describe_environment(loop, data) | {"transfer": vars(fitting.cell)}
-        write_start(keep_in, fitting.recipe, data.label_names, data.tokenizer.to_str(), environment)
+        write_start(keep_in, fitting.recipe, data.label_names, data.tokenizer, environment)
         write_results(loop, data, keep_in, loop.logits(data.validation), test, started)
     predicted = test.argmax(axis=1).astype(np.int16)
     return CellResult(
@@ -106,7 +106,7 @@ def fit_cell(
     )
 
 
-def judge_unseen(cell: Cell, model: TextClassifier, target: TargetRows, encoded: EncodedTarget) -> CellResult:
+def judge_unseen(cell: Cell, model: TextModel, target: TargetRows, encoded: EncodedTarget) -> CellResult:
     """Predicts the target's test rows with a model that has seen none of its labels."""
     started = time.perf_counter()
     return _without_steps(cell, _classes(model, encoded.test), None, 0, target, started)
@@ -139,12 +139,13 @@ def _prepared(fitting: Fitting, target: TargetRows, encoded: EncodedTarget) -> P
     splits = Splits(train, validation, target.test, noticed.duplicates, noticed.overlap, noticed.validation_overlap)
     return PreparedData(
         splits,
-        target.vectors,
         encoded.tokenizer,
         encoded.pool.take(fitting.train),
         encoded.pool.take(fitting.validation),
         encoded.test,
         0.0,
+        fingerprint_of_vectors=target.vectors,
+        vocabulary=encoded.vocabulary,
     )
 
 
@@ -164,7 +165,7 @@ def _train_accuracy(loop: TrainingLoop, data: PreparedData) -> float:
     return _accuracy(_classes(loop.model, data.train.take(rows)), labels[rows])
 
 
-def _classes(model: TextClassifier, encoded: EncodedTexts) -> npt.NDArray[np.int64]:
+def _classes(model: TextModel, encoded: EncodedTexts) -> npt.NDArray[np.int64]:
     classes: npt.NDArray[np.int64] = predict_logits(model, encoded).argmax(axis=1)
     return classes
 

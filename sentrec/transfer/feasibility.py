@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from sentrec.data.label_matching import matching_classes
 from sentrec.errors import RecipeError
-from sentrec.models.classifier import TextClassifier
+from sentrec.models.base import TextModel
 from sentrec.transfer.loading import NamedSource, NamedTarget, load_sources, load_targets
 from sentrec.transfer.origins import require_alike
 from sentrec.transfer.schema import Moves, TransferRecipe
-from sentrec.transfer.weights import require_same_labels, require_zero_shot
+from sentrec.transfer.weights import layers_of_encoder, require_same_labels, require_zero_shot
 
 _ABOUT_GLOVE = ("frozen-glove", "random-embeddings")
 
@@ -55,14 +55,14 @@ def require_labels(
         raise RecipeError(f"nothing moves from {source} to {target}, for: {arms}.", "Let `moves` name a part.")
 
 
-def require_layers(moves: Moves, model: TextClassifier) -> None:
+def require_layers(moves: Moves, model: TextModel) -> None:
     """Makes sure that the encoder has the layers that are to move.
 
     Raises:
         RecipeError: If it lacks one.
     """
-    known = {model.encoder.layer_of(name) for name, _ in model.encoder.named_parameters()}
-    unknown = [] if isinstance(moves.encoder, str) else sorted(set(moves.encoder) - known)
+    known = layers_of_encoder(model)
+    unknown = [] if isinstance(moves.encoder, str) else sorted(set(moves.encoder) - set(known))
     if unknown:
         listed = ", ".join(str(layer) for layer in sorted(known)) or "none"
         raise RecipeError(f"moves.encoder: the encoder has no layer {unknown[0]}.", f"Its layers are: {listed}.")

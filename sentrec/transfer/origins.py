@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from tokenizers import Tokenizer
 
 from sentrec.data.locate import is_local
 from sentrec.data.splits import Splits, load_splits
-from sentrec.errors import Interrupted, RecipeError, SentrecError
+from sentrec.errors import Interrupted, RecipeError, RunError, SentrecError
 from sentrec.files.lock import next_training
+from sentrec.files.parse import read_text
 from sentrec.files.storage import cache_home
 from sentrec.files.versions import code_of, code_version
 from sentrec.plugins import registry
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import TOKENIZER, Run, is_finished, open_run, read_environment
-from sentrec.text.tokenizer import load_tokenizer
 from sentrec.text.vocabulary import fingerprint, folds_case
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress
@@ -43,9 +42,9 @@ class Origin:
         self._setting = source.setting
         self._data: PreparedData | None = None
 
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> str:
         """The source's tokenizer, which its seeds share."""
-        return load_tokenizer((self._run.path / TOKENIZER).read_bytes()) if self._run else self._prepared().tokenizer
+        return read_text(self._run.path / TOKENIZER, RunError) if self._run else self._prepared().tokenizer
 
     def work(self, seed: int) -> float:
         """What there is to do before its weights of a seed can be had, in texts read in training."""
@@ -97,9 +96,8 @@ class Origin:
         """Where the run of a seed lies in the cache, named after all that it depends on."""
         data = self._prepared()
         settings = lasting_settings(self.recipe.model_copy(update={"seed": seed}))
-        vectors = data.vectors.fingerprint if data.vectors else None
-        code = code_version(), code_of(registry().encoder(self.recipe.encoder["name"]).encoder)
-        key = fingerprint([], settings, self._data_fingerprints, vectors, data.tokenizer.to_str(), *code)
+        code = code_version(), code_of(registry().entry(self.recipe.encoder_name).implementation)
+        key = fingerprint([], settings, self._data_fingerprints, data.fingerprint_of_vectors, data.tokenizer, *code)
         return cache_home() / "sources" / key
 
     @cached_property

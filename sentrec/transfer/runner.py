@@ -10,12 +10,12 @@ from scipy import sparse
 
 from sentrec.errors import Interrupted
 from sentrec.files.versions import code_of, code_version
+from sentrec.models.kinds import kind_of
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.plugins import registry
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import Run
-from sentrec.text.tokenizer import SPECIAL_TOKENS, words_of
-from sentrec.text.vocabulary import fingerprint, folds_case
+from sentrec.text.vocabulary import fingerprint
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress
 from sentrec.transfer.arms import learning_plan, target_only_model
@@ -28,7 +28,6 @@ from sentrec.transfer.results import LINEAR_ARMS, ZERO_SHOT, Cell, CellResult
 from sentrec.transfer.schema import Moves, TransferRecipe
 from sentrec.transfer.store import load_cell, save_cell, unfinished_model
 from sentrec.transfer.target import EncodedTarget, TargetRows, budget_training, encode_target
-from sentrec.transfer.vocabulary import joint_tokenizer
 from sentrec.transfer.weights import move_weights, read_source
 
 _EVERYTHING = Moves(head=True)
@@ -135,12 +134,10 @@ class StudyRunner:
         train, validation = target.divide(cell.budget, cell.seed)
         recipe = self._recipe(cell, target)
         encoded = self._encode(target, cell.source)
-        model = target_only_model(
-            cell.arm, recipe, words_of(encoded.tokenizer), len(target.pool.label_names), target.vectors
-        )
+        model = target_only_model(cell.arm, recipe, encoded.tokenizer, len(target.pool.label_names))
         if cell.source is not None:
-            source = read_source(self._runs[cell.source, cell.seed])
-            move_weights(source, model, words_of(encoded.tokenizer), target.names_for_sources, self.study.moves)
+            run = self._runs[cell.source, cell.seed]
+            move_weights(read_source(run), run.label_names, model, target.names_for_sources, self.study.moves)
         plan = learning_plan(cell.arm, recipe, model, self.study)
         fitting = Fitting(cell, recipe, model, plan, train, validation, self.study.select)
         return fit_cell(fitting, target, encoded, self._accelerator, on_step, keep_in)
@@ -148,9 +145,9 @@ class StudyRunner:
     def _judge_unseen(self, cell: Cell, target: TargetRows) -> CellResult:
         assert cell.source is not None  # every zero-shot cell has one
         encoded = self._encode(target, cell.source)
-        words, names = words_of(encoded.tokenizer), target.names_for_sources
-        model = target_only_model(cell.arm, self._recipe(cell, target), words, len(names), target.vectors)
-        move_weights(read_source(self._runs[cell.source, cell.seed]), model, words, names, _EVERYTHING)
+        run, names = self._runs[cell.source, cell.seed], target.names_for_sources
+        model = target_only_model(cell.arm, self._recipe(cell, target), encoded.tokenizer, len(names))
+        move_weights(read_source(run), run.label_names, model, names, _EVERYTHING)
         return judge_unseen(cell, model.to(self._accelerator.device), target, encoded)
 
     def _fit_linear(self, cell: Cell, target: TargetRows) -> CellResult:
@@ -191,7 +188,7 @@ class StudyRunner:
         origin = self.origins[cell.source].key(cell.seed) if cell.source is not None else None
         options = study.model_dump(mode="json", include={"select", *(("moves", cell.arm) if cell.source else ())})
         names = target.names_for_sources if cell.source is not None else None
-        code = code_version(), code_of(registry().encoder(target.recipe.encoder["name"]).encoder)
+        code = code_version(), code_of(registry().entry(target.recipe.encoder_name).implementation)
         return fingerprint([], settings, target.fingerprint, origin, options, vars(cell), names, *code)
 
     def _recipe(self, cell: Cell, target: TargetRows) -> Recipe:
@@ -205,9 +202,8 @@ class StudyRunner:
         if (target.name, source) not in self._encoded:
             tokenizer = target.tokenizer
             if source is not None:
-                glove = target.recipe.glove
-                lowercase = folds_case(target.recipe.text, glove.name if glove else None)
-                tokenizer = joint_tokenizer(tokenizer, self.origins[source].tokenizer(), lowercase)
+                kind, theirs = kind_of(target.recipe), self.origins[source].tokenizer()
+                tokenizer = kind.join_tokenizers(target.recipe, tokenizer, theirs)
             self._encoded[target.name, source] = encode_target(target, tokenizer)
         return self._encoded[target.name, source]
 
@@ -226,7 +222,7 @@ class StudyRunner:
 
     def _check_plan(self, cell: Cell, target: TargetRows) -> None:
         recipe = self._recipe(cell, target)
-        model = target_only_model(cell.arm, recipe, SPECIAL_TOKENS, len(target.pool.label_names), target.vectors)
+        model = target_only_model(cell.arm, recipe, target.tokenizer, len(target.pool.label_names))
         learning_plan(cell.arm, recipe, model, self.study)
         if cell.source is not None:
             require_layers(self.study.moves, model)

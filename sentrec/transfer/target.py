@@ -7,19 +7,17 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
 
 from sentrec.data.examples import Examples
 from sentrec.data.locate import source_of
 from sentrec.data.splits import Splits, load_splits, stratified_holdout, stratified_sample
 from sentrec.errors import DataError, did_you_mean
-from sentrec.glove.kind import open_word_vectors
-from sentrec.glove.store import GloveVectors
+from sentrec.models.kinds import kind_of
 from sentrec.recipe import Recipe
 from sentrec.recipe.sections import TrainingConfig
-from sentrec.text.cache import encode_cached
 from sentrec.text.encoding import EncodedTexts
-from sentrec.text.vocabulary import fingerprint, learn_tokenizer
+from sentrec.text.vocabulary import fingerprint
+from sentrec.training.prepare import require_found
 from sentrec.transfer.loading import NamedTarget, hints_for
 from sentrec.transfer.results import Budget
 from sentrec.transfer.schema import TransferRecipe
@@ -41,7 +39,7 @@ class TargetRows:
         train_rows: How many of the pool a network learns from where all labels are used; it is selected on the others.
         holds_out: Whether the validation rows were held out from train, so that a budget may hold them.
         test: The test rows.
-        vectors: The GloVe vectors, or None.
+        vectors: The fingerprint of the word vectors, or None.
         tokenizer: Learned on all training texts: labels are scarce, texts are not.
         splits: What was noticed about the rows.
         labels: What sources call its classes, where they call them otherwise.
@@ -53,8 +51,8 @@ class TargetRows:
     train_rows: int
     holds_out: bool
     test: Examples
-    vectors: GloveVectors | None
-    tokenizer: Tokenizer
+    vectors: str | None
+    tokenizer: str
     splits: Splits
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -121,7 +119,7 @@ class TargetRows:
             self.test.labels.tobytes(),
             self.pool.label_names,
             self.train_rows,
-            self.vectors.fingerprint if self.vectors else None,
+            self.vectors,
         )
 
 
@@ -131,11 +129,13 @@ class EncodedTarget:
 
     Attributes:
         tokenizer: It has the vocabulary.
+        vocabulary: How many tokens it knows.
         pool: Token ids of the pool.
         test: Token ids of the test rows.
     """
 
-    tokenizer: Tokenizer
+    tokenizer: str
+    vocabulary: int
     pool: EncodedTexts
     test: EncodedTexts
 
@@ -147,7 +147,8 @@ def load_target(target: NamedTarget) -> TargetRows:
         SentrecError: If the data or the vectors cannot be used, or the labels name a class that there is not.
     """
     recipe = target.recipe
-    vectors = open_word_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    kind = kind_of(recipe)
+    vectors = require_found(kind.requirements(recipe))
     with hints_for(target.setting):
         splits = load_splits(recipe.data)
     _require_known(target, splits.train.label_names)
@@ -156,7 +157,7 @@ def load_target(target: NamedTarget) -> TargetRows:
         train.texts + validation.texts, np.concatenate([train.labels, validation.labels]), train.label_names
     )
     holds_out = isinstance(source_of(recipe.data, "validation"), float)
-    tokenizer = learn_tokenizer(pool.texts if holds_out else train.texts, recipe.text, vectors)
+    tokenizer = kind.learn_tokenizer(recipe, pool.texts if holds_out else train.texts)
     return TargetRows(
         target.name, recipe, pool, len(train), holds_out, splits.test, vectors, tokenizer, splits, target.labels
     )
@@ -168,13 +169,11 @@ def _require_known(target: NamedTarget, classes: Sequence[str]) -> None:
             raise DataError(f"target.labels: {target.name} has no class '{name}'.", did_you_mean(name, classes))
 
 
-def encode_target(target: TargetRows, tokenizer: Tokenizer) -> EncodedTarget:
+def encode_target(target: TargetRows, tokenizer: str) -> EncodedTarget:
     """The target's token ids under a vocabulary, from the cache where they were made before."""
-    text = target.recipe.text
-    pool, test = (
-        encode_cached(texts, tokenizer, text.max_tokens, text.keep) for texts in (target.pool.texts, target.test.texts)
-    )
-    return EncodedTarget(tokenizer, pool, test)
+    reader = kind_of(target.recipe).reader(target.recipe, tokenizer)
+    pool, test = (reader.encode_cached(texts) for texts in (target.pool.texts, target.test.texts))
+    return EncodedTarget(tokenizer, reader.vocabulary_size, pool, test)
 
 
 def budget_training(config: TrainingConfig, rows: int, study: TransferRecipe) -> TrainingConfig:

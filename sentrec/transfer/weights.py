@@ -1,73 +1,58 @@
 """Moving weights from a source's run into a model of the target."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 from sentrec.data.label_matching import matching_classes
-from sentrec.errors import DataError
-from sentrec.models.classifier import WORD_VECTORS, TextClassifier
-from sentrec.models.weights import read_tensors
+from sentrec.errors import DataError, RunError
+from sentrec.files.parse import read_text
+from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
+from sentrec.models.kinds import restore_model
 from sentrec.runs.directory import MODEL, TOKENIZER, Run
-from sentrec.text.tokenizer import PADDING_ID, load_tokenizer, words_of
 from sentrec.transfer.schema import Moves
 
-_ENCODER = "encoder."
-_HEAD = "head."
 
-
-@dataclass(frozen=True)
-class SourceWeights:
-    """What a trained source offers.
-
-    Attributes:
-        tensors: Its weights by name.
-        words: Its vocabulary in the order of the ids.
-        label_names: Its classes in the order of their numbers.
-    """
-
-    tensors: dict[str, Tensor]
-    words: Sequence[str]
-    label_names: tuple[str, ...]
-
-
-def read_source(run: Run) -> SourceWeights:
-    """The weights, words and classes of a finished run."""
-    tensors, _ = read_tensors(run.path / MODEL)
-    return SourceWeights(tensors, words_of(load_tokenizer((run.path / TOKENIZER).read_bytes())), run.label_names)
+def read_source(run: Run) -> TextModel:
+    """The model of a finished run."""
+    tokenizer = read_text(run.path / TOKENIZER, RunError)
+    return restore_model(run.recipe, tokenizer, len(run.label_names), run.path / MODEL)
 
 
 def move_weights(
-    source: SourceWeights, model: TextClassifier, words: Sequence[str], label_names: Sequence[str], moves: Moves
+    source: TextModel, source_labels: Sequence[str], model: TextModel, label_names: Sequence[str], moves: Moves
 ) -> None:
     """Overwrites a model's starting weights with the source's, in place, as far as `moves` says.
 
     Words that the source does not know keep the vectors that the model has, which are GloVe's.
 
     Args:
-        source: What the source offers.
+        source: The source's model.
+        source_labels: Its classes in the order of their numbers.
         model: A model of the same architecture, over another vocabulary.
-        words: Its vocabulary in the order of the ids.
         label_names: Its classes, as the source would call them.
         moves: What to move.
 
     Raises:
         DataError: If the head is to move and the label sets do not agree.
     """
-    state = model.state_dict()
-    if moves.embeddings:
-        _move_word_vectors(source, state[WORD_VECTORS], words)
-    for name, tensor in source.tensors.items():
-        if name.startswith(_ENCODER) and _moves_layer(moves, model.encoder.layer_of(name.removeprefix(_ENCODER))):
-            state[name].copy_(tensor)
     if moves.head:
-        require_same_labels(source.label_names, label_names)
-    classes = matching_classes(source.label_names, label_names, moves.head)
+        require_same_labels(source_labels, label_names)
+    classes = matching_classes(source_labels, label_names, moves.head)
+    layers = [layer for layer in model.layers() if _moves(moves, layer)]
     if moves.head is not False and classes is not None:
-        for name in ("weight", "bias"):
-            state[_HEAD + name].copy_(source.tensors[_HEAD + name][classes.numbers])
+        layers.append(HEAD)
+    model.copy_layers(source, layers, classes.numbers if classes else None)
+
+
+def layers_of_encoder(model: TextModel) -> list[int]:
+    """The numbers of its layers between embeddings and head, from the bottom up."""
+    return [int(layer.partition(".")[2]) for layer in model.layers() if layer not in (EMBEDDINGS, HEAD)]
+
+
+def _moves(moves: Moves, layer: str) -> bool:
+    if layer in (EMBEDDINGS, HEAD):
+        return layer == EMBEDDINGS and moves.embeddings
+    number = int(layer.partition(".")[2])
+    return moves.encoder == "all" or (moves.encoder != "none" and number in moves.encoder)
 
 
 def require_same_labels(source_labels: Sequence[str], target_labels: Sequence[str]) -> None:
@@ -100,18 +85,6 @@ def require_zero_shot(
             f"{source} cannot be tried on {target} without training: {_different_labels(source_labels, target_labels)}",
             _zero_shot_hint(source_labels, target_labels),
         )
-
-
-def _move_word_vectors(source: SourceWeights, table: Tensor, words: Sequence[str]) -> None:
-    row_of = {word: row for row, word in enumerate(source.words)}
-    rows = torch.tensor([row_of.get(word, -1) for word in words])
-    rows[PADDING_ID] = -1
-    known = rows >= 0
-    table[known] = source.tensors[WORD_VECTORS][rows[known]]
-
-
-def _moves_layer(moves: Moves, layer: int) -> bool:
-    return moves.encoder == "all" or (moves.encoder != "none" and layer in moves.encoder)
 
 
 def _zero_shot_hint(source: Sequence[str], target: Sequence[str]) -> str:

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from sentrec import load_recipe
-from sentrec.inference.logits import predict_logits
-from sentrec.models.classifier import TextClassifier
+from sentrec.models.base import TextModel
+from sentrec.models.compute import predict_logits
 from sentrec.models.device import has_bfloat16
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.prepare import prepare
@@ -98,7 +98,8 @@ def _paths(name: str, rates: Rates, settings: Settings) -> Iterator[dict[str, ob
     parts = step_parts(recipe, data, settings.timed_steps)
     tokens_in_step = parts["tokens_per_second"] * parts["step"] / 1000
     parameters = sum(weight.numel() for weight in loop.model.parameters() if weight.requires_grad)
-    width = loop.model.word_vectors.shape[1] * loop.model.word_vectors.element_size()
+    vectors = loop.model.word_vectors
+    width = 0 if vectors is None else vectors.shape[1] * vectors.element_size()
     yield _path(
         f"{name}: training, {_name(loop.dtype)}",
         weights,
@@ -117,7 +118,7 @@ def _path(path: str, weights: int, compute: float, memory: float, measured: floa
     return {"path": path, "weights": weights, **seconds, "factor": measured / (compute + memory)}
 
 
-def _scoring(model: TextClassifier, texts: EncodedTexts, dtype: torch.dtype, repetitions: int) -> float:
+def _scoring(model: TextModel, texts: EncodedTexts, dtype: torch.dtype, repetitions: int) -> float:
     def score() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
             predict_logits(model, texts)

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from sentrec import load_recipe
-from sentrec.data.batches import iterate_batches, plan_batches
-from sentrec.models.classifier import build_classifier, start_embeddings
+from sentrec.data.batches import make_batch, plan_batches
+from sentrec.models.kinds import build_model
 from sentrec.recipe.schema import Recipe
-from sentrec.text.tokenizer import words_of
 from sentrec.training.device import make_accelerator
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
@@ -63,7 +62,7 @@ def step_parts(recipe: Recipe, data: PreparedData, steps: int) -> dict[str, Any]
         next(progress)
     spent.clear()
     total = seconds_of(lambda: [next(progress) for _ in plan])
-    spent["data"] = seconds_of(lambda: sum(len(batch.rows) for batch in iterate_batches(data.train, plan)))
+    spent["data"] = seconds_of(lambda: sum(len(make_batch(data.train, rows).rows) for rows in plan))
     shares = {part: spent[part] / total for part in ("data", *_PARTS)}
     tokens = sum(int(data.train.lengths()[rows].sum()) for rows in plan)
     rest = {"rest": max(0.0, 1.0 - sum(shares.values())), "tokens_per_second": tokens / total}
@@ -72,10 +71,7 @@ def step_parts(recipe: Recipe, data: PreparedData, steps: int) -> dict[str, Any]
 
 def make_loop(recipe: Recipe, data: PreparedData) -> TrainingLoop:
     """A training that has not begun."""
-    words = words_of(data.tokenizer)
-    dim = data.vectors.dim if data.vectors else recipe.model.embedding_dim
-    model = build_classifier(recipe, len(words), len(data.label_names), dim)
-    start_embeddings(model, words, data.vectors, recipe.seed)
+    model = build_model(recipe, data.tokenizer, len(data.label_names))
     accelerator = make_accelerator(recipe.training.device)
     labels = data.splits.train.labels, data.splits.validation.labels
     return TrainingLoop(recipe, model, data.train, labels[0], data.validation, labels[1], accelerator)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentrec.data.batches import iterate_batches, make_batch, plan_batches
+from sentrec.data.batches import make_batch, plan_batches
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import PADDING_ID
 
@@ -69,7 +69,8 @@ def test_padding_is_a_small_share() -> None:
 @given(lengths_of_texts.filter(len), st.integers(1, 8), st.integers(1, 100), seeds)
 def test_batches_give_the_texts_back(lengths: Any, size: int, tokens: int, seed: int | None) -> None:
     encoded = encoded_of(lengths)
-    for batch in iterate_batches(encoded, plan_batches(lengths, size, tokens, generator(seed))):
+    for rows in plan_batches(lengths, size, tokens, generator(seed)):
+        batch = make_batch(encoded, rows)
         assert batch.token_ids.shape == batch.mask.shape == (len(batch.rows), lengths[batch.rows].max())
         assert (batch.token_ids.dtype, batch.mask.dtype) == (torch.int64, torch.bool)
         assert (batch.token_ids[~batch.mask] == PADDING_ID).all()

@@ -7,13 +7,15 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from small_models import tokenizer_of
 from torch import Tensor, nn
 
+from sentrec.data.batches import to_device
 from sentrec.errors import SentrecError
-from sentrec.inference.logits import predict_logits
-from sentrec.models.classifier import TextClassifier
-from sentrec.models.compute import exact_float32, memory_errors, one_thread, to_device
+from sentrec.models.compute import exact_float32, memory_errors, one_thread, predict_logits
+from sentrec.models.embedding import EmbeddingModel
 from sentrec.models.embeddings import TokenEmbedding
+from sentrec.models.reader import TokenReader
 from sentrec.text.encoding import EncodedTexts
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -54,7 +56,8 @@ def test_prediction_says_when_memory_is_short() -> None:
         def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
             return torch.empty(2**58, dtype=torch.uint8)
 
-    model = TextClassifier(TokenEmbedding(9, 4, 0.0, 0.0), Greedy(), 2, 0.0)  # type: ignore[arg-type]
+    reader = TokenReader(tokenizer_of(9), 9, "head")
+    model = EmbeddingModel(TokenEmbedding(9, 4, 0.0, 0.0), Greedy(), 2, 0.0, reader)  # type: ignore[arg-type]
     encoded = EncodedTexts(np.array([2, 3], dtype=np.int32), np.array([0, 2]))
     with pytest.raises(SentrecError, match="not enough memory"):
         predict_logits(model, encoded)
@@ -137,7 +140,8 @@ def test_a_text_alone_is_scored_in_one_thread_and_several_in_all() -> None:
             return embedded[:, 0]
 
     threads: list[int] = []
-    model = TextClassifier(TokenEmbedding(9, 4, 0.0, 0.0), Witness(), 2, 0.0)  # type: ignore[arg-type]
+    reader = TokenReader(tokenizer_of(9), 9, "head")
+    model = EmbeddingModel(TokenEmbedding(9, 4, 0.0, 0.0), Witness(), 2, 0.0, reader)  # type: ignore[arg-type]
     predict_logits(model, EncodedTexts(np.array([2, 3], dtype=np.int32), np.array([0, 2])))
     predict_logits(model, EncodedTexts(np.array([2, 3], dtype=np.int32), np.array([0, 1, 2])))
     assert threads == [1, 3]

@@ -17,7 +17,9 @@ from torch import Tensor
 import sentrec
 from sentrec.errors import SentrecError
 from sentrec.glove.fetch import fetch_glove
+from sentrec.glove.kind import open_word_vectors
 from sentrec.models.embeddings import initial_embeddings
+from sentrec.models.kinds import build_model
 from sentrec.runs.directory import TOKENIZER, Run, open_run, read_environment
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID, words_of
 from sentrec.training.device import make_accelerator
@@ -38,8 +40,9 @@ def misleading(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start_table(recipe: sentrec.recipe.Recipe) -> Tensor:
     data = prepare(recipe)
-    dim = data.vectors.dim if data.vectors else recipe.model.embedding_dim
-    return initial_embeddings(words_of(data.tokenizer), data.vectors, dim, recipe.seed)
+    vectors = open_word_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    dim = vectors.dim if vectors else recipe.model.embedding_dim
+    return initial_embeddings(words_of(Tokenizer.from_str(data.tokenizer)), vectors, dim, recipe.seed)
 
 
 def end_table(run: Run) -> Tensor:
@@ -47,12 +50,8 @@ def end_table(run: Run) -> Tensor:
 
 
 def make_loop(recipe: sentrec.recipe.Recipe) -> TrainingLoop:
-    from sentrec.models.classifier import build_classifier, start_embeddings
-
     data = prepare(recipe)
-    words = words_of(data.tokenizer)
-    model = build_classifier(recipe, len(words), len(data.label_names), recipe.model.embedding_dim)
-    start_embeddings(model, words, data.vectors, recipe.seed)
+    model = build_model(recipe, data.tokenizer, len(data.label_names))
     splits, accelerator = data.splits, make_accelerator("cpu")
     return TrainingLoop(
         recipe, model, data.train, splits.train.labels, data.validation, splits.validation.labels, accelerator
@@ -240,12 +239,12 @@ def test_what_accelerate_was_configured_with_changes_nothing(
 def test_a_step_that_needs_too_much_memory_asks_for_smaller_batches(
     reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def classify(_model: object, _embedded: Tensor, _mask: Tensor) -> Tensor:
+    def forward(_model: object, _batch: object) -> Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     recipe = small_recipe(reviews)
     with monkeypatch.context() as patch:
-        patch.setattr("sentrec.models.classifier.TextClassifier.classify", classify)
+        patch.setattr("sentrec.models.embedding.EmbeddingModel.forward", forward)
         with pytest.raises(SentrecError, match="not enough memory") as caught:
             train(recipe, tmp_path / "run")
     (smaller,) = re.findall(r"--set (training\.batch_tokens=\d+) --force", str(caught.value.hint))

@@ -1,4 +1,4 @@
-"""The wide channel: which n-grams a text has, that padding and batches do not matter, and that it is saved."""
+"""The n-gram model: which n-grams a text has, that padding and batches do not matter, and that it is saved."""
 
 from pathlib import Path
 
@@ -7,25 +7,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_models import encoded, ngrams_of_width
 from small_runs import small_recipe
 
 import sentrec
-from sentrec import load_recipe
 from sentrec.data.batches import make_batch
 from sentrec.errors import RecipeError
-from sentrec.models.classifier import build_classifier
+from sentrec.models.stacked import fit_mixing_weights
 from sentrec.ngrams.baselines import NaiveBayesLogisticRegression
-from sentrec.ngrams.fitting import count_ngrams, fit_shares
-from sentrec.ngrams.linear import WideChannel
-from sentrec.recipe.sections import NgramsConfig
-from sentrec.text.encoding import EncodedTexts, Keep
 
 TEXTS = st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=12), min_size=1, max_size=6)
-
-
-def encoded(rows: list[list[int]]) -> EncodedTexts:
-    offsets = np.cumsum([0, *map(len, rows)])
-    return EncodedTexts(np.concatenate([np.array(row, dtype=np.int32) for row in rows]), offsets.astype(np.int64))
 
 
 def ngrams_of(row: list[int], longest: int) -> set[tuple[int, ...]]:
@@ -35,10 +26,10 @@ def ngrams_of(row: list[int], longest: int) -> set[tuple[int, ...]]:
 
 @given(rows=TEXTS, longest=st.integers(1, 4))
 @settings(max_examples=50, deadline=None)
-def test_texts_share_as_many_slots_as_ngrams(rows: list[list[int]], longest: int) -> None:
+def test_texts_share_as_many_features_as_ngrams(rows: list[list[int]], longest: int) -> None:
     # 24 bits tell these few apart.
-    channel = WideChannel(NgramsConfig(max_n=longest, table_bits=24, length_power=0.0), 2)
-    counts = count_ngrams(channel, encoded(rows))
+    model = ngrams_of_width(2, max_n=longest, table_bits=24, length_power=0.0)
+    counts = model.feature_matrix(encoded(rows))
     shared = (counts @ counts.T).toarray()
     sets = [ngrams_of(row, longest) for row in rows]
     assert shared.tolist() == [[len(first & second) for second in sets] for first in sets]
@@ -47,20 +38,20 @@ def test_texts_share_as_many_slots_as_ngrams(rows: list[list[int]], longest: int
 @given(rows=TEXTS)
 @settings(max_examples=50, deadline=None)
 def test_neither_padding_nor_neighbours_matter(rows: list[list[int]]) -> None:
-    channel = WideChannel(NgramsConfig(max_n=3, table_bits=8), 3)
-    channel.weights.normal_(generator=torch.Generator().manual_seed(1))
+    model = ngrams_of_width(3, max_n=3, table_bits=8)
+    model.weights.normal_(generator=torch.Generator().manual_seed(1))
     texts = encoded(rows)
     together = make_batch(texts, np.arange(len(rows)), multiple=8)
-    logits = channel.logits(together.token_ids, together.mask)
+    logits = model(together)
     for place in range(len(rows)):
         alone = make_batch(texts, np.array([place]))
-        assert torch.allclose(logits[place], channel.logits(alone.token_ids, alone.mask)[0], atol=1e-5)
+        assert torch.allclose(logits[place], model(alone)[0], atol=1e-5)
 
 
 def test_two_classes_have_opposite_logits() -> None:
-    channel = WideChannel(NgramsConfig(table_bits=8), 2)
-    channel.weights.fill_(0.5)
-    logits = channel.logits(torch.tensor([[5, 6, 7]]), torch.ones(1, 3, dtype=torch.bool))
+    model = ngrams_of_width(2, table_bits=8)
+    model.weights.fill_(0.5)
+    logits = model(make_batch(encoded([[5, 6, 7]]), np.arange(1)))
     assert torch.equal(logits[:, 0], -logits[:, 1])
     assert logits.shape == (1, 2)
 
@@ -70,64 +61,64 @@ def test_its_tables_say_what_the_linear_model_says(classes: int) -> None:
     generator = np.random.default_rng(1)
     labels = np.arange(60) % classes
     rows = [[2 + int(label), *generator.integers(10, 30, 6).tolist()] for label in labels]
-    channel = WideChannel(NgramsConfig(table_bits=16), classes)
+    model = ngrams_of_width(classes, table_bits=16)
     texts = encoded(rows)
-    counts = count_ngrams(channel, texts)
+    counts = model.feature_matrix(texts)
     linear = NaiveBayesLogisticRegression().fit(counts, labels, classes)
     kept, weights, bias = linear.linear_weights()
-    channel.weights[torch.from_numpy(kept)] = torch.from_numpy(weights).float()
-    channel.bias.copy_(torch.from_numpy(bias))
+    model.weights[torch.from_numpy(kept)] = torch.from_numpy(weights).float()
+    model.bias.copy_(torch.from_numpy(bias))
     batch = make_batch(texts, np.arange(60))
-    predicted = channel.logits(batch.token_ids, batch.mask).argmax(dim=1).numpy()
+    predicted = model(batch).argmax(dim=1).numpy()
     assert np.array_equal(predicted, linear.predict_proba(counts).argmax(axis=1))
     assert (predicted == labels).all()
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
 def test_weights_are_divided_by_a_power_of_the_number_of_ngrams(power: float) -> None:
-    channel = WideChannel(NgramsConfig(max_n=1, table_bits=12, length_power=power), 3)
-    channel.weights.fill_(1.0)
-    channel.bias.copy_(torch.tensor([0.0, 1.0, 2.0]))
+    model = ngrams_of_width(3, max_n=1, table_bits=12, length_power=power)
+    model.weights.fill_(1.0)
+    model.bias.copy_(torch.tensor([0.0, 1.0, 2.0]))
     texts = encoded([[2], [2, 3, 4, 5], [2, 2, 3, 3, 3]])
     batch = make_batch(texts, np.arange(3))
     different = torch.tensor([1.0, 4.0, 2.0])
-    expected = (different ** (1.0 - power)).unsqueeze(1) + channel.bias
-    assert torch.allclose(channel.logits(batch.token_ids, batch.mask), expected)
-    features = torch.from_numpy(count_ngrams(channel, texts).toarray())
-    assert torch.allclose(features @ channel.weights + channel.bias, expected)
+    expected = (different ** (1.0 - power)).unsqueeze(1) + model.bias
+    assert torch.allclose(model(batch), expected)
+    features = torch.from_numpy(model.feature_matrix(texts).toarray())
+    assert torch.allclose(features @ model.weights + model.bias, expected)
 
 
 def test_weights_from_before_texts_were_scaled_still_say_the_same() -> None:
-    new = WideChannel(NgramsConfig(table_bits=8), 2)
+    new = ngrams_of_width(2, table_bits=8)
     old = new.state_dict() | {"weights": torch.ones(256, 1)}
     del old["scaling"]
     new.load_state_dict(old)
-    logits = new.logits(torch.tensor([[5, 6]]), torch.ones(1, 2, dtype=torch.bool))
+    logits = new(make_batch(encoded([[5, 6]]), np.arange(1)))
     assert logits[0, 1] - logits[0, 0] == 3.0  # two words and the pair
 
 
 def test_features_take_eight_bytes_for_an_ngram() -> None:
-    features = count_ngrams(WideChannel(NgramsConfig(), 2), encoded([[5, 6, 7]] * 3))
+    features = ngrams_of_width(2).feature_matrix(encoded([[5, 6, 7]] * 3))
     assert features.data.dtype == np.float32
     assert features.indices.dtype == features.indptr.dtype == np.int32
 
 
-def test_shares_trust_the_channel_that_knows() -> None:
+def test_mixing_weights_trust_the_model_that_knows() -> None:
     labels = np.arange(200) % 2
     knows = np.stack([-(2.0 * labels - 1), 2.0 * labels - 1], axis=1).astype(np.float32)
     noise = np.random.default_rng(1).normal(size=(200, 2)).astype(np.float32)
-    deep, wide = fit_shares(noise, knows, labels)
-    assert wide > 1.0 > deep >= 0.0
+    first, second = fit_mixing_weights(noise, knows, labels)
+    assert second > 1.0 > first >= 0.0
 
 
-def test_a_run_with_a_wide_channel_is_saved_and_loaded_with_it(reviews: Path, tmp_path: Path) -> None:
+def test_a_stacked_model_is_saved_and_loaded_with_it(reviews: Path, tmp_path: Path) -> None:
     recipe = small_recipe(reviews, "model.ngrams.table_bits=12", "training.epochs=1", "training.learning_rate=1e-4")
     run = sentrec.train(recipe, tmp_path / "run")
-    found = run.metrics["wide"]
+    found = run.metrics["stacking"]
     # The encoder has hardly learned anything; the words tell the class.
-    assert found["validation_accuracy"]["wide"] == 1.0
+    assert found["validation_accuracy"]["ngrams"] == 1.0
     assert run.metrics["test"]["accuracy"] == 1.0
-    assert found["shares"]["wide"] > 0.0
+    assert found["mixing_weights"]["ngrams"] > 0.0
     predictor = sentrec.load(run.path)
     texts = ["the film was lovely and superb", "the film was dull and awful", "unheard of"]
     together = predictor.logits(texts)
@@ -135,22 +126,11 @@ def test_a_run_with_a_wide_channel_is_saved_and_loaded_with_it(reviews: Path, tm
     assert [one.label for one in predictor.predict(texts[:2])] == ["good", "bad"]
 
 
-@pytest.mark.parametrize("keep", ["head", "tail", "head-tail"])
-def test_ngrams_may_be_of_whole_texts_though_the_encoder_reads_a_part(keep: Keep) -> None:
-    recipe = load_recipe("quickstart", ["text.max_tokens=4", f"text.keep={keep}", "encoder.hidden=4"])
-    model = build_classifier(recipe, 42, 2, 6).eval()
-    texts = encoded([[2, 3], list(range(4, 15)), [5, 6, 7, 8]])
-    part = texts.cut(4, keep)
-    whole, cut = (make_batch(one, np.arange(3)) for one in (texts, part))
-    assert whole.token_ids.shape == (3, 11)
-    assert torch.equal(model(whole.token_ids, whole.mask), model(cut.token_ids, cut.mask))
-
-
 def test_a_run_reads_ngrams_beyond_what_the_encoder_reads(reviews: Path, tmp_path: Path) -> None:
     changes = ("text.max_tokens=3", "model.ngrams={table_bits: 12, max_tokens: 50}", "training.epochs=1")
     run = sentrec.train(small_recipe(reviews, *changes), tmp_path / "run")
     # All texts begin alike, "the film was": only their n-grams tell the class.
-    assert run.metrics["wide"]["validation_accuracy"]["deep"] < 0.7
+    assert run.metrics["stacking"]["validation_accuracy"]["base"] < 0.7
     assert run.metrics["test"]["accuracy"] == 1.0
     predictions = sentrec.load(run.path).predict(["the film was lovely and superb", "the film was dull and awful"])
     assert [one.label for one in predictions] == ["good", "bad"]

@@ -8,18 +8,19 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from small_models import ngrams_of_width
 from small_runs import small_overrides
 from small_unlabelled import NGRAMS, recipe_with
 
 import sentrec
 from sentrec.errors import DataError
 from sentrec.inference.predictor import load
-from sentrec.ngrams import fitting as wide_module
-from sentrec.ngrams import lsa as latent
+from sentrec.models.kinds import build_model
+from sentrec.models.ngrams import NgramModel
+from sentrec.ngrams import lsa as lsa_module
 from sentrec.ngrams.baselines import NaiveBayesLogisticRegression
 from sentrec.ngrams.lsa import _Space, fit_latent_weights
 from sentrec.recipe import recipe_from_dict
-from sentrec.recipe.sections import NgramsConfig
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.prepare import prepare
 
@@ -27,7 +28,7 @@ Dense = npt.NDArray[np.float32]
 
 
 def ngrams(texts: int, slots: int, seed: int, share: float = 0.3) -> sparse.csr_matrix:
-    """Each text has n-grams that count as much as each other, as those of the wide channel do."""
+    """Each text has n-grams that count as much as each other, as those of the n-gram model do."""
     generator = np.random.default_rng(seed)
     occurring = generator.random((texts, slots)) < share
     occurring[:, 0] = True
@@ -43,8 +44,8 @@ def directions_by_hand(space: _Space, occurring: npt.NDArray[np.bool_]) -> Dense
     sums = occurring.T.astype(np.float32) @ positions_of(space)
     lengths = np.linalg.norm(sums, axis=1)
     shares = np.maximum(occurring.sum(axis=0), 1) / len(occurring)
-    counting = np.minimum(1.0, np.sqrt(latent._COMMON_SHARE / shares))
-    known = occurring.sum(axis=0) >= latent._FEWEST_OF_A_DIRECTION
+    counting = np.minimum(1.0, np.sqrt(lsa_module._COMMON_SHARE / shares))
+    known = occurring.sum(axis=0) >= lsa_module._FEWEST_OF_A_DIRECTION
     return np.where(known[:, None], sums / np.maximum(lengths, space._shortest)[:, None] * counting[:, None], 0.0)
 
 
@@ -73,7 +74,7 @@ def test_a_text_of_the_space_and_an_excerpt_lie_where_their_ngrams_in_other_text
     found = space.features(sparse.csr_matrix(given), wholes)
     occurring, positions = sparse.vstack([labelled, others]).toarray() > 0, positions_of(space)
     shares = occurring.sum(axis=0) / len(occurring)
-    known = np.flatnonzero(occurring.sum(axis=0) >= latent._FEWEST_OF_A_DIRECTION)
+    known = np.flatnonzero(occurring.sum(axis=0) >= lsa_module._FEWEST_OF_A_DIRECTION)
     for features, whole, counts in zip(found, wholes, given, strict=True):
         expected = np.zeros(space.dim)
         for slot in known[counts[known] > 0]:
@@ -81,7 +82,7 @@ def test_a_text_of_the_space_and_an_excerpt_lie_where_their_ngrams_in_other_text
             apart[whole] = False
             direction = positions[apart].sum(axis=0)
             assume(np.linalg.norm(direction) > 0.01)  # where the others cancel, rounding decides
-            counting = min(1.0, np.sqrt(latent._COMMON_SHARE / shares[slot]))
+            counting = min(1.0, np.sqrt(lsa_module._COMMON_SHARE / shares[slot]))
             expected += counts[slot] * counting * direction / np.linalg.norm(direction)
         np.testing.assert_allclose(features, expected, atol=2e-3)
 
@@ -89,7 +90,7 @@ def test_a_text_of_the_space_and_an_excerpt_lie_where_their_ngrams_in_other_text
 def test_parts_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     labelled, labels = ngrams(40, 300, 1, 0.1), np.arange(40) % 2
     fitted = fit_latent_weights(labelled, labels, None, 8)
-    monkeypatch.setattr(latent, "_COLUMNS", 7)
+    monkeypatch.setattr(lsa_module, "_COLUMNS", 7)
     again = fit_latent_weights(labelled, labels, None, 8)
     np.testing.assert_array_equal(fitted.slots, again.slots)
     for name in ("weights", "bias", "margins"):
@@ -141,33 +142,33 @@ def test_the_table_adds_up_the_latent_weights_and_what_ngrams_add_to_them(
     recipe = recipe_from_dict(tree | {"encoder": "ngrams"})
     data = prepare(recipe)
     assert data.unlabelled is not None
-    wide = wide_module.WideChannel(recipe.model.ngrams, 2)
-    features, labels = wide_module.count_ngrams(wide, data.train), data.splits.train.labels
+    model = build_model(recipe, data.tokenizer, 2)
+    assert isinstance(model, NgramModel)
+    features, labels = model.feature_matrix(data.train), data.splits.train.labels
     features.data /= features.data.mean()
-    fitted = fit_latent_weights(features, labels, wide_module.count_ngrams(wide, data.unlabelled), 6)
+    fitted = fit_latent_weights(features, labels, model.feature_matrix(data.unlabelled), 6)
     beside = NaiveBayesLogisticRegression().fit(features, labels, 2, fitted.margins)
     kept, weights, bias = beside.linear_weights()
-    expected = np.zeros((wide.slots, 1))
+    expected = np.zeros((model.rows, 1))
     expected[kept] = weights
-    expected[fitted.slots] += fitted.weights * beside.shares()
-    found = load(sentrec.train(recipe, tmp_path / "run"), "cpu").members[0].model.wide
+    expected[fitted.slots] += fitted.weights * beside.offset_weights()
+    found = load(sentrec.train(recipe, tmp_path / "run"), "cpu").members[0].model
     np.testing.assert_allclose(found.weights.numpy(), expected, atol=1e-3, rtol=1e-3)
-    np.testing.assert_allclose(found.bias.numpy(), bias + fitted.bias * beside.shares(), atol=1e-3)
+    np.testing.assert_allclose(found.bias.numpy(), bias + fitted.bias * beside.offset_weights(), atol=1e-3)
 
 
 def test_of_a_class_without_rows_nothing_is_learned_and_that_is_said() -> None:
-    config = NgramsConfig(table_bits=10, lsa=4)
     texts = EncodedTexts(np.array([2, 3, 4, 3, 2, 3, 4, 3], dtype=np.int32), np.arange(0, 9, 2))
-    wide, labels = wide_module.WideChannel(config, 3), np.array([0, 1, 0, 1])
+    model, labels = ngrams_of_width(3, table_bits=10, lsa=4), np.array([0, 1, 0, 1])
     with pytest.raises(DataError, match="rows of every class"):
-        wide_module._fit_weights(wide, wide_module.count_ngrams(wide, texts), np.arange(4), labels, 3)
+        model.fit_features(model.feature_matrix(texts), labels)
 
 
 def test_beside_an_encoder_no_step_reads_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:
     without = sentrec.train(recipe_with(reviews, unlabelled, *NGRAMS, "model.ngrams.lsa=6"), tmp_path / "with")
-    assert load(without, "cpu").members[0].model.wide.active
+    assert load(without, "cpu").members[0].model.closed_form is not None
     assert without.metrics["data"]["unlabelled_rows"] > 0
-    assert set(without.metrics["wide"]["validation_accuracy"]) == {"deep", "wide", "both"}
+    assert set(without.metrics["stacking"]["validation_accuracy"]) == {"base", "ngrams", "both"}
 
 
 def test_what_goes_on_from_such_ngrams_learns_from_its_own_rows(

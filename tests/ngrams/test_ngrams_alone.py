@@ -8,10 +8,9 @@ import pytest
 from small_runs import small_overrides
 
 import sentrec
-from sentrec import load_recipe
+from sentrec import load_recipe, plugins
 from sentrec.checks.recipe import check_recipe
 from sentrec.errors import PluginError, RecipeError, RunError
-from sentrec.models.classifier import NgramClassifier
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.plugins import Registry
 from sentrec.recipe import Recipe, recipe_from_dict
@@ -108,7 +107,7 @@ def test_it_is_suggested_and_checked_like_an_encoder_but_none_may_take_its_name(
     findings = check_recipe(recipe_from_dict({"encoder": "ngrams", "data": {"dataset": "quickstart"}}))
     assert [finding.topic for finding in findings] == ["train", "validation", "test", "encoder"]
     assert all(finding.state == "ok" for finding in findings)
-    registry = Registry()
+    registry = Registry(models=dict(plugins.registry().models))
 
     class Plugin:
         @staticmethod
@@ -117,13 +116,12 @@ def test_it_is_suggested_and_checked_like_an_encoder_but_none_may_take_its_name(
             register("ngrams", type("Mine", (sentrec.Encoder,), {}))
 
     registry.add("mine", "mine 1.0", lambda: Plugin)
-    assert "no encoder's name" in str(registry.reports[0].error)
+    assert "that of an encoder and of a model" in str(registry.reports[0].error)
     with pytest.raises(PluginError):
         registry.encoder("ngrams")
 
 
-def test_its_classifier_has_nothing_but_its_channel(run: Run) -> None:
+def test_it_has_nothing_to_learn_by_gradients(run: Run) -> None:
     model = sentrec.load(run).members[0].model
-    assert isinstance(model, NgramClassifier)
     assert not list(model.parameters())
-    assert {name.partition(".")[0] for name in model.state_dict()} == {"wide"}
+    assert set(model.state_dict()) == {"weights", "bias", "scaling"}

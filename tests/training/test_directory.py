@@ -181,7 +181,7 @@ def test_force_keeps_the_old_run_when_the_encoder_fails_and_no_data_is_read(
         raise PluginError("encoder 'bilstm' (somebody's) fails")
 
     before = contents(copy)
-    monkeypatch.setattr("sentrec.models.classifier.build_encoder", fail)
+    monkeypatch.setattr("sentrec.models.embedding.build_encoder", fail)
     monkeypatch.setattr("sentrec.training.prepare.load_splits", lambda _data: pytest.fail("it read the data"))
     for attempt in (train, lambda *args, force: train_seeds(*args, seeds=2, force=force)):
         with pytest.raises(PluginError):

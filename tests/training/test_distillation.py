@@ -10,23 +10,22 @@ import numpy as np
 import pytest
 import torch
 from killed import train_until_end
+from small_models import ngrams_of_width
 from small_runs import cache_in, small_overrides, small_recipe, start_sentrec, write_corpus
 from small_unlabelled import DISTIL, NGRAMS, recipe_with
 
 import sentrec
 from sentrec.checks.recipe import check_recipe
 from sentrec.errors import RecipeError, RunError
-from sentrec.inference.logits import predict_logits
 from sentrec.inference.predictor import Predictor, load
-from sentrec.metrics.calibration import fit_temperature, softmax
-from sentrec.ngrams import fitting as wide_module
-from sentrec.ngrams.linear import WideChannel
+from sentrec.models.compute import predict_logits
+from sentrec.models.ngrams import NgramModel
+from sentrec.models.stacked import StackedModel, fit_mixing_weights
 from sentrec.recipe import Recipe, to_yaml
 from sentrec.runs.directory import MODEL, Run, open_run, read_environment
 from sentrec.text.encoding import join_texts
 from sentrec.training import distillation as teacher_module
-from sentrec.training import train as train_module
-from sentrec.training.distillation import ask_run
+from sentrec.training.distillation import teacher_probabilities
 from sentrec.training.ensemble import ensemble
 from sentrec.training.prepare import prepare
 from sentrec.training.seeds import train_seeds
@@ -50,7 +49,7 @@ def test_a_teachers_classes_are_put_in_the_order_of_the_data(reviews: Path, swap
         data = prepare(recipe_with(reviews, reviews / "train.csv", *changes))
         assert data.label_names == ("bad", "good")
         assert data.teacher is not None
-        told[run.label_names] = ask_run(data.teacher, data, "cpu")
+        told[run.label_names] = teacher_probabilities(data.teacher, data, "cpu")
     probabilities = load(swapped, "cpu").predict_proba(data.unlabelled_texts)
     np.testing.assert_array_equal(told["good", "bad"], probabilities[:, ::-1].astype(np.float32))
     known = dict(zip(data.splits.train.texts, data.splits.train.labels, strict=True))
@@ -71,7 +70,9 @@ def test_an_ensemble_teaches_and_a_changed_teacher_is_another(
     assert {"unlabelled", "teacher"} <= fingerprints.keys()
     data = prepare(run.recipe)
     np.testing.assert_allclose(
-        ask_run(open_run(teacher), data, "cpu"), load(joined, "cpu").predict_proba(data.unlabelled_texts), atol=1e-6
+        teacher_probabilities(open_run(teacher), data, "cpu"),
+        load(joined, "cpu").predict_proba(data.unlabelled_texts),
+        atol=1e-6,
     )
     assert data.fingerprints() == fingerprints
     shutil.rmtree(teacher)
@@ -100,11 +101,11 @@ def test_a_teacher_is_asked_once_for_all_seeds_and_students(
     assert asked == [small_run.path]
     data = prepare(again.recipe)
     expected = load(small_run, "cpu").predict_proba(data.unlabelled_texts).astype(np.float32)
-    np.testing.assert_array_equal(ask_run(small_run, data, "cpu"), expected)
+    np.testing.assert_array_equal(teacher_probabilities(small_run, data, "cpu"), expected)
     (kept,) = (tmp_path / "home" / "taught").iterdir()
     kept.write_bytes(kept.read_bytes()[:-9])
-    np.testing.assert_array_equal(ask_run(small_run, data, "cpu"), expected)
-    ask_run(swapped, data, "cpu")
+    np.testing.assert_array_equal(teacher_probabilities(small_run, data, "cpu"), expected)
+    teacher_probabilities(swapped, data, "cpu")
     assert asked == [small_run.path, small_run.path, swapped.path]
     alone = sentrec.train(student(small_run, "seed=2"), tmp_path / "alone")
     assert (alone.path / MODEL).read_bytes() == (runs[1].path / MODEL).read_bytes()
@@ -145,63 +146,45 @@ def test_a_check_finds_texts_and_teacher(reviews: Path, unlabelled: Path, small_
 def test_ngrams_teach_what_they_learned_once(
     reviews: Path, unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fits, taught = [], []
-    fit_weights, ask = wide_module._fit_weights, train_module.ask_ngrams
-
-    def count(*arguments: Any) -> None:
-        fits.append(arguments)
-        fit_weights(*arguments)
-
-    def note(*arguments: Any, **options: Any) -> Any:
-        taught.append(ask(*arguments, **options))
-        return taught[-1]
-
-    monkeypatch.setattr(wide_module, "_fit_weights", count)
-    monkeypatch.setattr(train_module, "ask_ngrams", note)
+    fits: list[Any] = []
+    fit = NgramModel.fit
+    monkeypatch.setattr(NgramModel, "fit", lambda self, data: fits.append(fit(self, data)))
     recipe = recipe_with(reviews, unlabelled, *DISTIL, *NGRAMS, "objective.teacher=ngrams", "training.epochs=8")
     run = sentrec.train(recipe, tmp_path / "run")
-    assert len(fits) == len(taught) == 1
+    assert len(fits) == 1
     data, model = prepare(recipe), load(run, "cpu").members[0].model
-    assert model.wide is not None
-    assert data.unlabelled is not None
-    shares = run.metrics["wide"]["shares"]
-    assert model.wide.shares.tolist() == pytest.approx([shares["deep"], shares["wide"]])
-    labels = data.splits.validation.labels
-    alone = wide_module.wide_logits(model.wide, data.validation)
-    # Both shares and the teacher's temperature come from the validation rows, which n-grams have not learned from.
-    expected = softmax(wide_module.wide_logits(model.wide, data.unlabelled), fit_temperature(alone, labels))
-    np.testing.assert_allclose(taught[0], expected, atol=1e-6)
-    assert run.metrics["wide"]["validation_accuracy"]["wide"] == pytest.approx((alone.argmax(axis=1) == labels).mean())
+    found = run.metrics["stacking"]
+    mixing = [found["mixing_weights"][name] for name in ("base", "ngrams")]
+    assert model.state_dict()["mixing_weights"].tolist() == pytest.approx(mixing)
+    assert model.closed_form is not None
+    alone = predict_logits(model.closed_form, data.validation).argmax(axis=1)
+    assert found["validation_accuracy"]["ngrams"] == (alone == data.splits.validation.labels).mean()
     assert run.metrics["test"]["accuracy"] > 0.9
 
 
-def test_a_run_teaches_the_ngrams_too(reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path) -> None:
-    def student(taught: bool) -> Run:
-        changes = (
-            *NGRAMS,
-            "objective.distil=1.0",
-            f"objective.teacher={small_run.path}",
-            f"model.ngrams.pseudo_labels={taught}",
-        )
-        return sentrec.train(recipe_with(reviews, unlabelled, *changes), tmp_path / f"{taught}")
+def test_ngrams_learn_from_pseudo_labels_too(reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path) -> None:
+    def student(pseudo_labels: bool) -> Run:
+        teacher = ("objective.distil=1.0", f"objective.teacher={small_run.path}")
+        changes = (*NGRAMS, *teacher, f"model.ngrams.pseudo_labels={pseudo_labels}")
+        return sentrec.train(recipe_with(reviews, unlabelled, *changes), tmp_path / f"{pseudo_labels}")
 
-    run, untaught = student(True), student(False)
-    data, wide, plain = prepare(run.recipe), *(load(one, "cpu").members[0].model.wide for one in (run, untaught))
-    assert wide is not None
-    assert plain is not None
+    run, without = student(True), student(False)
+    data = prepare(run.recipe)
+    models = [load(one, "cpu").members[0].model for one in (run, without)]
+    learned, plain = (model.closed_form for model in models)
+    assert isinstance(learned, NgramModel)
+    assert isinstance(plain, NgramModel)
     assert data.unlabelled is not None
-    told = load(small_run, "cpu").predict_proba(data.unlabelled_texts).argmax(axis=1)
-    texts = join_texts(data.train, data.unlabelled)
-    expected = WideChannel(run.recipe.model.ngrams, 2)
-    labels = np.concatenate([data.splits.train.labels, told])
-    features = wide_module.count_ngrams(expected, texts)
-    wide_module._fit_weights(expected, features, np.arange(len(texts)), labels, 2)
-    assert torch.equal(wide.weights, expected.weights)
-    assert wide.weights.count_nonzero() > plain.weights.count_nonzero()
-    assert torch.equal(*(load(one, "cpu").members[0].model.head.weight for one in (run, untaught)))
+    labels = load(small_run, "cpu").predict_proba(data.unlabelled_texts).argmax(axis=1)
+    expected = NgramModel(learned.config, 2, learned.text_reader)
+    features = expected.feature_matrix(join_texts(data.train, data.unlabelled))
+    expected.fit_features(features, np.concatenate([data.splits.train.labels, labels]))
+    assert torch.equal(learned.weights, expected.weights)
+    assert learned.weights.count_nonzero() > plain.weights.count_nonzero()
+    assert torch.equal(*(model.state_dict()["base.head.weight"] for model in models))
 
 
-def test_what_goes_on_from_taught_ngrams_learns_from_its_own_rows(
+def test_what_goes_on_from_such_ngrams_learns_from_its_own_rows(
     reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path
 ) -> None:
     changes = (
@@ -234,7 +217,7 @@ def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
     assert train_until_end(path, killed, resume=True) == 0
     assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
     first, second = open_run(killed), open_run(whole)
-    for key in ("test", "validation", "calibration", "wide", "steps", "best_step"):
+    for key in ("test", "validation", "calibration", "stacking", "steps", "best_step"):
         assert first.metrics[key] == second.metrics[key]
     losses = [[row.get("loss") for row in run.history] for run in (first, second)]
     assert losses[0] == losses[1]
@@ -256,10 +239,9 @@ def test_two_processes_share_the_unlabelled_texts(reviews: Path, unlabelled: Pat
     assert errors.count("Learning from 70 unlabelled texts beside 96 training rows") == 1
 
 
-def test_ngrams_learn_from_both_ends_of_longer_texts(reviews: Path, unlabelled: Path, small_run: Run) -> None:
-    changes = (*NGRAMS, "objective.distil=1.0", f"objective.teacher={small_run.path}", "model.ngrams.crops=3")
-    data = prepare(recipe_with(reviews, unlabelled, *changes))
-    texts, rows = wide_module._with_excerpts(data.train, 3)
+def test_ngrams_learn_from_both_ends_of_longer_texts(reviews: Path) -> None:
+    data = prepare(small_recipe(reviews, *NGRAMS))
+    texts, rows = ngrams_of_width(crops=3).with_crops(data.train)
     lengths, longer = data.train.lengths(), np.flatnonzero(data.train.lengths() > 3)
     assert len(longer) > 0
     assert len(texts) == len(rows) == len(data.train) + 2 * len(longer)
@@ -269,20 +251,19 @@ def test_ngrams_learn_from_both_ends_of_longer_texts(reviews: Path, unlabelled: 
         whole = data.train.take(longer[:1]).token_ids
         np.testing.assert_array_equal(texts.take(np.array([place])).token_ids, whole[keep])
     for nothing in (None, int(lengths.max())):
-        same, all_rows = wide_module._with_excerpts(data.train, nothing)
+        same, all_rows = ngrams_of_width(crops=nothing).with_crops(data.train)
         assert same is data.train
         assert len(all_rows) == len(data.train)
 
 
-def test_shares_are_those_of_whole_texts_and_excerpts(reviews: Path, tmp_path: Path) -> None:
+def test_mixing_weights_are_those_of_whole_texts_and_crops(reviews: Path, tmp_path: Path) -> None:
     run = sentrec.train(small_recipe(reviews, *NGRAMS, "model.ngrams.crops=2"), tmp_path / "run")
     data, model = prepare(run.recipe), load(run, "cpu").members[0].model
-    wide, labels = model.wide, data.splits.validation.labels
-    assert wide is not None
-    texts, rows = wide_module._with_excerpts(data.validation, 2)
+    assert isinstance(model, StackedModel)
+    labels = data.splits.validation.labels
+    texts, rows = model.ngrams.with_crops(data.validation)
     assert len(texts) > len(labels)
-    model.wide = None
-    deep, alone = predict_logits(model, texts, 0, 1), wide_module.wide_logits(wide, texts)
-    assert wide.shares.tolist() == pytest.approx(wide_module.fit_shares(deep, alone, labels[rows]), abs=1e-3)
-    told = run.metrics["wide"]["validation_accuracy"]
-    assert told["wide"] == pytest.approx((alone[: len(labels)].argmax(axis=1) == labels).mean())
+    base, alone = predict_logits(model.base, texts), predict_logits(model.ngrams, texts)
+    assert model.mixing_weights.tolist() == pytest.approx(fit_mixing_weights(base, alone, labels[rows]), abs=1e-3)
+    accuracy = run.metrics["stacking"]["validation_accuracy"]
+    assert accuracy["ngrams"] == (alone[: len(labels)].argmax(axis=1) == labels).mean()

@@ -12,12 +12,11 @@ from small_runs import cache_in, small_overrides, small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import DataError, RecipeError, RunError
-from sentrec.inference.logits import predict_logits
-from sentrec.models.classifier import build_classifier
+from sentrec.models.compute import predict_logits
+from sentrec.models.kinds import build_model
 from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.runs.directory import Run, open_run, read_environment
-from sentrec.text.tokenizer import words_of
-from sentrec.training.adaptation.start import start_from_source
+from sentrec.training.adaptation.map_adaptation import start_from_source
 from sentrec.training.prepare import prepare
 from sentrec.training.recipe import with_source
 from sentrec.training.seeds import train_seeds
@@ -61,9 +60,9 @@ def test_before_it_learns_it_answers_exactly_as_its_source(source: Run, tmp_path
     assert recipe.init
     theirs = sentrec.load(source, "cpu")
     encoded = theirs.encode(TEXTS)[0]
-    model = build_classifier(recipe, len(words_of(data.tokenizer)), 2, recipe.model.embedding_dim)
+    model = build_model(recipe, data.tokenizer, 2)
     names = source.label_names[::-1] if swapped else source.label_names
-    start_from_source(model, recipe.init, data.source, names)
+    start_from_source(model, recipe.init, data.source, names, data.tokenizer)
     ours = predict_logits(model, encoded)
     np.testing.assert_array_equal(ours[:, ::-1] if swapped else ours, theirs.logits(TEXTS))
 
@@ -73,14 +72,16 @@ def test_it_learns_words_of_its_own_and_keeps_what_the_source_knows(source: Run,
     before, after = sentrec.load(source, "cpu"), sentrec.load(run, "cpu")
     assert run.metrics["test"]["accuracy"] == 1.0
     assert run.metrics["init"]["test_accuracy_before"] < 1.0
+    assert run.metrics["init"]["share"] == 1.0
     assert run.metrics["steps"] == 0
     for text, label in (("the film was tedious and awful", "bad"), ("the film was moving and superb", "good")):
         assert before.predict([text])[0].label == after.predict([text])[0].label == label
     assert (run.path / "tokenizer.json").read_text() == (source.path / "tokenizer.json").read_text()
-    theirs, ours = before.members[0].model, after.members[0].model
-    for name, weight in theirs.encoder.state_dict().items():
-        assert torch.equal(weight, ours.encoder.state_dict()[name]), name
-    assert torch.equal(theirs.word_vectors, ours.word_vectors)
+    theirs, ours = (predictor.members[0].model.state_dict() for predictor in (before, after))
+    kept = [name for name in theirs if name.startswith(("base.encoder.", "base.embedding."))]
+    assert len(kept) > 1
+    for name in kept:
+        assert torch.equal(theirs[name], ours[name]), name
 
 
 def test_the_run_says_where_it_comes_from_and_needs_it_no_more(source: Run, tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_as_many_classes_of_other_names_are_told_how_to_be_matched(
 def test_a_source_without_ngrams_learns_by_its_head(small_run: Run, tmp_path: Path) -> None:
     run = sentrec.train(my_recipe(small_run, own_rows(tmp_path)), tmp_path / "run")
     before, after = (sentrec.load(one, "cpu").members[0].model for one in (small_run, run))
-    assert after.wide is None
+    assert after.closed_form is None
     assert not torch.equal(before.head.weight, after.head.weight)
 
 
@@ -224,9 +225,9 @@ def test_how_much_of_a_text_is_read_may_differ(source: Run, tmp_path: Path) -> N
 def test_ngrams_may_join_a_source_that_has_none(small_run: Run, tmp_path: Path) -> None:
     recipe = my_recipe(small_run, own_rows(tmp_path), model={"ngrams": {"table_bits": 10}})
     run = sentrec.train(recipe, tmp_path / "run")
-    wide = sentrec.load(run, "cpu").members[0].model.wide
-    assert wide is not None
-    assert wide.weights.count_nonzero() == run.metrics["init"]["ngrams"] > 0
+    ngrams = sentrec.load(run, "cpu").members[0].model.closed_form
+    assert ngrams is not None
+    assert ngrams.state_dict()["weights"].count_nonzero() == run.metrics["init"]["ngrams"] > 0
 
 
 def test_labels_that_are_nowhere_are_told(source: Run, tmp_path: Path) -> None:

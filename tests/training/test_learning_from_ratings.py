@@ -15,8 +15,8 @@ from small_unlabelled import NGRAMS
 import sentrec
 from sentrec.data.examples import Examples
 from sentrec.errors import DataError, RecipeError, RunError
-from sentrec.ngrams import fitting as wide_module
-from sentrec.ngrams.linear import WideChannel
+from sentrec.models.contracts import ClosedFormData
+from sentrec.models.kinds import build_model
 from sentrec.recipe import Recipe, recipe_from_dict, to_yaml
 from sentrec.runs.directory import read_environment
 from sentrec.training.ensemble import ensemble
@@ -124,16 +124,16 @@ def test_the_loop_learns_from_the_mixture(starred: Path, tmp_path: Path, monkeyp
     assert min(row["loss"] for row in run.history if "loss" in row) > 0.2
 
 
-def test_the_wide_channel_learns_from_labels_alone(starred: Path) -> None:
-    starry, plain = (prepare(small_recipe(starred, *changes, *NGRAMS)) for changes in (STARS, ()))
-    config = small_recipe(starred, *NGRAMS).model.ngrams
-    assert config is not None
-    assert starry.soft_targets is not None
+def test_ngrams_learn_from_labels_alone(starred: Path) -> None:
     weights = []
-    for data in (starry, plain):
-        wide = WideChannel(config, 2)
-        wide_module.fit_ngrams(wide, data)
-        weights.append(wide.weights)
+    for changes in (STARS, ()):
+        recipe = small_recipe(starred, *changes, *NGRAMS)
+        data = prepare(recipe)
+        ngrams = build_model(recipe, data.tokenizer, 2).closed_form
+        assert ngrams is not None
+        labels, validation = data.splits.train.labels, data.splits.validation.labels
+        ngrams.fit(ClosedFormData(data.train, labels, data.validation, validation))
+        weights.append(ngrams.state_dict()["weights"])
     assert torch.equal(*weights)
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from small_models import model_of
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sentrec.models.classifier import TextClassifier, build_classifier
+from sentrec.data.batches import Batch
+from sentrec.models.base import TextModel
 from sentrec.models.device import has_bfloat16
 from sentrec.recipe import recipe_from_dict
 from sentrec.recipe.sections import ObjectiveConfig
@@ -18,17 +21,21 @@ DROPOUT = {"word_dropout": 0.2, "embedding_dropout": 0.3, "output_dropout": 0.4}
 NO_DROPOUT = dict.fromkeys(DROPOUT, 0.0)
 
 
-def model_of(encoder: str = "bilstm", classes: int = 2, **dropout: float) -> TextClassifier:
+def small(encoder: str = "bilstm", classes: int = 2, **dropout: float) -> TextModel:
     options = {"hidden": 6} if encoder == "bilstm" else {"filters": 6} if encoder == "textcnn" else {}
-    sections = {"encoder": {"name": encoder, **options}, "glove": None, "model": NO_DROPOUT | dropout}
-    return build_classifier(recipe_from_dict(sections), 30, classes, 8).train()
+    sections = {
+        "encoder": {"name": encoder, **options},
+        "glove": None,
+        "model": NO_DROPOUT | dropout | {"embedding_dim": 8},
+    }
+    return model_of(recipe_from_dict(sections), 30, classes).train()
 
 
 def texts(targets: Tensor, lengths: tuple[int, ...] = LENGTHS) -> Texts:
     generator = torch.Generator().manual_seed(3)
     mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
     ids = torch.randint(1, 30, (len(lengths), 12), generator=generator)[:, : mask.shape[1]]
-    return Texts(ids.masked_fill(~mask, 0), mask, targets)
+    return Texts(Batch(np.arange(len(lengths)), ids.masked_fill(~mask, 0), mask), targets)
 
 
 def labels(classes: int = 2) -> Tensor:
@@ -51,13 +58,13 @@ def gradients(model: nn.Module, backward: Callable[[], object], seed: int = 1) -
 def test_of_labelled_texts_it_is_cross_entropy_to_the_last_bit(encoder: str, dtype: torch.dtype) -> None:
     if dtype == torch.bfloat16 and not has_bfloat16(torch.device("cpu")):
         pytest.skip("the processor has no bfloat16")
-    model, batch = model_of(encoder, **DROPOUT), texts(labels())
+    model, batch = small(encoder, **DROPOUT), texts(labels())
     loss = torch.zeros(())
 
     def direct() -> None:
         nonlocal loss
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            logits = model(batch.token_ids, batch.mask)
+            logits = model(batch.batch)
         loss = functional.cross_entropy(logits, labels(), label_smoothing=0.1)
         loss.backward()
 
@@ -73,13 +80,13 @@ def test_of_labelled_texts_it_is_cross_entropy_to_the_last_bit(encoder: str, dty
 
 @pytest.mark.parametrize("encoder", ["bilstm", "swem"])
 def test_distillation_is_the_cross_entropy_against_the_teacher(encoder: str) -> None:
-    model, labelled = model_of(encoder, 3), texts(labels(3))
+    model, labelled = small(encoder, 3), texts(labels(3))
     taught = torch.rand(3, 3, generator=torch.Generator().manual_seed(5)).softmax(dim=1)
     unlabelled = texts(taught, lengths=(3, 6, 4))
     ours = objective(distil=0.4, teacher="ngrams", smoothing=0.2)
 
     def direct() -> None:
-        logits, others = (model(part.token_ids, part.mask) for part in (labelled, unlabelled))
+        logits, others = (model(part.batch) for part in (labelled, unlabelled))
         targets = 0.8 * functional.one_hot(labels(3), 3) + 0.2 / 3  # smoothing is for class numbers alone
         loss = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
         (loss - 0.4 * (taught * others.log_softmax(dim=1)).sum(dim=1).mean()).backward()

@@ -14,13 +14,11 @@ from sentrec.errors import DataError, RecipeError
 from sentrec.evaluation.rows import RunData
 from sentrec.export.export import export_model
 from sentrec.metrics.calibration import softmax
-from sentrec.models.classifier import TextClassifier
-from sentrec.ngrams.fitting import count_ngrams, fit_ngrams_like, wide_logits
+from sentrec.models.compute import predict_logits
+from sentrec.models.contracts import LinearChange
+from sentrec.models.ngrams import NgramModel
 from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.runs.directory import Run
-from sentrec.text.encoding import EncodedTexts
-from sentrec.training.adaptation.map_adaptation import _features, _Learned, _Movable
-from sentrec.training.adaptation.prior import Block, Change
 from sentrec.training.prepare import prepare
 from sentrec.training.recipe import with_source
 
@@ -93,41 +91,30 @@ def test_texts_that_are_all_alike_teach_nothing_and_the_log_says_so(
         sentrec.train(recipe_of(source, rows, unlabelled), tmp_path / name)
         for name, unlabelled in (("alone", None), ("taught", more))
     ]
-    assert "Nothing to be learned from the unlabelled texts: the model takes them for 100 bad, 0 good" in caplog.text
+    assert "Nothing is learned from the unlabelled texts: their pseudo-labels are 100 bad, 0 good" in caplog.text
     alone, taught = (sentrec.load(run, "cpu").logits(["was was", "row row"]) for run in runs)
     np.testing.assert_array_equal(alone, taught)
 
 
 @pytest.mark.parametrize("classes", [("bad", "good"), ("bad", "good", "odd")])
-def test_what_is_added_to_the_weights_is_what_was_learned(
-    shared_home: Path, tmp_path: Path, classes: tuple[str, ...]
-) -> None:
-    """For encoder, n-grams and taught n-grams, the model moves by just what the linear model over them says."""
+def test_the_logits_move_by_what_was_learned(shared_home: Path, tmp_path: Path, classes: tuple[str, ...]) -> None:
+    """For the head, the n-grams and n-grams of pseudo-labels, by just what the linear model over them says."""
     recipe = small_recipe(write_corpus(tmp_path / "corpus", classes), "model.ngrams={table_bits: 8, length_power: 0.5}")
-    run = sentrec.train(recipe, tmp_path / "run")
-    predictor = sentrec.load(run, "cpu")
-    model = predictor.members[0].model
+    predictor = sentrec.load(sentrec.train(recipe, tmp_path / "run"), "cpu")
+    model, generator = predictor.members[0].model, np.random.default_rng(1)
     texts = ["the film was dull", "superb and moving and superb, row 3", "a lovely row", "film film"]
-    encoded, generator = predictor.encode(texts)[0], np.random.default_rng(1)
-    assert model.wide is not None
-    assert recipe.model.ngrams is not None
-    labels = np.arange(len(texts)) % len(classes)
-    ngrams = count_ngrams(model.wide, encoded)
-    taught = fit_ngrams_like(model.wide, recipe.model.ngrams, ngrams, labels)
-    movable = _Movable(generator.random(model.encoder.output_size), np.arange(100))
-    blocks = movable.blocks(_features(model, encoded), ngrams)
-    blocks.append(Block(wide_logits(taught, encoded).astype(np.float64), 1.0))
-    weights = [generator.normal(size=(block.features.shape[1], len(classes))) for block in blocks]
-    change = Change(weights, generator.normal(size=len(classes)))
-    expected = softmax(logits_of(model, encoded) + change.logits(blocks))
-    movable.apply(model, _Learned(change, taught))
-    np.testing.assert_allclose(softmax(logits_of(model, encoded)), expected, atol=1e-5)
-
-
-def logits_of(model: TextClassifier, encoded: EncodedTexts) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    from sentrec.inference.logits import predict_logits
-
-    return predict_logits(model, encoded).astype(np.float64)
+    encoded = predictor.encode(texts)[0]
+    before, blocks = predict_logits(model, encoded), model.linear_features(encoded)
+    ngrams = model.closed_form
+    assert ngrams is not None
+    fitted = ngrams.fitted_like(blocks[-1], np.arange(len(texts)) % len(classes))
+    columns = np.arange(100)
+    weights = [generator.normal(size=(width, len(classes))) for width in (model.feature_size, 100, len(classes))]
+    bias = generator.normal(size=len(classes))
+    added = blocks[0] @ weights[0] + blocks[1][:, columns] @ weights[1] + predict_logits(fitted, encoded) @ weights[2]
+    model.shift([LinearChange(weights[0]), LinearChange(weights[1], columns)], bias)
+    ngrams.add(fitted, weights[2])
+    np.testing.assert_allclose(softmax(predict_logits(model, encoded)), softmax(before + added + bias), atol=1e-5)
 
 
 def test_texts_that_have_a_label_do_not_teach(source: Run, tmp_path: Path) -> None:
@@ -178,9 +165,9 @@ def test_what_came_of_it_can_be_made_small_and_keeps_the_ngrams_of_its_source(
     rows = run.metrics["data"]
     assert small.agreement.texts == rows["validation_rows"] + rows["test_rows"]  # because there are few
     assert small.agreement.equal_labels == 1.0
-    theirs, ours = (sentrec.load(one, "cpu").members[0].model.wide for one in (run, small.run))
-    assert theirs is not None
-    assert ours is not None
+    theirs, ours = (sentrec.load(one, "cpu").members[0].model.closed_form for one in (run, small.run))
+    assert isinstance(theirs, NgramModel)
+    assert isinstance(ours, NgramModel)
     torch.testing.assert_close(theirs.weights, ours.weights, atol=0.02, rtol=0.0)
     assert ours.weights.count_nonzero() > 0.9 * theirs.weights.count_nonzero()
     assert small.run.metrics["calibration"]["temperature"] == run.metrics["calibration"]["temperature"]

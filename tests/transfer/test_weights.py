@@ -1,6 +1,5 @@
 """Weights really move, and what is frozen stays as it was, to the last bit."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,25 +7,29 @@ import torch
 from corpus_study import small_study
 from hypothesis import given
 from hypothesis import strategies as st
+from small_models import tokenizer_of
 from small_runs import small_recipe
+from tokenizers import Tokenizer
 from torch import Tensor
 
 from sentrec.data.label_matching import ClassMatch, matching_classes
 from sentrec.errors import DataError, RecipeError
-from sentrec.models.classifier import WORD_VECTORS, TextClassifier
-from sentrec.models.weights import read_tensors
+from sentrec.models.base import TextModel
+from sentrec.models.kinds import kind_of
 from sentrec.recipe import Recipe
-from sentrec.runs.directory import MODEL, Run
+from sentrec.runs.directory import TOKENIZER, Run
+from sentrec.text.tokenizer import words_of
 from sentrec.training.device import make_accelerator
 from sentrec.training.learning_plan import LearningPlan, recipe_plan
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.transfer.arms import learning_plan, target_only_model
 from sentrec.transfer.schema import Moves, TransferRecipe
-from sentrec.transfer.vocabulary import joint_tokenizer
-from sentrec.transfer.weights import SourceWeights, move_weights, read_source
+from sentrec.transfer.weights import move_weights, read_source
 
-WORDS = ("[PAD]", "[UNK]", "film", "lovely", "unheard")
+WORDS = ("film", "lovely", "unheard")
+LABELS = ("bad", "good")
+WORD_VECTORS = "embedding.table.weight"
 
 
 @pytest.fixture
@@ -35,43 +38,44 @@ def recipe(reviews: Path) -> Recipe:
 
 
 @pytest.fixture
-def source(small_run: Run) -> SourceWeights:
+def source(small_run: Run) -> TextModel:
     return read_source(small_run)
 
 
-def fresh(recipe: Recipe, words: Sequence[str] = WORDS) -> TextClassifier:
-    return target_only_model("full", recipe, words, 2, None)
+def fresh(recipe: Recipe, tokenizer: str | None = None) -> TextModel:
+    return target_only_model("full", recipe, tokenizer or tokenizer_of(WORDS), 2)
 
 
-def test_weights_of_the_run_stand_in_the_new_model(reviews: Path, small_run: Run, source: SourceWeights) -> None:
+def test_weights_of_the_run_stand_in_the_new_model(reviews: Path, small_run: Run, source: TextModel) -> None:
     model, untouched = (fresh(small_recipe(reviews, "seed=5")) for _ in range(2))
-    move_weights(source, model, WORDS, ("bad", "good"), Moves())
-    moved, kept, stored = model.state_dict(), untouched.state_dict(), read_tensors(small_run.path / MODEL)[0]
+    move_weights(source, LABELS, model, LABELS, Moves())
+    moved, kept, stored = model.state_dict(), untouched.state_dict(), source.state_dict()
     for name in moved:
         if name != WORD_VECTORS:
             assert torch.equal(moved[name], stored[name]), name
             assert not torch.equal(moved[name], kept[name]), name
-    for row, word in enumerate(WORDS):
-        known = word in source.words and row > 0
-        expected = stored[WORD_VECTORS][source.words.index(word)] if known else kept[WORD_VECTORS][row]
-        assert torch.equal(moved[WORD_VECTORS][row], expected), word
-    assert "unheard" not in source.words
+    words = words_of(Tokenizer.from_file(str(small_run.path / TOKENIZER)))
+    for row, word in enumerate(("[PAD]", "[UNK]", *WORDS)):
+        expected = stored[WORD_VECTORS][words.index(word)] if word in words and row > 0 else kept[WORD_VECTORS][row]
+        if row > 1:
+            assert torch.equal(moved[WORD_VECTORS][row], expected), word
+    assert "unheard" not in words
 
 
-def test_the_head_moves_in_the_order_of_the_targets_classes(reviews: Path, source: SourceWeights) -> None:
+def test_the_head_moves_in_the_order_of_the_targets_classes(reviews: Path, source: TextModel) -> None:
     model = fresh(small_recipe(reviews))
-    move_weights(source, model, WORDS, ("Good", "Bad"), Moves())
-    assert torch.equal(model.head.bias.data, source.tensors["head.bias"].flip(0))
-    assert torch.equal(model.head.weight.data, source.tensors["head.weight"].flip(0))
+    move_weights(source, LABELS, model, ("Good", "Bad"), Moves())
+    assert torch.equal(model.head.bias.data, source.head.bias.flip(0))
+    assert torch.equal(model.head.weight.data, source.head.weight.flip(0))
 
 
-def test_other_labels_leave_the_head(reviews: Path, source: SourceWeights) -> None:
+def test_other_labels_leave_the_head(reviews: Path, source: TextModel) -> None:
     model = fresh(small_recipe(reviews, "seed=5"))
     before = model.head.weight.detach().clone()
-    move_weights(source, model, WORDS, ("World", "Sports"), Moves())
+    move_weights(source, LABELS, model, ("World", "Sports"), Moves())
     assert torch.equal(model.head.weight, before)
     with pytest.raises(DataError, match="World, Sports"):
-        move_weights(source, model, WORDS, ("World", "Sports"), Moves(head=True))
+        move_weights(source, LABELS, model, ("World", "Sports"), Moves(head=True))
 
 
 @pytest.mark.parametrize(
@@ -84,9 +88,8 @@ def test_other_labels_leave_the_head(reviews: Path, source: SourceWeights) -> No
 )
 def test_only_the_layers_that_are_named_move(recipe: Recipe, moves: Moves, moved: set[str]) -> None:
     other = fresh(recipe.model_copy(update={"seed": 6}))
-    source = SourceWeights(other.state_dict(), WORDS, ("bad", "good"))
     model, untouched = fresh(recipe), fresh(recipe)
-    move_weights(source, model, WORDS, ("bad", "good"), moves)
+    move_weights(other, LABELS, model, ("bad", "good"), moves)
     changed = differing(model.state_dict(), untouched.state_dict())
     assert {".".join(name.split(".")[1:3]) for name in changed} - {"backward_layers.1"} == moved
     assert all(name.startswith("encoder.") for name in changed)
@@ -118,7 +121,7 @@ def differing(first: dict[str, Tensor], second: dict[str, Tensor]) -> set[str]:
     return {name for name in first if not torch.equal(first[name], second[name])}
 
 
-def trained(recipe: Recipe, data: PreparedData, model: TextClassifier, plan: LearningPlan) -> list[set[str]]:
+def trained(recipe: Recipe, data: PreparedData, model: TextModel, plan: LearningPlan) -> list[set[str]]:
     """Which weights have changed since the start, after each epoch."""
     begun = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     labels = (data.splits.train.labels, data.splits.validation.labels)
@@ -126,10 +129,9 @@ def trained(recipe: Recipe, data: PreparedData, model: TextClassifier, plan: Lea
     return [differing(begun, model.state_dict()) for progress in loop.run() if progress.validated]
 
 
-def prepared_model(recipe: Recipe) -> tuple[PreparedData, TextClassifier]:
+def prepared_model(recipe: Recipe) -> tuple[PreparedData, TextModel]:
     data = prepare(recipe)
-    words = sorted(data.tokenizer.get_vocab(), key=data.tokenizer.get_vocab().__getitem__)
-    return data, fresh(recipe, words)
+    return data, fresh(recipe, data.tokenizer)
 
 
 def study_of(tmp_path: Path, **changes: object) -> TransferRecipe:
@@ -175,9 +177,10 @@ def test_gradual_unfreezing_needs_an_epoch_a_layer(recipe: Recipe, tmp_path: Pat
 
 
 def test_the_joint_vocabulary_keeps_the_targets_ids(small_run: Run, reviews: Path) -> None:
-    target = prepare(small_recipe(reviews, "text.vocabulary_size=8")).tokenizer
-    source = prepare(small_recipe(reviews)).tokenizer
-    joint = joint_tokenizer(target, source, lowercase=True)
+    recipe = small_recipe(reviews, "text.vocabulary_size=8")
+    own, theirs = prepare(recipe).tokenizer, prepare(small_recipe(reviews)).tokenizer
+    joint = Tokenizer.from_str(kind_of(recipe).join_tokenizers(recipe, own, theirs))
+    target, source = Tokenizer.from_str(own), Tokenizer.from_str(theirs)
     vocabulary, ours = joint.get_vocab(), target.get_vocab()
     assert all(vocabulary[word] == number for word, number in ours.items())
     assert set(vocabulary) == set(ours) | set(source.get_vocab())

@@ -1,47 +1,51 @@
-"""Fine-tuning a model that a recipe goes on from: what rows of one's own change of its head and its n-grams.
+"""Going on from a trained model by MAP adaptation of its linear weights: the head, and n-grams where it has some.
 
-How to learn from a few hundred rows was chosen on held-out training rows of DVD, electronics and Amazon reviews, for
-two models of IMDB reviews. With 200 labels, moving the weights of head and n-grams under a prior that stands at the
-source's (see `prior`) gained 1.6 to 1.8 points over the source as it is. Fine-tuning every weight by
-gradients gained 0.6 at the best learning rate and took many times as long; before the other it added nothing, nor did
-it with 1,200 labels. The starter, which knows more, gains 0.1 to 1.2 points. How far weights may move matters little:
-with a spread of the n-grams of 2 all three kinds gain; with 3 electronics gain more and the others less, and with 6
-Amazon reviews lose.
+Chelba and Acero 2004: the prior mean of each weight is the source's, see `sentrec.training.adaptation.prior`. No
+gradient step is taken: the problem is convex. How to learn from a few hundred rows was chosen on held-out training
+rows of DVD, electronics and Amazon reviews, for two models of IMDB reviews. With 200 labels this gained 1.6 to 1.8
+points over the source; fine-tuning every weight by gradients gained 0.6 and took many times as long. The
+starter, which knows more, gains 0.1 to 1.2 points. The prior's spread matters little.
 
-Texts without labels add more where they are of another kind than the source's. N-grams learned from a thousand of them,
-as the model labels them once it has moved (self-training: Yarowsky 1995), made the starter's gain with 200 labels 3.2
-points instead of 1.2 on electronics and 0.7 instead of 0.1 on Amazon; on DVDs, films that is, it stayed at 0.2 to 0.3.
+Texts without labels add more where they are of another domain than the source's: n-grams fitted on a thousand of them
+with the adapted model's pseudo-labels (self-training: Yarowsky 1995) made the starter's gain with 200 labels 3.2 points
+instead of 1.2 on electronics and 0.7 instead of 0.1 on Amazon; on DVDs it stayed at 0.2 to 0.3.
+
+Whether adaptation pays is asked of the rows themselves: cross-validation compares the source, the adapted model and
+mixtures of both, and the best is kept. All rows then take part in the final fit, the validation rows included.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
+from scipy import sparse
 
-from sentrec.data.batches import iterate_batches, plan_batches
-from sentrec.inference.logits import INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS, LENGTH_MULTIPLE
-from sentrec.models.classifier import NgramClassifier, TextClassifier
-from sentrec.models.compute import exact_float32, to_device
-from sentrec.ngrams.fitting import count_ngrams, fit_ngrams_like, wide_logits
-from sentrec.ngrams.linear import WideChannel
-from sentrec.recipe.schema import Recipe
+from sentrec.data.label_matching import ClassMatch
+from sentrec.metrics.calibration import fit_temperature, softmax
+from sentrec.models.base import ClosedFormModel, TextModel
+from sentrec.models.compute import predict_logits
+from sentrec.models.contracts import Features, LinearChange
+from sentrec.models.kinds import restore_model
+from sentrec.recipe.sections import InitConfig
+from sentrec.runs.directory import MODEL, Run
 from sentrec.runs.references import match_source
-from sentrec.text.encoding import EncodedTexts
+from sentrec.text.encoding import EncodedTexts, join_texts
 from sentrec.training.adaptation.prior import Block, Change, fit_change, held_out_logits
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 
-_FEATURE_SPREAD = 1.0
-_NGRAM_SPREAD = 2.0
-_TAUGHT_SPREAD = 2.0
+_DENSE_SPREAD = 1.0
+_SPARSE_SPREAD = 2.0
+_PSEUDO_LABEL_SPREAD = 2.0
 _FEWEST_TEXTS = 2
 _FOLDS = 5
+_MIXTURES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Shares of the change that cross-validation chooses from: 0 is the source as it is, 1 the adapted model."""
 
 Rows = npt.NDArray[np.int64]
-
 _log = logging.getLogger(__name__)
 
 
@@ -51,201 +55,210 @@ class Adapted:
 
     Attributes:
         facts: For the run's metrics, in plain JSON types.
-        held_out: Logits of rows that did not take part in what they are judged by, shape ``(rows, classes)``: the
-            training rows, cross-fitted, and the validation rows.
+        held_out: Cross-fitted logits of the training and the validation rows, shape ``(rows, classes)``: each row's are
+            of a model that was adapted without it.
         labels: Their class numbers.
+        validation: The part of `held_out` that is of the validation rows.
     """
 
     facts: dict[str, Any]
     held_out: npt.NDArray[np.float64]
     labels: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.float64]
+
+
+def start_from_source(
+    model: TextModel, init: InitConfig, source: Run, label_names: Sequence[str], tokenizer: str
+) -> None:
+    """Gives a model the source's weights, in place.
+
+    Where the classes are the source's, the model now answers exactly as the source does. Where they are not, what is of
+    classes (head, n-grams) starts at zero.
+
+    Args:
+        model: A model of the source's kind over its vocabulary.
+        init: What the recipe says.
+        source: The run.
+        label_names: One's own classes in the order of their numbers.
+        tokenizer: The source's tokenizer.
+    """
+    match = match_source(init, source.label_names, label_names)
+    given = restore_model(source.recipe, tokenizer, len(source.label_names), source.path / MODEL)
+    model.start_from(given, match.numbers if match else None)
+    _log_classes(init, source, label_names, match)
 
 
 def adapt(loop: TrainingLoop, data: PreparedData) -> Adapted:
-    """Moves the weights of head and n-grams as far as the training rows, and texts without labels, tell something new.
-
-    Everything else stays the source's. There are no steps: the problem is convex and solved at once.
+    """Adapts the linear weights to the training and validation rows, as far as cross-validation says that it pays.
 
     Args:
         loop: The loop, with a model that `start_from_source` prepared.
         data: What to learn from.
     """
-    model, labels = loop.model, data.splits.train.labels
-    before = {name: loop.logits(part) for name, part in _parts(data).items()}
-    learner = _Learner(loop, data, before["train"].astype(np.float64))
-    held_out = held_out_logits(learner.answers, learner.before, labels, _FOLDS, loop.recipe.data.split_seed)
-    learned = learner.learn(np.arange(len(labels)))
-    _tell(learned, data)
-    learner.movable.apply(model, learned)
-    after = loop.logits(data.validation).astype(np.float64)
-    validation = data.splits.validation.labels
-    facts: dict[str, Any] = {
-        "cross_fitted_accuracy": _accuracy(held_out, labels),
-        "ngrams": len(learner.movable.kept),
-    }
-    if _same_classes(loop.recipe, data):
-        judged = {"validation": validation, "test": data.splits.test.labels}
-        facts |= {f"{name}_accuracy_before": _accuracy(before[name], of) for name, of in judged.items()}
-    return Adapted(facts, np.concatenate([held_out, after]), np.concatenate([labels, validation]))
+    model, train = loop.model, data.splits.train
+    texts = join_texts(data.train, data.validation)
+    labels = np.concatenate([train.labels, data.splits.validation.labels])
+    learner = _Learner(model, texts, labels, data.unlabelled)
+    before = learner.before
+    held_out = held_out_logits(learner.answers, before, labels, _FOLDS, loop.recipe.data.split_seed)
+    same_classes = _matches(loop, data)
+    share = _best_share(before, held_out, labels) if same_classes else 1.0
+    facts: dict[str, Any] = {"cross_fitted_accuracy": _accuracy(held_out, labels), "share": share}
+    if same_classes:
+        facts["cross_fitted_accuracy_before"] = _accuracy(before, labels)
+        facts["test_accuracy_before"] = _accuracy(predict_logits(model, data.test), data.splits.test.labels)
+        _log_choice(share, facts, len(labels))
+    if share:
+        learned = learner.learn(np.arange(len(labels)))
+        _log_pseudo_labels(learned, data)
+        learner.apply(learned, share)
+    kept = before + share * (held_out - before)
+    facts["ngrams"] = sum(len(columns) for columns in learner.columns if columns is not None)
+    return Adapted(facts, kept, labels, kept[len(train) :])
 
 
 @dataclass(frozen=True)
 class _Learned:
-    """What some rows have taught.
+    """What some rows teach.
 
     Attributes:
-        change: Of the weights that may move; where there are taught n-grams, its last part says how far to trust them.
-        taught: N-grams of the texts without labels, or None.
+        change: Of the weights; where there is a model of pseudo-labels, its last block says how to mix that in.
+        of_pseudo_labels: N-grams fitted on the texts without labels, or None.
         counts: How many of these texts the model takes for each class; None where there are no such texts.
     """
 
     change: Change
-    taught: WideChannel | None = None
+    of_pseudo_labels: ClosedFormModel | None = None
     counts: npt.NDArray[np.int64] | None = None
 
 
-@dataclass(frozen=True)
-class _Movable:
-    """Which weights of a model may move.
-
-    Attributes:
-        center: What the encoder makes of the training texts, on average.
-        kept: The slots of the n-grams of at least two training texts.
-    """
-
-    center: npt.NDArray[np.float64]
-    kept: npt.NDArray[np.int64]
-
-    def blocks(self, features: npt.NDArray[np.float64], ngrams: Any) -> list[Block]:
-        """What is known of each text by these weights, given what the encoder makes of it and its n-grams count."""
-        return [Block(features - self.center, _FEATURE_SPREAD), Block(ngrams[:, self.kept], _NGRAM_SPREAD)]
-
-    def apply(self, model: TextClassifier, learned: _Learned) -> None:
-        """Adds a change to the model's weights; the shares of its channels become a part of these."""
-        change, wide = learned.change, model.wide
-        of_features, of_ngrams, *of_taught = change.weights
-        bias = change.bias - self.center @ of_features
-        with torch.no_grad():
-            if not isinstance(model, NgramClassifier):
-                share = 1.0 if wide is None else float(wide.shares[0])
-                for tensor, added in ((model.head.weight, of_features.T), (model.head.bias, bias)):
-                    tensor.mul_(share).add_(torch.from_numpy(added).to(tensor))
-                bias = np.zeros_like(bias)
-            if wide is None:
-                return
-            if not isinstance(model, NgramClassifier):
-                wide.weights.mul_(wide.shares[1])
-                wide.bias.mul_(wide.shares[1])
-                wide.shares.fill_(1.0)
-            wide.weights[torch.from_numpy(self.kept)] += torch.from_numpy(_margins(of_ngrams)).to(wide.weights)
-            wide.bias.add_(torch.from_numpy(_margins(bias)).to(wide.bias))
-            if learned.taught is not None:
-                _add_ngrams(wide, learned.taught, of_taught[0])
-
-
 class _Learner:
-    """Learns from any of the training rows, so that the others can be answered by what they have not taught.
+    """Learns from any of the rows, so that the others can be answered without having been learned from.
 
     Args:
-        loop: The loop, whose model has not moved yet.
-        data: What to learn from.
-        before: The model's logits of the training rows.
+        model: The model, not yet adapted.
+        texts: The encoded rows.
+        labels: Their class numbers.
+        unlabelled: Texts without labels, or None.
     """
 
-    def __init__(self, loop: TrainingLoop, data: PreparedData, before: npt.NDArray[np.float64]) -> None:
-        model, self.before, self._labels = loop.model, before, data.splits.train.labels
-        self._train, self._wide, self._config = data.train, model.wide, loop.recipe.model.ngrams
-        ngrams, features = _ngrams(model.wide, data.train), _features(model, data.train)
-        occurrences = np.bincount(ngrams.indices, minlength=ngrams.shape[1]) if model.wide else np.empty(0)
-        self.movable = _Movable(features.mean(axis=0), np.flatnonzero(occurrences >= _FEWEST_TEXTS))
-        self._blocks = self.movable.blocks(features, ngrams)
-        self._unlabelled: tuple[Any, list[Block], npt.NDArray[np.float32]] | None = None
-        if data.unlabelled is not None:
-            more = _ngrams(model.wide, data.unlabelled)
-            blocks = self.movable.blocks(_features(model, data.unlabelled), more)
-            self._unlabelled = more, blocks, loop.logits(data.unlabelled)
+    def __init__(
+        self, model: TextModel, texts: EncodedTexts, labels: npt.NDArray[np.int64], unlabelled: EncodedTexts | None
+    ) -> None:
+        self._model, self._texts, self._labels = model, texts, labels
+        self.before = predict_logits(model, texts).astype(np.float64)
+        features = model.linear_features(texts)
+        self._centers = [None if sparse.issparse(one) else one.mean(axis=0) for one in features]
+        self.columns = [_frequent(one) if sparse.issparse(one) else None for one in features]
+        self._blocks = self._as_blocks(features)
+        self._unlabelled: tuple[Features, list[Block], npt.NDArray[np.float32]] | None = None
+        if unlabelled is not None:
+            more = model.linear_features(unlabelled)
+            self._unlabelled = more[-1], self._as_blocks(more), predict_logits(model, unlabelled)
 
     def learn(self, rows: Rows) -> _Learned:
-        """What these rows teach; of the texts without labels, what the model says of them once it has moved."""
+        """What these rows teach, and texts without labels by the pseudo-labels that the adapted model gives them."""
         blocks, before, labels = [block.take(rows) for block in self._blocks], self.before[rows], self._labels[rows]
         change = fit_change(blocks, before, labels)
-        if self._unlabelled is None:
+        ngrams = self._model.closed_form
+        if self._unlabelled is None or ngrams is None:
             return _Learned(change)
-        ngrams, theirs, logits = self._unlabelled
-        told = (logits + change.logits(theirs)).argmax(axis=1)
-        counts = np.bincount(told, minlength=before.shape[1])
+        features, theirs, logits = self._unlabelled
+        pseudo_labels = (logits + change.logits(theirs)).argmax(axis=1)
+        counts = np.bincount(pseudo_labels, minlength=before.shape[1])
         if not counts.all():
             return _Learned(change, None, counts)
-        assert self._wide is not None  # the recipe's own check
-        assert self._config is not None
-        taught = fit_ngrams_like(self._wide, self._config, ngrams, told)
-        return _Learned(fit_change([*blocks, *self._told(taught, rows)], before, labels), taught, counts)
+        fitted = ngrams.fitted_like(features, pseudo_labels)
+        return _Learned(fit_change([*blocks, *self._answers_of(fitted, rows)], before, labels), fitted, counts)
 
     def answers(self, outside: Rows, inside: Rows) -> npt.NDArray[np.float64]:
-        """What some rows teach of others: what is to be added to the logits of these."""
+        """What the rows `outside` teach of those `inside`: what is to be added to the logits of these."""
         learned = self.learn(outside)
         blocks = [block.take(inside) for block in self._blocks]
-        return learned.change.logits([*blocks, *self._told(learned.taught, inside)])
+        return learned.change.logits([*blocks, *self._answers_of(learned.of_pseudo_labels, inside)])
 
-    def _told(self, taught: WideChannel | None, rows: Rows) -> list[Block]:
-        if taught is None:
+    def apply(self, learned: _Learned, share: float) -> None:
+        """Adds a share of a change to the model's weights."""
+        weights, bias = [share * one for one in learned.change.weights], share * learned.change.bias
+        changes = []
+        for center, columns, added in zip(self._centers, self.columns, weights, strict=False):
+            changes.append(LinearChange(added, columns))
+            bias = bias if center is None else bias - center @ added
+        self._model.shift(changes, bias)
+        if learned.of_pseudo_labels is not None and self._model.closed_form is not None:
+            self._model.closed_form.add(learned.of_pseudo_labels, weights[-1])
+
+    def _as_blocks(self, features: Sequence[Features]) -> list[Block]:
+        return [
+            Block(one[:, columns], _SPARSE_SPREAD) if center is None else Block(one - center, _DENSE_SPREAD)
+            for one, center, columns in zip(features, self._centers, self.columns, strict=True)
+        ]
+
+    def _answers_of(self, fitted: ClosedFormModel | None, rows: Rows) -> list[Block]:
+        if fitted is None:
             return []
-        return [Block(wide_logits(taught, self._train.take(rows)).astype(np.float64), _TAUGHT_SPREAD)]
+        return [Block(predict_logits(fitted, self._texts.take(rows)).astype(np.float64), _PSEUDO_LABEL_SPREAD)]
 
 
-def _tell(learned: _Learned, data: PreparedData) -> None:
+def _frequent(features: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+    """The columns that several texts have."""
+    return np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) >= _FEWEST_TEXTS)
+
+
+def _best_share(
+    before: npt.NDArray[np.float64], after: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]
+) -> float:
+    """The share of the change with the lowest log loss of calibrated, cross-fitted probabilities."""
+    rows = np.arange(len(labels))
+
+    def log_loss(share: float) -> float:
+        logits = before + share * (after - before)
+        likelihood = softmax(logits, fit_temperature(logits, labels))[rows, labels]
+        return float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean())
+
+    return min(_MIXTURES, key=log_loss)
+
+
+def _matches(loop: TrainingLoop, data: PreparedData) -> bool:
+    init, source = loop.recipe.init, data.source
+    assert init is not None  # nothing else is adapted
+    assert source is not None
+    return match_source(init, source.label_names, data.label_names) is not None
+
+
+def _log_choice(share: float, facts: dict[str, Any], rows: int) -> None:
+    kept = {0.0: "the source as it is", 1.0: "the adapted model"}.get(
+        share, f"a mixture with {share:.0%} of the change"
+    )
+    _log.info(
+        "Cross-validation on %s rows: %.1f %% with the source as it is, %.1f %% adapted. Keeping %s",
+        f"{rows:,}",
+        100 * facts["cross_fitted_accuracy_before"],
+        100 * facts["cross_fitted_accuracy"],
+        kept,
+    )
+
+
+def _log_pseudo_labels(learned: _Learned, data: PreparedData) -> None:
     if learned.counts is None:
         return
-    told = ", ".join(f"{count:,} {name}" for name, count in zip(data.label_names, learned.counts, strict=True))
-    if learned.taught is None:
-        _log.warning("Nothing to be learned from the unlabelled texts: the model takes them for %s", told)
+    listed = ", ".join(f"{count:,} {name}" for name, count in zip(data.label_names, learned.counts, strict=True))
+    if learned.of_pseudo_labels is None:
+        _log.warning("Nothing is learned from the unlabelled texts: their pseudo-labels are %s", listed)
     else:
-        _log.info("Learning from the unlabelled texts as the model labels them: %s", told)
+        _log.info("Learning from the unlabelled texts by pseudo-labels: %s", listed)
 
 
-def _same_classes(recipe: Recipe, data: PreparedData) -> bool:
-    assert recipe.init is not None  # nothing else is adapted
-    assert data.source is not None
-    return match_source(recipe.init, data.source.label_names, data.label_names) is not None
-
-
-def _parts(data: PreparedData) -> dict[str, EncodedTexts]:
-    return {"train": data.train, "validation": data.validation, "test": data.test}
-
-
-def _features(model: TextClassifier, encoded: EncodedTexts) -> npt.NDArray[np.float64]:
-    """What the encoder makes of each text, shape ``(texts, features)``; no column where there is no encoder."""
-    if isinstance(model, NgramClassifier):
-        return np.empty((len(encoded), 0))
-    device = model.device
-    features = np.empty((len(encoded), model.encoder.output_size))
-    plan = plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
-    model.eval()
-    with torch.inference_mode(), exact_float32(device):
-        for batch in iterate_batches(encoded, plan, LENGTH_MULTIPLE):
-            made = model.features(to_device(batch.token_ids, device), to_device(batch.mask, device))
-            features[batch.rows] = made.float().cpu().numpy()
-    return features
-
-
-def _ngrams(wide: WideChannel | None, encoded: EncodedTexts) -> Any:
-    """What each n-gram counts in each text, shape ``(texts, slots)``; no column where there are none."""
-    return np.empty((len(encoded), 0)) if wide is None else count_ngrams(wide, encoded)
-
-
-def _add_ngrams(wide: WideChannel, more: WideChannel, mixing: npt.NDArray[np.float64]) -> None:
-    """Adds to a channel's logits those of another, mixed by a matrix of shape ``(classes, classes)``."""
-    if len(wide.bias) == 1:  # a margin stands for half of it against either class
-        mixing = _margins(mixing[1:] - mixing[:1]) / 2
-    by = torch.from_numpy(mixing).to(more.weights)
-    factor = float(more.scaling[0]) / float(wide.scaling[0])
-    wide.weights.add_((more.weights @ by * factor).to(wide.weights))
-    wide.bias.add_((more.bias @ by).to(wide.bias))
-
-
-def _margins(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Scores of classes as the wide channel keeps them: two classes as one difference."""
-    return scores[..., 1:] - scores[..., :1] if scores.shape[-1] == 2 else scores
+def _log_classes(init: InitConfig, source: Run, label_names: Sequence[str], match: ClassMatch | None) -> None:
+    if match is not None:
+        _log.info("Starting from %s. %s", init.run, match.note or f"Its classes: {', '.join(source.label_names)}.")
+        return
+    ours, theirs = ", ".join(label_names), ", ".join(source.label_names)
+    hint = ""
+    if len(label_names) == len(source.label_names):
+        pairs = ", ".join(f"{own}: {other}" for own, other in zip(label_names, source.label_names, strict=True))
+        hint = f" If they mean the same, say so: --set 'init={{run: {init.run}, labels: {{{pairs}}}}}'"
+    _log.warning("Your classes (%s) are not those of %s (%s): they get a new head.%s", ours, init.run, theirs, hint)
 
 
 def _accuracy(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:

@@ -1,14 +1,4 @@
-"""The conformance kit: what every encoder must do, as tests that a plugin author inherits.
-
-A plugin's test file needs three lines::
-
-    from sentrec.testing import EncoderConformance
-
-    class TestMyEncoder(EncoderConformance):
-        encoder = MyEncoder
-
-pytest collects the inherited checks; each one that fails says what is wrong with the encoder and what to look at.
-"""
+"""The conformance kit of encoders."""
 
 import contextlib
 import copy

@@ -1,0 +1,275 @@
+"""The kind of model that is linear in the n-grams of a text; fitted in closed form, alone or stacked on another model.
+
+N-grams are those of token ids, so that a text is read once, and share a hash table of weights (Weinberger et al. 2009).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sentrec.data.batches import Batch, make_batch
+from sentrec.models.base import ClosedFormModel, TextModel
+from sentrec.models.compute import evaluation_plan
+from sentrec.models.contracts import ClosedFormData, LinearChange, TextReader
+from sentrec.models.reader import TokenReader
+from sentrec.recipe.schema import Recipe
+from sentrec.recipe.sections import NgramsConfig
+from sentrec.text.encoding import EncodedTexts, join_texts
+from sentrec.text.vocabulary import learn_tokenizer
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+_STEP = 0x9E3779B97F4A7C15 - 2**64  # odd, as multiplicative hashing wants it (Knuth 1998, section 6.4), in 64 bits
+_HIGH_BITS = 40
+
+
+class NgramModel(ClosedFormModel):
+    """Logistic regression over the n-grams that occur in a text, weighted by naive Bayes (Wang and Manning 2012).
+
+    A text's sum of weights is divided by a power of how many n-grams it has: the many n-grams of a long text say the
+    same several times over, and without that its logits would be far too sure. With two classes there is one margin,
+    of the second class; else one for each class.
+
+    Args:
+        config: Longest n-gram, size of the table, and that power.
+        classes: Number of classes.
+        text_reader: What encodes its texts.
+
+    Attributes:
+        is_fitted: Whether `fit` filled the weights in this process; weights that were loaded do not count.
+    """
+
+    tokens_are_words = True
+    learns_by_gradients = False
+    weights: Tensor
+    bias: Tensor
+    scaling: Tensor
+
+    def __init__(self, config: NgramsConfig, classes: int, text_reader: TextReader) -> None:
+        super().__init__(classes, text_reader)
+        self.config = config
+        self.rows = 2**config.table_bits
+        self.is_fitted = False
+        margins = 1 if classes == 2 else classes
+        self.register_buffer("weights", torch.zeros(self.rows, margins))
+        self.register_buffer("bias", torch.zeros(margins))
+        # A factor and the power: the feature value of an n-gram is `factor / n ** power` in a text of n of them.
+        self.register_buffer("scaling", torch.tensor([1.0, config.length_power]))
+
+    @classmethod
+    def learn_tokenizer(cls, recipe: Recipe, texts: Sequence[str]) -> str:
+        """Learns the vocabulary: frequent words."""
+        learned: str = learn_tokenizer(texts, recipe.text, None).to_str()
+        return learned
+
+    @classmethod
+    def reader(cls, recipe: Recipe, tokenizer: str) -> TextReader:
+        """Reads as many tokens as n-grams are taken from."""
+        return TokenReader(tokenizer, recipe.tokens_read, recipe.text.keep)
+
+    @classmethod
+    def build(cls, recipe: Recipe, tokenizer: str, classes: int, weights: Mapping[str, Tensor] | None = None) -> Self:
+        """All weights are zero until `fit`."""
+        assert recipe.model.ngrams is not None  # the schema wants them
+        return cls(recipe.model.ngrams, classes, cls.reader(recipe, tokenizer))
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.weights.device
+
+    def collate(self, encoded: EncodedTexts, rows: npt.NDArray[np.int64], multiple: int = 1) -> Batch:
+        """A padded batch of these texts."""
+        return make_batch(encoded, rows, multiple)
+
+    def hashed(self, token_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The table rows of the n-grams of each text.
+
+        Args:
+            token_ids: int64, shape ``(batch, tokens)``, padding at the end.
+            mask: True where there is a token, shape ``(batch, tokens)``.
+
+        Returns:
+            Rows, int32, ascending within a text, and which of them count: each row of a text once, and no padding. Both
+            of shape ``(batch, n-grams)``.
+        """
+        code = torch.zeros_like(token_ids)
+        found = []
+        for length in range(1, self.config.max_n + 1):
+            if length > token_ids.shape[1]:
+                break
+            ends = token_ids[:, length - 1 :]
+            code = (code[:, : ends.shape[1]] + ends + 1) * _STEP
+            row = ((code >> _HIGH_BITS) & (self.rows - 1)).int()
+            # An n-gram is there where its last token is; `rows` is larger than every row, so that padding sorts last.
+            found.append(row.masked_fill(~mask[:, length - 1 :], self.rows))
+        ordered = _sorted_rows(torch.cat(found, dim=1))
+        counts = ordered < self.rows
+        counts[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
+        return ordered, counts
+
+    def feature_values(self, occurring: Tensor) -> Tensor:
+        """The value of each n-gram's feature in texts of so many different n-grams; float32, of the same shape."""
+        factor, power = self.scaling
+        values: Tensor = factor / occurring.float() ** power
+        return values
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, float32, shape ``(batch, classes)``."""
+        rows, counts = self.hashed(batch.token_ids, batch.mask)
+        found = self.weights[rows.clamp(max=self.rows - 1)] * counts.unsqueeze(-1)
+        margins = found.sum(dim=1) * self.feature_values(counts.sum(dim=1)).unsqueeze(-1) + self.bias
+        return torch.cat([-margins, margins], dim=1) / 2 if margins.shape[1] == 1 else margins
+
+    def feature_matrix(self, encoded: EncodedTexts) -> "sparse.csr_matrix":
+        """The features of texts: float32 with int32 indices, shape ``(texts, rows of the table)``."""
+        from scipy import sparse  # predicting need not wait for it
+
+        columns: list[npt.NDArray[np.int32]] = [np.empty(0, dtype=np.int32)] * len(encoded)
+        for rows in evaluation_plan(encoded):
+            batch = self.collate(encoded, rows)
+            hashed, counts = self.hashed(batch.token_ids, batch.mask)
+            for row, found, counted in zip(batch.rows, hashed.numpy(), counts.numpy(), strict=True):
+                columns[row] = found[counted]
+        occurring = np.fromiter(map(len, columns), dtype=np.int64, count=len(columns))
+        values = self.feature_values(torch.from_numpy(occurring).to(self.device)).cpu().numpy()
+        starts = np.concatenate([[0], np.cumsum(occurring)])
+        # SciPy widens all indices to 64 bits if the row starts have as many.
+        starts = starts.astype(np.int32 if starts[-1] <= np.iinfo(np.int32).max else np.int64)
+        joined = np.concatenate([np.empty(0, dtype=np.int32), *columns])
+        return sparse.csr_matrix((np.repeat(values, occurring), joined, starts), shape=(len(encoded), self.rows))
+
+    @property
+    def closed_form(self) -> "NgramModel":
+        """Itself."""
+        return self
+
+    def fit(self, data: ClosedFormData) -> dict[str, Any] | None:
+        """Fits the weights on the training rows, and on unlabelled texts with pseudo-labels (Lee 2013) if any.
+
+        Without pseudo-labels, unlabelled texts take part in latent semantic analysis.
+        """
+        texts, labels, unlabelled = data.train, data.labels, data.unlabelled
+        if data.pseudo_labels is not None and unlabelled is not None:
+            texts, labels = join_texts(texts, unlabelled), np.concatenate([labels, data.pseudo_labels])
+            unlabelled = None
+        texts, wholes = self.with_crops(texts)
+        more = self.feature_matrix(unlabelled) if unlabelled is not None and self.config.lsa is not None else None
+        self.fit_features(self.feature_matrix(texts), labels[wholes], wholes, more)
+        return None
+
+    def fit_features(
+        self,
+        features: "sparse.csr_matrix",
+        labels: npt.NDArray[np.int64],
+        wholes: npt.NDArray[np.int64] | None = None,
+        unlabelled: "sparse.csr_matrix | None" = None,
+    ) -> None:
+        """Fits the weights on features of `feature_matrix`, whose values are scaled in place to a mean of 1.
+
+        Args:
+            features: Of the labelled texts.
+            labels: Their class numbers.
+            wholes: Of which text each of them is a crop, see `with_crops`; None: all are whole.
+            unlabelled: Of texts without labels, for latent semantic analysis.
+        """
+        from sentrec.ngrams.fitting import fit_linear  # predicting need not wait for scikit-learn
+
+        # Whatever the length of texts and its power, the mean value is 1: what the linear model was tuned for.
+        factor = 1.0 / float(features.data.mean(dtype=np.float64))
+        features.data *= factor
+        self.scaling[0] *= factor
+        wholes = np.arange(len(labels)) if wholes is None else wholes
+        found = fit_linear(features, labels, self.classes, self.config, wholes, unlabelled)
+        self.weights.zero_()
+        for columns, weights in found.weights:
+            self.weights[torch.from_numpy(columns)] += torch.from_numpy(weights).to(self.weights)
+        self.bias.copy_(torch.from_numpy(found.bias))
+        self.is_fitted = True
+
+    def with_crops(self, texts: EncodedTexts) -> tuple[EncodedTexts, npt.NDArray[np.int64]]:
+        """The texts, then the beginnings and the ends of the longer ones; and which text each of all these is of."""
+        rows, tokens = np.arange(len(texts)), self.config.crops
+        longer = rows[texts.lengths() > tokens] if tokens is not None else rows[:0]
+        if tokens is None or not len(longer):
+            return texts, rows
+        whole = texts.take(longer)
+        for keep in ("head", "tail"):
+            texts = join_texts(texts, whole.cut(tokens, keep))
+        return texts, np.concatenate([rows, longer, longer])
+
+    def fitted_like(self, features: Any, labels: npt.NDArray[np.int64]) -> Self:
+        """A model over the same features, up to a factor, fitted on other texts; every class has some.
+
+        Its intercept is fitted, whatever the recipe says: the texts are as long as those to come.
+        """
+        other = type(self)(
+            self.config.model_copy(update={"intercept": "fitted", "lsa": None}), self.classes, self.text_reader
+        )
+        other.scaling.copy_(self.scaling)
+        other.fit_features(features.copy(), labels)
+        return other.to(self.device)
+
+    def linear_features(self, encoded: EncodedTexts) -> list[Any]:
+        """The n-grams."""
+        return [self.feature_matrix(encoded)]
+
+    def shift(self, changes: Sequence[LinearChange], bias: npt.NDArray[np.float64]) -> None:
+        """Adds to the weights; see `TextModel.shift`."""
+        for change in changes:
+            added = torch.from_numpy(as_margins(change.weights)).to(self.weights)
+            self.weights[slice(None) if change.columns is None else torch.from_numpy(change.columns)] += added
+        self.bias.add_(torch.from_numpy(as_margins(bias)).to(self.bias))
+
+    def add(self, other: Self, mixing: npt.NDArray[np.float64]) -> None:
+        """Adds to the logits those of another model over the same n-grams, times a matrix ``(classes, classes)``."""
+        if len(self.bias) == 1:  # a margin stands for half of it against either class
+            mixing = as_margins(mixing[1:] - mixing[:1]) / 2
+        by = torch.from_numpy(mixing).to(other.weights)
+        factor = float(other.scaling[0]) / float(self.scaling[0])
+        self.weights.add_((other.weights @ by * factor).to(self.weights))
+        self.bias.add_((other.bias @ by).to(self.bias))
+
+    def scale(self, factor: float) -> None:
+        """Multiplies the logits by a factor."""
+        self.weights.mul_(factor)
+        self.bias.mul_(factor)
+
+    def start_from(self, source: TextModel, classes: Sequence[int] | None) -> None:
+        """Takes over the weights of a model over the same n-grams; those of other classes start at zero."""
+        theirs = source.closed_form
+        assert isinstance(theirs, NgramModel)  # it is of the same kind
+        self.scaling.copy_(theirs.scaling)
+        if classes is None:
+            return
+        for mine, given in ((self.weights, theirs.weights), (self.bias, theirs.bias)):
+            # Two classes have one margin, which speaks for the second of them.
+            swapped = -1.0 if list(classes) == [1, 0] else 1.0
+            mine.copy_(given * swapped if given.shape[-1] == 1 else given[..., list(classes)])
+
+    @property
+    def learned_numbers(self) -> int:
+        """Weights other than zero."""
+        return int(self.weights.count_nonzero())
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # Runs from before texts were scaled have no such numbers: an n-gram's value is 1 there.
+        state_dict.setdefault(f"{prefix}scaling", torch.tensor([1.0, 0.0]))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def as_margins(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scores of classes as the n-gram model keeps them: those of two classes as one difference."""
+    return scores[..., 1:] - scores[..., :1] if scores.shape[-1] == 2 else scores
+
+
+def _sorted_rows(rows: Tensor) -> Tensor:
+    if rows.device.type != "cpu":
+        return rows.sort(dim=1).values
+    # NumPy sorts ten times faster, by the processor's vector instructions.
+    return torch.from_numpy(np.sort(rows.numpy(), axis=1))

@@ -1,0 +1,248 @@
+"""A model and an n-gram model stacked: their logits added with weights fitted on held-out rows (Wolpert 1992)."""
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from sentrec.data.batches import Batch, make_batch
+from sentrec.metrics.calibration import softmax
+from sentrec.models.base import TextModel
+from sentrec.models.compute import predict_logits
+from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Requirement, TextReader
+from sentrec.models.ngrams import NgramModel
+from sentrec.recipe.schema import Recipe
+from sentrec.text.encoding import EncodedTexts
+
+_BASE, _NGRAMS = "base", "ngrams"
+
+
+class StackedModel(TextModel):
+    """A base model and n-grams; in training mode, and until it is fitted, it answers as the base model does.
+
+    Args:
+        base: The model that learns by gradients.
+        ngrams: The model that is fitted in closed form.
+        text_reader: What encodes the texts of both.
+
+    Attributes:
+        is_fitted: Whether the n-grams and the mixing weights were fitted, and take part.
+    """
+
+    base_kind: ClassVar[type[TextModel]]
+    base: TextModel
+    ngrams: NgramModel
+    mixing_weights: Tensor
+
+    def __init__(self, base: TextModel, ngrams: NgramModel, text_reader: TextReader) -> None:
+        super().__init__(base.classes, text_reader)
+        self.base = base
+        self.ngrams = ngrams
+        self.is_fitted = False
+        self.feature_size = base.feature_size
+        self.register_buffer("mixing_weights", torch.tensor([1.0, 0.0]))
+
+    @classmethod
+    def requirements(cls, recipe: Recipe) -> list[Requirement]:
+        """Those of the base model."""
+        return cls.base_kind.requirements(recipe)
+
+    @classmethod
+    def check(cls, recipe: Recipe) -> None:
+        """Checks the base model."""
+        cls.base_kind.check(recipe)
+
+    @classmethod
+    def learn_tokenizer(cls, recipe: Recipe, texts: Sequence[str]) -> str:
+        """The base model's, which n-grams share if its tokens are words; else those of both, as JSON."""
+        own = cls.base_kind.learn_tokenizer(recipe, texts)
+        if cls.base_kind.tokens_are_words:
+            return own
+        return json.dumps({_BASE: own, _NGRAMS: NgramModel.learn_tokenizer(recipe, texts)})
+
+    @classmethod
+    def join_tokenizers(cls, recipe: Recipe, own: str, source: str) -> str:
+        """The base model's."""
+        return cls.base_kind.join_tokenizers(recipe, own, source)
+
+    @classmethod
+    def reader(cls, recipe: Recipe, tokenizer: str) -> TextReader:
+        """Reads each text once, or once for either model."""
+        if cls.base_kind.tokens_are_words:
+            return cls.base_kind.reader(recipe, tokenizer)
+        both = json.loads(tokenizer)
+        return _TwoReaders(cls.base_kind.reader(recipe, both[_BASE]), NgramModel.reader(recipe, both[_NGRAMS]))
+
+    @classmethod
+    def build(cls, recipe: Recipe, tokenizer: str, classes: int, weights: Mapping[str, Tensor] | None = None) -> Self:
+        """Both models; see `TextModel.build`."""
+        prefix = f"{_BASE}."
+        of_base = weights and {name[len(prefix) :]: one for name, one in weights.items() if name.startswith(prefix)}
+        shared = cls.base_kind.tokens_are_words
+        base = cls.base_kind.build(recipe, tokenizer if shared else json.loads(tokenizer)[_BASE], classes, of_base)
+        reader = base.text_reader if shared else cls.reader(recipe, tokenizer)
+        assert recipe.model.ngrams is not None  # or it would not be a stacked model
+        model = cls(base, NgramModel(recipe.model.ngrams, classes, reader), reader)
+        model.is_fitted = weights is not None
+        return model
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.mixing_weights.device
+
+    @property
+    def word_vectors(self) -> Tensor | None:
+        """Those of the base model, if it shares its token ids."""
+        return self.base.word_vectors if self.base_kind.tokens_are_words else None
+
+    def collate(self, encoded: EncodedTexts, rows: npt.NDArray[np.int64], multiple: int = 1) -> Batch:
+        """A batch for the n-grams, beside it one for the base model; while that learns, the latter alone."""
+        beside = self.base.collate(_of_base(encoded), rows, multiple)
+        return replace(make_batch(encoded, rows, multiple), beside=beside) if self.is_fitted else beside
+
+    def training_view(self, encoded: EncodedTexts) -> EncodedTexts:
+        """What the base model reads."""
+        return self.base.training_view(_of_base(encoded))
+
+    def features(self, batch: Batch) -> Tensor:
+        """The base model's."""
+        features: Tensor = self.base.features(batch.beside or batch)
+        return features
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, float32, shape ``(batch, classes)``; see `TextModel.forward`."""
+        logits: Tensor = self.base(batch.beside or batch)
+        if self.training or not self.is_fitted:
+            return logits
+        mixed: Tensor = self.mixing_weights[0] * logits + self.mixing_weights[1] * self.ngrams(batch)
+        return mixed
+
+    @property
+    def gradient_model(self) -> TextModel:
+        """The base model."""
+        return self.base
+
+    def layers(self) -> dict[str, tuple[str, ...]]:
+        """Those of the base model."""
+        return {layer: tuple(f"{_BASE}.{name}" for name in names) for layer, names in self.base.layers().items()}
+
+    @property
+    def undecayed(self) -> frozenset[str]:
+        """Those of the base model."""
+        return frozenset(f"{_BASE}.{name}" for name in self.base.undecayed)
+
+    def copy_layers(self, source: TextModel, layers: Sequence[str], classes: Sequence[int] | None = None) -> None:
+        """Copies layers of the base model; n-grams are fitted anew."""
+        self.base.copy_layers(source.gradient_model, layers, classes)
+
+    def start_from(self, source: TextModel, classes: Sequence[int] | None) -> None:
+        """Takes over both models, or the base model alone, where the source is no stacked one."""
+        self.base.start_from(source.gradient_model, classes)
+        self.is_fitted = True
+        if source.closed_form is not None:
+            self.ngrams.start_from(source, classes)
+        if isinstance(source, StackedModel) and classes is not None:
+            self.mixing_weights.copy_(source.mixing_weights)
+        else:
+            self.mixing_weights.fill_(1.0)
+
+    @property
+    def closed_form(self) -> NgramModel:
+        """The n-grams."""
+        return self.ngrams
+
+    def fit(self, data: ClosedFormData) -> dict[str, Any]:
+        """Fits the n-grams, unless they were fitted before, and the mixing weights on the validation rows.
+
+        Neither model has learned from these. Where n-grams learn from crops, those of the validation rows count, too.
+
+        Returns:
+            Validation accuracy of each model and of both, and the mixing weights.
+        """
+        if not self.ngrams.is_fitted:
+            self.ngrams.fit(data)
+        labels = data.validation_labels
+        texts, rows = self.ngrams.with_crops(data.validation)
+        alone = predict_logits(self.base, _of_base(texts)), predict_logits(self.ngrams, texts)
+        weights = fit_mixing_weights(*alone, labels[rows])
+        self.mixing_weights.copy_(torch.tensor(weights))
+        self.is_fitted = True
+        both = weights[0] * alone[0] + weights[1] * alone[1]
+        logits = {_BASE: alone[0], _NGRAMS: alone[1], "both": both}
+        return {
+            "validation_accuracy": {
+                name: float((of[: len(labels)].argmax(axis=1) == labels).mean()) for name, of in logits.items()
+            },
+            "mixing_weights": {_BASE: weights[0], _NGRAMS: weights[1]},
+        }
+
+    def linear_features(self, encoded: EncodedTexts) -> list[Features]:
+        """The blocks of the base model, then the n-grams."""
+        return [*self.base.linear_features(_of_base(encoded)), *self.ngrams.linear_features(encoded)]
+
+    def shift(self, changes: Sequence[LinearChange], bias: npt.NDArray[np.float64]) -> None:
+        """Multiplies the mixing weights into both models, then adds to their weights."""
+        self.base.scale(float(self.mixing_weights[0]))
+        self.ngrams.scale(float(self.mixing_weights[1]))
+        self.mixing_weights.fill_(1.0)
+        self.base.shift(changes[:-1], bias)
+        self.ngrams.shift(changes[-1:], np.zeros_like(bias))
+
+    @property
+    def learned_numbers(self) -> int:
+        """Those of both models."""
+        return self.base.learned_numbers + self.ngrams.learned_numbers
+
+
+@functools.cache
+def stacked_on(base: type[TextModel]) -> type[StackedModel]:
+    """The kind of stacked models over a kind of base models."""
+    return type(f"{base.__name__}WithNgrams", (StackedModel,), {"base_kind": base})
+
+
+def fit_mixing_weights(
+    first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+) -> tuple[float, float]:
+    """The non-negative weights of two classifiers' logits with the lowest log loss on rows that neither has seen.
+
+    Args:
+        first: Logits of the one, shape ``(rows, classes)``.
+        second: Logits of the other.
+        labels: Class numbers, shape ``(rows,)``.
+    """
+    from scipy import optimize  # predicting need not wait for it
+
+    rows = np.arange(len(labels))
+
+    def log_loss(weights: npt.NDArray[np.float64]) -> float:
+        likelihood = softmax(weights[0] * first + weights[1] * second)[rows, labels]
+        return float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean())
+
+    found = optimize.minimize(log_loss, [0.5, 0.5], bounds=[(0.0, 10.0)] * 2, method="L-BFGS-B")
+    return float(found.x[0]), float(found.x[1])
+
+
+class _TwoReaders:
+    """Encodes texts for the n-grams, and beside that for a base model with a tokenizer of its own."""
+
+    def __init__(self, base: TextReader, ngrams: TextReader) -> None:
+        self._base, self._ngrams = base, ngrams
+        self.key = f"{base.key} {ngrams.key}"
+        self.vocabulary_size = base.vocabulary_size
+
+    def encode(self, texts: Sequence[str]) -> EncodedTexts:
+        return replace(self._ngrams.encode(texts), beside=self._base.encode(texts))
+
+    def encode_cached(self, texts: Sequence[str]) -> EncodedTexts:
+        return replace(self._ngrams.encode_cached(texts), beside=self._base.encode_cached(texts))
+
+
+def _of_base(encoded: EncodedTexts) -> EncodedTexts:
+    return encoded.beside if encoded.beside is not None else encoded

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,31 +34,38 @@ class Examples:
         labels: Class numbers, int64, shape ``(texts,)``.
         label_names: Names of the classes in the order of their numbers.
         ratings: The stars that came with the texts, float32, shape ``(texts,)``; None where they were not asked for.
+        groups: Number of the group of each text, such as its film, int64, shape ``(texts,)``; None as of `ratings`.
     """
 
     texts: list[str]
     labels: ClassNumbers
     label_names: ClassNames
     ratings: Ratings | None = None
+    groups: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def take(self, rows: npt.NDArray[np.int64]) -> "Examples":
         """These rows only, in this order."""
-        ratings = None if self.ratings is None else self.ratings[rows]
-        return Examples([self.texts[row] for row in rows], self.labels[rows], self.label_names, ratings)
+        return replace(self.without_texts(rows), texts=[self.texts[row] for row in rows])
 
-    def without_ratings(self) -> "Examples":
-        """The same texts and labels alone."""
-        return replace(self, ratings=None)
+    def without_texts(self, rows: npt.NDArray[Any]) -> "Examples":
+        """What else belongs to these rows, which a mask may choose."""
+        ratings = None if self.ratings is None else self.ratings[rows]
+        groups = None if self.groups is None else self.groups[rows]
+        return Examples([], self.labels[rows], self.label_names, ratings, groups)
+
+    def alone(self) -> "Examples":
+        """The same texts and labels, without ratings and groups."""
+        return replace(self, ratings=None, groups=None)
 
     def fingerprint(self) -> str:
         """A short name that changes when any text, label or class name does; ratings have a name of their own."""
         return fingerprint(self.texts, self.labels.tobytes(), self.label_names)
 
 
-def load_examples(data: DataConfig, split: str, with_ratings: bool = False, like: DataConfig | None = None) -> Examples:
+def load_examples(data: DataConfig, split: str, for_training: bool = False, like: DataConfig | None = None) -> Examples:
     """Reads one split of the recipe's dataset, or a file named in its place.
 
     Columns that the section does not name are found by their usual names, see `sentrec.data.columns`.
@@ -65,7 +73,7 @@ def load_examples(data: DataConfig, split: str, with_ratings: bool = False, like
     Args:
         data: The recipe's data section.
         split: A split's name, e.g. ``test``, or the path of a file.
-        with_ratings: Whether to read the stars, too, where the section names their column.
+        for_training: Whether to read the stars and the groups, too, where the section names their columns.
         like: Another section, whose columns are used where `data` names none and the file has them.
 
     Returns:
@@ -77,20 +85,22 @@ def load_examples(data: DataConfig, split: str, with_ratings: bool = False, like
     """
     read = _read(data, split, like)
     texts = _joined_text(read.table, read.columns("text"), read.source)
-    ratings = None
-    if with_ratings and data.rating_column:
+    ratings = groups = None
+    if for_training and data.group_column:
+        groups = _read_groups(read, data.group_column)
+    if for_training and data.rating_column:
         ratings = read_ratings(read.table.column(read.columns("rating")[0]), data.rating_column, read.source)
     is_stars = not read.names.find("label", read.header)
     label = read.columns("rating" if is_stars and read.names.find("rating", read.header) else "label")[0]
     column = read.table.column(label)
     names = data.label_names or spec_of(data.dataset).label_names or _names_in_schema(read.table, label, read.source)
     labels, names = number_labels(column, names, read.source, data.label_map, is_stars)
+    rows = Examples([], labels, names, ratings, groups)
     if (out := labels == LEFT_OUT).any():
         _log.info("left out %s rows of %s whose label is none of the classes", f"{int(out.sum()):,}", read.source)
-        texts, labels = texts.filter(pa.array(~out)), labels[~out]
-        ratings = None if ratings is None else ratings[~out]
-    _require_labels(labels, read.source)
-    return _without_bad_rows(texts, Examples([], labels, names, ratings), data, read.source)
+        texts, rows = texts.filter(pa.array(~out)), rows.without_texts(~out)
+    _require_labels(rows.labels, read.source)
+    return _without_bad_rows(texts, rows, data, read.source)
 
 
 def load_texts(data: DataConfig, split: str) -> list[str]:
@@ -140,7 +150,8 @@ def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read
 
     def select(header: Sequence[str]) -> Collection[str]:
         names = names_in(header)
-        return {name for role in ("text", "label", "rating") for name in names.find(role, header)}
+        groups = {data.group_column} & set(header) if data.group_column else set()
+        return groups | {name for role in ("text", "label", "rating") for name in names.find(role, header)}
 
     if isinstance(location, Path):
         table, source = read_table(location, select, data.encoding), str(location)
@@ -151,6 +162,17 @@ def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read
     if told := names.told(source, table.header, ("text", "label")):
         _log.info(told)
     return _Read(table.columns, table.header, source, names)
+
+
+def _read_groups(read: _Read, name: str) -> npt.NDArray[np.int64]:
+    if name not in read.header:
+        raise DataError(
+            f"{read.source} has no column '{name}'; it has: {listed(read.header)}.",
+            "Name the column of the groups, --set data.group_column=NAME, or do without: --set data.group_column=null",
+        )
+    codes = read.table.column(name).combine_chunks().dictionary_encode().indices
+    # A row without a group is one of its own.
+    return np.where(codes.is_null(), -1 - np.arange(len(codes)), codes.fill_null(0)).astype(np.int64)
 
 
 def _first_there(header: Sequence[str], *choices: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -234,6 +256,4 @@ def _without_bad_rows(texts: pa.ChunkedArray, rows: Examples, data: DataConfig, 
     if good.all():
         return replace(rows, texts=texts.to_pylist())
     _log.warning("left out %s rows of %s that lack %s", f"{int((~good).sum()):,}", source, lacking)
-    kept = texts.filter(pa.array(good)).to_pylist()
-    ratings = None if rows.ratings is None else rows.ratings[good]
-    return Examples(kept, rows.labels[good], rows.label_names, ratings)
+    return replace(rows.without_texts(good), texts=texts.filter(pa.array(good)).to_pylist())

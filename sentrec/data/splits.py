@@ -40,28 +40,33 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
     """Reads a dataset and divides it as the recipe says.
 
     A validation or test part that the dataset lacks is held out from train: stratified by label, with exact
-    duplicates on one side.
+    duplicates on one side, and with all rows of a group where `data` names a column of groups.
 
     Args:
         data: What to read.
         say_overlap: Whether to log how many texts of another part also occur in train.
 
     Raises:
-        DataError: If the data cannot be read, two parts would be the same rows, classes differ between splits, or
-            train has one class only.
+        DataError: If the data cannot be read, two parts would be the same rows, classes differ between splits, train
+            has one class only, or groups are named and no part is held out.
     """
     require_different_rows(data)
-    train = load_examples(data, data.train, with_ratings=True)
+    sources = {name: source_of(data, name) for name in ("test", "validation")}
+    if data.group_column and all(isinstance(source, str) for source in sources.values()):
+        raise DataError(
+            f"data.group_column divides train, and {data.dataset} has validation and test rows of its own.",
+            "Hold out a share of train, --set data.validation=0.1, or leave it out: --set data.group_column=null",
+        )
+    train = load_examples(data, data.train, for_training=True)
     parts: dict[str, Examples] = {}
-    for index, name in enumerate(("test", "validation")):
-        source = source_of(data, name)
+    for index, (name, source) in enumerate(sources.items()):
         if isinstance(source, str):
             parts[name] = _same_classes(load_examples(data, source), train, name)
         else:
             kept, held_out = stratified_holdout(train, source, seed=data.split_seed + 1000 * index)
             _require_rows(held_out, train, name)
             # Rows are judged by their labels: they are the same ones whether train has ratings or not.
-            train, parts[name] = train.take(kept), train.take(held_out).without_ratings()
+            train, parts[name] = train.take(kept), train.take(held_out).alone()
     _require_unlike_parts(parts)
     if data.train_rows is not None and data.train_rows < len(train):
         train = train.take(stratified_sample(train.labels, data.train_rows, data.split_seed))
@@ -78,7 +83,9 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
 def stratified_holdout(
     examples: Examples, share: float, seed: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Divides rows so that every class keeps its share and equal texts stay together.
+    """Divides rows so that every class keeps its share and equal texts, and rows of a group, stay together.
+
+    Rows that equal texts or groups tie together are moved as one, by the class of most of them.
 
     Args:
         examples: The rows to divide.
@@ -90,8 +97,12 @@ def stratified_holdout(
     """
     generator = np.random.default_rng(seed)
     _, first_row, group = np.unique(np.asarray(examples.texts, dtype=object), return_index=True, return_inverse=True)
-    group_size = np.bincount(group)
-    group_label = examples.labels[first_row]
+    group_size, group_label = np.bincount(group), examples.labels[first_row]
+    if examples.groups is not None:
+        group = _tied(group, examples.groups)
+        group_size, labels = np.bincount(group), np.unique(examples.labels)
+        counts = [np.bincount(group, weights=examples.labels == label, minlength=len(group_size)) for label in labels]
+        group_label = labels[np.argmax(counts, axis=0)]
     held_out = np.zeros(len(group_size), dtype=bool)
     for label in np.unique(group_label):
         members = generator.permutation(np.flatnonzero(group_label == label))
@@ -101,6 +112,18 @@ def stratified_holdout(
         held_out[members[chosen]] = True
     is_out = held_out[group]
     return np.flatnonzero(~is_out), np.flatnonzero(is_out)
+
+
+def _tied(texts: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Numbers of the sets of rows that a text or a group in common ties together, directly or through others."""
+    from scipy import sparse
+
+    _, groups = np.unique(groups, return_inverse=True)
+    nodes = int(texts.max()) + 1 + int(groups.max()) + 1
+    edges = sparse.coo_matrix((np.ones(len(texts)), (texts, texts.max() + 1 + groups)), shape=(nodes, nodes))
+    _, components = sparse.csgraph.connected_components(edges, directed=False)
+    numbers: npt.NDArray[np.int64] = np.unique(components[texts], return_inverse=True)[1]
+    return numbers
 
 
 def stratified_sample(labels: npt.NDArray[np.int64], rows: int, seed: int) -> npt.NDArray[np.int64]:

@@ -62,6 +62,11 @@ class DataConfig(Section):
     rating_column: str | None = Field(
         None, min_length=1, description="Column of the stars that came with a text, to learn from beside its label."
     )
+    group_column: str | None = Field(
+        None,
+        min_length=1,
+        description="Column of what a text is about, e.g. a film: parts held out of train share no group with it.",
+    )
     train_rows: int | None = Field(None, ge=2, description="Use only so many training rows, stratified by label.")
     unlabelled: ColumnNames | None = Field(
         None, min_length=1, description="Splits, files or other datasets of texts to learn from without labels."

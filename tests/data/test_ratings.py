@@ -19,7 +19,7 @@ from sentrec.recipe import DataConfig
 def starred(path: Path, stars: Any, **data: Any) -> Examples:
     rows = len(stars)
     put(path, text=[f"text {row}" for row in range(rows)], label=[row % 2 for row in range(rows)], stars=stars)
-    return load_examples(DataConfig(dataset=str(path), rating_column="stars", **data), "train", with_ratings=True)
+    return load_examples(DataConfig(dataset=str(path), rating_column="stars", **data), "train", for_training=True)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_missing_column_is_named_with_the_ways_out(tmp_path: Path) -> None:
     path = put(tmp_path / "x.parquet", text=["a", "b"], label=[0, 1])
     data = DataConfig(dataset=str(path), rating_column="stars")
     with pytest.raises(DataError, match="no column 'stars'; it has: text, label") as caught:
-        load_examples(data, "train", with_ratings=True)
+        load_examples(data, "train", for_training=True)
     assert "data.rating_column=null --set objective.ratings=0" in str(caught.value.hint)
     assert load_examples(data, "train").ratings is None  # rows that judge need none
 

@@ -1,5 +1,6 @@
 """Rows are divided by label, equal texts stay together, and nothing is judged by rows that were learned."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,53 @@ def test_a_holdout_divides_all_rows_and_keeps_equal_texts_together(pairs: Any, s
     again = stratified_holdout(examples, share, seed)
     assert (kept.tolist(), held_out.tolist()) == (again[0].tolist(), again[1].tolist())
     assert len(kept) > 0
+
+
+@given(rows, st.data(), st.floats(0.01, 0.99), st.integers(0, 5))
+def test_a_holdout_keeps_groups_and_equal_texts_together(
+    pairs: Any, data: st.DataObject, share: float, seed: int
+) -> None:
+    groups = data.draw(st.lists(st.integers(-3, 12), min_size=len(pairs), max_size=len(pairs)))
+    examples = replace(examples_of(pairs), groups=np.array(groups))
+    kept, held_out = stratified_holdout(examples, share, seed)
+    assert sorted([*kept, *held_out]) == list(range(len(examples)))
+    first, second = examples.take(kept), examples.take(held_out)
+    assert first.groups is not None
+    assert second.groups is not None
+    assert not set(first.groups) & set(second.groups)
+    assert not set(first.texts) & set(second.texts)
+
+
+def films(path: Path) -> Path:
+    lines = [f"review {number},{number % 2},{'' if number % 50 == 0 else number % 20}" for number in range(400)]
+    path.write_text("\n".join(["text,label,film", *lines]), encoding="utf-8")
+    return path
+
+
+def test_parts_that_are_held_out_share_no_film_with_train(tmp_path: Path) -> None:
+    path = films(tmp_path / "train.csv")
+    splits = split(path, group_column="film")
+    film_of = dict(line.rsplit(",", 2)[::2] for line in path.read_text().splitlines()[1:])
+    in_train, *others = (
+        {film_of[text] for text in one.texts} for one in (splits.train, splits.validation, splits.test)
+    )
+    assert splits.train.groups is not None
+    assert splits.validation.groups is None
+    assert all(not (in_train - {""}) & films for films in others)
+    assert 20 <= len(splits.validation) <= 60
+    assert abs(splits.validation.labels.mean() - 0.5) < 0.2
+    assert sum(map(len, parts)) == 400
+    plain = split(path)
+    assert {film_of[text] for text in plain.train.texts} & {film_of[text] for text in plain.validation.texts}
+
+
+def test_a_column_of_groups_that_is_not_there_or_divides_nothing_is_an_error(tmp_path: Path) -> None:
+    path = films(tmp_path / "train.csv")
+    with pytest.raises(DataError, match="has no column 'movie'; it has: text, label, film"):
+        split(path, group_column="movie")
+    others = {name: str(films(tmp_path / f"{name}.csv")) for name in ("validation", "test")}
+    with pytest.raises(DataError, match="has validation and test rows of its own"):
+        split(path, group_column="film", **others)
 
 
 @given(st.integers(40, 400), st.integers(2, 4), st.floats(0.1, 0.5), st.integers(0, 3))

@@ -84,9 +84,9 @@ def test_bins_share_out_every_prediction(seed: int, bins: int) -> None:
 @pytest.mark.parametrize("n", [50, 2500])
 def test_chance_alone_gives_a_calibrated_model_the_error_that_is_told(n: int) -> None:
     told, measured = [], []
-    for seed in range(60):
+    for seed in range(200):
         logits, labels = drawn(seed, n)
-        told.append(calibrated_error(softmax(logits), simulations=20))
+        told.append(calibrated_error(softmax(logits), simulations=10))
         measured.append(reliability_bins(labels, softmax(logits)).calibration_error)
-    assert np.mean(told) == pytest.approx(np.mean(measured), rel=0.06)
+    assert np.mean(told) == pytest.approx(np.mean(measured), rel=0.08)
     assert calibrated_error(softmax(logits)) == calibrated_error(softmax(logits))

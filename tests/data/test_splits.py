@@ -77,9 +77,8 @@ def test_parts_that_are_held_out_share_no_film_with_train(tmp_path: Path) -> Non
     path = films(tmp_path / "train.csv")
     splits = split(path, group_column="film")
     film_of = dict(line.rsplit(",", 2)[::2] for line in path.read_text().splitlines()[1:])
-    in_train, *others = (
-        {film_of[text] for text in one.texts} for one in (splits.train, splits.validation, splits.test)
-    )
+    parts = (splits.train, splits.validation, splits.test)
+    in_train, *others = ({film_of[text] for text in one.texts} for one in parts)
     assert splits.train.groups is not None
     assert splits.validation.groups is None
     assert all(not (in_train - {""}) & films for films in others)

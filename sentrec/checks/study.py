@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sentrec.checks.findings import Finding
 from sentrec.checks.recipe import check_recipe
-from sentrec.transfer.feasibility import load_sides
+from sentrec.transfer.loading import load_sides
 from sentrec.transfer.schema import TransferRecipe
 
 

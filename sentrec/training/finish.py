@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sentrec.models.contracts import ClosedFormData
 from sentrec.models.weights import load_weights, read_tensors, save_weights
-from sentrec.runs.directory import MODEL, Run, open_run, write_end
+from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run, write_end
 from sentrec.training.adaptation.map_adaptation import Adapted, adapt
 from sentrec.training.checkpoint import remove_checkpoints
 from sentrec.training.loop import TrainingLoop
@@ -17,21 +17,23 @@ from sentrec.training.prepare import PreparedData
 from sentrec.training.run_metrics import calibrated_figures
 
 
-def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Path, started: float) -> Run:
+def finish_run(
+    loop: TrainingLoop, data: PreparedData, directory: Path, best: Path | None, started: float
+) -> tuple[Run, npt.NDArray[np.float32]]:
     """Takes the best weights, fits the temperature, measures validation and test, and writes the run.
 
     Args:
         loop: The loop after its last step.
         data: What it was trained on.
         directory: The run directory.
-        best: The file of the best weights.
+        best: The file of the best weights; None: those of the last step are kept.
         started: When the training began, on the clock of `time.perf_counter`.
 
     Returns:
-        The finished run.
+        The finished run, and the logits of its test rows.
     """
     loop.accelerator.wait_for_everyone()
-    if loop.total_steps:
+    if loop.total_steps and best:
         weights, _ = read_tensors(best)
         load_weights(loop.model, weights, best)
     adapted = adapt(loop, data) if data.source else None
@@ -40,9 +42,9 @@ def finish_run(loop: TrainingLoop, data: PreparedData, directory: Path, best: Pa
     test = loop.logits(data.test)
     if loop.accelerator.is_main_process:
         write_results(loop, data, directory, validation, test, started, fitted, adapted)
-        remove_checkpoints(best.parent)
+        remove_checkpoints(directory / CHECKPOINTS)
     loop.accelerator.wait_for_everyone()
-    return open_run(directory)
+    return open_run(directory), test
 
 
 def write_results(

@@ -2,8 +2,12 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -11,6 +15,7 @@ from torch import Tensor
 from sentrec.errors import Interrupted
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors
+from sentrec.models.base import TextModel
 from sentrec.models.kinds import build_model
 from sentrec.models.weights import save_weights
 from sentrec.recipe import Recipe
@@ -46,6 +51,23 @@ from sentrec.training.resume import (
 from sentrec.training.unlabelled import UnlabelledTexts
 
 OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training starts from, where something else than its recipe decides that: an arm of a transfer study.
+
+    Attributes:
+        model: The model with its starting weights.
+        plan: Which of them learn, how fast and from which epoch on.
+        select: Keep the weights of the ``last`` step, or of the ``best`` validation.
+        on_finish: Called at the end with the loop and the logits of the test rows.
+    """
+
+    model: TextModel
+    plan: LearningPlan
+    select: Literal["last", "best"] = "best"
+    on_finish: Callable[[TrainingLoop, npt.NDArray[np.float32]], None] | None = None
 
 
 def train(
@@ -102,6 +124,7 @@ def fit(
     *,
     resume: bool,
     on_progress: OnProgress | None,
+    start: Start | None = None,
 ) -> Run:
     """Trains one model on prepared data, in a directory that may be used; otherwise like `train`.
 
@@ -113,6 +136,7 @@ def fit(
         stop: Once it is requested, the training saves its state and ends.
         resume: Go on from the last checkpoint where there is one.
         on_progress: Called after every step.
+        start: What to start from; None: what the recipe says.
 
     Returns:
         The finished run.
@@ -120,7 +144,7 @@ def fit(
     started = time.perf_counter() - data.seconds
     stop.defer()
     with disk_errors(directory):
-        loop = _start_loop(recipe, data, directory, accelerator, resume)
+        loop = _start_loop(recipe, data, directory, accelerator, resume, start)
         if data.unlabelled is not None and recipe.objective.distil:
             # A teacher may take minutes, and can be asked again.
             stop.raise_at_once(_interruption(loop, directory))
@@ -131,19 +155,23 @@ def fit(
         _run_loop(loop, directory, stop, on_progress)
         # What follows can be done again from the last checkpoint.
         stop.raise_at_once(_interruption(loop, directory))
-        return finish_run(loop, data, directory, directory / CHECKPOINTS / BEST, started)
+        best = None if start and start.select == "last" else directory / CHECKPOINTS / BEST
+        run, test = finish_run(loop, data, directory, best, started)
+        if start and start.on_finish:
+            start.on_finish(loop, test)
+        return run
 
 
 def _start_loop(
-    recipe: Recipe, data: PreparedData, directory: Path, accelerator: Accelerator, resume: bool
+    recipe: Recipe, data: PreparedData, directory: Path, accelerator: Accelerator, resume: bool, start: Start | None
 ) -> TrainingLoop:
-    model = build_model(recipe, data.tokenizer, len(data.label_names))
+    model = start.model if start else build_model(recipe, data.tokenizer, len(data.label_names))
     checkpoint = directory / CHECKPOINTS / LAST
     continues = resume and checkpoint.is_file()
     if not continues and recipe.init and data.source:
         start_from_source(model, recipe.init, data.source, data.label_names, data.tokenizer)
     # What goes on from a model learns without steps, see `sentrec.training.adaptation.map_adaptation`.
-    plan: LearningPlan | None = {} if data.source else None
+    plan: LearningPlan | None = {} if data.source else start.plan if start else None
     targets = data.splits.train.labels if data.soft_targets is None else data.soft_targets
     loop = TrainingLoop(
         recipe, model, data.train, targets, data.validation, data.splits.validation.labels, accelerator, plan

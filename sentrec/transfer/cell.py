@@ -1,35 +1,43 @@
 """One cell of a study: an arm, trained on the rows of a budget with one seed, judged on the whole test split."""
 
+import json
+import logging
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from accelerate import Accelerator
 from scipy import sparse
-from torch import Tensor
 
-from sentrec.data.splits import Splits
+from sentrec.errors import RunError
+from sentrec.files.storage import atomic_directory, write_json
 from sentrec.models.base import TextModel
 from sentrec.models.compute import predict_logits
+from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import Recipe
-from sentrec.runs.directory import write_start
 from sentrec.text.encoding import EncodedTexts
-from sentrec.training.environment import describe_environment
-from sentrec.training.finish import write_results
-from sentrec.training.learning_plan import LearningPlan
+from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress, TrainingLoop
 from sentrec.training.prepare import PreparedData
+from sentrec.training.train import Start, fit
 from sentrec.transfer.results import Cell, CellResult
-from sentrec.transfer.target import EncodedTarget, Rows, TargetRows
+from sentrec.transfer.schema import plain_name
+from sentrec.transfer.target import Rows, TargetData
 
+_RESULT = "cell.json"
+_PREDICTIONS = "predictions.safetensors"
+_PREDICTED = "predicted"
+_MODEL_FOLDER = "model"
+_CELLS = "cells"
 _MOST_TRAIN_ROWS = 2000
 
-OnStep = Callable[[Progress], None]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,130 +47,127 @@ class Fitting:
     Attributes:
         cell: Which one.
         recipe: The target's, with the cell's seed and the budget's training section.
-        model: With the weights that it starts from.
-        plan: Which of them learn.
-        train: Training rows, as places in the target's pool.
-        validation: Validation rows, likewise.
-        select: Which weights to judge: those of the ``last`` step, or of the ``best`` validation.
+        start: The model to start from, which weights learn, and which ones to judge.
+        data: The rows of its budget.
     """
 
     cell: Cell
     recipe: Recipe
-    model: TextModel
-    plan: LearningPlan
-    train: Rows
-    validation: Rows
-    select: Literal["last", "best"] = "last"
+    start: Start
+    data: PreparedData
 
 
 def fit_cell(
-    fitting: Fitting,
-    target: TargetRows,
-    encoded: EncodedTarget,
-    accelerator: Accelerator,
-    on_step: OnStep,
-    keep_in: Path | None = None,
+    fitting: Fitting, run: Path, accelerator: Accelerator, stop: StopRequest, on_step: Callable[[Progress], None]
 ) -> CellResult:
-    """Trains an arm and predicts the test rows.
+    """Trains an arm and predicts the test rows; goes on from the checkpoint of a training that was interrupted.
 
     Args:
         fitting: What to train.
-        target: The target's rows.
-        encoded: Their token ids under the model's vocabulary.
+        run: The run directory of its model and its checkpoints.
         accelerator: The device.
+        stop: Ends the training before the next step once it is requested.
         on_step: Called after every step; what it raises ends the cell.
-        keep_in: Where to leave a run directory of the model; None: nowhere.
     """
-    started = time.perf_counter()
-    data = _prepared(fitting, target, encoded)
-    splits = data.splits
-    loop = TrainingLoop(
-        fitting.recipe,
-        fitting.model,
-        data.train,
-        splits.train.labels,
-        data.validation,
-        splits.validation.labels,
-        accelerator,
-        fitting.plan,
-    )
-    _train(loop, fitting.select, on_step)
-    test = loop.logits(data.test)
-    if keep_in is not None:
-        environment = describe_environment(loop, data) | {"transfer": vars(fitting.cell)}
-        write_start(keep_in, fitting.recipe, data.label_names, data.tokenizer, environment)
-        write_results(loop, data, keep_in, loop.logits(data.validation), test, started)
-    predicted = test.argmax(axis=1).astype(np.int16)
-    return CellResult(
-        cell=fitting.cell,
-        labels=len(fitting.train) + len(fitting.validation),
-        accuracy=_accuracy(predicted, target.test.labels),
-        train_accuracy=_train_accuracy(loop, data),
-        validation_rows=len(fitting.validation),
-        seconds=time.perf_counter() - started,
-        epoch_steps=loop.epoch_steps[0],
-        history=loop.state.history,
-        predicted=predicted,
-    )
+    found: list[CellResult] = []
+    data, labels = fitting.data, fitting.data.splits.train.labels
+
+    def judge(loop: TrainingLoop, logits: npt.NDArray[np.float32]) -> None:
+        rows = np.random.default_rng(fitting.recipe.seed).permutation(len(labels))[:_MOST_TRAIN_ROWS]
+        result = CellResult(
+            cell=fitting.cell,
+            labels=len(labels) + len(data.splits.validation),
+            accuracy=0.0,
+            train_accuracy=_accuracy(_classes(loop.model, data.train.take(rows)), labels[rows]),
+            validation_rows=len(data.splits.validation),
+            seconds=0.0,
+            epoch_steps=loop.epoch_steps[0],
+            history=loop.state.history,
+            predicted=logits.argmax(axis=1).astype(np.int16),
+        )
+        found.append(replace(result, accuracy=_accuracy(result.predicted, data.splits.test.labels)))
+
+    start = replace(fitting.start, on_finish=judge)
+    finished = fit(fitting.recipe, data, run, accelerator, stop, resume=True, on_progress=on_step, start=start)
+    return replace(found[0], seconds=float(finished.metrics["seconds"]))
 
 
-def judge_unseen(cell: Cell, model: TextModel, target: TargetRows, encoded: EncodedTarget) -> CellResult:
-    """Predicts the target's test rows with a model that has seen none of its labels."""
+def judge_unseen(cell: Cell, model: TextModel, target: TargetData, encoded: EncodedTexts) -> CellResult:
+    """Predicts the target's encoded test rows with a model that has seen none of its labels."""
     started = time.perf_counter()
-    return _without_steps(cell, _classes(model, encoded.test), None, 0, target, started)
+    return _without_steps(cell, _classes(model, encoded), None, 0, target, started)
 
 
 def fit_linear(
-    cell: Cell, rows: Rows, target: TargetRows, pool: sparse.csr_matrix, test: sparse.csr_matrix
+    cell: Cell, rows: Rows, labels: int, target: TargetData, pool: sparse.csr_matrix, test: sparse.csr_matrix
 ) -> CellResult:
-    """Trains an n-gram model on the training rows of a budget.
+    """Trains an n-gram model on the training rows of a budget, as the networks.
 
     Args:
         cell: Which one.
         rows: Training rows, as places in the pool.
+        labels: Labels of the budget, those of the validation rows included.
         target: The target's rows.
         pool: The pool's n-grams, as the arm's `Baseline.count` gives them.
         test: Those of the test rows.
     """
     started = time.perf_counter()
-    labels = target.pool.labels[rows]
-    baseline = make_baseline(cell.arm).fit(pool[rows], labels, len(target.pool.label_names))
+    baseline = make_baseline(cell.arm).fit(pool[rows], target.pool.labels[rows], len(target.pool.label_names))
     predicted = baseline.predict_proba(test).argmax(axis=1)
     seen = rows[np.random.default_rng(cell.seed).permutation(len(rows))[:_MOST_TRAIN_ROWS]]
     train_accuracy = _accuracy(baseline.predict_proba(pool[seen]).argmax(axis=1), target.pool.labels[seen])
-    return _without_steps(cell, predicted, train_accuracy, len(rows), target, started)
+    return _without_steps(cell, predicted, train_accuracy, labels, target, started)
 
 
-def _prepared(fitting: Fitting, target: TargetRows, encoded: EncodedTarget) -> PreparedData:
-    train, validation = target.pool.take(fitting.train), target.pool.take(fitting.validation)
-    noticed = target.splits
-    splits = Splits(train, validation, target.test, noticed.duplicates, noticed.overlap, noticed.validation_overlap)
-    return PreparedData(
-        splits,
-        encoded.tokenizer,
-        encoded.pool.take(fitting.train),
-        encoded.pool.take(fitting.validation),
-        encoded.test,
-        0.0,
-        fingerprint_of_vectors=target.vectors,
-        vocabulary=encoded.vocabulary,
-    )
+def save_cell(study: Path, result: CellResult, key: str, run: Path | None = None) -> None:
+    """Writes a finished cell, whole or not at all.
+
+    Args:
+        study: The study's directory.
+        result: What came out.
+        key: What it depends on.
+        run: A run directory to keep with it; moved.
+    """
+    with atomic_directory(_cell_directory(study, result.cell)) as temporary:
+        write_tensors(temporary / _PREDICTIONS, {_PREDICTED: torch.from_numpy(result.predicted)})
+        values = {name: value for name, value in vars(result).items() if name != _PREDICTED}
+        values |= {"cell": asdict(result.cell), "history": list(result.history), "key": key}
+        write_json(temporary / _RESULT, values)
+        if run is not None:
+            run.replace(temporary / _MODEL_FOLDER)
 
 
-def _train(loop: TrainingLoop, select: Literal["last", "best"], on_step: OnStep) -> None:
-    best: dict[str, Tensor] = {}
-    for progress in loop.run():
-        if progress.improved and select == "best":
-            best = {name: tensor.detach().clone() for name, tensor in loop.model.state_dict().items()}
-        on_step(progress)
-    if best:
-        loop.model.load_state_dict(best)
+def load_cell(study: Path, cell: Cell, key: str, needs_model: bool = False) -> CellResult | None:
+    """A cell that was finished before; None where there is none, what it depends on has changed, or it is broken."""
+    directory = _cell_directory(study, cell)
+    if not (directory / _RESULT).is_file() or (needs_model and not (directory / _MODEL_FOLDER).is_dir()):
+        return None
+    try:
+        values = json.loads((directory / _RESULT).read_text(encoding="utf-8"))
+        if values.pop("key") != key:
+            return None
+        tensors, _ = read_tensors(directory / _PREDICTIONS)
+        values["cell"] = Cell(**values["cell"])
+        return CellResult(**values, predicted=tensors[_PREDICTED].numpy())
+    except (ValueError, KeyError, TypeError, RunError) as error:
+        _log.warning("%s was cut off or altered and is measured anew: %s", directory, error)
+        return None
 
 
-def _train_accuracy(loop: TrainingLoop, data: PreparedData) -> float:
-    labels = data.splits.train.labels
-    rows = np.random.default_rng(loop.recipe.seed).permutation(len(labels))[:_MOST_TRAIN_ROWS]
-    return _accuracy(_classes(loop.model, data.train.take(rows)), labels[rows])
+def remove_cells(study: Path) -> None:
+    """Removes all cells of a study, and what interrupted ones left."""
+    for folder in (study / _CELLS, unfinished_runs(study)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def unfinished_runs(study: Path) -> Path:
+    """Where the runs of cells lie while they are trained."""
+    return study / ".unfinished"
+
+
+def _cell_directory(study: Path, cell: Cell) -> Path:
+    arm = cell.arm if cell.source is None else f"{cell.arm}-from-{plain_name(cell.source)}"
+    return study / _CELLS / plain_name(cell.target) / str(cell.budget) / arm / f"seed-{cell.seed}"
 
 
 def _classes(model: TextModel, encoded: EncodedTexts) -> npt.NDArray[np.int64]:
@@ -179,7 +184,7 @@ def _without_steps(
     predicted: npt.NDArray[np.int64],
     train_accuracy: float | None,
     labels: int,
-    target: TargetRows,
+    target: TargetData,
     started: float,
 ) -> CellResult:
     return CellResult(

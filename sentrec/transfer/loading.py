@@ -1,15 +1,13 @@
 """From a YAML file to a checked study: its own schema, and every recipe that it names."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from sentrec.errors import RecipeError, SentrecError
+from sentrec.errors import RecipeError
 from sentrec.recipe import Recipe
 from sentrec.recipe.builtin import find_recipe
 from sentrec.recipe.loading import (
@@ -19,49 +17,17 @@ from sentrec.recipe.loading import (
 from sentrec.recipe.reading import is_study, merged, read_overrides, read_tree
 from sentrec.recipe.schema import names_no_encoder
 from sentrec.recipe.sections import ObjectiveConfig
-from sentrec.runs.directory import BUILTIN_MODELS, Run, open_run
-from sentrec.transfer.schema import Source, TargetSide, TransferRecipe
-from sentrec.transfer.store import plain_name
+from sentrec.runs.directory import BUILTIN_MODELS, open_run
+from sentrec.transfer.schema import SourceConfig, TargetConfig, TransferRecipe, plain_name
+from sentrec.transfer.source import Source
+from sentrec.transfer.target import TargetData
 
 _log = logging.getLogger(__name__)
 
+_ABOUT_GLOVE = ("frozen-glove", "random-embeddings")
 _SIDES = ("source", "target")
 _BEYOND_LABELS = ("unlabelled", "rating_column")
 _SHARED = ("text", "glove", "encoder", "model", "training")
-
-
-@dataclass(frozen=True)
-class NamedSource:
-    """A source, ready to use: a recipe to train with each seed, or a finished run for all of them.
-
-    Attributes:
-        name: What the report calls it.
-        recipe: The recipe; of a run, the one that made it.
-        run: The finished run, or None.
-        setting: How the study changes its recipe, e.g. ``--set source.set.``.
-    """
-
-    name: str
-    recipe: Recipe
-    run: Run | None
-    setting: str = "--set source.set."
-
-
-@dataclass(frozen=True)
-class NamedTarget:
-    """A target, ready to use.
-
-    Attributes:
-        name: What the report calls it.
-        recipe: Its recipe.
-        labels: What sources call its classes, where they call them otherwise.
-        setting: How the study changes its recipe, e.g. ``--set target.set.``.
-    """
-
-    name: str
-    recipe: Recipe
-    labels: Mapping[str, str] = field(default_factory=dict)
-    setting: str = "--set target.set."
 
 
 def load_transfer(name_or_path: str | Path, overrides: Sequence[str] = ()) -> TransferRecipe:
@@ -102,7 +68,22 @@ def transfer_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> T
         raise RecipeError(f"{source} is not a valid transfer recipe:\n{listed}") from error
 
 
-def load_sources(study: TransferRecipe) -> list[NamedSource]:
+def load_sides(study: TransferRecipe) -> tuple[list[Source], list[TargetData]]:
+    """The sources and targets of a study, which fit each other and its arms; no data is read.
+
+    Raises:
+        RecipeError: If a recipe is wrong, sources and targets do not fit each other, or an arm would be another one.
+        RunError: If a source's run is missing, unfinished or was altered.
+    """
+    sources, targets = load_sources(study), load_targets(study)
+    for target in targets:
+        for source in sources:
+            source.require_fit(target)
+        _require_different_arms(study, target)
+    return sources, targets
+
+
+def load_sources(study: TransferRecipe) -> list[Source]:
     """The sources of a study, each with the study's shared sections applied.
 
     Raises:
@@ -114,7 +95,7 @@ def load_sources(study: TransferRecipe) -> list[NamedSource]:
     return sources
 
 
-def load_targets(study: TransferRecipe) -> list[NamedTarget]:
+def load_targets(study: TransferRecipe) -> list[TargetData]:
     """The targets of a study, each with the study's shared sections applied.
 
     Raises:
@@ -124,20 +105,9 @@ def load_targets(study: TransferRecipe) -> list[NamedTarget]:
     for one in study.target:
         recipe = _with_changes(one.recipe, one, study)
         name = one.name or recipe.name
-        targets.append(NamedTarget(name, recipe, one.labels, _setting("target", study.target, name)))
+        targets.append(TargetData(name, recipe, one.labels, _setting("target", study.target, name)))
     _require_different_names([one.name for one in targets], "target")
     return targets
-
-
-@contextmanager
-def hints_for(setting: str) -> Iterator[None]:
-    """Turns hints on a recipe's data into hints on the study that changes this recipe by `setting`."""
-    try:
-        yield
-    except SentrecError as error:
-        if error.hint is not None:
-            error.hint = error.hint.replace("--set data.", f"{setting}data.")
-        raise
 
 
 def _setting(side: str, all_of_it: Sequence[object], name: str) -> str:
@@ -145,7 +115,7 @@ def _setting(side: str, all_of_it: Sequence[object], name: str) -> str:
     return f"--set {side}.set." if len(all_of_it) == 1 else f"in the study's file, `set` of the {side} {name}: "
 
 
-def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
+def _load_source(source: SourceConfig, study: TransferRecipe) -> Source:
     if source.run is not None:
         run = open_run(source.run)
         if run.members:
@@ -161,11 +131,11 @@ def _load_source(source: Source, study: TransferRecipe) -> NamedSource:
             )
         if run.recipe.model.ngrams is not None:
             _log.info("%s: its encoder is the source; its n-grams stay behind", run.path)
-        return NamedSource(source.name or run.recipe.name, run.recipe, run)
+        return Source(source.name or run.recipe.name, run.recipe, run)
     assert source.recipe is not None  # the schema wants one of the two
     recipe = _with_changes(source.recipe, source, study)
     name = source.name or recipe.name
-    return NamedSource(name, recipe, None, _setting("source", study.source, name))
+    return Source(name, recipe, None, _setting("source", study.source, name))
 
 
 def _require_encoder(name: str, encoder: object) -> None:
@@ -174,7 +144,7 @@ def _require_encoder(name: str, encoder: object) -> None:
         raise RecipeError(said, "Name a recipe or a run with an encoder; n-grams alone are an arm: nb-lr")
 
 
-def _with_changes(name: str, side: Source | TargetSide, study: TransferRecipe) -> Recipe:
+def _with_changes(name: str, side: SourceConfig | TargetConfig, study: TransferRecipe) -> Recipe:
     tree = read_tree(name)
     shared = {key: value for key in _SHARED if (value := getattr(study, key)) != {}}
     tree = merged(merged(_of_labels_and_encoder(tree, name), shared), side.set)
@@ -262,3 +232,15 @@ def _require_different_names(names: Sequence[str], side: str) -> None:
             f"two {side}s are called {', '.join(twice)}.",
             f"Give each {side} a `name` of its own; case and marks do not tell them apart.",
         )
+
+
+def _require_different_arms(study: TransferRecipe, target: TargetData) -> None:
+    for arm in study.arms:
+        hint = f"Leave `{arm}` out of the arms"
+        if arm in _ABOUT_GLOVE and target.recipe.glove is None:
+            raise RecipeError(f"{arm} asks what GloVe gives, and {target.name} has `glove: null`.", f"{hint}.")
+        if arm == "frozen-glove" and target.recipe.model.embeddings == "frozen":
+            raise RecipeError(
+                f"frozen-glove would be scratch once more: model.embeddings of {target.name} is frozen.",
+                f"{hint}, or set model.embeddings=fine-tuned.",
+            )

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentrec.data.label_matching import matching_classes
-from sentrec.transfer.origins import Origin
 from sentrec.transfer.schema import Moves
-from sentrec.transfer.target import TargetRows
+from sentrec.transfer.source import Source
+from sentrec.transfer.target import TargetData
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Noticed:
+class Notes:
     """What was noticed about the rows of a study.
 
     Attributes:
@@ -26,28 +26,39 @@ class Noticed:
     sentences: tuple[str, ...]
 
 
-def look_at_rows(origins: Sequence[Origin], targets: Sequence[TargetRows], moves: Moves) -> Noticed:
-    """Counts texts that a model has met with their labels before it is judged on them, by their exact text.
+def look_at_rows(sources: Sequence[Source], targets: Sequence[TargetData], moves: Moves) -> Notes:
+    """Counts texts that a model has met with their labels before it is judged on them.
 
     Args:
-        origins: The sources.
-        targets: The targets' rows.
+        sources: The sources.
+        targets: The targets.
         moves: Tells which classes match.
     """
-    within = {target.name: _within(target) for target in targets}
-    between = [_between(origin, target) for target in targets for origin in origins]
-    sentences = [
-        *(_tell_within(target, within[target.name]) for target in targets),
-        *(_tell_between(counts) for counts in between),
-        *(_tell_classes(origin, target, moves) for target in targets for origin in origins),
-    ]
-    told = tuple(sentence for sentence in sentences if sentence is not None)
-    for sentence in told:
+    within, between, sentences = {}, [], []
+    for target in targets:
+        within[target.name] = counts = _within(target)
+        if found := counts["test_texts_in_train"]:
+            share = f"{found:,} of {counts['test_rows']:,}"
+            sentences.append(f"Test texts of {target.name} that also occur in its training rows: {share}.")
+        for source in sources:
+            between.append(shared := _between(source, target))
+            parts = [
+                f"{shared[f'{part}_texts_in_source']:,} of {shared[f'{part}_rows']:,} {where}"
+                for part, where in (("test", "in test"), ("pool", "to train on"))
+                if shared.get(f"{part}_texts_in_source")
+            ]
+            if parts:
+                labelled = f"the labelled rows of {source.name}"
+                sentences.append(f"Texts of {target.name} that also occur among {labelled}: {', '.join(parts)}.")
+            match = matching_classes(source.label_names(), target.names_for_sources, moves.head)
+            if match and match.note:
+                sentences.append(f"From {source.name} to {target.name}: {match.note}")
+    for sentence in sentences:
         _log.warning("%s", sentence)
-    return Noticed({"within_targets": within, "from_sources": between}, told)
+    return Notes({"within_targets": within, "from_sources": between}, tuple(sentences))
 
 
-def _within(target: TargetRows) -> dict[str, int]:
+def _within(target: TargetData) -> dict[str, int]:
     splits = target.splits
     return {
         "test_rows": len(target.test),
@@ -57,37 +68,13 @@ def _within(target: TargetRows) -> dict[str, int]:
     }
 
 
-def _between(origin: Origin, target: TargetRows) -> dict[str, Any]:
-    counts: dict[str, Any] = {"source": origin.name, "target": target.name}
-    texts = origin.labelled_texts()
+def _between(source: Source, target: TargetData) -> dict[str, Any]:
+    counts: dict[str, Any] = {"source": source.name, "target": target.name}
+    texts = source.labelled_texts()
     if texts is None:
-        _log.info("Whether %s has learned from texts of %s is not known", origin.name, target.name)
+        _log.info("Whether %s has learned from texts of %s is not known", source.name, target.name)
         return counts
     known = set(texts)
     for part, rows in (("test", target.test.texts), ("pool", target.pool.texts)):
         counts |= {f"{part}_rows": len(rows), f"{part}_texts_in_source": sum(text in known for text in rows)}
     return counts
-
-
-def _tell_within(target: TargetRows, counts: dict[str, int]) -> str | None:
-    if not counts["test_texts_in_train"]:
-        return None
-    share = f"{counts['test_texts_in_train']:,} of {counts['test_rows']:,}"
-    return f"Test texts of {target.name} that also occur in its training rows: {share}."
-
-
-def _tell_between(counts: dict[str, Any]) -> str | None:
-    parts = [
-        f"{counts[f'{part}_texts_in_source']:,} of {counts[f'{part}_rows']:,} {where}"
-        for part, where in (("test", "in test"), ("pool", "to train on"))
-        if counts.get(f"{part}_texts_in_source")
-    ]
-    if not parts:
-        return None
-    labelled = f"the labelled rows of {counts['source']}"
-    return f"Texts of {counts['target']} that also occur among {labelled}: {', '.join(parts)}."
-
-
-def _tell_classes(origin: Origin, target: TargetRows, moves: Moves) -> str | None:
-    match = matching_classes(origin.label_names(), target.names_for_sources, moves.head)
-    return f"From {origin.name} to {target.name}: {match.note}" if match and match.note else None

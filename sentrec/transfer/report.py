@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from sentrec.evaluation.drawing import save_png
 from sentrec.files.storage import write_json, write_text
 from sentrec.transfer import plots
-from sentrec.transfer.differences import Differences, Review, only_one_right
+from sentrec.transfer.analysis import Differences, Review, only_one_right
 from sentrec.transfer.format import (
     arm_name,
     code_block,

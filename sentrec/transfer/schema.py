@@ -1,9 +1,12 @@
 """The schema of a transfer recipe: sources, targets, what moves, how, and what it is compared with."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from sentrec.errors import SentrecError
 from sentrec.recipe.sections import Section
 from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, ZERO_SHOT
 
@@ -48,7 +51,11 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
-class Source(Section):
+_T = TypeVar("_T")
+_Several = Annotated[tuple[_T, ...], BeforeValidator(_as_list), AfterValidator(_not_none)]
+
+
+class SourceConfig(Section):
     """Where knowledge comes from: a recipe to train, or a finished run."""
 
     name: str | None = Field(None, min_length=1, description="What to call it; none: the recipe's or the run's name.")
@@ -57,7 +64,7 @@ class Source(Section):
     set: Changes = Field({}, description="Sections to change in the recipe, e.g. `data: {dataset: ag_news}`.")
 
     @model_validator(mode="after")
-    def _names_one_origin(self) -> "Source":
+    def _names_one_origin(self) -> "SourceConfig":
         if (self.recipe is None) == (self.run is None):
             raise ValueError("name either a `recipe` or a `run`")
         if self.run is not None and self.set:
@@ -65,7 +72,7 @@ class Source(Section):
         return self
 
 
-class TargetSide(Section):
+class TargetConfig(Section):
     """What is to be learned with few labels: a recipe."""
 
     name: str | None = Field(None, min_length=1, description="What to call it; none: the recipe's name.")
@@ -118,20 +125,18 @@ class TransferRecipe(Section):
 
     name: str = Field("unnamed", min_length=1, description="Names the study's directory.")
     description: str = Field("", description="One line on what the study asks.")
-    source: Annotated[
-        tuple[Annotated[Source, BeforeValidator(_as_side)], ...], BeforeValidator(_as_list), AfterValidator(_not_none)
-    ] = Field(description="A recipe, `{run: DIR}`, or a list of such.")
-    target: Annotated[
-        tuple[Annotated[TargetSide, BeforeValidator(_as_side)], ...],
-        BeforeValidator(_as_list),
-        AfterValidator(_not_none),
-    ] = Field(description="A recipe, or a list of them.")
+    source: _Several[Annotated[SourceConfig, BeforeValidator(_as_side)]] = Field(
+        description="A recipe, `{run: DIR}`, or a list of such."
+    )
+    target: _Several[Annotated[TargetConfig, BeforeValidator(_as_side)]] = Field(
+        description="A recipe, or a list of them."
+    )
     text: dict[str, Any] = Field({}, description="Changes to the text section of every recipe, sources included.")
     glove: dict[str, Any] | None = Field({}, description="The same for the vectors; null: none.")
     encoder: dict[str, Any] = Field({}, description="The same for the encoder.")
     model: dict[str, Any] = Field({}, description="The same for the model section.")
     training: dict[str, Any] = Field({}, description="The same for the training section.")
-    budgets: Annotated[tuple[LabelBudget, ...], BeforeValidator(_as_list), AfterValidator(_not_none)] = Field(
+    budgets: _Several[LabelBudget] = Field(
         (100, 500, 1000, 5000, "all"), description="Labels of the target, validation rows included."
     )
     arms: tuple[Arm, ...] = Field(
@@ -181,3 +186,19 @@ class TransferRecipe(Section):
     def has_zero_shot(self) -> bool:
         """Whether the sources are also judged before they have seen a label of the target."""
         return ZERO_SHOT in self.arms
+
+
+@contextmanager
+def hints_for(setting: str) -> Iterator[None]:
+    """Turns hints on a recipe's data into hints on the study that changes this recipe by `setting`."""
+    try:
+        yield
+    except SentrecError as error:
+        if error.hint is not None:
+            error.hint = error.hint.replace("--set data.", f"{setting}data.")
+        raise
+
+
+def plain_name(name: str) -> str:
+    """The name of a source or a target as part of a path."""
+    return "".join(mark if mark.isalnum() or mark in "-_." else "-" for mark in name)

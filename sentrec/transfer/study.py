@@ -1,9 +1,9 @@
 """`transfer`: a whole study, from its recipe to the report; finished cells and sources are never measured twice."""
 
-import json
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 
@@ -14,19 +14,16 @@ from sentrec.models.device import device_name
 from sentrec.recipe.loading import to_yaml
 from sentrec.training.device import make_accelerator
 from sentrec.training.environment import describe_versions
-from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
+from sentrec.training.interrupt import nothing_begun, stop_on_signals
 from sentrec.transfer.analysis import table
-from sentrec.transfer.feasibility import load_sides
-from sentrec.transfer.grid import OnProgress
-from sentrec.transfer.loading import NamedSource, NamedTarget, load_transfer, transfer_from_dict
-from sentrec.transfer.notes import Noticed
-from sentrec.transfer.origins import Origin
+from sentrec.transfer.cell import remove_cells
+from sentrec.transfer.loading import load_sides, load_transfer, transfer_from_dict
+from sentrec.transfer.notes import Notes
+from sentrec.transfer.progress import OnProgress
 from sentrec.transfer.report import REPORT, RESULTS, TABLE, write_report
-from sentrec.transfer.results import Study, Target
+from sentrec.transfer.results import CellResult, Study, Target
 from sentrec.transfer.runner import StudyRunner
 from sentrec.transfer.schema import TransferRecipe
-from sentrec.transfer.store import remove_cells, remove_leftovers
-from sentrec.transfer.target import load_target
 from sentrec.transfer.verdict import verdicts
 
 MARKER = "study.json"
@@ -36,29 +33,8 @@ _REPORTED = (REPORT, TABLE, RESULTS, "label-efficiency*.png", "convergence*.png"
 """What the report writes, as patterns."""
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A study, ready to be measured.
-
-    Attributes:
-        recipe: What to measure.
-        directory: Where.
-        sources: Its sources.
-        targets: Its targets.
-        force: Whether a study that is there gives way.
-        on_progress: Who is told.
-    """
-
-    recipe: TransferRecipe
-    directory: Path
-    sources: list[NamedSource]
-    targets: list[NamedTarget]
-    force: bool
-    on_progress: OnProgress | None
-
-
 def transfer(
-    recipe: TransferRecipe | str | Path,
+    recipe: TransferRecipe | Mapping[str, Any] | str | Path,
     out: str | Path | None = None,
     *,
     seeds: int | None = None,
@@ -69,7 +45,7 @@ def transfer(
     """Measures what moves from sources to targets, and writes tables, plots and a verdict.
 
     Args:
-        recipe: A transfer recipe, or the file or name of one.
+        recipe: A transfer recipe, its sections as plain values, or the file or name of one.
         out: The study's directory; ``runs/<recipe name>`` where it is not given.
         seeds: How often every cell is repeated; None: as the recipe says.
         resume: Keep the finished cells of the study that is there, as far as what they depend on is the same.
@@ -85,7 +61,10 @@ def transfer(
         RunError: If the directory is taken, or a source's run is broken.
         Interrupted: If SIGINT or SIGTERM came; finished cells are saved.
     """
-    recipe = recipe if isinstance(recipe, TransferRecipe) else load_transfer(recipe)
+    if isinstance(recipe, Mapping):
+        recipe = transfer_from_dict(recipe)
+    elif not isinstance(recipe, TransferRecipe):
+        recipe = load_transfer(recipe)
     if seeds is not None:
         recipe = transfer_from_dict(recipe.model_dump() | {"seeds": seeds})
     directory = Path(out) if out is not None else Path("runs") / recipe.name
@@ -95,44 +74,41 @@ def transfer(
     if accelerator.num_processes > 1:
         raise SentrecError("a transfer study runs in one process.", "Start it as: sentrec transfer ...")
     with stop_on_signals() as stop, sole_training(directory), disk_errors(directory):
-        return _measure(_Asked(recipe, directory, sources, targets, force, on_progress), accelerator, stop)
+        stop.raise_at_once(nothing_begun())
+        runner = StudyRunner(recipe, directory, sources, targets, accelerator, stop)
+        notes = runner.check()
+        stop.defer()
+        if force:
+            _remove_study(directory)
+        _write_start(runner, notes, accelerator)
+        try:
+            results = runner.run(on_progress)
+        except Interrupted as error:
+            raise Interrupted(error.message, f"Go on with: {_command(directory)} --resume") from error
+        study = _study(runner, results, notes)
+        write_report(study)
+        return study
 
 
-def _measure(asked: _Asked, accelerator: Accelerator, stop: StopRequest) -> Study:
-    stop.raise_at_once(nothing_begun())
-    recipe, directory = asked.recipe, asked.directory
-    origins, targets = [Origin(one) for one in asked.sources], [load_target(one) for one in asked.targets]
-    runner = StudyRunner(recipe, directory, origins, targets, accelerator, stop)
-    noticed = runner.check()
-    stop.defer()
-    remove_leftovers(directory)
-    if asked.force:
-        _remove_study(directory)
-    _write_start(asked, runner, noticed, accelerator)
-    try:
-        results = runner.run(asked.on_progress)
-    except Interrupted as error:
-        raise Interrupted(error.message, f"Go on with: {_command(directory)} --resume") from error
-    tested = tuple(
+def _study(runner: StudyRunner, results: Sequence[CellResult], notes: Notes) -> Study:
+    targets = tuple(
         Target(one.name, one.pool.label_names, one.test.texts, one.test.labels, len(one.pool))
         for one in runner.targets.values()
     )
-    rows, shared = table(tested, results), tuple(one.name for one in asked.sources if one.run)
-    study = Study(
-        path=directory,
-        name=recipe.name,
-        description=recipe.description,
-        command=_command(directory),
-        targets=tested,
+    rows, shared = table(targets, results), tuple(name for name, one in runner.sources.items() if one.run)
+    return Study(
+        path=runner.directory,
+        name=runner.study.name,
+        description=runner.study.description,
+        command=_command(runner.directory),
+        targets=targets,
         results=tuple(results),
         rows=tuple(rows),
         verdict=tuple(verdicts(rows, shared)),
-        recipe_yaml=to_yaml(recipe),
-        notes=noticed.sentences,
+        recipe_yaml=to_yaml(runner.study),
+        notes=notes.sentences,
         shared_sources=shared,
     )
-    write_report(study)
-    return study
 
 
 def _command(directory: Path) -> str:
@@ -159,17 +135,17 @@ def _remove_study(directory: Path) -> None:
             path.unlink()
 
 
-def _write_start(asked: _Asked, runner: StudyRunner, noticed: Noticed, accelerator: Accelerator) -> None:
+def _write_start(runner: StudyRunner, notes: Notes, accelerator: Accelerator) -> None:
     facts = {
         "device": device_name(accelerator.device),
         "sources": {
-            one.name: str(one.run.path) if one.run else json.loads(one.recipe.model_dump_json())
-            for one in asked.sources
+            name: str(one.run.path) if one.run else one.recipe.model_dump(mode="json")
+            for name, one in runner.sources.items()
         },
-        "targets": {one.name: json.loads(one.recipe.model_dump_json()) for one in asked.targets},
+        "targets": {name: one.recipe.model_dump(mode="json") for name, one in runner.targets.items()},
         "data": {name: rows.fingerprint for name, rows in runner.targets.items()},
-        "overlap": noticed.counts,
-        "notes": list(noticed.sentences),
+        "overlap": notes.counts,
+        "notes": list(notes.sentences),
     }
-    write_json(asked.directory / MARKER, describe_versions() | facts)
-    write_text(asked.directory / RECIPE, to_yaml(asked.recipe))
+    write_json(runner.directory / MARKER, describe_versions() | facts)
+    write_text(runner.directory / RECIPE, to_yaml(runner.study))

@@ -1,7 +1,7 @@
-"""The rows of a target: which ones a label budget holds, and their token ids."""
+"""The rows of a target: which ones a label budget holds, and what a model reads of them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,10 +17,9 @@ from sentrec.recipe import Recipe
 from sentrec.recipe.sections import TrainingConfig
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.vocabulary import fingerprint
-from sentrec.training.prepare import require_found
-from sentrec.transfer.loading import NamedTarget, hints_for
+from sentrec.training.prepare import PreparedData, require_found
 from sentrec.transfer.results import Budget
-from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.schema import TransferRecipe, hints_for
 
 _HELD_OUT = 0.1
 _SMALLEST_BATCH = 16
@@ -29,61 +28,64 @@ Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class TargetRows:
-    """A target's labelled rows.
+class EncodedTarget:
+    """A target's rows under one tokenizer, which knows `vocabulary` tokens."""
+
+    tokenizer: str
+    vocabulary: int
+    pool: EncodedTexts
+    test: EncodedTexts
+
+
+@dataclass(frozen=True)
+class TargetData:
+    """A target of a study; its rows are read when they are first asked for.
 
     Attributes:
-        name: What the report calls the target.
+        name: What the report calls it.
         recipe: Its recipe.
-        pool: Training rows, followed by the validation rows.
-        train_rows: How many of the pool a network learns from where all labels are used; it is selected on the others.
-        holds_out: Whether the validation rows were held out from train, so that a budget may hold them.
-        test: The test rows.
-        vectors: The fingerprint of the word vectors, or None.
-        tokenizer: Learned on all training texts: labels are scarce, texts are not.
-        splits: What was noticed about the rows.
         labels: What sources call its classes, where they call them otherwise.
+        setting: How the study changes its recipe, for hints.
     """
 
     name: str
     recipe: Recipe
-    pool: Examples
-    train_rows: int
-    holds_out: bool
-    test: Examples
-    vectors: str | None
-    tokenizer: str
-    splits: Splits
     labels: Mapping[str, str] = field(default_factory=dict)
+    setting: str = "--set target.set."
 
-    def divide(self, budget: Budget, seed: int) -> tuple[Rows, Rows]:
-        """The training and the validation rows of a budget, as places in the pool.
+    @cached_property
+    def splits(self) -> Splits:
+        """Its rows, and what was noticed about them."""
+        with hints_for(self.setting):
+            splits = load_splits(self.recipe.data)
+        for name in self.labels:
+            if name not in splits.train.label_names:
+                hint = did_you_mean(name, splits.train.label_names)
+                raise DataError(f"target.labels: {self.name} has no class '{name}'.", hint)
+        return splits
 
-        A budget of N labels holds N rows in all; a smaller one of the same seed is part of a larger one. ``all`` are
-        the rows that `sentrec train` uses, the validation rows included wherever they come from.
+    @property
+    def test(self) -> Examples:
+        """The test rows."""
+        return self.splits.test
 
-        Args:
-            budget: How many labels.
-            seed: Seed of the choice.
+    @cached_property
+    def pool(self) -> Examples:
+        """Training rows, followed by the validation rows."""
+        train, validation = self.splits.train, self.splits.validation
+        labels = np.concatenate([train.labels, validation.labels])
+        return Examples(train.texts + validation.texts, labels, train.label_names)
 
-        Raises:
-            DataError: If there are not so many rows, or a class would have none.
-        """
-        if budget == "all":
-            return np.arange(self.train_rows), np.arange(self.train_rows, len(self.pool))
-        available = self.available
-        if budget > available:
-            raise DataError(
-                f"a budget of {budget:,} labels is larger than {self.name}, which has {available:,} to train on.",
-                "Lower the budgets, or write `all`.",
-            )
-        rows = stratified_sample(self.pool.labels[:available], budget, seed)
-        chosen = self.pool.take(rows)
-        kept, held_out = stratified_holdout(chosen, self._share, seed)
-        self._require_classes(chosen.labels[kept], budget)
-        if not len(held_out):
-            raise DataError(f"a budget of {budget} labels of {self.name} is too small to hold any out.")
-        return rows[kept], rows[held_out]
+    @cached_property
+    def vectors(self) -> str | None:
+        """The fingerprint of its word vectors, or None."""
+        return require_found(kind_of(self.recipe).requirements(self.recipe))
+
+    @cached_property
+    def tokenizer(self) -> str:
+        """Learned on all training texts: labels are scarce, texts are not."""
+        texts = self.pool.texts if self._holds_out else self.splits.train.texts
+        return kind_of(self.recipe).learn_tokenizer(self.recipe, texts)
 
     @property
     def names_for_sources(self) -> tuple[str, ...]:
@@ -93,22 +95,41 @@ class TargetRows:
     @property
     def available(self) -> int:
         """Rows that a budget in numbers may choose from."""
-        return len(self.pool) if self.holds_out else self.train_rows
+        return len(self.pool) if self._holds_out else len(self.splits.train)
 
     @property
-    def _share(self) -> float:
-        share = source_of(self.recipe.data, "validation")
-        return share if isinstance(share, float) else _HELD_OUT
+    def _holds_out(self) -> bool:
+        """Whether the validation rows were held out from train, so that a budget may hold them."""
+        return isinstance(source_of(self.recipe.data, "validation"), float)
 
-    def _require_classes(self, labels: npt.NDArray[np.int64], budget: Budget) -> None:
-        names = self.pool.label_names
-        missing = sorted(set(range(len(names))) - set(labels.tolist()))
-        if missing:
-            listed = ", ".join(names[number] for number in missing)
+    def divide(self, budget: Budget, seed: int) -> tuple[Rows, Rows]:
+        """The training and the validation rows of a budget, as places in the pool.
+
+        A budget of N labels holds N rows in all; a smaller one of the same seed is part of a larger one. ``all`` are
+        the rows that `sentrec train` uses, the validation rows included wherever they come from.
+
+        Raises:
+            DataError: If there are not so many rows, or a class would have none.
+        """
+        if budget == "all":
+            return np.arange(len(self.splits.train)), np.arange(len(self.splits.train), len(self.pool))
+        available, share = self.available, source_of(self.recipe.data, "validation")
+        if budget > available:
             raise DataError(
-                f"a budget of {budget} labels of {self.name} leaves no training row of: {listed}.",
-                "Raise the smallest budget.",
+                f"a budget of {budget:,} labels is larger than {self.name}, which has {available:,} to train on.",
+                "Lower the budgets, or write `all`.",
             )
+        rows = stratified_sample(self.pool.labels[:available], budget, seed)
+        chosen = self.pool.take(rows)
+        kept, held_out = stratified_holdout(chosen, share if isinstance(share, float) else _HELD_OUT, seed)
+        missing = sorted(set(range(len(chosen.label_names))) - set(chosen.labels[kept].tolist()))
+        if missing:
+            listed = ", ".join(chosen.label_names[number] for number in missing)
+            said = f"a budget of {budget} labels of {self.name} leaves no training row of: {listed}."
+            raise DataError(said, "Raise the smallest budget.")
+        if not len(held_out):
+            raise DataError(f"a budget of {budget} labels of {self.name} is too small to hold any out.")
+        return rows[kept], rows[held_out]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -118,62 +139,37 @@ class TargetRows:
             self.pool.labels.tobytes(),
             self.test.labels.tobytes(),
             self.pool.label_names,
-            self.train_rows,
+            len(self.splits.train),
             self.vectors,
         )
 
+    def encode(self, tokenizer: str) -> EncodedTarget:
+        """Its rows under a tokenizer, from the cache where they were encoded before."""
+        reader = kind_of(self.recipe).reader(self.recipe, tokenizer)
+        pool, test = (reader.encode_cached(texts) for texts in (self.pool.texts, self.test.texts))
+        return EncodedTarget(tokenizer, reader.vocabulary_size, pool, test)
 
-@dataclass(frozen=True)
-class EncodedTarget:
-    """A target's rows as token ids of one vocabulary.
-
-    Attributes:
-        tokenizer: It has the vocabulary.
-        vocabulary: How many tokens it knows.
-        pool: Token ids of the pool.
-        test: Token ids of the test rows.
-    """
-
-    tokenizer: str
-    vocabulary: int
-    pool: EncodedTexts
-    test: EncodedTexts
-
-
-def load_target(target: NamedTarget) -> TargetRows:
-    """Reads a target's rows and learns its vocabulary.
-
-    Raises:
-        SentrecError: If the data or the vectors cannot be used, or the labels name a class that there is not.
-    """
-    recipe = target.recipe
-    kind = kind_of(recipe)
-    vectors = require_found(kind.requirements(recipe))
-    with hints_for(target.setting):
-        splits = load_splits(recipe.data)
-    _require_known(target, splits.train.label_names)
-    train, validation = splits.train, splits.validation
-    pool = Examples(
-        train.texts + validation.texts, np.concatenate([train.labels, validation.labels]), train.label_names
-    )
-    holds_out = isinstance(source_of(recipe.data, "validation"), float)
-    tokenizer = kind.learn_tokenizer(recipe, pool.texts if holds_out else train.texts)
-    return TargetRows(
-        target.name, recipe, pool, len(train), holds_out, splits.test, vectors, tokenizer, splits, target.labels
-    )
-
-
-def _require_known(target: NamedTarget, classes: Sequence[str]) -> None:
-    for name in target.labels:
-        if name not in classes:
-            raise DataError(f"target.labels: {target.name} has no class '{name}'.", did_you_mean(name, classes))
-
-
-def encode_target(target: TargetRows, tokenizer: str) -> EncodedTarget:
-    """The target's token ids under a vocabulary, from the cache where they were made before."""
-    reader = kind_of(target.recipe).reader(target.recipe, tokenizer)
-    pool, test = (reader.encode_cached(texts) for texts in (target.pool.texts, target.test.texts))
-    return EncodedTarget(tokenizer, reader.vocabulary_size, pool, test)
+    def prepared(self, encoded: EncodedTarget, train: Rows, validation: Rows) -> PreparedData:
+        """What a training on some rows of the pool reads."""
+        noticed = self.splits
+        splits = Splits(
+            self.pool.take(train),
+            self.pool.take(validation),
+            self.test,
+            noticed.duplicates,
+            noticed.overlap,
+            noticed.validation_overlap,
+        )
+        return PreparedData(
+            splits,
+            encoded.tokenizer,
+            encoded.pool.take(train),
+            encoded.pool.take(validation),
+            encoded.test,
+            0.0,
+            fingerprint_of_vectors=self.vectors,
+            vocabulary=encoded.vocabulary,
+        )
 
 
 def budget_training(config: TrainingConfig, rows: int, study: TransferRecipe) -> TrainingConfig:

@@ -20,15 +20,15 @@ from sentrec.metrics.intervals import paired_difference
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import recipe_from_dict
 from sentrec.runs.directory import Run, open_run
-from sentrec.text.tokenizer import words_of
 from sentrec.training.device import make_accelerator
+from sentrec.training.interrupt import StopRequest
 from sentrec.training.learning_plan import recipe_plan
+from sentrec.training.train import Start
 from sentrec.transfer.arms import target_only_model
 from sentrec.transfer.cell import Fitting, fit_cell, fit_linear
-from sentrec.transfer.loading import NamedTarget
 from sentrec.transfer.results import Cell
 from sentrec.transfer.schema import TransferRecipe
-from sentrec.transfer.target import Rows, TargetRows, budget_training, encode_target, load_target
+from sentrec.transfer.target import Rows, TargetData, budget_training
 
 from .settings import Settings
 from .table import Column, Section
@@ -94,7 +94,7 @@ class Bench:
         return open_run(self.settings.init)
 
     @cached_property
-    def target(self) -> TargetRows:
+    def target(self) -> TargetData:
         """The rows, and a recipe with the source's encoder for a model from scratch."""
         theirs = self.source.recipe
         tree = {
@@ -104,7 +104,7 @@ class Bench:
             "glove": _VECTORS,
             "encoder": theirs.encoder,
         }
-        return load_target(NamedTarget(self.name, recipe_from_dict(tree)))
+        return TargetData(self.name, recipe_from_dict(tree))
 
     def arms(self) -> dict[str, Callable[[int, Rows, Rows], npt.NDArray[np.integer]]]:
         """What predicts the classes of the test rows, given a seed, training rows and validation rows."""
@@ -144,17 +144,18 @@ class Bench:
         study = TransferRecipe.model_validate({"source": "imdb", "target": "imdb"})  # for its numbers of steps
         training = budget_training(target.recipe.training, len(train), study)
         recipe = target.recipe.model_copy(update={"seed": seed, "training": training})
-        model = target_only_model("scratch", recipe, words_of(target.tokenizer), len(_LABELS), target.vectors)
-        plan = recipe_plan(recipe, model)
-        fitting = Fitting(self._cell("scratch", seed), recipe, model, plan, train, validation)
-        encoded, accelerator = encode_target(target, target.tokenizer), make_accelerator("auto")
-        return fit_cell(fitting, target, encoded, accelerator, lambda _: None).predicted
+        model = target_only_model("scratch", recipe, target.tokenizer, len(_LABELS))
+        data = target.prepared(target.encode(target.tokenizer), train, validation)
+        start = Start(model, recipe_plan(recipe, model), "last")
+        fitting = Fitting(self._cell("scratch", seed), recipe, start, data)
+        accelerator, run = make_accelerator("auto"), self.folder / f"scratch-{seed}"
+        return fit_cell(fitting, run, accelerator, StopRequest(), lambda _: None).predicted
 
     def _tfidf(self, seed: int, train: Rows, validation: Rows) -> npt.NDArray[np.integer]:
         baseline = make_baseline("tfidf-lr")
         pool, test = baseline.count(self.target.pool.texts), baseline.count(self.target.test.texts)
         rows = np.sort(np.concatenate([train, validation]))
-        return fit_linear(self._cell("tfidf-lr", seed), rows, self.target, pool, test).predicted
+        return fit_linear(self._cell("tfidf-lr", seed), rows, len(rows), self.target, pool, test).predicted
 
     def _cell(self, arm: str, seed: int) -> Cell:
         return Cell(self.name, None, arm, self.settings.labels, seed)

@@ -105,8 +105,7 @@ def test_evaluate_calls_it_by_its_name_and_counts_only_what_is_evaluated(
 
 
 def test_a_study_takes_the_starter_as_its_source_whatever_folder_lies_there(starter: Path, reviews: Path) -> None:
-    from sentrec.transfer.feasibility import load_sides
-    from sentrec.transfer.loading import load_transfer
+    from sentrec.transfer.loading import load_sides, load_transfer
 
     Path("starter").mkdir()
     Path("study.yaml").write_text(

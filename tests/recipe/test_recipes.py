@@ -11,8 +11,9 @@ from sentrec.recipe.builtin import copy_recipe, find_recipe
 from sentrec.recipe.reading import BuiltinRecipe, builtin_recipes, command_for
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run
-from sentrec.transfer.loading import NamedTarget, load_targets, load_transfer
+from sentrec.transfer.loading import load_targets, load_transfer
 from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.target import TargetData
 
 RECIPES = builtin_recipes()
 
@@ -72,7 +73,7 @@ def test_its_header_says_what_how_result_and_time(recipe: BuiltinRecipe) -> None
 @every_recipe
 def test_a_recipe_with_glove_says_how_to_fetch_it(recipe: BuiltinRecipe) -> None:
     loaded = load(recipe.name)
-    for one in load_targets(loaded) if isinstance(loaded, TransferRecipe) else [NamedTarget("", loaded)]:
+    for one in load_targets(loaded) if isinstance(loaded, TransferRecipe) else [TargetData("", loaded)]:
         glove = one.recipe.glove
         if glove is None:
             continue

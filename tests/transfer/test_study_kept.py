@@ -17,8 +17,8 @@ from sentrec.files.versions import code_version
 from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import StopRequest
 from sentrec.transfer.loading import load_sources
-from sentrec.transfer.origins import Origin
 from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.source import Source
 from sentrec.transfer.study import transfer
 
 SMALLEST: dict[str, Any] = {"seeds": 1, "budgets": [24]}
@@ -73,11 +73,11 @@ def test_a_study_that_is_replaced_leaves_nothing_of_its_report(tmp_path: Path) -
     for name in old:
         (out / name).write_text("old", encoding="utf-8")
     (out / "notes.txt").write_text("mine", encoding="utf-8")
-    (out / ".model-abc").mkdir()
+    (out / ".unfinished" / "abc").mkdir(parents=True)
 
     def stop(_progress: object) -> None:
         assert not [name for name in old if (out / name).exists()]
-        assert not list(out.glob(".model-*"))
+        assert not list(out.glob(".unfinished/*"))
         assert not (out / "cells").exists()
         raise Interrupted("seen")
 
@@ -89,23 +89,44 @@ def test_a_study_that_is_replaced_leaves_nothing_of_its_report(tmp_path: Path) -
 def test_a_resumed_study_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     recipe, out = small_study(tmp_path, arms=["scratch"], **SMALLEST), tmp_path / "out"
     transfer(recipe, out)
-    (out / ".model-abc" / "run").mkdir(parents=True)
+    (out / ".unfinished" / "abc").mkdir(parents=True)
     assert measured_again(recipe, out) == []
-    assert not (out / ".model-abc").exists()
+    assert not (out / ".unfinished").exists()
+
+
+def test_a_cell_that_was_stopped_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    recipe = small_study(tmp_path, arms=["scratch"], **SMALLEST)
+    whole, steps = transfer(recipe, tmp_path / "whole"), 0
+
+    def stop_at_the_fourth_step(_progress: object) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 5:  # a cell begins, then takes steps
+            raise KeyboardInterrupt
+
+    often = small_study(tmp_path, arms=["scratch"], training={"checkpoint_seconds": 0.0}, **SMALLEST)
+    with pytest.raises(KeyboardInterrupt):
+        transfer(often, tmp_path / "out", on_progress=stop_at_the_fourth_step)
+    (checkpoint,) = (tmp_path / "out" / ".unfinished").glob("*/checkpoints/last.safetensors")
+    assert checkpoint.stat().st_size > 0
+    told: list[float] = []
+    resumed = transfer(often, tmp_path / "out", resume=True, on_progress=lambda progress: told.append(progress.share))
+    assert min(share for share in told if share > 0) > 1 / 6
+    assert resumed.results[0].predicted.tolist() == whole.results[0].predicted.tolist()
 
 
 @pytest.fixture
-def origin(tmp_path: Path) -> Origin:
+def origin(tmp_path: Path) -> Source:
     (source,) = load_sources(small_study(tmp_path))
-    return Origin(source)
+    return source
 
 
-def run_of(origin: Origin, stop: StopRequest) -> Path:
-    return origin.run(1, make_accelerator("cpu"), stop, lambda _progress: None).path
+def run_of(origin: Source, stop: StopRequest) -> Path:
+    return origin.train(1, make_accelerator("cpu"), stop, lambda _progress: None).path
 
 
 def test_a_source_that_another_study_trains_is_waited_for_and_then_opened(
-    origin: Origin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    origin: Source, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     elsewhere = run_of(origin, StopRequest())
@@ -115,7 +136,7 @@ def test_a_source_that_another_study_trains_is_waited_for_and_then_opened(
     def refuse(*_arguments: object, **_options: object) -> None:
         raise AssertionError("it was trained twice")
 
-    monkeypatch.setattr("sentrec.transfer.origins.fit", refuse)
+    monkeypatch.setattr("sentrec.transfer.source.fit", refuse)
     release, held = threading.Event(), threading.Event()
 
     def train_elsewhere() -> None:
@@ -134,7 +155,7 @@ def test_a_source_that_another_study_trains_is_waited_for_and_then_opened(
     assert caplog.text.count("Waiting for its end") == 1
 
 
-def test_waiting_for_a_source_can_be_stopped(origin: Origin) -> None:
+def test_waiting_for_a_source_can_be_stopped(origin: Source) -> None:
     stop = StopRequest()
     directory = run_of(origin, stop)
     (directory / "metrics.json").unlink()

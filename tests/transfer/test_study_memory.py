@@ -22,7 +22,7 @@ from sentrec.transfer.study import transfer
 def test_a_loop_that_is_over_leaves_its_model(reviews: Path) -> None:
     recipe = small_recipe(reviews, "training.max_steps=1")
     data = prepare(recipe)
-    model = target_only_model("scratch", recipe, list(data.tokenizer.get_vocab()), 2, None)
+    model = target_only_model("scratch", recipe, data.tokenizer, 2)
     accelerator = make_accelerator("cpu")
     labels = (data.splits.train.labels, data.splits.validation.labels)
     loop = TrainingLoop(recipe, model, data.train, labels[0], data.validation, labels[1], accelerator)
@@ -41,7 +41,7 @@ def test_no_cell_keeps_the_model_of_another(tmp_path: Path, monkeypatch: pytest.
     def watch(fitting: cell_module.Fitting, *rest: Any) -> CellResult:
         gc.collect()
         assert [model() for model in models] == [None] * len(models)
-        models.append(weakref.ref(fitting.model))
+        models.append(weakref.ref(fitting.start.model))
         return fit_cell(fitting, *rest)
 
     monkeypatch.setattr("sentrec.transfer.runner.fit_cell", watch)
@@ -55,7 +55,7 @@ def test_token_ids_go_with_the_last_cell_that_needs_them(tmp_path: Path, monkeyp
     fit_cell = cell_module.fit_cell
 
     def watch(fitting: cell_module.Fitting, *rest: Any) -> CellResult:
-        encoded[fitting.cell.target, fitting.cell.source] = weakref.ref(rest[1])
+        encoded[fitting.cell.target, fitting.cell.source] = weakref.ref(fitting.data.test)
         gc.collect()
         alive.append({key for key, one in encoded.items() if one() is not None})
         return fit_cell(fitting, *rest)

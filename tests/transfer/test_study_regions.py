@@ -12,10 +12,8 @@ from small_runs import small_recipe
 from sentrec.errors import GloveError, RecipeError
 from sentrec.recipe.loading import to_yaml
 from sentrec.runs.directory import Run
-from sentrec.transfer.feasibility import load_sides
-from sentrec.transfer.loading import load_sources, load_targets, load_transfer, transfer_from_dict
+from sentrec.transfer.loading import load_sides, load_sources, load_targets, load_transfer, transfer_from_dict
 from sentrec.transfer.schema import TransferRecipe
-from sentrec.transfer.target import load_target
 
 
 def study(folder: Path, **changes: object) -> TransferRecipe:
@@ -54,4 +52,4 @@ def test_vectors_of_regions_are_no_word_vectors_of_a_target(tmp_path: Path) -> N
     store_regions(dim=8)
     (target,) = load_targets(study(tmp_path, glove={"name": "around", "dim": 8}))
     with pytest.raises(GloveError, match="holds vectors of regions, not of words"):
-        load_target(target)
+        _ = target.tokenizer

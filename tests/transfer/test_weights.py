@@ -23,9 +23,9 @@ from sentrec.training.device import make_accelerator
 from sentrec.training.learning_plan import LearningPlan, recipe_plan
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData, prepare
-from sentrec.transfer.arms import learning_plan, target_only_model
+from sentrec.transfer.arms import learning_plan, move_weights, target_only_model
 from sentrec.transfer.schema import Moves, TransferRecipe
-from sentrec.transfer.weights import move_weights, read_source
+from sentrec.transfer.source import model_of
 
 WORDS = ("film", "lovely", "unheard")
 LABELS = ("bad", "good")
@@ -39,7 +39,7 @@ def recipe(reviews: Path) -> Recipe:
 
 @pytest.fixture
 def source(small_run: Run) -> TextModel:
-    return read_source(small_run)
+    return model_of(small_run)
 
 
 def fresh(recipe: Recipe, tokenizer: str | None = None) -> TextModel:

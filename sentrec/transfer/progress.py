@@ -1,11 +1,10 @@
-"""The cells of a study in the order in which they are measured, and how far along they are."""
+"""How far along a study is, and how long it will take."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sentrec.training.loop import Progress
-from sentrec.transfer.results import LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Cell, CellResult, StudyProgress
-from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.results import CellResult, StudyProgress
 
 OnProgress = Callable[[StudyProgress], None]
 
@@ -13,35 +12,6 @@ _ENOUGH_SECONDS = 30.0
 _ENOUGH_SHARE = 0.01
 _ENOUGH_WITHOUT_STEPS = 0.1
 """How much must be done before it is told how long the rest will take."""
-
-
-def study_cells(study: TransferRecipe, sources: Sequence[str], targets: Sequence[str]) -> list[Cell]:
-    """Every cell of a study, seed by seed, so that a first full picture is there early.
-
-    Args:
-        study: Arms, budgets and seeds.
-        sources: Names of the sources.
-        targets: Names of the targets.
-    """
-    cells = []
-    for seed in range(study.seed, study.seed + study.seeds):
-        for target in targets:
-            if study.has_zero_shot:
-                cells += [Cell(target, source, ZERO_SHOT, 0, seed) for source in sources]
-            for budget in study.budgets:
-                for arm in study.arms:
-                    origins = sources if arm in TRANSFER_ARMS else () if arm == ZERO_SHOT else (None,)
-                    cells += [Cell(target, source, arm, budget, seed) for source in origins]
-    return cells
-
-
-def describe(cell: Cell) -> str:
-    """A cell in words, e.g. ``full from ag-news, 500 labels of imdb, seed 2``."""
-    origin = "" if cell.source is None else f" from {cell.source}"
-    if cell.arm == ZERO_SHOT:
-        return f"{cell.arm}{origin} on {cell.target}, seed {cell.seed}"
-    labels = f"{cell.budget:,}" if isinstance(cell.budget, int) else "all"
-    return f"{cell.arm}{origin}, {labels} labels of {cell.target}, seed {cell.seed}"
 
 
 class StudyMeter:
@@ -116,13 +86,3 @@ class StudyMeter:
         if units == 0.0 and done >= _ENOUGH_WITHOUT_STEPS * total > 0.0:
             return (time.perf_counter() - self._began) / done * (total - done)
         return None
-
-
-def cell_work(cell: Cell, train_texts: int, epochs: int, test_texts: int) -> float:
-    """How much a cell is to do, in texts read in training: scoring a text costs about a third of that."""
-    if cell.arm in LINEAR_ARMS:
-        return 0.05 * (train_texts + test_texts)
-    if cell.arm == ZERO_SHOT:
-        return test_texts / 3
-    share = 1 / 3 if cell.arm == "probe" else 1.0
-    return share * train_texts * epochs + test_texts / 3

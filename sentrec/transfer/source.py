@@ -1,0 +1,176 @@
+"""The source of a study: a recipe, trained once for all studies, or a finished run."""
+
+import logging
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from sentrec.data.locate import is_local
+from sentrec.data.splits import load_splits
+from sentrec.errors import Interrupted, RecipeError, RunError, SentrecError
+from sentrec.files.lock import next_training
+from sentrec.files.parse import read_text
+from sentrec.files.storage import cache_home
+from sentrec.files.versions import code_of, code_version
+from sentrec.models.base import TextModel
+from sentrec.models.kinds import restore_model
+from sentrec.plugins import registry
+from sentrec.recipe import Recipe
+from sentrec.runs.directory import MODEL, TOKENIZER, Run, is_finished, open_run, read_environment
+from sentrec.text.vocabulary import fingerprint, folds_case
+from sentrec.training.interrupt import StopRequest
+from sentrec.training.loop import Progress
+from sentrec.training.prepare import PreparedData, prepare
+from sentrec.training.train import fit
+from sentrec.transfer.schema import hints_for
+from sentrec.transfer.target import TargetData
+
+_log = logging.getLogger(__name__)
+
+
+class Source:
+    """One source of a study, trained when it is first asked for.
+
+    Args:
+        name: What the report calls it.
+        recipe: Its recipe; of a finished run, the one that made it.
+        run: A finished run, which serves every seed; None: the recipe is trained with each seed.
+        setting: How the study changes its recipe, for hints.
+    """
+
+    def __init__(self, name: str, recipe: Recipe, run: Run | None = None, setting: str = "--set source.set.") -> None:
+        self.name, self.recipe, self.run = name, recipe, run
+        self._setting = setting
+
+    def tokenizer(self) -> str:
+        """The source's tokenizer, which its seeds share."""
+        return read_text(self.run.path / TOKENIZER, RunError) if self.run else self._data.tokenizer
+
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their numbers."""
+        return self.run.label_names if self.run else self._data.label_names
+
+    def labelled_texts(self) -> list[str] | None:
+        """The texts whose labels it has learned from or was selected on; None where they are not at hand.
+
+        Those of a run are read again from its recipe's data, unless they would have to be downloaded.
+        """
+        splits = self._data.splits if self.run is None else None
+        if self.run is not None and is_local(self.recipe.data):
+            try:
+                splits = load_splits(self.recipe.data)
+            except SentrecError as error:
+                _log.info("The data of %s cannot be read again: %s", self.run.path, error.message)
+        return None if splits is None else splits.train.texts + splits.validation.texts
+
+    def work(self, seed: int) -> float:
+        """What there is to do before its weights of a seed can be had, in texts read in training."""
+        if self.run is not None or is_finished(self._directory(seed)):
+            return 0.0
+        data = self._data
+        return len(data.train) * self.recipe.training.epochs + (len(data.test) + len(data.validation)) / 3
+
+    def train(self, seed: int, accelerator: Accelerator, stop: StopRequest, on_step: Callable[[Progress], None]) -> Run:
+        """The run of a seed, trained now if no study has trained it before.
+
+        Raises:
+            Interrupted: If a signal came; the training can be gone on with.
+        """
+        if self.run is not None:
+            return self.run
+        directory = self._directory(seed)
+        if is_finished(directory):
+            return open_run(directory)
+
+        def end_waiting() -> None:
+            if stop.requested:
+                raise Interrupted(f"source {self.name}, seed {seed}: stopped while another study trains it.")
+
+        with next_training(directory, end_waiting):
+            if is_finished(directory):  # by the study that was waited for
+                return open_run(directory)
+            _log.info("Training the source %s, seed %s", self.name, seed)
+            recipe = self.recipe.model_copy(update={"seed": seed})
+            try:
+                return fit(recipe, self._data, directory, accelerator, stop, resume=True, on_progress=on_step)
+            except Interrupted as error:
+                raise Interrupted(f"source {self.name}, seed {seed}: {error.message}") from error
+
+    def key(self, seed: int) -> str:
+        """What changes when the source's weights would."""
+        if self.run is not None:
+            return fingerprint([], sorted(read_environment(self.run.path)["sha256"].items()))
+        return self._directory(seed).name
+
+    def require_fit(self, target: TargetData) -> None:
+        """Makes sure that its weights fit a model of the target.
+
+        Raises:
+            RecipeError: If the encoders, the vectors or the token rules differ; the message says which.
+        """
+        ours, theirs = _architecture(self.recipe), _architecture(target.recipe)
+        differences = [
+            f"{key} is {ours.get(key)} in {self.name} and {theirs.get(key)} in {target.name}"
+            for key in ours | theirs
+            if ours.get(key) != theirs.get(key)
+        ]
+        if differences:
+            hint = "Use a run of the target's architecture."
+            if self.run is None:
+                hint = "Set it for both in the transfer recipe, e.g. --set encoder.name=bilstm."
+            said = f"the weights of {self.name} do not fit {target.name}: {'; '.join(differences)}."
+            raise RecipeError(said, hint)
+
+    def _directory(self, seed: int) -> Path:
+        """Where the run of a seed lies in the cache, named after all that it depends on, the code included."""
+        data, recipe = self._data, self.recipe.model_copy(update={"seed": seed})
+        key = fingerprint(
+            [],
+            settings_of(recipe),
+            self._fingerprints,
+            data.fingerprint_of_vectors,
+            data.tokenizer,
+            *code_behind(recipe),
+        )
+        return cache_home() / "sources" / key
+
+    @cached_property
+    def _fingerprints(self) -> list[tuple[str, str]]:
+        return sorted(self._data.fingerprints().items())
+
+    @cached_property
+    def _data(self) -> PreparedData:
+        with hints_for(self._setting):
+            return prepare(self.recipe)
+
+
+def model_of(run: Run) -> TextModel:
+    """The model of a finished run."""
+    return restore_model(run.recipe, read_text(run.path / TOKENIZER, RunError), len(run.label_names), run.path / MODEL)
+
+
+def settings_of(recipe: Recipe) -> dict[str, Any]:
+    """The settings of a recipe that its outcome depends on."""
+    settings = recipe.model_dump(mode="json", exclude={"name", "description"})
+    del settings["training"]["checkpoint_seconds"]
+    return settings
+
+
+def code_behind(recipe: Recipe) -> tuple[str, str]:
+    """The version of the code that trains a recipe, and of its encoder's, which may be a plugin's."""
+    return code_version(), code_of(registry().entry(recipe.encoder_name).implementation)
+
+
+def _architecture(recipe: Recipe) -> dict[str, object]:
+    """What two recipes must have in common for weights to move, by the recipe's own names."""
+    encoder = {f"encoder.{key}": value for key, value in recipe.encoder.items()}
+    glove = recipe.glove
+    words: dict[str, object] = (
+        {"glove.name": glove.name, "glove.dim": glove.dim}
+        if glove
+        else {"model.embedding_dim": recipe.model.embedding_dim}
+    )
+    return encoder | words | {"text.lowercase": folds_case(recipe.text, glove.name if glove else None)}

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from sentrec.cli.display.console import out, print_json
 from sentrec.cli.options import AsJson, NamedRun, output_folder
+from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
     from sentrec.evaluation.evaluate import Evaluation
@@ -67,7 +68,7 @@ def evaluate(
 
 
 def _show(result: "Evaluation") -> None:
-    rows = f"{result.metrics['n']:,} rows"
+    rows = counted(result.metrics["n"], "row")
     headline = f"[bold]{escape(result.name)}[/] on {escape(result.data)} {escape(result.split)}, {rows}\n"
     out.print(headline, soft_wrap=True)
     _show_figures(result.metrics)

@@ -25,6 +25,7 @@ from sentrec.cli.options import (
     output_folder,
     resume_or_force,
 )
+from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
     from sentrec.recipe import Recipe
@@ -103,7 +104,7 @@ def _show_run(run: "Run") -> None:
     low, high = test["accuracy_interval"]
     stdout.print(
         f"\n[bold]{escape(run.recipe.name)}[/]: test accuracy [bold]{test['accuracy']:.4f}[/] "
-        f"(95 % interval {low:.4f} to {high:.4f}, {test['n']:,} texts)"
+        f"(95 % interval {low:.4f} to {high:.4f}, {counted(test['n'], 'text')})"
     )
     stdout.print(
         f"macro F1 {test['macro_f1']:.4f}, log loss {test['log_loss']:.4f}, calibration error {test['ece']:.4f} "

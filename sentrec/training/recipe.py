@@ -33,7 +33,11 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
         RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
             Or if the model that `init` names cannot be gone on from.
     """
-    return recipe_from_dict(with_source(recipe_tree(name_or_path, overrides)), str(name_or_path))
+    return recipe_from_dict(with_source(recipe_tree(name_or_path, overrides)), _shown(name_or_path))
+
+
+def _shown(name_or_path: str | Path) -> str:
+    return str(name_or_path) if "." in str(name_or_path) else f"'{name_or_path}'"
 
 
 def with_source(tree: Mapping[str, Any]) -> Mapping[str, Any]:

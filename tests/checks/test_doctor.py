@@ -109,3 +109,12 @@ def test_a_cache_folder_that_does_not_exist_yet_is_no_fault(tmp_path: Path, monk
     monkeypatch.setenv("SENTREC_HOME", str(tmp_path / "not" / "yet"))
     assert about("cache") == []
     assert not (tmp_path / "not").exists()
+
+
+def test_a_cache_that_cannot_be_written_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("mine")
+    for home in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/x")):
+        monkeypatch.setenv("SENTREC_HOME", str(home))
+        (found,) = about("cache")
+        assert (found.state, found.fix) == ("missing", "export SENTREC_HOME=FOLDER")
+        assert str(home) in found.detail

@@ -49,3 +49,32 @@ def test_a_terminal_gets_what_rich_makes_for_it(table: Table, monkeypatch: pytes
         shown.append(terminal.file.getvalue())
     assert shown[0] == shown[1]
     assert "\x1b[1m" in shown[0]
+
+
+def test_a_console_that_is_not_utf_8_shows_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentrec.cli import main
+
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", newline="")
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setattr("sys.argv", ["sentrec", "no-such-command-映画"])
+    with pytest.raises(SystemExit):
+        main.run()
+    console.out.print("Amélie 映画", soft_wrap=True)
+    console.print_json({"title": "映画"})
+    stream.flush()
+    assert stream.buffer.getvalue().decode("cp1252") == 'Amélie ??\n{\n  "title": "??"\n}\n'  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("there is no run", "There is no run"),
+        ("imdb.yaml is missing", "imdb.yaml is missing"),
+        ("sentrec fetch-glove 6B", "sentrec fetch-glove 6B"),
+        ("'x' is unknown", "'x' is unknown"),
+        ("data.train: wrong", "data.train: wrong"),
+        ("", ""),
+    ],
+)
+def test_sentences_begin_with_a_capital_letter_and_names_do_not(text: str, shown: str) -> None:
+    assert console.sentence(text) == shown

@@ -39,7 +39,7 @@ def test_seeds_become_one_model_and_join_others(
     assert json.loads(output)["test"] == open_run(joined).metrics["test"]
     code, output, _ = sentrec("ensemble", str(group), str(small_run.path), "--out", str(tmp_path / "again"))
     assert code == 0
-    assert "again: 2 runs" in output
+    assert "again: 3 runs" in output
     assert f"sentrec evaluate {tmp_path / 'again'} --baseline nb-lr" in output
 
 

@@ -133,7 +133,7 @@ def test_a_missing_run_is_one_clear_line_from_the_real_command(tmp_path: Path) -
     command = [sys.executable, "-c", "from sentrec.cli.main import run; run()", "evaluate", str(tmp_path / "none")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "Error: there is no run at" in done.stderr
+    assert "Error: There is no run at" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -256,7 +256,7 @@ def test_errors_and_warnings_are_plain_text(capsys: pytest.CaptureFixture[str]) 
     from sentrec.cli.display.console import print_error
 
     print_error("no film is called ':cat: \x1b[1m[x]'.", "one\ntwo \x07")
-    assert capsys.readouterr().err == "Error: no film is called ':cat: [1m[x]'.\nHint: one\ntwo \n"
+    assert capsys.readouterr().err == "Error: No film is called ':cat: [1m[x]'.\nHint: One\ntwo \n"
 
 
 def test_a_real_process_ends_with_one_line_of_error(run: Path, tmp_path: Path) -> None:
@@ -287,10 +287,9 @@ def test_evaluate_says_what_it_read_and_a_baseline_writes_no_rejects(invoke: Inv
     assert len(rejects.read_text().splitlines()) == 1
 
 
-def test_a_list_that_cannot_be_written_does_not_cost_the_scores(invoke: Invoke, tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_written_is_refused_before_the_scoring(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, not a folder")
-    failed = invoke("recommend", str(EXAMPLES), "--out", "taken/list.csv")
-    assert "run the command again with --resume" in str(getattr(failed.exception, "hint", ""))
-    resumed = invoke("recommend", str(EXAMPLES), "--out", "list.csv", "--resume")
-    assert resumed.exit_code == 0, resumed.output
+    for option in ("--out", "--html", "--rejects"):
+        failed = invoke("recommend", str(EXAMPLES), option, "taken/list.csv")
+        assert "Cannot write taken/list.csv" in str(failed.exception)
     assert not list((Path(os.environ["SENTREC_HOME"]) / "scoring").glob("*"))

@@ -97,7 +97,7 @@ def test_evaluate_calls_it_by_its_name_and_counts_only_what_is_evaluated(
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("starter on ")
     assert "Against starter, on the same rows" in result.stdout
-    assert "classifying 18 texts with starter" in result.stderr
+    assert "Classifying 18 texts with starter" in result.stderr
     assert "occur in train" not in result.output
     assert str(starter) not in result.output
     described = json.loads(invoke("evaluate", "starter", "--data", str(file), "--no-plots", "--json").stdout)

@@ -234,7 +234,7 @@ def test_the_live_display_lives_on_a_terminal(
     reader.start()
     with os.fdopen(slave, "w") as terminal:
         assert terminal.isatty()
-        live = Console(file=terminal, highlight=False, width=120, force_terminal=True, _environ={"TERM": "xterm"})
+        live = Console(file=terminal, highlight=False, width=80, force_terminal=True, _environ={"TERM": "xterm"})
         for module in (console, progress):
             monkeypatch.setattr(module, "err", live)
         code, output, _ = sentrec("train", "--recipe", recipe, "--out", str(tmp_path / "runs"), "--seeds", "2")
@@ -243,9 +243,9 @@ def test_the_live_display_lives_on_a_terminal(
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.getvalue().decode())
     assert code == 0
     assert "2 seeds" in output
-    assert "epoch 3/3  step 18/18" in text
+    assert "3/3 epochs, 18/18 steps" in text
     assert text.count("the best so far") >= 2
-    assert re.search(r"loss \d\.\d{3}, [\d,]+ tokens/s, validation [01]\.\d{4}", text)
+    assert re.search(r"loss \d\.\d{3}, valid [01]\.\d{4}", text), "nothing is cut on a terminal of 80 columns"
     assert "0 s left" in text
     assert "Seed 2 (2 of 2)" in text
 

@@ -153,3 +153,28 @@ def test_a_recipe_named_like_its_built_in_parent_learns_how_to_extend_it() -> No
 def test_a_wrong_parent_is_named_with_its_child(parent: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         load_recipe(write("child.yaml", f"extends: {parent}\n"))
+
+
+# --- files and runs that a recipe names
+
+
+def test_paths_are_relative_to_the_file_that_names_them_else_to_the_current_folder(tmp_path: Path) -> None:
+    write("one/train.csv", "")
+    write("two/test.csv", "")
+    write("here.csv", "")
+    base = "data: {dataset: train.csv, unlabelled: [train.csv, here.csv, imdb]}\nmodel: {ngrams: {lsa: 4}}\n"
+    write("one/base.yaml", f"encoder: {{name: gru}}\n{base}")
+    child = write("two/child.yaml", "extends: ../one/base.yaml\ndata: {test: test.csv, validation: 0.3}\n")
+    recipe = load_recipe(child)
+    assert recipe.data.dataset == str(tmp_path / "one/train.csv")
+    assert recipe.data.unlabelled == (str(tmp_path / "one/train.csv"), str(tmp_path / "here.csv"), "imdb")
+    assert (recipe.data.test, recipe.data.validation) == (str(tmp_path / "two/test.csv"), 0.3)
+    changed = load_recipe("two/child.yaml", ["data.test=here.csv", "data.train=absent.csv"])
+    assert (changed.data.test, changed.data.train) == (str(tmp_path / "here.csv"), "absent.csv")
+
+
+def test_a_file_called_like_a_split_or_a_dataset_is_not_looked_at() -> None:
+    for name in ("train", "test", "imdb"):
+        write(name, "stray")
+    recipe = load_recipe(write("mine.yaml", "encoder: {name: gru}\ndata: {dataset: imdb, test: test}\n"))
+    assert (recipe.data.dataset, recipe.data.train, recipe.data.test) == ("imdb", "train", "test")

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from sentrec.cli.display.console import Pace, err
 
@@ -37,12 +38,12 @@ def duration(seconds: float) -> str:
 
 def _live() -> Progress:
     return Progress(
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[figures]}"),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[left]}"),
+        TextColumn("[bold]{task.description}", table_column=Column(no_wrap=True)),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[figures]}", table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[left]}", table_column=Column(no_wrap=True)),
         console=err,
+        expand=True,
     )
 
 
@@ -60,9 +61,9 @@ class _LiveDisplay:
         self.step = progress.step
         self.live.update(
             self.task,
-            description=f"epoch {progress.epoch}/{progress.epochs}  step {progress.step}/{progress.total_steps}",
+            description=f"{progress.epoch}/{progress.epochs} epochs, {progress.step:,}/{progress.total_steps:,} steps",
             completed=progress.step,
-            figures=_figures(progress),
+            figures=_few_figures(progress),
             left=f"{duration(progress.seconds_left)} left",
         )
         if progress.validated:
@@ -82,6 +83,12 @@ class _PlainDisplay:
             place = f"epoch {progress.epoch}/{progress.epochs}, step {progress.step}/{progress.total_steps}"
             line = f"{place}: {_figures(progress)}, {duration(progress.seconds_left)} left"
             err.print(line, soft_wrap=True)
+
+
+def _few_figures(progress: "TrainingProgress") -> str:
+    """What fits beside a bar on a terminal of 80 columns; the speed is on the plain lines only."""
+    accuracy = progress.validation_accuracy
+    return f"loss {progress.loss:.3f}" + ("" if accuracy is None else f", valid {accuracy:.4f}")
 
 
 def _figures(progress: "TrainingProgress") -> str:

@@ -1,0 +1,53 @@
+"""Tab completes the names of recipes, models and encoders; recipes and runs are found by their names."""
+
+from pathlib import Path
+
+import pytest
+from command_line import Sentrec
+
+from sentrec.cli.options import encoder_names, model_names, recipe_names
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_recipes_are_completed_with_built_in_names_and_files() -> None:
+    Path("mine.yaml").touch()
+    Path("folder").mkdir()
+    Path("folder/inner.yaml").touch()
+    assert "imdb-fast" in recipe_names("imdb")
+    assert recipe_names("mi") == ["mine.yaml"]
+    assert recipe_names("folder/") == ["folder/inner.yaml"]
+    assert recipe_names("nothing-like-it") == []
+
+
+def test_models_are_completed_with_runs_and_the_starter() -> None:
+    Path("runs/mine").mkdir(parents=True)
+    Path("runs/mine/environment.json").touch()
+    Path("runs/empty").mkdir()
+    assert {"mine", "starter", "runs/"} <= set(model_names(""))
+    assert model_names("mi") == ["mine"]
+    assert model_names("runs/") == ["runs/empty/", "runs/mine/"]
+
+
+def test_encoders_are_completed_with_registered_names() -> None:
+    assert encoder_names("bi") == ["bilstm"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [(["train"], "recipes list"), (["transfer", "a", "--recipe", "b"], "two recipes"), (["transfer"], "recipes list")],
+)
+def test_one_recipe_is_named_as_argument_or_option(sentrec: Sentrec, arguments: list[str], reason: str) -> None:
+    code, _, errors = sentrec(*arguments)
+    assert code == 2
+    assert reason in " ".join(errors.split())
+
+
+@pytest.mark.parametrize("arguments", [["imdb"], ["--recipe", "imdb"], ["imdb", "--recipe=imdb"]])
+def test_both_ways_name_the_same_recipe(sentrec: Sentrec, arguments: list[str]) -> None:
+    code, _, errors = sentrec("train", *arguments, "--set", "sed=1", "-q")
+    assert code == 1
+    assert "'imdb' is not a valid recipe" in errors

@@ -157,7 +157,7 @@ def _with_changes(name: str, side: SourceConfig | TargetConfig, study: TransferR
         tree["name"] = side.name
     recipe = recipe_from_dict(tree, name)
     if recipe.model.ngrams is not None:
-        said = f"{recipe.name}: a transfer study moves encoders, without a wide channel."
+        said = f"{recipe.name}: a transfer study moves encoders, without n-grams stacked on them."
         raise RecipeError(said, "Leave model.ngrams out of it.")
     if recipe.model.regions is not None:
         said = f"{recipe.name}: a transfer study moves encoders that read word vectors, without region embeddings."

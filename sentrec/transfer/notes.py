@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sentrec.data.contamination import SeenTexts
 from sentrec.data.label_matching import matching_classes
 from sentrec.transfer.schema import Moves
 from sentrec.transfer.source import Source
@@ -27,7 +28,7 @@ class Notes:
 
 
 def look_at_rows(sources: Sequence[Source], targets: Sequence[TargetData], moves: Moves) -> Notes:
-    """Counts texts that a model has met with their labels before it is judged on them.
+    """Counts texts that a model has met with their labels before it is judged on them, by their letters and digits.
 
     Args:
         sources: The sources.
@@ -74,7 +75,7 @@ def _between(source: Source, target: TargetData) -> dict[str, Any]:
     if texts is None:
         _log.info("Whether %s has learned from texts of %s is not known", source.name, target.name)
         return counts
-    known = set(texts)
+    known = SeenTexts(texts)
     for part, rows in (("test", target.test.texts), ("pool", target.pool.texts)):
-        counts |= {f"{part}_rows": len(rows), f"{part}_texts_in_source": sum(text in known for text in rows)}
+        counts |= {f"{part}_rows": len(rows), f"{part}_texts_in_source": known.count(rows)}
     return counts

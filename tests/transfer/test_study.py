@@ -273,7 +273,7 @@ def test_a_study_trains_encoders_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("extends: quickstart\nmodel: {ngrams: {table_bits: 10}}\n", encoding="utf-8")
     (target,) = load_targets(load_transfer(write_study(tmp_path, target="mine.yaml")))
     assert target.recipe.model.ngrams is None
-    with pytest.raises(RecipeError, match="without a wide channel"):
+    with pytest.raises(RecipeError, match="without n-grams stacked"):
         load_targets(load_transfer(write_study(tmp_path, model={"ngrams": {}})))
 
 

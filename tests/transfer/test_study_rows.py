@@ -58,7 +58,8 @@ def test_rows_that_are_apart_are_nothing_to_tell(apart: Path) -> None:
 def test_texts_that_the_source_has_learned_are_counted_and_told(apart: Path, caplog: pytest.LogCaptureFixture) -> None:
     test, train = numbered("target test", 32), numbered("target train", 96)
     known = numbered("source train", 96)
-    write_rows(apart / "source" / "train.csv", known + test[:3] + train[:5])
+    shouted = [(f"{text.upper()}!", label) for text, label in test[:3]]  # the same letters and digits
+    write_rows(apart / "source" / "train.csv", known + shouted + train[:5])
     write_rows(apart / "source" / "validation.csv", numbered("source validation", 32) + test[3:5])
     write_rows(apart / "source" / "test.csv", numbered("source test", 32) + test[5:9])  # seen without being learned
     study = one_cell(apart)

@@ -30,7 +30,7 @@ def test_a_recipe_with_regions_takes_part_without_them_and_that_is_told(
     with caplog.at_level(logging.INFO, logger="sentrec"):
         sources, targets = load_sides(load_transfer(tmp_path / "study.yaml"))
     assert [side.recipe.model.regions for side in (*sources, *targets)] == [None, None]
-    assert sum("without its region embeddings" in record.message for record in caplog.records) == 2
+    assert any("without its region embeddings" in record.message for record in caplog.records)
 
 
 def test_a_study_that_asks_for_regions_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How good a small model is, and its original, on its own test rows and on data that neither has seen anything of."""
+"""Accuracy of a quantized model and of its original, on their own test rows and zero-shot on other datasets."""
 
 import logging
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class OtherData:
-    """Rows that a model of film reviews is tried on, most often without having learned anything from them.
+    """A dataset that sentiment models are evaluated on, most often zero-shot.
 
     Attributes:
         name: The dataset.
@@ -49,7 +49,7 @@ def measure_accuracy(small: Predictor, original: Predictor) -> tuple[list[dict[s
     """Measures both models on the original's own test rows, then on `OTHER_DATA`, as far as it is at hand.
 
     Args:
-        small: The small model.
+        small: The quantized model.
         original: What it was made from.
 
     Returns:

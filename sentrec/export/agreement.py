@@ -1,4 +1,4 @@
-"""How far a small model says what its original says, and how far it has to."""
+"""How far a quantized model agrees with its original, and how far it has to."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from sentrec.errors import SentrecError
 
 @dataclass(frozen=True)
 class Bound:
-    """What a small model must keep, on texts of its original.
+    """The least agreement that an export needs, on texts of its original.
 
     Attributes:
         equal_labels: Least share of texts with the same label.
@@ -26,7 +26,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a small model keeps; fields as of `Bound`.
+    """The agreement of two models; fields as of `Bound`.
 
     Attributes:
         texts: Texts that both classified.

@@ -1,4 +1,4 @@
-"""The card of a model: what it is, what it was made from, how good it is and where it fails, all of it measured."""
+"""The model card: architecture, training data, accuracy, speed and known weaknesses, all of it measured."""
 
 import datetime
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from sentrec.data.formats import looks_like_file
 from sentrec.evaluation.rows import RunData
 from sentrec.export.accuracy import measure_accuracy
 from sentrec.export.agreement import Agreement, Bound
-from sentrec.export.behaviour import read_sentences
+from sentrec.export.challenge import predict_challenge_set
 from sentrec.export.speed import measure_speed
 from sentrec.inference.predictor import load
 from sentrec.recipe.schema import Recipe
@@ -28,7 +28,7 @@ def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, si
     """Measures all that a card says.
 
     Args:
-        run: The small model.
+        run: The quantized model.
         original: What it was made from.
         agreement: With the original, on texts of its data.
         bound: What was asked of that.
@@ -42,7 +42,7 @@ def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, si
         DataError: If the original's data cannot be read again.
     """
     predictor = load(run)
-    readings = [reading.to_dict() for reading in read_sentences(predictor)]
+    readings = [reading.to_dict() for reading in predict_challenge_set(predictor)]
     accuracies, missing = measure_accuracy(predictor, load(original))
     return {
         "made": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -58,7 +58,7 @@ def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, si
         "missing": missing,
         "calibration": run.metrics["calibration"],
         "speed": measure_speed(run.path, RunData(original).part("test").texts),
-        "behaviour": readings,
+        "challenge_set": readings,
         "licences": _licences(run.recipe),
     }
 

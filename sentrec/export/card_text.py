@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sentrec.export.behaviour import KINDS
+from sentrec.export.challenge import KINDS
 
 
 def card_as_markdown(card: dict[str, Any]) -> str:
@@ -12,7 +12,7 @@ def card_as_markdown(card: dict[str, Any]) -> str:
     Args:
         card: The card in plain JSON types.
     """
-    sections = (_head(card), _data(card), _accuracy(card), _agreement(card), _speed(card), _behaviour(card))
+    sections = (_head(card), _data(card), _accuracy(card), _agreement(card), _speed(card), _challenge_set(card))
     return "\n".join([*sections, _section("Licences", [f"- {line}" for line in card["licences"]])]).strip() + "\n"
 
 
@@ -26,7 +26,7 @@ def _head(card: dict[str, Any]) -> str:
         "",
         f"{_sentence(card['description'] or 'a text classifier')} {made}",
         "",
-        f"- Tells apart: {', '.join(card['classes'])}.",
+        f"- Classes: {', '.join(card['classes'])}.",
         f"- Encoder: {encoder}, {model['parameters']:,} parameters; "
         f"{model['words']:,} words; it reads {model['max_tokens']:,} tokens of a text.",
     ]
@@ -102,7 +102,7 @@ def _agreement(card: dict[str, Any]) -> str:
         ),
         ("largest difference", f"{found['largest_difference']:.3f}", f"at most {bound['largest_difference']:g}"),
     ]
-    lines = [f"With the model before it was made small, on {found['texts']:,} of its texts:", ""]
+    lines = [f"With the model before quantization, on {found['texts']:,} of its texts:", ""]
     return _section("Agreement", [*lines, *_table(("", "measured", "asked for"), rows)])
 
 
@@ -120,17 +120,17 @@ def _speed(card: dict[str, Any]) -> str:
     )
 
 
-def _behaviour(card: dict[str, Any]) -> str:
+def _challenge_set(card: dict[str, Any]) -> str:
     lines = [
-        "Sentences that the project wrote, each meant well (+), ill (-) or neither (0), and the model's probability "
-        "that it is meant well. They are too few to measure anything; they show what happens.",
+        "A challenge set written for this project: the expected sentiment, positive (+), negative (-) or neutral (0), "
+        "and the predicted probability of positive. Too few sentences to measure anything; they show what happens.",
     ]
     for kind, title in KINDS.items():
-        readings = [one for one in card["behaviour"] if one["kind"] == kind]
-        right = sum(one["right"] for one in readings)
-        lines += ["", f"{title}: {right} of {len(readings)} as meant.", ""]
-        rows = [(_SIGNS[one["meant"]], f"{one['positive']:.2f}", one["text"]) for one in readings]
-        lines += _table(("meant", "probability", "text"), rows)
+        readings = [one for one in card["challenge_set"] if one["kind"] == kind]
+        right = sum(one["correct"] for one in readings)
+        lines += ["", f"{title}: {right} of {len(readings)} correct.", ""]
+        rows = [(_SIGNS[one["expected"]], f"{one['positive']:.2f}", one["text"]) for one in readings]
+        lines += _table(("expected", "probability", "text"), rows)
     return _section("Known weaknesses", lines)
 
 

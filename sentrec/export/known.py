@@ -1,4 +1,4 @@
-"""The models that can be named here, and what is known of each: the shelf behind `sentrec models`."""
+"""The models that can be named, with their cards: what `sentrec models` lists and shows."""
 
 import shlex
 from dataclasses import asdict, dataclass
@@ -125,7 +125,7 @@ def _facts_as_text(facts: dict[str, Any], path: Path) -> str:
         f"# {facts['recipe']}",
         "",
         *([facts["description"], ""] if facts["description"] else []),
-        f"- Tells apart: {', '.join(facts['classes'])}.",
+        f"- Classes: {', '.join(facts['classes'])}.",
         f"- Made by: {_maker_in_words(facts)}; trained on {facts['data']}.",
         f"- Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}, {test['n']:,} texts), "
         f"calibration error {test['ece']:.4f}.",

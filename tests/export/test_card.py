@@ -8,8 +8,8 @@ import pytest
 
 import sentrec
 from sentrec.errors import RunError
-from sentrec.export.behaviour import KINDS, SENTENCES, read_sentences
 from sentrec.export.card_text import card_as_markdown
+from sentrec.export.challenge import KINDS, SENTENCES, predict_challenge_set
 from sentrec.export.export import Export
 from sentrec.export.known import card_of, card_text_of, known_models
 from sentrec.runs.directory import Run
@@ -92,16 +92,15 @@ def test_its_speed_is_of_this_machine(starter: Export) -> None:
 
 def test_the_sentences_are_read_by_the_exported_model(starter: Export) -> None:
     predictor = sentrec.load(starter.run.path)
-    readings = read_sentences(predictor)
-    assert [reading.to_dict() for reading in readings] == starter.card["behaviour"]
+    readings = predict_challenge_set(predictor)
+    assert [reading.to_dict() for reading in readings] == starter.card["challenge_set"]
     assert {reading.kind for reading in readings} == set(KINDS)
     for reading in readings[:5]:
         assert reading.positive == pytest.approx(predictor.predict_proba([reading.text])[0, 1], abs=1e-3)
     for reading in readings:
-        expected = (
-            abs(reading.positive - 0.5) <= 0.2 if reading.meant == 0.5 else (reading.positive > 0.5) == reading.meant
-        )
-        assert reading.right == expected
+        neutral = reading.expected == 0.5
+        expected = abs(reading.positive - 0.5) <= 0.2 if neutral else (reading.positive > 0.5) == reading.expected
+        assert reading.correct == expected
     assert len({text for _, text, _ in SENTENCES}) == len(SENTENCES)
 
 
@@ -110,7 +109,7 @@ def test_a_model_that_does_not_say_what_is_positive_gets_no_card() -> None:
         label_names = ("sports", "business")
 
     with pytest.raises(RunError, match="tells apart sports, business"):
-        read_sentences(Topics())  # type: ignore[arg-type]
+        predict_challenge_set(Topics())  # type: ignore[arg-type]
 
 
 def test_a_run_without_a_card_is_described_from_its_training(wide_run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Sentences that are hard for a small model of sentiment, written by the project: what really happens there."""
+"""A challenge set: sentences that are hard for a small sentiment model, written for this project."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from sentrec.recommend.scoring import class_weights
 KINDS = {
     "plain": "Plain praise and blame",
     "negation": "Negation",
-    "turn": "A sentence that turns round",
+    "turn": "Contrast within a sentence",
     "irony": "Irony",
     "comparison": "Comparison with another film",
     "stars": "Stars in figures",
@@ -17,9 +17,9 @@ KINDS = {
     "languages": "Other languages",
     "facts": "Facts without an opinion",
 }
-"""What a card calls each kind of sentence, in its order."""
+"""Title of each kind of sentence on a card, in its order."""
 
-# 1.0 is meant well, 0.0 ill; 0.5 tells no opinion at all.
+# The last value is the expected sentiment: 1.0 positive, 0.0 negative, 0.5 neutral.
 SENTENCES: tuple[tuple[str, str, float], ...] = (
     ("plain", "A wonderful film with superb acting.", 1.0),
     ("plain", "Boring from the first minute to the last.", 0.0),
@@ -57,34 +57,34 @@ SENTENCES: tuple[tuple[str, str, float], ...] = (
     ("facts", "It was shown on Tuesday evening.", 0.5),
 )
 _NEAR = 0.2
-"""A text without an opinion is read as such where its probability is so near to one half."""
+"""A neutral text is classified correctly if its probability is so near to one half."""
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a model reads a sentence.
+class ChallengeResult:
+    """A model's prediction for a sentence.
 
     Attributes:
         kind: One of `KINDS`.
         text: The sentence.
-        meant: What its writer thinks of the film: 1 well, 0 ill, 0.5 nothing.
-        positive: The model's probability that it is meant well.
-        right: Whether that is how it is meant.
+        expected: 1 positive, 0 negative, 0.5 neutral.
+        positive: The predicted probability of positive sentiment.
+        correct: Whether the two agree.
     """
 
     kind: str
     text: str
-    meant: float
+    expected: float
     positive: float
-    right: bool
+    correct: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """The reading in plain JSON types."""
+        """The prediction in plain JSON types."""
         return asdict(self)
 
 
-def read_sentences(predictor: Predictor) -> list[Reading]:
-    """How a model of sentiment reads `SENTENCES`.
+def predict_challenge_set(predictor: Predictor) -> list[ChallengeResult]:
+    """Predicts the sentiment of `SENTENCES`.
 
     Raises:
         RunError: If the model's classes do not say what is positive.
@@ -92,10 +92,10 @@ def read_sentences(predictor: Predictor) -> list[Reading]:
     weights = class_weights(predictor.label_names)
     positives = predictor.predict_proba([text for _, text, _ in SENTENCES]) @ weights
     return [
-        Reading(kind, text, meant, round(float(positive), 4), _is_right(meant, float(positive)))
-        for (kind, text, meant), positive in zip(SENTENCES, positives, strict=True)
+        ChallengeResult(kind, text, expected, round(float(positive), 4), _is_correct(expected, float(positive)))
+        for (kind, text, expected), positive in zip(SENTENCES, positives, strict=True)
     ]
 
 
-def _is_right(meant: float, positive: float) -> bool:
-    return abs(positive - 0.5) <= _NEAR if meant == 0.5 else (positive > 0.5) == (meant > 0.5)
+def _is_correct(expected: float, positive: float) -> bool:
+    return abs(positive - 0.5) <= _NEAR if expected == 0.5 else (positive > 0.5) == (expected > 0.5)

@@ -1,5 +1,6 @@
-"""Looks up what a recipe will use, without reading any data."""
+"""Looks up what a recipe or a transfer study will use, without reading any data."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from sentrec.checks.findings import Finding
@@ -15,6 +16,8 @@ from sentrec.recipe.sections import NGRAMS_TEACHER, DataConfig, RegionsConfig
 from sentrec.runs.references import open_source, open_teacher
 from sentrec.training.recipe import require_inherited
 from sentrec.training.regions import open_regions
+from sentrec.transfer.loading import load_sides
+from sentrec.transfer.schema import TransferRecipe
 
 
 def check_recipe(recipe: Recipe) -> list[Finding]:
@@ -118,3 +121,30 @@ def _regions(regions: RegionsConfig) -> Finding:
         return Finding("regions", "missing", error.message, error.hint)
     found = f"{regions.name}, {regions.dim} dimensions, {len(vectors.words):,} words, in the cache"
     return Finding("regions", "ok", found)
+
+
+def check_study(study: TransferRecipe) -> list[Finding]:
+    """Finds the data, the vectors and the encoder of every recipe of a study, and that its weights can move.
+
+    Args:
+        study: A study that fits the schema.
+
+    Returns:
+        One finding for each thing that the study will need.
+
+    Raises:
+        RecipeError: If a recipe is wrong, or source and target do not fit each other.
+        RunError: If a source's run is missing, unfinished or was altered.
+    """
+    sources, targets = load_sides(study)
+    findings = []
+    for source in sources:
+        run = source.run
+        findings += _named(source.name, [Finding("run", "ok", str(run.path))] if run else check_recipe(source.recipe))
+    for target in targets:
+        findings += _named(target.name, check_recipe(target.recipe))
+    return findings
+
+
+def _named(name: str, findings: list[Finding]) -> list[Finding]:
+    return [replace(finding, topic=f"{name} {finding.topic}") for finding in findings]

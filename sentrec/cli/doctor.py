@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from sentrec.cli.display import console
-from sentrec.cli.display.findings import print_findings
+from sentrec.cli.display.console import print_findings
 from sentrec.cli.options import AsJson
 from sentrec.recommend.wording import counted
 

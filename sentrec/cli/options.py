@@ -18,7 +18,7 @@ RECIPE_HELP = "A recipe file, or the name of a built-in recipe."
 
 def recipe_names(incomplete: str) -> list[str]:
     """What Tab completes a recipe with: built-in names, and YAML files."""
-    from sentrec.recipe.builtin import builtin_files
+    from sentrec.recipe.reading import builtin_files
 
     return _starting_with(incomplete, [*builtin_files(), *(str(path) for path in _beside(incomplete, "*.y*ml"))])
 
@@ -106,6 +106,18 @@ def one_recipe(argument: str | None, option: str | None) -> str:
             "which one? `sentrec recipes list` shows the built-in ones.", param_hint="RECIPE or --recipe"
         )
     return recipe
+
+
+def default_folder(name: str) -> Path:
+    """Where a recipe's results go if no folder is named: in ``runs``, whatever the recipe calls itself.
+
+    Raises:
+        SentrecError: If that cannot be written.
+    """
+    plain = "".join(mark if mark.isprintable() and mark not in "/\\" else "-" for mark in name).strip(" .")
+    folder = Path("runs") / (plain or "unnamed")
+    require_writable(folder, folder=True)
+    return folder
 
 
 def resume_or_force(resume: bool, force: bool) -> None:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli.display import console
-from sentrec.cli.display.findings import print_findings
+from sentrec.cli.display.console import print_findings
 from sentrec.cli.options import RECIPE_HELP, AsJson, Overrides, recipe_names
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def list_recipes(
 @app.command()
 def show(recipe: _NameOrFile) -> None:
     """Print a recipe as it is written."""
-    from sentrec.recipe.builtin import find_recipe
+    from sentrec.recipe.reading import find_recipe
 
     typer.echo(find_recipe(recipe).read_text(encoding="utf-8"), nl=False)
 
@@ -56,8 +56,7 @@ def copy(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Copy a built-in recipe to a file that you can change."""
-    from sentrec.recipe.builtin import copy_recipe
-    from sentrec.recipe.reading import command_for
+    from sentrec.recipe.reading import command_for, copy_recipe
 
     target = copy_recipe(recipe, destination, force)
     command = shlex.join(["sentrec", command_for(target), "--recipe", str(target)])
@@ -71,8 +70,7 @@ def check(
 ) -> None:
     """Check a recipe and show what it will use; exit code 1 if anything is wrong or missing."""
     from sentrec.checks.findings import all_usable
-    from sentrec.recipe.builtin import find_recipe
-    from sentrec.recipe.reading import command_for
+    from sentrec.recipe.reading import command_for, find_recipe
 
     name = command_for(find_recipe(recipe))
     findings = _study_findings(recipe, overrides or ()) if name == "transfer" else _findings(recipe, overrides or ())
@@ -94,7 +92,7 @@ def _findings(recipe: str, overrides: Sequence[str]) -> "list[Finding]":
 
 
 def _study_findings(recipe: str, overrides: Sequence[str]) -> "list[Finding]":
-    from sentrec.checks.study import check_study
+    from sentrec.checks.recipe import check_study
     from sentrec.transfer.loading import load_transfer
 
     return check_study(load_transfer(recipe, overrides))

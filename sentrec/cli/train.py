@@ -21,6 +21,7 @@ from sentrec.cli.options import (
     RecipeArgument,
     RecipeOption,
     Resume,
+    default_folder,
     one_recipe,
     output_folder,
     resume_or_force,
@@ -30,7 +31,6 @@ from sentrec.recommend.wording import counted
 if TYPE_CHECKING:
     from sentrec.recipe import Recipe
     from sentrec.runs.directory import Run
-    from sentrec.training.train import OnProgress
 
 
 def train(
@@ -58,9 +58,9 @@ def train(
     from sentrec.training.recipe import load_recipe
 
     loaded = load_recipe(recipe, overrides or ())
-    directory = out or Path("runs") / loaded.name
+    directory = out or default_folder(loaded.name)
     with training_progress(quiet or not speaks) as on_progress:
-        runs, summary = _train(loaded, directory, seeds, ensemble, resume, force, on_progress)
+        runs, summary = _train(loaded, directory, seeds, ensemble, resume=resume, force=force, on_progress=on_progress)
     if not speaks:
         return
     if as_json:
@@ -74,24 +74,16 @@ def train(
 
 
 def _train(
-    recipe: "Recipe",
-    directory: Path,
-    seeds: int | None,
-    ensemble: bool,
-    resume: bool,
-    force: bool,
-    on_progress: "OnProgress | None",
+    recipe: "Recipe", directory: Path, seeds: int | None, ensemble: bool, **options: Any
 ) -> "tuple[list[Run], dict[str, Any] | None]":
     """Trains one run, or as many as there are seeds; then there is a summary."""
     if seeds is None:
         from sentrec.training.train import train as train_run
 
-        return [train_run(recipe, directory, resume=resume, force=force, on_progress=on_progress)], None
+        return [train_run(recipe, directory, **options)], None
     from sentrec.training.seeds import train_seeds
 
-    return train_seeds(
-        recipe, directory, seeds=seeds, ensemble=ensemble, resume=resume, force=force, on_progress=on_progress
-    )
+    return train_seeds(recipe, directory, seeds=seeds, ensemble=ensemble, **options)
 
 
 def _is_first_process() -> bool:

@@ -9,12 +9,11 @@ from pydantic import ValidationError
 
 from sentrec.errors import RecipeError
 from sentrec.recipe import Recipe
-from sentrec.recipe.builtin import find_recipe
 from sentrec.recipe.loading import (
     describe_mistakes,
     recipe_from_dict,
 )
-from sentrec.recipe.reading import is_study, merged, read_overrides, read_tree
+from sentrec.recipe.reading import find_recipe, is_study, merged, read_overrides, read_tree
 from sentrec.recipe.schema import names_no_encoder
 from sentrec.recipe.sections import ObjectiveConfig
 from sentrec.runs.directory import BUILTIN_MODELS, open_run

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from command_line import Sentrec
 
-from sentrec.cli.options import encoder_names, model_names, recipe_names
+from sentrec.cli.options import default_folder, encoder_names, model_names, recipe_names
+from sentrec.errors import SentrecError
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +52,14 @@ def test_both_ways_name_the_same_recipe(sentrec: Sentrec, arguments: list[str]) 
     code, _, errors = sentrec("train", *arguments, "--set", "sed=1", "-q")
     assert code == 1
     assert "'imdb' is not a valid recipe" in errors
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("imdb", "imdb"), ("../../up", "-..-up"), ("/etc/x", "-etc-x"), ("..", "unnamed"), ("a\x1b[1mb", "a-[1mb")],
+)
+def test_a_recipe_cannot_choose_a_folder_outside_of_runs(name: str, folder: str) -> None:
+    assert default_folder(name) == Path("runs") / folder
+    Path("runs").touch()
+    with pytest.raises(SentrecError, match="Cannot write"):
+        default_folder(name)

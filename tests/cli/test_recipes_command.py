@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from sentrec.cli.main import app
 from sentrec.errors import RecipeError
-from sentrec.recipe.builtin import find_recipe
+from sentrec.recipe.reading import find_recipe
 
 
 def recipes(*arguments: str) -> Result:

@@ -100,7 +100,7 @@ class _NotFinite(EncoderConfig):
 @pytest.mark.parametrize("config", [_Raising, _Unserialisable, _NotFinite])
 def test_options_that_fail_name_the_plugin(config: type[EncoderConfig], monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = type("Theirs", (Plain,), {"Config": config, "__doc__": "Theirs."})
-    registry = Registry(encoders={"theirs": EncoderEntry("theirs", encoder, "theirs 0.3")})
+    registry = Registry(encoders={"theirs": EncoderEntry(name="theirs", encoder=encoder, origin="theirs 0.3")})
     monkeypatch.setattr(plugins, "registry", lambda: registry)
     with pytest.raises(PluginError, match=r"encoder 'theirs' \(theirs 0.3\) cannot take its options") as caught:
         load_recipe("quickstart", ["encoder={name: theirs, width: 5}" if config is _Raising else "encoder.name=theirs"])

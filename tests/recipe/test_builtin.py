@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from sentrec.errors import RecipeError
-from sentrec.recipe.builtin import copy_recipe, find_recipe
-from sentrec.recipe.reading import builtin_recipes, command_for
+from sentrec.recipe.reading import builtin_recipes, command_for, copy_recipe, find_recipe
 
 
 @pytest.fixture

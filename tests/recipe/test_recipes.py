@@ -7,8 +7,7 @@ import pytest
 
 from sentrec import load_recipe
 from sentrec.recipe import Recipe
-from sentrec.recipe.builtin import copy_recipe, find_recipe
-from sentrec.recipe.reading import BuiltinRecipe, builtin_recipes, command_for
+from sentrec.recipe.reading import BuiltinRecipe, builtin_recipes, command_for, copy_recipe, find_recipe
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run
 from sentrec.transfer.loading import load_targets, load_transfer

@@ -7,7 +7,7 @@ import pytest
 from corpus_study import small_glove, small_study, study_tree
 from small_runs import write_corpus
 
-from sentrec.checks.study import check_study
+from sentrec.checks.recipe import check_study
 from sentrec.errors import DataError, RecipeError
 from sentrec.runs.directory import Run
 from sentrec.transfer.loading import transfer_from_dict

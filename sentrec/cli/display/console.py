@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -12,6 +12,10 @@ from rich.markup import escape
 from rich.segment import Segment
 from rich.text import Text
 
+if TYPE_CHECKING:
+    from sentrec.checks.findings import Finding
+
+_STYLES = {"ok": "green", "note": "yellow", "missing": "bold red"}
 _COMMANDS = ("sentrec", "pip", "export", "python")
 
 
@@ -70,6 +74,17 @@ def print_error(message: str, hint: str | None = None) -> None:
     err.print(f"[bold red]Error:[/] {escape(sentence(printable(message)))}", soft_wrap=True)
     if hint:
         err.print(f"[bold]Hint:[/] {escape(sentence(printable(hint)))}", soft_wrap=True)
+
+
+def print_findings(findings: Iterable["Finding"]) -> None:
+    """Prints each finding and, beneath it, what fixes it."""
+    findings = list(findings)
+    width = max((len(finding.topic) for finding in findings), default=0)
+    for finding in findings:
+        state = f"[{_STYLES[finding.state]}]{finding.state:<8}[/]"
+        out.print(f"  {state} {finding.topic:<{width}} {escape(finding.detail)}", soft_wrap=True)
+        if finding.fix:
+            out.print(f"{'':{width + 12}}[dim]→ {escape(finding.fix)}[/]", soft_wrap=True)
 
 
 class WarningHandler(logging.Handler):

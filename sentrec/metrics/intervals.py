@@ -7,6 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, stats
 
+from sentrec.metrics.comparison import row_error
+
 _ROW_QUANTILES = stats.norm.ppf((np.arange(500) + 0.5) / 500)
 
 
@@ -39,9 +41,9 @@ def paired_difference(
     Rows and seeds are crossed, as in Owen's pigeonhole bootstrap (2007). The uncertainty is the sum of two independent
     parts, as in an interval of the Behrens-Fisher kind (Fisher 1935):
 
-    - Rows: normal, with the variance of the paired difference, averaged over the seeds. Two rows are added, one in
-      favour of either arm (Bonett and Price 2012), so that arms that agree on four rows do not seem to agree on all
-      there are. With them, intervals of 10 rows or more hold the truth in 92 of 100 studies or more.
+    - Rows: normal, with the adjusted variance of the paired difference, averaged over the seeds, of
+      `sentrec.metrics.comparison.row_error` (Bonett and Price 2012). With it, intervals of 10 rows or more hold the
+      truth in 92 of 100 studies or more.
     - Seeds: Student's t, with one degree of freedom fewer than seeds, times the standard error of their differences.
       The bootstrap over three seeds would hold the truth in three of four studies at best, and one effective number of
       degrees of freedom for both parts (Welch) would claim a difference in up to a third of the studies that have none,
@@ -69,18 +71,17 @@ def paired_difference(
         raise ValueError(f"two arrays (seeds, rows) were expected, not {first_right.shape} and {second_right.shape}")
     differences = first_right.astype(np.int8) - second_right.astype(np.int8)
     seeds = len(differences)
-    rows = np.concatenate([differences.mean(axis=0), [1.0, -1.0]])
-    centre, row_error = float(rows.mean()), float(rows.std() / np.sqrt(len(rows)))
+    centre, error, _ = row_error(differences.mean(axis=0))
     seed_error = float(differences.mean(axis=1).std(ddof=1) / np.sqrt(seeds)) if seeds > 1 else 0.0
 
     def upper_tail(distance: float) -> float:
         """Probability that both parts together exceed a distance."""
         if seed_error == 0.0:
-            return float(stats.norm.sf(distance / row_error))
-        return float(stats.t.sf((distance - row_error * _ROW_QUANTILES) / seed_error, seeds - 1).mean())
+            return float(stats.norm.sf(distance / error))
+        return float(stats.t.sf((distance - error * _ROW_QUANTILES) / seed_error, seeds - 1).mean())
 
     tail = (1.0 - confidence) / 2.0
-    longest = 10.0 * row_error + 2.0 * seed_error * float(stats.t.isf(tail / 2, max(1, seeds - 1)))
+    longest = 10.0 * error + 2.0 * seed_error * float(stats.t.isf(tail / 2, max(1, seeds - 1)))
     reach = float(optimize.brentq(lambda distance: upper_tail(distance) - tail, 0.0, longest, xtol=1e-9))
     # Two seeds can ask for more than the whole range; what lies beyond it is true of no two arms.
     interval = max(-1.0, centre - reach), min(1.0, centre + reach)

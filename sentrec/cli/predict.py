@@ -1,8 +1,10 @@
-"""`sentrec predict`: label and probability of texts."""
+"""`sentrec predict`: label and probability of texts, or of every row of a file."""
 
-import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,61 +16,143 @@ from sentrec.cli.options import MODEL_HELP, chosen_model
 from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
-    from sentrec.inference.lines import LineResult
+    from sentrec.inference.lines import RowResult
+    from sentrec.inference.predictor import Predictor
+
+_INPUTS = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
+_OUT = "Write every row here with label and probability added: .csv, .jsonl, .parquet or .xlsx by its name."
 
 
 def predict(
     texts: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[TEXT]...",
-            help="Texts; - (or none) reads standard input: a text, or a JSON object with text and id, a line.",
-            show_default=False,
-        ),
+        list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=_INPUTS, show_default=False)
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", metavar="RUN", help=MODEL_HELP)] = None,
+    text_field: Annotated[
+        str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.")
+    ] = None,
+    id_field: Annotated[str | None, typer.Option(help="Column of the id; else id or review_id.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help=_OUT, show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)] = None,
 ) -> None:
-    """Say how a model classifies texts: one result a line, in their order."""
-    if texts and "-" in texts and len(texts) > 1:
-        raise typer.BadParameter("- stands for standard input and goes alone.")
-    if texts and not all(text.strip() for text in texts):
-        raise typer.BadParameter("a text is empty.")
+    """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
+    file = _file(texts or ["-"])
+    if out_file is not None:
+        _check_output(out_file, file, as_json)
+    if file is None and (text_field or id_field or encoding):
+        raise typer.BadParameter("--text-field, --id-field and --encoding describe a file, not texts.")
     predictor = sentrec.load(chosen_model(model), device)
-    from sentrec.inference.lines import CHUNK, classify_lines
+    results = _watched(_results(predictor, file, texts, (text_field, id_field, encoding)), predictor)
+    labels: Counter[str | None] = Counter()
+    problems: list[str] = []
+    for one in _written(results, out_file) if out_file else results:
+        labels[one.prediction.label if one.prediction else None] += 1
+        if one.error is not None and not problems:
+            problems.append(f"line {one.line}, {one.error}")
+        if out_file is None:
+            _print(one, as_json)
+    usable = sum(labels.values()) - labels[None]
+    if out_file is not None:
+        told = ", ".join(f"{count:,} {label}" for label, count in labels.most_common() if label is not None)
+        err.print(printable(f"Written: {out_file} ({counted(usable, 'row')}: {told})"), markup=False, soft_wrap=True)
+    if labels[None]:
+        message = f"{counted(labels[None], 'line')} could not be used: the result is an error. First: {problems[0]}."
+        err.print(Text.assemble(("Warning: ", "yellow"), printable(message)), soft_wrap=True)
+        if not usable:
+            raise typer.Exit(1)
 
-    # Who types lines wants each answer at once.
-    chunk = 1 if sys.stdin.isatty() else CHUNK
-    unusable = _print_all(classify_lines(predictor, _lines(texts), chunk), as_json)
-    if unusable:
-        lines = counted(unusable, "line")
-        err.print(f"[yellow]Warning:[/] {lines} could not be used: the result is an error.", soft_wrap=True)
+
+def _file(texts: list[str]) -> str | None:
+    """The file to read, ``-`` for standard input; None where the arguments are texts."""
+    from sentrec.data.formats import is_file, looks_like_file
+    from sentrec.errors import DataError
+
+    if "-" in texts and len(texts) > 1:
+        raise typer.BadParameter("- stands for standard input and goes alone.")
+    if not all(text.strip() for text in texts):
+        raise typer.BadParameter("a text is empty.")
+    for text in texts:
+        if (looks_like_file(text) and not any(character.isspace() for character in text)) or is_file(text):
+            if not is_file(text) and not Path(text).exists():
+                hint = "Check the path. A text that only looks like one: echo TEXT | sentrec predict"
+                raise DataError(f"{text} does not exist.", hint)
+            if len(texts) > 1:
+                raise typer.BadParameter(f"{text} is a file and goes alone.")
+            return text
+    return "-" if texts == ["-"] else None
 
 
-def _lines(texts: list[str] | None) -> Iterable[bytes]:
-    if texts and texts != ["-"]:
+def _check_output(out_file: Path, file: str | None, as_json: bool) -> None:
+    from sentrec.data.formats import same_file
+    from sentrec.data.writers import check_table_name
+    from sentrec.errors import DataError
+
+    if as_json:
+        raise typer.BadParameter("--json prints the results, --out writes them: choose one.")
+    check_table_name(out_file)
+    if file is not None and same_file(file, out_file):
+        raise DataError(f"--out {out_file} would overwrite the input.", "Choose another name.")
+
+
+def _results(
+    predictor: "Predictor", file: str | None, texts: list[str] | None, described: tuple[str | None, ...]
+) -> "Iterator[RowResult]":
+    from sentrec.data.columns import FieldNames
+    from sentrec.data.sources import Source
+    from sentrec.data.text_rows import Row
+    from sentrec.inference.lines import CHUNK, classify_rows, classify_source
+
+    if file is None:
         # A text given as an argument is one text, whatever line breaks it holds, and is never JSON.
-        return (json.dumps({"text": text}).encode() for text in texts)
-    if sys.stdin.isatty():
+        clean = (text.encode("utf-8", "replace").decode() for text in texts or ())
+        return classify_rows(predictor, (Row(line, {"text": text}) for line, text in enumerate(clean, start=1)))
+    is_keyboard = file == "-" and sys.stdin.isatty()
+    if is_keyboard:
         err.print("[dim]Reading texts from the keyboard, one a line; Ctrl-D ends.[/]")
-    return sys.stdin.buffer
+    text_field, id_field, encoding = described
+    names = FieldNames(text=text_field, id=id_field)
+    # Who types lines wants each answer at once.
+    return classify_source(predictor, Source(file, encoding), names, 1 if is_keyboard else CHUNK)
 
 
-def _print_all(results: "Iterator[LineResult]", as_json: bool) -> int:
-    from sentrec.recommend.export import to_json
+def _watched(results: "Iterator[RowResult]", predictor: "Predictor") -> "Iterator[RowResult]":
+    """The results as they are; warns if the model does not know the words of the first texts."""
+    from sentrec.inference.lines import UNKNOWN_SHARE, unknown_share
 
-    unusable = 0
-    for result in results:
-        unusable += result.prediction is None
-        if as_json:
-            typer.echo(to_json(result.to_dict()))
-        else:
-            out.print(_line(result), soft_wrap=True)
-    return unusable
+    first = next(results, None)
+    if first is None:
+        return
+    start = [first, *islice(results, 0 if sys.stdin.isatty() else 99)]
+    share = unknown_share(predictor, [one.text for one in start if one.text is not None])
+    if share >= UNKNOWN_SHARE:
+        message = f"the model does not know {share:.0%} of the words: is this its language? Its answers mean little."
+        err.print(f"[yellow]Warning:[/] {message}", soft_wrap=True)
+    yield from chain(start, results)
 
 
-def _line(result: "LineResult") -> Text:
+def _written(results: "Iterator[RowResult]", path: Path) -> "Iterator[RowResult]":
+    """Writes all results to a table and passes them on."""
+    from sentrec.data.writers import table_writer
+    from sentrec.inference.lines import CHUNK
+
+    with table_writer(path) as write:
+        while chunk := list(islice(results, CHUNK)):
+            write([one.to_row() for one in chunk if one.fields])
+            yield from chunk
+
+
+def _print(result: "RowResult", as_json: bool) -> None:
+    if as_json:
+        from sentrec.recommend.export import to_json
+
+        typer.echo(to_json(result.to_dict()))
+    else:
+        out.print(_line(result), soft_wrap=True)
+
+
+def _line(result: "RowResult") -> Text:
     """Label, probability, the id in brackets where there is one, and the text."""
     key = "" if result.id is None else f"[{result.id}] "
     if result.prediction is None:

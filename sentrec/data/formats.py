@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pyarrow as pa
-
 from sentrec.errors import DataError, listed, shortened
 from sentrec.files.parse import one_line
 
@@ -39,6 +37,14 @@ def is_file(name: str | Path) -> bool:
     try:
         return Path(name).expanduser().is_file()
     except (OSError, RuntimeError, ValueError):  # too long, a loop of links, an unknown home, a zero byte
+        return False
+
+
+def same_file(first: str | Path, second: str | Path) -> bool:
+    """Whether two paths are the same place, as far as they can be followed."""
+    try:
+        return Path(first).expanduser().resolve() == Path(second).expanduser().resolve()
+    except (OSError, RuntimeError, ValueError):
         return False
 
 
@@ -86,6 +92,8 @@ def unpacked(raw: io.BufferedReader, name: str) -> tuple[io.BufferedReader, str]
     start = _peek(raw, 8)
     for mark, compression in _COMPRESSIONS.items():
         if start.startswith(mark):
+            import pyarrow as pa  # slow to import, and most texts need none of it
+
             return io.BufferedReader(pa.input_stream(raw, compression=compression), SAMPLE), data_suffix(name)
     if start.startswith(_XZ):
         return io.BufferedReader(lzma.open(raw), SAMPLE), data_suffix(name)
@@ -186,7 +194,7 @@ def text_format(sample: str, suffix: str, is_header: Callable[[str], bool]) -> s
     first = lines[0].strip()
     has_objects = any(re.match(r'\s*\{\s*("|\}|$)', line) for line in lines)
     if first.startswith("[") and not (len(lines) > 1 and first.endswith("]") and lines[1].startswith("{")):
-        is_lists = not has_objects and known is None and not re.match(r'\[\s*("|$)', first)
+        is_lists = not has_objects and known is None and not re.match(r'\[\s*("|\{|$)', first)
         return "lines" if is_lists else "json"
     if has_objects and not is_header(first):
         return "json" if _is_document(first, lines) else "jsonl"

@@ -33,7 +33,7 @@ def word_polarities(words: Sequence[str], answers: bool = False) -> dict[str, st
     folded = {word: word.strip().casefold() for word in words}
     known = _MEANING | _ANSWER | ({"0": "neutral"} if "-1" in folded.values() else {})
     is_told = any(word in _MEANING for word in folded.values())
-    is_told |= answers and not any(word.lstrip("-").isdecimal() for word in folded.values())
+    is_told |= answers and ("-1" in folded.values() or not any(word.isdecimal() for word in folded.values()))
     if not is_told or not all(word in known for word in folded.values()):
         return None
     return {word: known[one] for word, one in folded.items()}

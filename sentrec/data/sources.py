@@ -3,10 +3,10 @@
 import io
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sentrec.data.binary_rows import excel_rows, parquet_rows
 from sentrec.data.formats import (
     PARQUET,
     SAMPLE,
@@ -83,20 +83,31 @@ class Source:
         if not sample:
             raise DataError(f"{self.name} is empty.", "It needs rows with a text.")
         if sample.startswith(PARQUET) or suffix == ".xlsx":
+            from sentrec.data.binary_rows import excel_rows, parquet_rows  # pyarrow is slow to import
+
             self.format = "parquet" if sample.startswith(PARQUET) else "xlsx"
             reader = parquet_rows if self.format == "parquet" else excel_rows
-            return reader(stream, self._set_header, select)
+            yield from reader(stream, self._set_header, select)
+            return
         encoding = encoding_of(sample, self.name, self._encoding)
         # Bytes that are no UTF-8 survive as lone surrogates, so that only their row is refused.
         errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
         text = io.TextIOWrapper(stream, encoding, errors, newline="")
         start = sample[:SAMPLE].decode(encoding, "replace")
         self.format = text_format(start, suffix, names_columns)
-        if self.format == "csv":
-            return csv_rows(text, start, suffix, self._set_header)
-        if self.format == "json":
-            return document_rows(text, self.name)
-        return json_rows(text) if self.format == "jsonl" else plain_rows(text)
+        try:
+            if self.format == "csv":
+                yield from csv_rows(text, start, suffix, self._set_header)
+            elif self.format == "json":
+                yield from document_rows(text, self.name)
+            elif self.format == "jsonl":
+                yield from json_rows(text)
+            else:
+                self.header = ("text",)
+                yield from plain_rows(text)
+        finally:
+            with suppress(ValueError):  # the file was closed before
+                text.detach()  # else its end would close standard input
 
     def _set_header(self, names: Sequence[str]) -> None:
         self.header = tuple(names)

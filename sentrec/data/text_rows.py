@@ -191,10 +191,10 @@ def csv_rows(text: TextIO, start: str, suffix: str, set_header: Callable[[Sequen
         suffix: The suffix of its name; ``.tsv`` says that tabs separate the cells.
         set_header: Is told the names of the columns as they stand in the file.
     """
-    first, _, rest = start.partition("\n")
+    first, rest = [*re.split("\r\n|\r|\n", start, maxsplit=1), ""][:2]
     if stated := re.fullmatch(r"sep=(.)\s*", first):  # as Excel writes it
         text.readline()
-        first = rest.partition("\n")[0]
+        first = re.split("[\r\n]", rest, maxsplit=1)[0]
     delimiter = stated[1] if stated else "\t" if suffix == ".tsv" and "\t" in first else delimiter_of(first)
     names: list[str] = []
     for line, cells in _csv_records(text, delimiter, first_line=2 if stated else 1):

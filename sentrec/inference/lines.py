@@ -1,30 +1,41 @@
-"""Texts, one a line, classified in their order; every line gives exactly one result."""
+"""Rows of texts classified in their order; every row gives exactly one result."""
 
-import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from sentrec.data.columns import FieldNames, require_single
+from sentrec.data.sources import Source
+from sentrec.data.text_rows import BadRow, Row
+from sentrec.data.values import UnusableError, text_of
+from sentrec.data.writers import plain
 from sentrec.inference.predictor import Prediction, Predictor
 from sentrec.text.shorten import CHUNK_CHARACTERS
+from sentrec.text.tokenizer import UNKNOWN_ID
 
 CHUNK = 1024
-"""Lines that are classified together."""
+"""Rows that are classified together."""
+UNKNOWN_SHARE = 0.2
+"""From this share of unknown words on, a model's answers mean little."""
 
 
 @dataclass(frozen=True)
-class LineResult:
-    """What came of one line.
+class RowResult:
+    """What came of one row.
 
     Attributes:
-        line: Its number, from 1.
-        id: The text's id, where the line is a JSON object that has one.
+        line: Its line or row in the input, from 1.
+        fields: All of its values by column; empty where it could not be read.
+        id: The text's id, where the row has one.
         text: The text; None where there is none.
-        prediction: What the model says; None where the line cannot be used.
+        prediction: What the model says; None where the row cannot be used.
         error: Why not.
     """
 
     line: int
+    fields: Mapping[str, Any] = field(default_factory=dict)
     id: Any = None
     text: str | None = None
     prediction: Prediction | None = None
@@ -42,31 +53,60 @@ class LineResult:
             "probabilities": prediction.probabilities,
         }
 
+    def to_row(self) -> dict[str, Any]:
+        """The row with `label` and `probability` added, as ``predicted_label`` where it has such a column already."""
+        label, probability = (f"predicted_{name}" if name in self.fields else name for name in ("label", "probability"))
+        one = self.prediction
+        return {**self.fields, label: one and one.label, probability: one and round(one.probability, 6)}
 
-def classify_lines(predictor: Predictor, lines: Iterable[bytes], chunk_lines: int = CHUNK) -> Iterator[LineResult]:
-    """Classifies plain texts, or JSON objects with ``text`` and optionally ``id``, one a line.
 
-    Whether lines are JSON is told by the first one that is not blank. A line that cannot be used (blank, no JSON, not
-    UTF-8, without text) gives a result with an error, so that there is one result a line.
+def classify_source(
+    predictor: Predictor, source: Source, names: FieldNames | None = None, chunk_rows: int = CHUNK
+) -> Iterator[RowResult]:
+    """Classifies the texts of a file or of standard input, read as a stream.
 
     Args:
         predictor: The model.
-        lines: The lines, as bytes; read as a stream.
-        chunk_lines: How many are classified together; with 1 each result comes before the next line is read.
+        source: What to read.
+        names: Which columns are the text and the id; None: those with the usual names.
+        chunk_rows: How many rows are classified together; with 1 each result comes before the next row is read.
+
+    Raises:
+        DataError: If the source cannot be read, or its header has no column for the text.
     """
-    for chunk in _chunks(_read(lines), chunk_lines):
-        usable = [result for result in chunk if result.text is not None]
-        predictions = iter(predictor.predict([result.text for result in usable if result.text is not None]))
+    names = names or FieldNames()
+    rows = source.rows()
+    first = next(rows, None)
+    if first is None:
+        return
+    if source.header is not None and not names.find("text", source.header):
+        if len(source.header) > 1 or names.text is not None:
+            raise names.missing("text", source.name, "its header has", source.header)
+        names = replace(names, text=source.header)
+    require_single(names.find("text", source.header or ()), source.header, source.name)
+    yield from classify_rows(predictor, (row for part in ((first,), rows) for row in part), names, chunk_rows)
+
+
+def classify_rows(
+    predictor: Predictor, rows: Iterable[Row | BadRow], names: FieldNames | None = None, chunk_rows: int = CHUNK
+) -> Iterator[RowResult]:
+    """Classifies rows; one that cannot be used gives a result with an error. Arguments as of `classify_source`."""
+    results = (_result(row, names or FieldNames()) for row in rows)
+    for chunk in _chunks(results, chunk_rows):
+        predictions = iter(predictor.predict([one.text for one in chunk if one.text is not None]))
         for result in chunk:
-            if result.text is None:
-                yield result
-            else:
-                yield LineResult(result.line, result.id, result.text, next(predictions))
+            yield result if result.text is None else replace(result, prediction=next(predictions))
 
 
-def _chunks(results: Iterable[LineResult], most: int) -> Iterator[list[LineResult]]:
+def unknown_share(predictor: Predictor, texts: list[str]) -> float:
+    """The share of the words of some texts that a model does not know, as its first member reads them."""
+    tokens = predictor.encode(texts)[0].token_ids
+    return float(np.mean(tokens == UNKNOWN_ID)) if len(tokens) else 0.0
+
+
+def _chunks(results: Iterable[RowResult], most: int) -> Iterator[list[RowResult]]:
     """Results some at a time; fewer where texts are very long, so that they cannot fill the memory."""
-    chunk: list[LineResult] = []
+    chunk: list[RowResult] = []
     characters = 0
     for result in results:
         chunk.append(result)
@@ -78,31 +118,13 @@ def _chunks(results: Iterable[LineResult], most: int) -> Iterator[list[LineResul
         yield chunk
 
 
-def _read(lines: Iterable[bytes]) -> Iterator[LineResult]:
-    is_json: bool | None = None
-    for number, content in enumerate(lines, start=1):
-        try:
-            text = content.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-        except UnicodeDecodeError as error:
-            yield LineResult(number, error=f"not UTF-8: byte 0x{content[error.start]:02x} at {error.start + 1}")
-            continue
-        if not text:
-            yield LineResult(number, error="blank line")
-            continue
-        is_json = text.startswith("{") if is_json is None else is_json
-        yield _from_json(number, text) if is_json else LineResult(number, text=text)
-
-
-def _from_json(number: int, content: str) -> LineResult:
+def _result(row: Row | BadRow, names: FieldNames) -> RowResult:
+    if isinstance(row, BadRow):
+        return RowResult(row.line, error=row.reason)
+    found = names.roles(tuple(row.fields))
+    key = plain(row.fields.get(found["id"][0])) if "id" in found else None
     try:
-        fields = json.loads(content)
-    except (ValueError, RecursionError) as error:  # ValueError: also an integer of more digits than Python reads
-        return LineResult(number, error=f"not JSON: {error}")
-    if not isinstance(fields, dict):
-        return LineResult(number, error="not a JSON object")
-    # Half a surrogate pair can be written as JSON but not as UTF-8: it becomes a question mark.
-    key = json.loads(json.dumps(fields.get("id"), ensure_ascii=False).encode("utf-8", "replace"))
-    text = fields.get("text")
-    if not isinstance(text, str) or not text.strip():
-        return LineResult(number, key, error="no text (field 'text')")
-    return LineResult(number, key, text.encode("utf-8", "replace").decode())
+        text = text_of(row.fields, found.get("text") or (str(names.text or "text"),))
+    except UnusableError as error:
+        return RowResult(row.line, row.fields, key, error=str(error))
+    return RowResult(row.line, row.fields, key, text)

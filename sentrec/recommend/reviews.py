@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 from sentrec.data.columns import FieldNames, require_single
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row, Unreadable
+from sentrec.data.values import UnusableError, name_of, rating_of, text_of
 from sentrec.text.shorten import CHUNK_CHARACTERS, shortened
 
 logger = logging.getLogger(__name__)
 
 _REQUIRED = ("movie", "text")
 _OPTIONAL = ("id", "rating", "date", "user")
-_NO_RATING = ("", "n/a", "na", "nan", "none", "null", "-")
 _SHOWN = 1000
 """About as many characters of a row that is left out are shown."""
 _SHORTEST_VALUE = 20
@@ -118,7 +118,7 @@ def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], No
             _check_columns(source, names, first, missing)
         try:
             review, doubts = _review(row, names, source.name)
-        except _UnusableError as error:
+        except UnusableError as error:
             on_reject(Reject(source.name, row.line, str(error), _shown(row)))
             continue
         for doubt in doubts:
@@ -169,84 +169,21 @@ def _described(value: Any) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-class _UnusableError(Exception):
-    """Why a row is no review."""
-
-
 def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]]:
     """A row's review, and what is wrong with its optional fields."""
     found = names.roles(tuple(row.fields))
     movie_name = next(iter(found.get("movie", ())), str(names.movie or "movie"))
-    movie = _plain(row.fields.get(movie_name), "film", movie_name)
+    movie = name_of(row.fields.get(movie_name), "film", movie_name)
     if movie is None:
-        raise _UnusableError(f"no film (field '{movie_name}')")
-    text = joined_text(row.fields, found.get("text") or (str(names.text or "text"),))
+        raise UnusableError(f"no film (field '{movie_name}')")
+    text = text_of(row.fields, found.get("text") or (str(names.text or "text"),))
     doubts: list[str] = []
     optional: dict[str, Any] = {}
     for role in _OPTIONAL:
         try:
-            read = _rating if role == "rating" else _plain
+            read = rating_of if role == "rating" else name_of
             for name in found.get(role, ()):
                 optional[role] = read(row.fields.get(name), role, name)
-        except _UnusableError as error:
+        except UnusableError as error:
             doubts.append(str(error))
     return Review(source, row.line, movie, text, **optional), doubts
-
-
-def joined_text(fields: Mapping[str, Any], columns: Sequence[str]) -> str:
-    """The text of a row; those of several columns stand on lines of their own, blank ones left out."""
-    if len(columns) == 1:
-        return _text(fields.get(columns[0]), columns[0])
-    parts = [value for name in columns if (value := _decoded(fields.get(name), "text", name)) not in (None, "")]
-    return _text("\n".join(map(str, parts)), "+".join(columns))
-
-
-def _text(value: Any, name: str) -> str:
-    value = _decoded(value, "text", name)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise _UnusableError(f"no text (field '{name}')")
-    if not isinstance(value, str):
-        raise _UnusableError(f"the text (field '{name}') is not a string but a {type(value).__name__}")
-    return _unicode(value, "text", name)
-
-
-def _plain(value: Any, what: str, name: str) -> str | None:
-    """An identifier as a string; None where there is none."""
-    value = _decoded(value, what, name)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, dict | list | bool) or (isinstance(value, float) and not math.isfinite(value)):
-        raise _UnusableError(f"the {what} (field '{name}') is no name: {value!r}"[:200])
-    text = "" if value is None else _unicode(str(value), what, name).strip()
-    return text or None
-
-
-def _decoded(value: Any, what: str, name: str) -> Any:
-    """A value as it is, but bytes (of a binary column) as the text that they encode."""
-    if isinstance(value, Unreadable):
-        raise _UnusableError(f"the {what} (field '{name}') cannot be read: {value.reason}"[:200])
-    try:
-        return value.decode() if isinstance(value, bytes) else value
-    except UnicodeDecodeError as error:
-        raise _UnusableError(f"the {what} (field '{name}') is not UTF-8 at byte {error.start + 1}") from None
-
-
-def _unicode(text: str, what: str, name: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise _UnusableError(f"the {what} (field '{name}') is not UTF-8 at character {error.start + 1}") from None
-    return text
-
-
-def _rating(value: Any, what: str, name: str) -> float | None:
-    value = _decoded(value, what, name)
-    if value is None or (isinstance(value, str) and value.strip().casefold() in _NO_RATING):
-        return None
-    try:
-        rating = float(value)
-    except (TypeError, ValueError, OverflowError):
-        rating = math.inf
-    if math.isinf(rating) or isinstance(value, bool):
-        raise _UnusableError(f"the {what} (field '{name}') is no number: {value!r}"[:200])
-    return None if math.isnan(rating) else rating

@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from sentrec import load_recipe
 from sentrec.cli.main import app
+from sentrec.data.sources import Source
+from sentrec.data.text_rows import Row
 from sentrec.errors import SentrecError
 from sentrec.training.train import train
 
@@ -213,6 +215,35 @@ def test_predict_takes_arguments_of_any_bytes_but_no_empty_one(invoke: Invoke, r
     assert invoke("predict", "good", " ").exit_code == 2
     command = [str(Path(sys.executable).with_name("sentrec")), "predict", b"caf\xe9 superb", "--model", str(run)]
     assert subprocess.run(command, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet", "xlsx"])
+def test_predict_adds_its_answer_to_every_row_of_a_file(invoke: Invoke, tmp_path: Path, suffix: str) -> None:
+    path, out = tmp_path / "in.csv", tmp_path / f"out.{suffix}"
+    path.write_text("Hotel;Title;Review;label\nMill;Superb;I adored it;=x\nMill;;;y\nMill;Terrible;Awful, dull;z\n")
+    result = invoke("predict", str(path), "--text-field", "title,review", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    assert "2 rows" in result.stderr
+    assert "1 line could not be used: the result is an error. First: line 3, no text" in " ".join(result.stderr.split())
+    rows = [dict(row.fields) for row in Source(str(out)).rows() if isinstance(row, Row)]
+    assert [list(row) for row in rows] == [["Hotel", "Title", "Review", "label", "predicted_label", "probability"]] * 3
+    assert [row["predicted_label"] or None for row in rows] == ["positive", None, "negative"]
+    assert [row["label"] for row in rows] == ["=x", "y", "z"]
+    again = invoke("predict", str(path), "--text-field", "title", "--out", str(path))
+    assert "would overwrite the input" in str(again.exception)
+
+
+def test_predict_reads_files_and_takes_a_wrong_path_for_no_text(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text("Superb, I adored it\nTerrible\n")
+    assert [line.split()[0] for line in invoke("predict", str(tmp_path / "r.txt")).stdout.splitlines()] == [
+        *("positive", "negative")
+    ]
+    missing = invoke("predict", "reviews.csv").exception
+    assert isinstance(missing, SentrecError)
+    assert missing.message == "reviews.csv does not exist."
+    assert missing.hint
+    assert invoke("predict", "--out", "x.doc", "-", input="Superb").exit_code == 1
+    assert invoke("predict", "--json", "-", input='{"text": ""}\n{"text": 3}\n').exit_code == 1
 
 
 def test_quotes_and_titles_reach_a_terminal_as_plain_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from sentrec.errors import RunError, SentrecError
-from sentrec.inference.lines import classify_lines
 from sentrec.inference.predictor import Predictor, load
 from sentrec.recipe import recipe_from_dict
 from sentrec.recipe.reading import merged
@@ -166,64 +165,6 @@ def test_a_model_of_other_labels_is_refused_with_a_hint(names: tuple[str, ...], 
     with pytest.raises(RunError) as caught:
         class_weights(names, positive)
     assert "--positive LABEL" in str(caught.value.hint) or "neg, pos" in str(caught.value.hint)
-
-
-def test_every_line_gives_one_result_in_its_order(predictor: Predictor) -> None:
-    lines = [b"lovely superb\n", b"\n", b"caf\xe9\n", "dull 😡".encode()]
-    results = list(classify_lines(predictor, lines))
-    assert [one.line for one in results] == [1, 2, 3, 4]
-    assert [one.error for one in results] == [None, "blank line", "not UTF-8: byte 0xe9 at 4", None]
-    assert [one.prediction.label for one in results if one.prediction] == ["pos", "neg"]
-
-
-def test_one_line_at_a_time_is_answered_before_the_next_is_read(predictor: Predictor) -> None:
-    read: list[bytes] = []
-
-    def typed() -> Iterator[bytes]:
-        for line in (b"lovely", b"dull", b"superb"):
-            read.append(line)
-            yield line
-
-    results = classify_lines(predictor, typed(), chunk_lines=1)
-    for number in (1, 2, 3):
-        assert next(results).line == len(read) == number
-
-
-def test_json_lines_keep_their_ids_and_bad_ones_their_place(predictor: Predictor) -> None:
-    lines = [b'{"id": 7, "text": "lovely"}', b"{oops", b'{"id": "b"}', b"[1]", b'{"text": "dull awful"}']
-    results = [one.to_dict() for one in classify_lines(predictor, lines)]
-    assert [(one["line"], one.get("id"), one.get("label")) for one in results] == [
-        (1, 7, "pos"),
-        (2, None, None),
-        (3, "b", None),
-        (4, None, None),
-        (5, None, "neg"),
-    ]
-    assert sum(results[0]["probabilities"].values()) == pytest.approx(1)
-    assert [one["error"].partition(":")[0] for one in results if "error" in one] == [
-        "not JSON",
-        "no text (field 'text')",
-        "not a JSON object",
-    ]
-
-
-def test_lines_that_json_allows_and_nobody_can_use_cost_only_themselves(predictor: Predictor) -> None:
-    lines = [b'{"id": "\\ud83d", "text": "half \\ud83d"}', b'{"id": ' + b"1" * 5000 + b"}"]
-    first, second = classify_lines(predictor, lines)
-    assert json.dumps(first.to_dict(), ensure_ascii=False).encode()
-    assert (first.id, first.text) == ("?", "half ?")
-    assert second.error is not None
-    assert second.error.startswith("not JSON")
-
-
-def test_lines_are_classified_before_very_long_ones_fill_the_memory(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sentrec.inference.lines.CHUNK_CHARACTERS", 100)
-    given = iter([b"x" * 60, b"y" * 60, b"z"])
-    results = classify_lines(predictor, given)
-    assert next(results).text == "x" * 60
-    assert next(given) == b"z"
 
 
 def test_of_ten_megabytes_the_predictor_reads_both_ends(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,6 @@ def test_a_missing_rating_is_none_and_no_mistake(tmp_path: Path, rating: str) ->
         ("rating", "1" * 400, "is no number"),
         ("rating", "1e999", "is no number"),
         ("id", '{"a": 1}', "is no name"),
-        ("user", '"\\ud83d"', "is not UTF-8"),
     ],
 )
 def test_an_optional_field_that_cannot_be_read_is_told_and_costs_no_text(

@@ -1,7 +1,9 @@
 """How the commands speak: results on standard output, everything else on standard error."""
 
+import io
 import json
 import logging
+import sys
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -43,6 +45,11 @@ class _Results(_Printable):
         whole = "".join(line.rstrip(" ") + "\n" for line in lines)
         super().print(Text(whole + unfinished), end="", soft_wrap=True)
 
+
+for _stream in (sys.stdout, sys.stderr):
+    # A console that is not UTF-8 shows what it lacks as question marks rather than ending the command.
+    if isinstance(_stream, io.TextIOWrapper) and _stream.encoding.casefold().replace("-", "") != "utf8":
+        _stream.reconfigure(errors="replace")
 
 out = _Results(highlight=False, emoji=False)
 """Results: what a user pipes into a file."""

@@ -1,0 +1,87 @@
+"""Values of a row as texts, names and numbers, and why one cannot be used."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sentrec.data.text_rows import Unreadable
+
+_NO_RATING = ("", "n/a", "na", "nan", "none", "null", "-")
+
+
+class UnusableError(Exception):
+    """Why a row, or a value of it, cannot be used."""
+
+
+def text_of(fields: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """The text of a row; those of several columns stand on lines of their own, blank ones left out.
+
+    Raises:
+        UnusableError: If there is none, or it is no text.
+    """
+    parts = [part for column in columns if (part := _text(fields.get(column), column))]
+    if not parts:
+        raise UnusableError(f"no text (field '{'+'.join(columns)}')")
+    return "\n".join(parts)
+
+
+def _text(value: Any, column: str) -> str | None:
+    value = _decoded(value, "text", column)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if not isinstance(value, str):
+        raise UnusableError(f"the text (field '{column}') is not a string but a {type(value).__name__}")
+    return _unicode(value, "text", column)
+
+
+def name_of(value: Any, what: str, column: str) -> str | None:
+    """An identifier as a string; None where there is none.
+
+    Raises:
+        UnusableError: If it is no name.
+    """
+    value = _decoded(value, what, column)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, dict | list | bool) or (isinstance(value, float) and not math.isfinite(value)):
+        raise UnusableError(f"the {what} (field '{column}') is no name: {value!r}"[:200])
+    text = "" if value is None else _unicode(str(value), what, column).strip()
+    return text or None
+
+
+def rating_of(value: Any, what: str, column: str) -> float | None:
+    """A rating as a number; None where there is none.
+
+    Raises:
+        UnusableError: If it is no number.
+    """
+    value = _decoded(value, what, column)
+    if value is None or (isinstance(value, str) and value.strip().casefold() in _NO_RATING):
+        return None
+    try:
+        rating = float(value)
+    except (TypeError, ValueError, OverflowError):
+        rating = math.inf
+    if math.isinf(rating) or isinstance(value, bool):
+        raise UnusableError(f"the {what} (field '{column}') is no number: {value!r}"[:200])
+    return None if math.isnan(rating) else rating
+
+
+def _decoded(value: Any, what: str, column: str) -> Any:
+    """A value as it is, but bytes (of a binary column) as the text that they encode."""
+    if isinstance(value, Unreadable):
+        raise UnusableError(f"the {what} (field '{column}') cannot be read: {value.reason}"[:200])
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError as error:
+        raise UnusableError(f"the {what} (field '{column}') is not UTF-8 at byte {error.start + 1}") from None
+
+
+def _unicode(text: str, what: str, column: str) -> str:
+    """The text without halves of surrogate pairs, which JSON can write; bytes that are no UTF-8 are refused."""
+    if text.isascii():
+        return text
+    if broken := re.search("[\udc80-\udcff]", text):
+        raise UnusableError(f"the {what} (field '{column}') is not UTF-8 at character {broken.start() + 1}")
+    return text.encode("utf-8", "replace").decode()

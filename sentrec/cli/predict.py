@@ -121,10 +121,8 @@ def _watched(results: "Iterator[RowResult]", predictor: "Predictor") -> "Iterato
     """The results as they are; warns if the model does not know the words of the first texts."""
     from sentrec.inference.lines import UNKNOWN_SHARE, unknown_share
 
-    first = next(results, None)
-    if first is None:
-        return
-    start = [first, *islice(results, 0 if sys.stdin.isatty() else 99)]
+    is_keyboard = sys.stdin.isatty()
+    start = list(islice(results, 1 if is_keyboard else 100))
     share = unknown_share(predictor, [one.text for one in start if one.text is not None])
     if share >= UNKNOWN_SHARE:
         message = f"the model does not know {share:.0%} of the words: is this its language? Its answers mean little."

@@ -69,9 +69,12 @@ class Source:
         with parsing(self.name, DataError, "Is it whole, and of the format that its name says?"):
             if self._file is None:
                 given: Any = sys.stdin.buffer
-                yield from self._read(
-                    given if isinstance(given, io.BufferedReader) else io.BufferedReader(given), select
-                )
+                stream = given if isinstance(given, io.BufferedReader) else io.BufferedReader(given)
+                try:
+                    yield from self._read(stream, select)
+                finally:
+                    if stream is not given and not stream.closed:
+                        stream.detach()  # else its end would close standard input
                 return
             with io.BufferedReader(self._file.open("rb", buffering=0), SAMPLE) as raw:
                 self._raw = raw

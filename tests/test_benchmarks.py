@@ -231,7 +231,7 @@ def test_data_is_cut_with_its_classes_in_their_shares(tmp_path: Path) -> None:
 
 
 def test_unlabelled_reviews_are_at_hand_where_there_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workplace, "_require_vectors", lambda: None)
+    monkeypatch.setattr(workplace, "require_vectors", lambda: None)
     monkeypatch.setenv("SENTREC_DATA", str(imdb_folder(tmp_path)))
     for texts in ((), ("a film",)):
         if texts:

@@ -28,7 +28,7 @@ _ROUNDS = 2
 _SPARE_DIMENSIONS = 32
 _VARIANCE = 5.0
 """What the variance of a text's logit would be before anything is learned."""
-_COLUMNS = 200_000
+BLOCK_COLUMNS = 200_000
 """N-grams that are looked at together."""
 _SHORTEST = 1e-3
 """Sums of positions that are shorter, in units of a position's usual length, are rounding, and are not made longer."""
@@ -120,8 +120,8 @@ class _Space:
 
     def parts(self) -> Iterator[npt.NDArray[np.int64]]:
         """The slots of n-grams that have a direction, a part at a time: all vectors at once are gigabytes."""
-        for start in range(0, max(1, len(self._known)), _COLUMNS):
-            yield self._known[start : start + _COLUMNS]
+        for start in range(0, max(1, len(self._known)), BLOCK_COLUMNS):
+            yield self._known[start : start + BLOCK_COLUMNS]
 
     def directions(self, slots: npt.NDArray[np.int64]) -> Tensor:
         """The directions of n-grams, each as long as the n-gram counts, ``(slots, dim)``."""

@@ -18,7 +18,7 @@ _RULED = re.compile("[<&;#]")
 """Signs that rules about markup begin or end with: a chunk with one of them is split by itself."""
 _ID_BYTES = 4
 _NO_TOKEN = np.array([UNKNOWN_ID], dtype=np.int32).tobytes()
-_REMEMBERED_CHARACTERS = 1 << 21
+REMEMBERED_CHARACTERS = 1 << 21
 """About 30 MB of remembered chunks, after which a `TextEncoder` begins anew: memory must not grow with the texts."""
 
 
@@ -118,7 +118,7 @@ class TextEncoder:
 
     def _known(self, chunks: set[str]) -> dict[str, bytes]:
         """A table that has all these chunks."""
-        if self._characters > _REMEMBERED_CHARACTERS:
+        if self._characters > REMEMBERED_CHARACTERS:
             self._ids_of, self._characters = {}, 0
         # Threads that share it at worst split a chunk twice: a table only grows, and a new one takes its place.
         ids_of = self._ids_of

@@ -59,7 +59,7 @@ _WORD = f"{_LETTER}+"
 _BEGIN, _END = f"(?<!{_LETTER})", f"(?!{_LETTER})"
 _SIGN = r"[^\s\w\p{Cc}\p{Cf}\x{1f3fb}-\x{1f3ff}]|_"
 _TITLE = "mr|mrs|ms|dr|st|jr|sr|vs|prof|etc|inc|corp|co|ltd|gov|sen|gen|lt|capt|sgt|rev"
-_TOKEN = "|".join(
+TOKEN = "|".join(
     (
         rf"[\p{{L}}&&[^{_UNSPACED}]]+(?=[\s,!?;)])",  # a plain word, first because it is what most text consists of
         rf"(?=[<>:;=8^]){_BEGIN}(?:[<>]?(?:[:;=][-o*^']?|8-)[)(\]\[dDpPoO/\\|}}{{@*3]|<3|\^_?\^){_END}",  # emoticon
@@ -134,7 +134,7 @@ def build_tokenizer(lowercase: bool) -> Tokenizer:
     if lowercase:
         steps.append(normalizers.Lowercase())
     tokenizer.normalizer = normalizers.Sequence(steps)
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_TOKEN), behavior="removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(TOKEN), behavior="removed", invert=True)
     return tokenizer
 
 

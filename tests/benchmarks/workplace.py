@@ -49,7 +49,7 @@ def workplace(settings: Settings) -> Iterator[Workplace]:
         NothingToMeasure: If IMDB or the vectors are missing.
     """
     source = _real_data()
-    _require_vectors()
+    require_vectors()
     with tempfile.TemporaryDirectory(prefix="sentrec-bench-") as name:
         folder = Path(name)
         for split, rows in (("train", settings.train_rows), ("test", settings.test_rows)):
@@ -113,7 +113,8 @@ def _real_data() -> Path:
     raise NothingToMeasure("SENTREC_DATA names no folder with imdb/train.parquet and imdb/test.parquet.")
 
 
-def _require_vectors() -> None:
+def require_vectors() -> None:
+    """Raises `NothingToMeasure` where GloVe 6B of 50 dimensions is not in the cache."""
     try:
         open_vectors("6B", 50)
     except GloveError as error:

@@ -90,7 +90,7 @@ def test_a_text_of_the_space_and_an_excerpt_lie_where_their_ngrams_in_other_text
 def test_parts_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     labelled, labels = ngrams(40, 300, 1, 0.1), np.arange(40) % 2
     fitted = fit_latent_weights(labelled, labels, None, 8)
-    monkeypatch.setattr(lsa_module, "_COLUMNS", 7)
+    monkeypatch.setattr(lsa_module, "BLOCK_COLUMNS", 7)
     again = fit_latent_weights(labelled, labels, None, 8)
     np.testing.assert_array_equal(fitted.slots, again.slots)
     for name in ("weights", "bias", "margins"):

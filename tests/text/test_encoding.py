@@ -131,7 +131,7 @@ def test_a_chunk_is_split_once_however_often_it_occurs() -> None:
 
 
 def test_memory_does_not_grow_with_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentrec.text.encoding._REMEMBERED_CHARACTERS", 10)
+    monkeypatch.setattr("sentrec.text.encoding.REMEMBERED_CHARACTERS", 10)
     encoder = TextEncoder(TOKENIZER, 10, "head")
     for number in range(50):
         assert rows(encoder.encode([f"a {number} b"])) == [[2, UNKNOWN_ID, 3]]
@@ -139,7 +139,7 @@ def test_memory_does_not_grow_with_the_chunks(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_threads_may_share_an_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentrec.text.encoding._REMEMBERED_CHARACTERS", 100)
+    monkeypatch.setattr("sentrec.text.encoding.REMEMBERED_CHARACTERS", 100)
     encoder = TextEncoder(TOKENIZER, 10, "head")
     batches = [[f"a {number + offset} b" for offset in range(40)] for number in range(100)]
     with ThreadPoolExecutor(4) as pool:

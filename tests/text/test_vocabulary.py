@@ -65,7 +65,7 @@ def test_it_is_learned_once(vectors: GloveVectors, caplog: pytest.LogCaptureFixt
 
 def test_new_rules_do_not_meet_an_old_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "film" in learned()
-    monkeypatch.setattr(rules, "_TOKEN", r"\w")
+    monkeypatch.setattr(rules, "TOKEN", r"\w")
     assert "film" not in learned()
 
 

@@ -18,7 +18,7 @@ from sentrec.models.quantization import quantize
 from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import MODEL, STARTER, TOKENIZER, Run, open_run, read_environment, write_end, write_start
-from sentrec.training.run_metrics import calibrated_figures
+from sentrec.training.finish import calibrated_figures
 
 MAX_MEGABYTES = 8.0
 """Default of the largest size on disk, in millions of bytes."""

@@ -22,7 +22,7 @@ from sentrec.runs.directory import (
     read_environment,
     write_ensemble,
 )
-from sentrec.training.run_metrics import calibrated_figures, summarize
+from sentrec.training.finish import calibrated_figures, summarize
 
 _log = logging.getLogger(__name__)
 _PARTS = ("train", "validation", "test")

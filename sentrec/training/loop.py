@@ -19,16 +19,17 @@ from sentrec.models.compute import memory_errors, predict_logits
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.device import training_dtype
-from sentrec.training.learning_plan import LearningPlan, recipe_plan
+from sentrec.training.distillation import UnlabelledTexts
 from sentrec.training.loss import Objective, Texts
 from sentrec.training.optimizer import (
+    LearningPlan,
     average_gradients,
     build_optimizer,
     clip_gradients,
+    recipe_plan,
     schedule_factor,
     set_learning_rate,
 )
-from sentrec.training.unlabelled import UnlabelledTexts
 
 _HISTORY_ROWS = 200
 

@@ -22,12 +22,7 @@ from sentrec.runs.directory import (
     resume_command,
     write_group_start,
 )
-from sentrec.training.device import make_accelerator, training_dtype
-from sentrec.training.ensemble import join_members
-from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
-from sentrec.training.prepare import PreparedData, prepare
-from sentrec.training.recipe import load_recipe
-from sentrec.training.resume import (
+from sentrec.training.checkpoint import (
     remove_run,
     require_apart,
     require_free,
@@ -35,7 +30,12 @@ from sentrec.training.resume import (
     require_same_recipe,
     require_whole_group,
 )
-from sentrec.training.run_metrics import summarize
+from sentrec.training.device import make_accelerator, training_dtype
+from sentrec.training.ensemble import join_members
+from sentrec.training.finish import summarize
+from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
+from sentrec.training.prepare import PreparedData, prepare
+from sentrec.training.recipe import load_recipe
 from sentrec.training.train import OnProgress, fit
 
 _log = logging.getLogger(__name__)

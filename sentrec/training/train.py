@@ -31,25 +31,28 @@ from sentrec.runs.directory import (
     write_start,
 )
 from sentrec.training.adaptation.map_adaptation import start_from_source
-from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, remove_checkpoints, save_checkpoint
-from sentrec.training.device import make_accelerator, training_dtype
-from sentrec.training.distillation import own_probabilities, teacher_probabilities
-from sentrec.training.environment import describe_environment
-from sentrec.training.finish import finish_run
-from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
-from sentrec.training.learning_plan import LearningPlan
-from sentrec.training.loop import LoopState, Progress, TrainingLoop
-from sentrec.training.prepare import PreparedData, prepare
-from sentrec.training.recipe import load_recipe
-from sentrec.training.resume import (
+from sentrec.training.checkpoint import (
+    BEST,
+    LAST,
+    load_checkpoint,
+    remove_checkpoints,
     remove_leftovers,
     remove_run,
     require_apart,
     require_free,
     require_same_data,
     require_same_recipe,
+    save_checkpoint,
 )
-from sentrec.training.unlabelled import UnlabelledTexts
+from sentrec.training.device import make_accelerator, training_dtype
+from sentrec.training.distillation import UnlabelledTexts, own_probabilities, teacher_probabilities
+from sentrec.training.environment import describe_environment
+from sentrec.training.finish import finish_run
+from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
+from sentrec.training.loop import LoopState, Progress, TrainingLoop
+from sentrec.training.optimizer import LearningPlan
+from sentrec.training.prepare import PreparedData, prepare
+from sentrec.training.recipe import load_recipe
 
 OnProgress = Callable[[Progress], None]
 

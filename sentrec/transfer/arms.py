@@ -8,7 +8,7 @@ from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
 from sentrec.models.kinds import build_model
 from sentrec.recipe import Recipe
 from sentrec.recipe.sections import TrainingConfig
-from sentrec.training.learning_plan import LearningPlan, Rate, recipe_plan
+from sentrec.training.optimizer import LearningPlan, Rate, recipe_plan
 from sentrec.transfer.schema import GradualUnfreezing, Moves, TransferRecipe
 
 

@@ -22,7 +22,7 @@ from sentrec.recipe import recipe_from_dict
 from sentrec.runs.directory import Run, open_run
 from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import StopRequest
-from sentrec.training.learning_plan import recipe_plan
+from sentrec.training.optimizer import recipe_plan
 from sentrec.training.train import Start
 from sentrec.transfer.arms import target_only_model
 from sentrec.transfer.cell import Fitting, fit_cell, fit_linear

@@ -21,9 +21,8 @@ from sentrec.recipe import Recipe, recipe_from_dict, to_yaml
 from sentrec.runs.directory import read_environment
 from sentrec.training.ensemble import ensemble
 from sentrec.training.loop import TrainingLoop
-from sentrec.training.prepare import prepare
+from sentrec.training.prepare import prepare, targets_with_ratings
 from sentrec.training.recipe import with_source
-from sentrec.training.targets import targets_with_ratings
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
 

@@ -13,8 +13,8 @@ from small_runs import cache_in, small_recipe, write_corpus
 from sentrec.errors import Interrupted, RunError
 from sentrec.runs.directory import Run, open_run
 from sentrec.training import seeds as seeds_module
+from sentrec.training.finish import summarize
 from sentrec.training.loop import Progress
-from sentrec.training.run_metrics import summarize
 from sentrec.training.seeds import train_seeds
 from sentrec.training.train import train
 

@@ -20,8 +20,8 @@ from sentrec.recipe import to_yaml
 from sentrec.recipe.sections import DataConfig
 from sentrec.runs.directory import Run
 from sentrec.text.encoding import EncodedTexts
+from sentrec.training.distillation import UnlabelledTexts
 from sentrec.training.prepare import prepare
-from sentrec.training.unlabelled import UnlabelledTexts
 from sentrec.transfer.loading import load_sources, load_targets, transfer_from_dict
 
 pytestmark = pytest.mark.usefixtures("warm_cache")

@@ -20,8 +20,8 @@ from sentrec.recipe import Recipe
 from sentrec.runs.directory import TOKENIZER, Run
 from sentrec.text.tokenizer import words_of
 from sentrec.training.device import make_accelerator
-from sentrec.training.learning_plan import LearningPlan, recipe_plan
 from sentrec.training.loop import TrainingLoop
+from sentrec.training.optimizer import LearningPlan, recipe_plan
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.transfer.arms import learning_plan, move_weights, target_only_model
 from sentrec.transfer.schema import Moves, TransferRecipe

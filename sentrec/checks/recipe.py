@@ -1,10 +1,12 @@
 """Looks up what a recipe or a transfer study will use, without reading any data."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from sentrec.checks.findings import Finding
 from sentrec.data.locate import locate_split, require_different_rows, source_of
+from sentrec.data.mixture import mixed_sources
 from sentrec.data.unlabelled import sources_of
 from sentrec.errors import DataError, GloveError, RecipeError
 from sentrec.glove.store import vectors_path
@@ -30,7 +32,8 @@ def check_recipe(recipe: Recipe) -> list[Finding]:
         One finding for each thing that training will need.
     """
     found = _splits(recipe.data)
-    found += _unlabelled(recipe.data)
+    found += _more_texts("unlabelled", recipe.data, sources_of)
+    found += _more_texts("mixed with", recipe.data, mixed_sources)
     if recipe.objective.teacher is not None:
         found.append(_teacher(recipe.objective.teacher))
     if recipe.init is not None:
@@ -63,11 +66,13 @@ def _split(topic: str, data: DataConfig) -> Finding:
     return Finding(topic, "ok", f"{source:.0%} of train, held out by label")
 
 
-def _unlabelled(data: DataConfig) -> list[Finding]:
+def _more_texts(
+    topic: str, data: DataConfig, sources: Callable[[DataConfig], Iterable[tuple[DataConfig, str]]]
+) -> list[Finding]:
     try:
-        return [_located("unlabelled", *source) for source in sources_of(data)]
+        return [_located(topic, *source) for source in sources(data)]
     except DataError as error:
-        return [Finding("unlabelled", "missing", error.message, error.hint)]
+        return [Finding(topic, "missing", error.message, error.hint)]
 
 
 def _teacher(name: str) -> Finding:

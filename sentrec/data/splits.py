@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sentrec.data.contamination import SeenTexts
 from sentrec.data.examples import Examples, load_examples
 from sentrec.data.locate import require_different_rows, source_of
+from sentrec.data.mixture import load_training_rows
 from sentrec.errors import DataError
 from sentrec.recipe.sections import DataConfig
 
@@ -57,7 +58,7 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
             f"data.group_column divides train, and {data.dataset} has validation and test rows of its own.",
             "Hold out a share of train, --set data.validation=0.1, or leave it out: --set data.group_column=null",
         )
-    train = load_examples(data, data.train, for_training=True)
+    train = load_training_rows(data)
     parts: dict[str, Examples] = {}
     for index, (name, source) in enumerate(sources.items()):
         if isinstance(source, str):

@@ -15,7 +15,7 @@ from sentrec.recipe.migrations import migrate
 
 _PACKAGE = "sentrec_recipes"
 _SUFFIXES = (".yaml", ".yml")
-_NAMING_FILES = ("dataset", "train", "validation", "test", "unlabelled")
+_NAMING_FILES = ("dataset", "train", "validation", "test", "unlabelled", "mixed_with")
 """The values of a data section that may be files."""
 
 Locate = Callable[[dict[str, Any], Path], dict[str, Any]]
@@ -171,6 +171,8 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     def absolute(value: Any) -> Any:
         if isinstance(value, list):
             return [absolute(one) for one in value]
+        if isinstance(value, dict):
+            return value | {key: absolute(value[key]) for key in _NAMING_FILES if key in value}
         if not isinstance(value, str) or not (os.sep in value or "/" in value or Path(value).suffix):
             return value
         try:

@@ -34,6 +34,17 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
 
 
+class MixedConfig(Section):
+    """Another dataset whose rows are learned from, too."""
+
+    dataset: str = Field(min_length=1, description="A named dataset, a folder of SENTREC_DATA, or a file.")
+    train: str = Field("train", description="Its split, or a file.")
+    text_columns: ColumnNames | None = Field(None, min_length=1, description="As data.text_columns.")
+    label_column: str | None = Field(None, description="As data.label_column.")
+    label_map: LabelMap | Literal["stars"] | None = Field(None, description="As data.label_map.")
+    most_per_class: int | None = Field(None, ge=1, description="Use only so many rows of each class, drawn at random.")
+
+
 class DataConfig(Section):
     """Which texts to learn from, and which to judge by."""
 
@@ -66,6 +77,9 @@ class DataConfig(Section):
         None,
         min_length=1,
         description="Column of what a text is about, e.g. a film: parts held out of train share no group with it.",
+    )
+    mixed_with: tuple[MixedConfig, ...] = Field(
+        (), description="More datasets of the same classes: their rows join train before validation is held out."
     )
     train_rows: int | None = Field(None, ge=2, description="Use only so many training rows, stratified by label.")
     unlabelled: ColumnNames | None = Field(

@@ -14,6 +14,7 @@ from sentrec.errors import DataError
 from sentrec.recipe.sections import DataConfig
 
 _log = logging.getLogger(__name__)
+_MANY_CLASSES = 100
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,8 @@ def _require_two_classes(train: Examples) -> None:
             f"all {len(train):,} training rows have the same label, '{train.label_names[present[0]]}'.",
             "A classifier needs rows of at least two classes.",
         )
+    if len(present) > _MANY_CLASSES:
+        _log.warning("%s classes: fitting them takes long. Is data.label_column the right one?", f"{len(present):,}")
 
 
 def _duplicates(train: Examples) -> int:

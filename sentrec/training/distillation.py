@@ -88,7 +88,7 @@ def teacher_probabilities(teacher: Run, data: PreparedData, device: str) -> npt.
     path = cache_home() / "taught" / f"{key}.npy"
     answers = _read_cached(path, (len(texts), len(teacher.label_names)))
     if answers is None:
-        _tell(str(teacher.path), texts)
+        _log_labelling(str(teacher.path), texts)
         answers = load(teacher, device).predict_proba(texts).astype(np.float32)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             np.save(file, answers, allow_pickle=False)
@@ -111,12 +111,12 @@ def own_probabilities(ngrams: ClosedFormModel, data: PreparedData, *, fitted: bo
     if not fitted:
         ngrams.fit(ClosedFormData(data.train, data.splits.train.labels, data.validation, labels, data.unlabelled))
     ngrams.is_fitted = True
-    _tell("the model's n-grams", data.unlabelled_texts)
+    _log_labelling("the model's n-grams", data.unlabelled_texts)
     temperature = fit_temperature(predict_logits(ngrams, data.validation), labels)
     return softmax(predict_logits(ngrams, data.unlabelled), temperature).astype(np.float32)
 
 
-def _tell(teacher: str, texts: Sequence[str]) -> None:
+def _log_labelling(teacher: str, texts: Sequence[str]) -> None:
     _log.info("%s labels %s texts", teacher, f"{len(texts):,}")
 
 

@@ -180,10 +180,10 @@ def prepare(recipe: Recipe) -> PreparedData:
     if teacher and (note := match_teacher(teacher, splits.train.label_names).note):
         _log.info("objective.teacher: %s", note)
     if teacher and teacher.recipe.data != recipe.data and is_local(teacher.recipe.data):
-        _tell_seen_by_teacher(teacher, splits)
+        _log_seen_by_teacher(teacher, splits)
     unlabelled = load_unlabelled(recipe.data, splits, besides_train=recipe.init is not None)
     if unlabelled:
-        _tell_unlabelled(unlabelled, splits)
+        _log_unlabelled(unlabelled, splits)
     known = [*splits.train.texts, *unlabelled.texts] if unlabelled else splits.train.texts
     tokenizer = read_text(source.path / TOKENIZER, RunError) if source else kind.learn_tokenizer(recipe, known)
     reader = kind.reader(recipe, tokenizer)
@@ -211,7 +211,7 @@ def _regions(recipe: Recipe) -> GloveVectors | None:
     return regions_for(recipe.model.regions, device) if recipe.model.regions else None
 
 
-def _tell_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:
+def _log_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:
     for part, rows, count in (
         ("validation", len(splits.validation), unlabelled.validation_overlap),
         ("test", len(splits.test), unlabelled.overlap),
@@ -224,7 +224,7 @@ def _tell_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:
     _log.info("Learning from %s unlabelled texts beside %s training rows", *learned)
 
 
-def _tell_seen_by_teacher(teacher: Run, splits: Splits) -> None:
+def _log_seen_by_teacher(teacher: Run, splits: Splits) -> None:
     theirs = load_splits(teacher.recipe.data, say_overlap=False)
     seen = SeenTexts([*theirs.train.texts, *theirs.validation.texts])
     for name, part in (("validation", splits.validation), ("test", splits.test)):

@@ -55,7 +55,8 @@ def test_rows_of_zeros_take_a_bit_each_and_come_back(matrix: Tensor, data: st.Da
     assert sum(part.nbytes for part in parts.values()) == 125 + numbers + 2 * -(-numbers // 64)
     back = dequantize(parts, metadata)["weights"]
     assert (back[table == 0] == 0).all()
-    assert torch.allclose(back, table, atol=float(table.abs().max()) / 127 * 0.6)
+    # A scale below float16's smallest number is 0.
+    assert torch.allclose(back, table, atol=max(float(table.abs().max()) / 127 * 0.6, 1e-5))
 
 
 def test_large_tensors_become_int8_others_float16_and_small_ones_stay(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""Logistic regression that starts from what another model knows: the prior stands where that model stands.
+"""Logistic regression with a Gaussian prior whose mean is another model's weights (MAP adaptation).
 
 Chelba and Acero 2004, "Adaptation of Maximum Entropy Capitalizer: Little Data Can Help a Lot"; PRIOR in Daumé 2007.
-With a Gaussian prior around zero, 200 rows make a model that knows nothing else; with one around the source's weights,
-each row moves them only as far as it tells something new. The problem is convex: there is one answer for all seeds.
+The problem is convex: there is one solution for all seeds.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,17 +72,17 @@ def fit_change(blocks: Sequence[Block], before: Logits, labels: npt.NDArray[np.i
     classes = before.shape[1]
     scales = [_scale(block) for block in blocks]
     ends = np.cumsum([0, *(block.features.shape[1] for block in blocks)])
-    told = np.eye(classes)[labels]
+    truth = np.eye(classes)[labels]
     bias_scale = _BIAS_SPREAD / np.sqrt(2)
 
     def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         free = flat.reshape(-1, classes)
         change = _change(free, scales, ends, bias_scale)
         probabilities = softmax(before + change.logits(blocks))
-        wrong = probabilities - told
+        wrong = probabilities - truth
         parts = [scale * (block.features.T @ wrong) for scale, block in zip(scales, blocks, strict=True)]
         slope = np.concatenate([*parts, bias_scale * wrong.sum(axis=0, keepdims=True)]) + free
-        likelihood = np.clip(probabilities[told.astype(bool)], 1e-300, 1.0)
+        likelihood = np.clip(probabilities[truth.astype(bool)], 1e-300, 1.0)
         return float(0.5 * (flat @ flat) - np.log(likelihood).sum()), slope.ravel()
 
     start = np.zeros((int(ends[-1]) + 1) * classes)

@@ -92,7 +92,7 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
     if source.model.ngrams is None:
         keys = [key for key in keys if not key.startswith("model.ngrams")]  # n-grams may join what has none yet
     differences = [
-        f"{key} is {_shown(ours.get(key))} and in {name} {_shown(theirs.get(key))}"
+        f"{key} is {_as_text(ours.get(key))} and in {name} {_as_text(theirs.get(key))}"
         for key in keys
         if ours.get(key) != theirs.get(key)
     ]
@@ -129,5 +129,5 @@ def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     return flat
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return "not there" if value is None else str(value)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 import sentrec
 from sentrec.cli.display.console import err, out, printable
-from sentrec.cli.options import MODEL_HELP, chosen_model
+from sentrec.cli.options import MODEL_HELP, chosen_model, output_file
 from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def predict(
     ] = None,
     id_field: Annotated[str | None, typer.Option(help="Column of the id; else id or review_id.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")] = None,
-    out_file: Annotated[Path | None, typer.Option("--out", help=_OUT, show_default=False)] = None,
+    out_file: Annotated[Path | None, output_file("--out", help=_OUT)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)] = None,
 ) -> None:

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from sentrec.data.label_matching import ClassMatch
+from sentrec.errors import listed
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.models.base import ClosedFormModel, TextModel
 from sentrec.models.compute import predict_logits
@@ -253,7 +254,7 @@ def _log_classes(init: InitConfig, source: Run, label_names: Sequence[str], matc
     if match is not None:
         _log.info("Starting from %s. %s", init.run, match.note or f"Its classes: {', '.join(source.label_names)}.")
         return
-    ours, theirs = ", ".join(label_names), ", ".join(source.label_names)
+    ours, theirs = listed(label_names), listed(source.label_names)
     hint = ""
     if len(label_names) == len(source.label_names):
         pairs = ", ".join(f"{own}: {other}" for own, other in zip(label_names, source.label_names, strict=True))

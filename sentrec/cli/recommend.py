@@ -1,4 +1,4 @@
-"""`sentrec recommend`: reviews in, ranked films out."""
+"""`sentrec recommend`: reviews in, ranked items out."""
 
 import logging
 from contextlib import ExitStack, contextmanager
@@ -10,17 +10,17 @@ import typer
 
 from sentrec.cli import recommend_options as options
 from sentrec.cli.display.console import print_json, show_log
-from sentrec.cli.display.ranking import show_films, show_measures, show_summary
+from sentrec.cli.display.ranking import show_items, show_measures, show_summary
 from sentrec.cli.display.scoring_progress import scoring_progress
 from sentrec.cli.options import chosen_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sentrec.recommend.films import Films
+    from sentrec.recommend.items import Items
     from sentrec.recommend.ranking import RankOptions
     from sentrec.recommend.recommend import Recommendation
-    from sentrec.recommend.stream import ScoredFilms, ScoringOptions
+    from sentrec.recommend.stream import ScoredItems, ScoringOptions
 
 
 def recommend(
@@ -35,14 +35,14 @@ def recommend(
     rejects: options.RejectsFile = None,
     top: options.Top = 20,
     min_reviews: options.MinReviews = 3,
-    sort: options.Sort = options.SortBy.LOWER_BOUND,
+    sort: options.Sort = options.SortBy.SCORE,
     movies: options.Movies = None,
     genre: options.Genre = None,
     year: options.Year = None,
     like: options.Like = None,
     exclude: options.Exclude = None,
     diverse: options.Diverse = False,
-    soften: options.Soften = 1.0,
+    soften: options.Soften = 1.5,
     movie_field: options.MovieField = None,
     text_field: options.TextField = None,
     id_field: options.IdField = None,
@@ -53,15 +53,18 @@ def recommend(
     as_csv: options.AsCsv = False,
     out_file: options.OutFile = None,
     html: options.Html = None,
+    title: options.Title = "What people like",
+    csv_safe: options.CsvSafe = True,
     evaluate: options.Evaluate = False,
     baseline: options.Baseline = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Rank films by what their reviews say, with how sure that is and why."""
+    """Rank items by what their reviews say, with how sure that is and why."""
     _check_usage(files or [], scores, as_json and as_csv, baseline is not None, evaluate)
     _check_applicable(context, evaluate, only_scores=not files, has_catalogue=movies is not None)
     pages = _pages(out_file, html)
-    _check_outputs(files or [], {"--out": out_file, "--html": html, "--scores": scores, "--rejects": rejects})
+    outputs = {"--out": out_file, "--html": html, "--scores": scores if files else None, "--rejects": rejects}
+    _check_outputs(files or [], outputs, (movies, exclude, None if files else scores))
     if quiet:
         show_log(logging.WARNING)
     wanted = _rank_options(top, min_reviews, sort.value, genre or [], year, like, exclude, diverse)
@@ -74,9 +77,9 @@ def recommend(
     else:
         # Written within the block, so that a full disk does not cost the scores.
         with job.recommendation(movies) as result:
-            _print(result, as_json, as_csv, is_written=out_file is not None)
+            _print(result, as_json, as_csv, is_written=out_file is not None, csv_safe=csv_safe)
             for path, render in pages:
-                _write(path, render, result)
+                _write(path, render, result, title, csv_safe)
         scored = result.scored
     if not quiet:
         show_summary(scored)
@@ -111,15 +114,15 @@ class _Job:
             yield result
 
     @contextmanager
-    def film_sums(self) -> "Iterator[ScoredFilms]":
-        from sentrec.recommend.recommend import film_sums, scored_sums
+    def item_sums(self) -> "Iterator[ScoredItems]":
+        from sentrec.recommend.recommend import item_sums, scored_sums
 
         if not self.files and self.scoring.scores:
             yield scored_sums(self.scoring.scores, self.scoring.soften)
             return
         with ExitStack() as stack:
             with scoring_progress(self.quiet) as on_progress:
-                job = film_sums(self.files, self.scorer(), self.scoring, on_progress)
+                job = item_sums(self.files, self.scorer(), self.scoring, on_progress)
                 scored = stack.enter_context(job)
             yield scored
 
@@ -129,11 +132,11 @@ class _Job:
 
         return ModelScorer(load(self.model, self.device), self.positive, self.precision)
 
-    def baseline_films(self, name: str) -> "Films":
-        from sentrec.recommend.recommend import baseline_films
+    def baseline_items(self, name: str) -> "Items":
+        from sentrec.recommend.recommend import baseline_items
 
         with scoring_progress(self.quiet) as on_progress:
-            return baseline_films(self.files, self.model, name, self.scoring, self.positive, on_progress)
+            return baseline_items(self.files, self.model, name, self.scoring, self.positive, on_progress)
 
 
 def _check_usage(files: list[str], scores: Path | None, two_formats: bool, baseline: bool, evaluate: bool) -> None:
@@ -148,7 +151,21 @@ def _check_usage(files: list[str], scores: Path | None, two_formats: bool, basel
             raise typer.BadParameter(message)
 
 
-_RANKING = ("top", "sort", "movies", "genre", "year", "like", "exclude", "diverse", "as_csv", "out_file", "html")
+_RANKING = (
+    "top",
+    "sort",
+    "movies",
+    "genre",
+    "year",
+    "like",
+    "exclude",
+    "diverse",
+    "as_csv",
+    "out_file",
+    "html",
+    "title",
+    "csv_safe",
+)
 _CATALOGUE = ("genre", "year")
 _SCORING = ("model", "resume", "positive", "precision", "device", "rejects")
 _FIELDS = ("movie_field", "text_field", "id_field", "rating_field", "date_field", "user_field")
@@ -168,11 +185,11 @@ def _check_applicable(context: typer.Context, evaluate: bool, only_scores: bool,
                 raise typer.BadParameter(f"{parameter.opts[0]} has no effect {reason}.")
 
 
-def _check_outputs(files: list[str], outputs: dict[str, Path | None]) -> None:
+def _check_outputs(files: list[str], outputs: dict[str, Path | None], inputs: tuple[Path | None, ...]) -> None:
     from sentrec.data.sources import Source
     from sentrec.recommend.outputs import check_outputs
 
-    check_outputs([Source(file) for file in files], outputs)
+    check_outputs([Source(file) for file in files], outputs, inputs)
 
 
 def _pages(out_file: Path | None, html: Path | None) -> list[tuple[Path, str]]:
@@ -213,32 +230,32 @@ def _scoring_options(
     return ScoringOptions(FieldNames(*fields), resume, scores, rejects, soften=soften)
 
 
-def _write(path: Path, suffix: str, result: "Recommendation") -> None:
+def _write(path: Path, suffix: str, result: "Recommendation", title: str, csv_safe: bool) -> None:
     from sentrec.files.storage import write_text
     from sentrec.recommend.export import to_csv, to_json_lines
     from sentrec.recommend.page import to_page
 
     if suffix == ".html":
-        write_text(path, to_page(result.films, result.summary()))
+        write_text(path, to_page(result.items, result.summary(), title))
     else:
-        write_text(path, to_csv(result.films) if suffix == ".csv" else to_json_lines(result.films))
+        write_text(path, to_csv(result.items, csv_safe) if suffix == ".csv" else to_json_lines(result.items))
 
 
-def _print(result: "Recommendation", as_json: bool, as_csv: bool, is_written: bool) -> None:
+def _print(result: "Recommendation", as_json: bool, as_csv: bool, is_written: bool, csv_safe: bool) -> None:
     if as_json or as_csv:
         from sentrec.recommend.export import to_csv, to_json_lines
 
-        typer.echo(to_json_lines(result.films) if as_json else to_csv(result.films), nl=False)
+        typer.echo(to_json_lines(result.items) if as_json else to_csv(result.items, csv_safe), nl=False)
     elif not is_written:
-        show_films(result.films)
+        show_items(result.items)
 
 
-def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> "ScoredFilms":
-    from sentrec.metrics.ranking import measure_ranking
+def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> "ScoredItems":
+    from sentrec.recommend.agreement import measure_ranking
 
-    with job.film_sums() as scored:
-        others = {baseline: job.baseline_films(baseline)} if baseline else {}
-        measures = measure_ranking(scored.films, job.options.min_reviews, others)
+    with job.item_sums() as scored:
+        others = {baseline: job.baseline_items(baseline)} if baseline else {}
+        measures = measure_ranking(scored.items, job.options.min_reviews, others)
         if as_json:
             print_json(measures.to_dict())
         else:

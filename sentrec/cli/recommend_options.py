@@ -16,10 +16,10 @@ _OUTPUT = "Output"
 
 
 class SortBy(StrEnum):
-    """What films are sorted by."""
+    """What items are sorted by."""
 
+    SCORE = "score"
     LOWER_BOUND = "lower-bound"
-    EXPECTED = "expected"
     MEAN = "mean"
 
 
@@ -54,22 +54,23 @@ Precision = Annotated[PrecisionName, _option(_SCORING, "Arithmetic; bfloat16 is 
 Device = Annotated[str | None, _option(_SCORING, "Where to compute, e.g. cpu or cuda.")]
 RejectsFile = Annotated[Path | None, _written(_SCORING, "Where rows left out go; else NAME.rejects.jsonl here.")]
 
-Top = Annotated[int, _option(_LIST, "Films on the list.", min=1, show_default=True)]
-MinReviews = Annotated[int, _option(_LIST, "Fewest reviews of a film.", min=1, show_default=True)]
+Top = Annotated[int, _option(_LIST, "Items on the list.", min=1, show_default=True)]
+MinReviews = Annotated[int, _option(_LIST, "Fewest reviews of an item.", min=1, show_default=True)]
 Sort = Annotated[
-    SortBy, _option(_LIST, "Lower bound of the shrunken mean, that mean, or the plain one.", show_default=True)
+    SortBy,
+    _option(_LIST, "Expected mean, lower end of its interval, or plain mean.", show_default=True),
 ]
-Movies = Annotated[Path | None, _option(_LIST, "Films with movie_id, title, year, genres: CSV.")]
-Genre = Annotated[list[str] | None, _option(_LIST, "Only films of this genre; repeat it for more.")]
-Year = Annotated[str | None, _option(_LIST, "Only films of these years: 1994, or 1990-1999.")]
-Like = Annotated[str | None, _option(_LIST, "Films that are written about like this one: title or key.")]
-Exclude = Annotated[Path | None, _option(_LIST, "Films already seen: a file with a key or title a line.")]
-Diverse = Annotated[bool, _option(_LIST, "Prefer films unlike those above them.", "--diverse")]
+Movies = Annotated[Path | None, _option(_LIST, "Items with movie_id, title, year, genres: CSV.")]
+Genre = Annotated[list[str] | None, _option(_LIST, "Only items of this genre; repeat it for more.")]
+Year = Annotated[str | None, _option(_LIST, "Only items of these years: 1994, or 1990-1999.")]
+Like = Annotated[str | None, _option(_LIST, "Items that are written about like this one: title or key.")]
+Exclude = Annotated[Path | None, _option(_LIST, "Items already seen: a file with a key or title a line.")]
+Diverse = Annotated[bool, _option(_LIST, "Prefer items unlike those above them.", "--diverse")]
 Soften = Annotated[
-    float, _option(_LIST, "Divide each review's log odds by this: 2 comes closer to stars.", min=1.0, show_default=True)
+    float, _option(_LIST, "Divide each review's log odds by this; 1: plain probabilities.", min=1.0, show_default=True)
 ]
 
-MovieField = Annotated[str | None, _option(_FIELDS, "The film; else movie, movie_id, film or title.")]
+MovieField = Annotated[str | None, _option(_FIELDS, "The item; else movie, movie_id, item or title.")]
 TextField = Annotated[str | None, _option(_FIELDS, "What it says; else text, review or content.")]
 IdField = Annotated[str | None, _option(_FIELDS, "Its id; else id or review_id.")]
 RatingField = Annotated[str | None, _option(_FIELDS, "Its stars; else rating or stars.")]
@@ -80,6 +81,10 @@ AsJson = Annotated[bool, _option(_OUTPUT, "Print JSON lines (with --evaluate one
 AsCsv = Annotated[bool, _option(_OUTPUT, "Print CSV.", "--csv")]
 OutFile = Annotated[Path | None, _written(_OUTPUT, _OUT, "--out")]
 Html = Annotated[Path | None, _written(_OUTPUT, "Write the list as a web page.")]
+Title = Annotated[str, _option(_OUTPUT, "Heading of the web page.", show_default=True)]
+CsvSafe = Annotated[
+    bool, _option(_OUTPUT, "Quote cells of CSV that a spreadsheet would run as formulas.", "--csv-safe/--no-csv-safe")
+]
 Evaluate = Annotated[bool, _option(_OUTPUT, _EVALUATE, "--evaluate")]
 Baseline = Annotated[BaselineName | None, _option(_OUTPUT, "With --evaluate: a linear model to compare with.")]
 Quiet = Annotated[bool, _option(_OUTPUT, "Show no progress and no summary.", "--quiet", "-q")]

@@ -1,10 +1,9 @@
-"""How well a ranking agrees with star ratings, against simpler rankings and against chance.
+"""How well rankings agree with star ratings, beside simpler rankings and chance.
 
-Films of equal scores have no order: a measure is then its mean over all their orders (McSherry and Najork 2008,
+Items of equal scores have no order: a measure is then its mean over all their orders (McSherry and Najork 2008,
 "Computing information retrieval performance measures efficiently in the presence of tied scores").
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,27 +12,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from sentrec.errors import DataError
-from sentrec.recommend.films import Films, Floats
-from sentrec.recommend.shrinkage import shrink
-
-_log = logging.getLogger(__name__)
+Floats = npt.NDArray[np.float64]
 
 _REPLICATES = 500
 _SEED = 0
-_LIKED = 8.0
-_MOST_STARS = 10.0
 _CUTOFFS = (10, 50)
-_FEWEST_FILMS = 3
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One figure and its 95 % interval.
+    """A metric, or the difference of two, and its 95 % interval.
 
     Attributes:
-        value: The figure on all films.
-        low: Lower end of the percentile bootstrap interval over films.
+        value: Over all items.
+        low: Lower end: percentile bootstrap over items, Wilson's interval for a precision.
         high: Upper end.
     """
 
@@ -44,98 +36,93 @@ class Measure:
 
 @dataclass(frozen=True)
 class RankingMeasures:
-    """How well several ways to score films agree with their mean stars.
+    """How well several scores agree with mean stars.
 
     Attributes:
-        films: Films measured: those with enough reviews, and stars.
+        items: Items measured: those with enough reviews, and stars.
         min_reviews: Fewest reviews of each.
-        liked_share: Share of films with mean stars of 8 or more; what chance gives as precision.
-        mean_stars: Mean stars of all these films; what chance gives.
+        liked_from: Mean stars from which an item counts as liked: 8 on a scale of 10, 4 on one of 5.
+        liked_share: Share of liked items; what chance gives as precision.
+        mean_stars: Mean stars of all these items; what chance gives.
         best_stars: Mean stars of the best possible top k, by ``top10`` and ``top50``.
-        chance: What a random order gives on average, by the names of the measures.
-        scores: For each way to score films its measures by name: ``spearman``, ``kendall``, ``ndcg10``, ``ndcg50``,
-            ``precision10``, ``precision50``, ``stars10``, ``stars50``.
+        chance: What a random order gives on average, by the names of the metrics.
+        scores: For each score its metrics by name: ``spearman``, ``kendall``, ``ndcg10``, ``ndcg50``, ``precision10``,
+            ``precision50``, ``stars10``, ``stars50``.
+        differences: The first score's metrics less those of each other score, paired: over the same bootstrap draws.
     """
 
-    films: int
+    items: int
     min_reviews: int
+    liked_from: float
     liked_share: float
     mean_stars: float
     best_stars: Mapping[str, float]
     chance: Mapping[str, float]
     scores: Mapping[str, Mapping[str, Measure]]
+    differences: Mapping[str, Mapping[str, Measure]]
 
     def to_dict(self) -> dict[str, Any]:
         """The measures in plain JSON types."""
         return asdict(self)
 
 
-def measure_ranking(films: Films, min_reviews: int, others: Mapping[str, Films] | None = None) -> RankingMeasures:
-    """Compares scores of films with their mean stars.
-
-    The rank score and the expected score of the module `shrinkage` are measured, and as baselines the plain mean, the
-    share of positive reviews and the number of reviews. Intervals come from drawing films with replacement, the same
-    draws for every score.
+def measure_scores(scores: Mapping[str, Floats], stars: Floats, scale: float, min_reviews: int = 1) -> RankingMeasures:
+    """Compares scores of items with their mean stars.
 
     Args:
-        films: All films.
-        min_reviews: Fewest reviews of a film that is measured.
-        others: The same films scored by other models; their plain mean and their rank score are measured too.
-
-    Raises:
-        DataError: If fewer than three films have enough reviews and stars, or all have the same stars.
+        scores: By name, each of shape ``(items,)``; the first is compared with the others.
+        stars: Mean stars, shape ``(items,)``.
+        scale: Most stars that a review can give, 5 or 10.
+        min_reviews: Fewest reviews that each of these items has.
     """
-    rated = (films.reviews >= min_reviews) & np.isfinite(films.rating)
-    stars = films.rating[rated]
-    if len(stars) < _FEWEST_FILMS or np.ptp(stars) == 0:
-        raise DataError(
-            f"{len(stars):,} films have {min_reviews} reviews and star ratings: too few (or all alike) to measure.",
-            "Ask for fewer reviews (--min-reviews), and name the field of the stars: --rating-field NAME",
-        )
-    liked_share = float((stars >= _LIKED).mean())
-    if liked_share in (0.0, 1.0) or stars.max() > _MOST_STARS:
-        _log.warning(
-            "mean stars go from %.3g to %.3g: precision counts films with 8 or more of 10 stars, and says nothing here",
-            *(stars.min(), stars.max()),
-        )
-    scores = {name: score[rated] for name, score in film_scores(films, others or {}).items()}
+    liked_from = liked_threshold(scale)
     draws = np.random.default_rng(_SEED).integers(0, len(stars), (_REPLICATES, len(stars)))
+    metrics = _metrics(liked_from)
+    values = {name: {key: metric(score, stars) for key, metric in metrics.items()} for name, score in scores.items()}
+    drawn = {
+        name: {key: np.array([metric(score[draw], stars[draw]) for draw in draws]) for key, metric in metrics.items()}
+        for name, score in scores.items()
+    }
+    first, *others = scores
     ordered = np.sort(stars)[::-1]
     return RankingMeasures(
-        films=len(stars),
+        items=len(stars),
         min_reviews=min_reviews,
-        liked_share=liked_share,
+        liked_from=liked_from,
+        liked_share=float((stars >= liked_from).mean()),
         mean_stars=float(stars.mean()),
         best_stars={f"top{k}": float(ordered[:k].mean()) for k in _CUTOFFS},
-        chance={name: figure(np.zeros(len(stars)), stars) for name, figure in _figures().items()},
-        scores={name: _measured(score, stars, draws) for name, score in scores.items()},
+        chance={key: metric(np.zeros(len(stars)), stars) for key, metric in metrics.items()},
+        scores={
+            name: {key: _measure(key, value, drawn[name][key], len(stars)) for key, value in found.items()}
+            for name, found in values.items()
+        },
+        differences={
+            name: {
+                key: _percentiles(value - values[name][key], drawn[first][key] - drawn[name][key])
+                for key, value in values[first].items()
+            }
+            for name in others
+        },
     )
 
 
-def film_scores(films: Films, others: Mapping[str, Films]) -> dict[str, Floats]:
-    """Every way to score films that is compared, by name; arrays have one entry a film of `films`."""
-    shrunken = shrink(films)
-    scores = {
-        "rank score": shrunken.score,
-        "expected": shrunken.expected,
-        "raw mean": films.mean,
-        "share positive": films.share_positive,
-        "review count": films.reviews.astype(np.float64),
-    }
-    for name, other in others.items():
-        place = {key: number for number, key in enumerate(other.keys)}
-        rows = np.array([place[key] for key in films.keys])
-        scores[f"{name} mean"] = other.mean[rows]
-        scores[f"{name} rank score"] = shrink(other).score[rows]
-    return scores
+def star_scale(largest: float) -> float:
+    """The scale that star ratings up to `largest` are on: 5, 10, or 100 points."""
+    return next((scale for scale in (5.0, 10.0, 100.0) if largest <= scale), largest)
+
+
+def liked_threshold(scale: float) -> float:
+    """Stars from which somebody liked an item: 4 of 5, 8 of 10."""
+    return 0.8 * scale
 
 
 def ndcg(scores: Floats, gains: Floats, k: int) -> float:
     """Normalised discounted cumulative gain of the first k (Järvelin and Kekäläinen 2002), linear gains.
 
     Args:
-        scores: What is ranked by, shape ``(films,)``.
-        gains: How good each film is, not negative.
+        scores: What is ranked by, shape ``(items,)``.
+        gains: How good each item is, not negative.
         k: How many count.
     """
     k = min(k, len(gains))
@@ -145,8 +132,16 @@ def ndcg(scores: Floats, gains: Floats, k: int) -> float:
 
 
 def precision_at(scores: Floats, liked: npt.NDArray[np.bool_], k: int) -> float:
-    """Share of liked films among the first k."""
+    """Share of liked items among the first k."""
     return _mean_of_first(scores, liked.astype(np.float64), k)
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` (Wilson 1927); not degenerate where all or none count."""
+    z = float(stats.norm.ppf(0.975))
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * float(np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)))
+    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def _mean_of_first(scores: Floats, values: Floats, k: int) -> float:
@@ -160,27 +155,29 @@ def _in_order(scores: Floats, values: Floats) -> Floats:
     return np.asarray(means[np.sort(group)])
 
 
-def _figures() -> dict[str, Callable[[Floats, Floats], float]]:
-    figures: dict[str, Callable[[Floats, Floats], float]] = {
+def _metrics(liked_from: float) -> dict[str, Callable[[Floats, Floats], float]]:
+    metrics: dict[str, Callable[[Floats, Floats], float]] = {
         "spearman": lambda score, stars: _correlation(stats.spearmanr, score, stars),
         "kendall": lambda score, stars: _correlation(stats.kendalltau, score, stars),
     }
     for k in _CUTOFFS:
-        figures[f"ndcg{k}"] = lambda score, stars, k=k: ndcg(score, stars, k)  # type: ignore[misc]
-        figures[f"precision{k}"] = lambda score, stars, k=k: precision_at(score, stars >= _LIKED, k)  # type: ignore[misc]
-        figures[f"stars{k}"] = lambda score, stars, k=k: _mean_of_first(score, stars, k)  # type: ignore[misc]
-    return figures
+        metrics[f"ndcg{k}"] = lambda score, stars, k=k: ndcg(score, stars, k)  # type: ignore[misc]
+        metrics[f"precision{k}"] = lambda score, stars, k=k: precision_at(score, stars >= liked_from, k)  # type: ignore[misc]
+        metrics[f"stars{k}"] = lambda score, stars, k=k: _mean_of_first(score, stars, k)  # type: ignore[misc]
+    return metrics
 
 
 def _correlation(correlate: Callable[[Floats, Floats], Any], score: Floats, stars: Floats) -> float:
-    # A score that is the same for all films orders nothing, e.g. the review count.
+    # A score that is the same for all items orders nothing, e.g. the review count.
     return float(correlate(score, stars).statistic) if np.ptp(score) and np.ptp(stars) else 0.0
 
 
-def _measured(score: Floats, stars: Floats, draws: npt.NDArray[np.int64]) -> dict[str, Measure]:
-    measures = {}
-    for name, figure in _figures().items():
-        replicates = [figure(score[draw], stars[draw]) for draw in draws]
-        low, high = np.quantile(replicates, (0.025, 0.975))
-        measures[name] = Measure(figure(score, stars), float(low), float(high))
-    return measures
+def _measure(key: str, value: float, drawn: Floats, items: int) -> Measure:
+    if key.startswith("precision"):
+        return Measure(value, *wilson_interval(value, min(int(key.removeprefix("precision")), items)))
+    return _percentiles(value, drawn)
+
+
+def _percentiles(value: float, drawn: Floats) -> Measure:
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return Measure(value, float(low), float(high))

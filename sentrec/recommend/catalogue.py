@@ -1,4 +1,4 @@
-"""Titles, years and genres of films, and lists of films already seen."""
+"""Titles, years and genres of items, and lists of items already seen."""
 
 import csv
 import re
@@ -9,18 +9,18 @@ from pathlib import Path
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow
 from sentrec.errors import DataError, did_you_mean
+from sentrec.recommend.items import identity
 
-_KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "film")
+_KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "item")
 _GENRE_SEPARATOR = re.compile(r"[|,;]")
 _ARTICLE = re.compile(r"(.+), (the|a|an)( \(.*\))?")
-_WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 _TITLE_WITH_YEAR = re.compile(r".*\S\s*\((\d{4})\)")
 _LONGEST_HINT = 300
 
 
 @dataclass(frozen=True)
 class Movie:
-    """What a catalogue says of a film.
+    """What a catalogue says of an item.
 
     Attributes:
         title: Its title.
@@ -34,18 +34,18 @@ class Movie:
 
 
 Catalogue = Mapping[str, Movie]
-"""Films by their keys."""
+"""Items by their keys."""
 
 
 def read_catalogue(path: Path) -> Catalogue:
-    """Reads films from CSV, JSON lines or Parquet with a key (``movie_id``), and ``title``, ``year``, ``genres``.
+    """Reads items from CSV, JSON lines or Parquet with a key (``movie_id``), and ``title``, ``year``, ``genres``.
 
     Genres are a list, or text separated by ``|``. Where there is no year, that of a title ``Heat (1995)`` counts.
 
     Raises:
         DataError: If the file cannot be read, or has no key or title.
     """
-    films: dict[str, Movie] = {}
+    items: dict[str, Movie] = {}
     for row in Source(str(path)).rows():
         if isinstance(row, BadRow):
             raise DataError(f"{path}, line {row.line}: {row.reason}.", "Mend that line.")
@@ -54,17 +54,10 @@ def read_catalogue(path: Path) -> Catalogue:
         if key_name is None or "title" not in fields:
             raise DataError(f"{path} needs the columns movie_id and title; it has: {', '.join(fields)}.")
         title = str(fields["title"] or "").strip()
-        films[film_key(fields[key_name])] = Movie(
+        items[identity(fields[key_name])] = Movie(
             title, _year(fields.get("year"), title), _genres(fields.get("genres"))
         )
-    return films
-
-
-def film_key(value: object) -> str:
-    """A film's key as it is compared: numbers that a table turned into floats are whole again (``12.0``)."""
-    key = str(value).strip()
-    whole = _WHOLE_NUMBER.fullmatch(key)
-    return whole[1] if whole else key
+    return items
 
 
 def _year(value: object, title: str) -> int | None:
@@ -84,7 +77,7 @@ def _genres(value: object) -> tuple[str, ...]:
 
 
 def read_seen(path: Path) -> frozenset[str]:
-    """Films already seen: one key or title a line (or the first column of CSV), folded for comparison.
+    """Items already seen: one key or title a line (or the first column of CSV), folded for comparison.
 
     A line counts as a whole too, since titles hold commas (``Matrix, The``).
 
@@ -95,9 +88,9 @@ def read_seen(path: Path) -> frozenset[str]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = [line.strip() for line in file if line.strip()]
             columns = [row[0] for row in csv.reader(lines) if row and row[0].strip()]
-            return frozenset(fold(film_key(name)) for name in lines + columns)
+            return frozenset(fold(identity(name)) for name in lines + columns)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read: {error}", "It holds one film a line: its key or its title.") from error
+        raise DataError(f"{path} cannot be read: {error}", "It holds one item a line: its key or its title.") from error
 
 
 def parse_years(text: str) -> tuple[int, int]:
@@ -114,29 +107,29 @@ def parse_years(text: str) -> tuple[int, int]:
 
 
 def names_of(key: str, movie: Movie | None) -> frozenset[str]:
-    """What a film may be called, folded: its key, its title, and its title with the year."""
-    names = [film_key(key)]
+    """What an item may be called, folded: its key, its title, and its title with the year."""
+    names = [identity(key)]
     if movie is not None and movie.title:
         names += [movie.title, *([f"{movie.title} ({movie.year})"] if movie.year else [])]
     return frozenset(map(fold, names))
 
 
-def find_film(name: str, catalogue: Catalogue, keys: Collection[str]) -> str:
-    """The key of the film with this key, title, or ``TITLE (YEAR)`` among those that have reviews.
+def find_item(name: str, catalogue: Catalogue, keys: Collection[str]) -> str:
+    """The key of the item with this key, title, or ``TITLE (YEAR)`` among those that have reviews.
 
     Raises:
         DataError: If there is none, or several; the hint names the nearest title, or all of these.
     """
     if not name.strip():
-        raise DataError("the film to find others like has no name.", "Name its title or its key.")
+        raise DataError("the item to find others like has no name.", "Name its title or its key.")
     if name in keys:
         return name
     called = [key for key in keys if fold(name) in names_of(key, movie_of(catalogue, key))]
     if len(called) == 1:
         return called[0]
     if called:
-        films = "; ".join(f"{_label(key, catalogue)}, key {key}" for key in called)
-        raise DataError(f"{len(called)} films are called '{name}'.", f"Name one with its year, or by its key: {films}")
+        items = "; ".join(f"{_label(key, catalogue)}, key {key}" for key in called)
+        raise DataError(f"{len(called)} items are called '{name}'.", f"Name one with its year, or by its key: {items}")
     titles = {fold(movie.title): key for key in keys if (movie := movie_of(catalogue, key)) and movie.title}
     containing = [title for title in titles if fold(name) in title]
     if len(containing) == 1:
@@ -144,12 +137,12 @@ def find_film(name: str, catalogue: Catalogue, keys: Collection[str]) -> str:
     known = containing or [movie.title for key in keys if (movie := movie_of(catalogue, key))] or list(keys)
     nearest = did_you_mean(name, known)
     hint = nearest if len(nearest) < _LONGEST_HINT else "Name it by its key, or as --movies does."
-    raise DataError(f"no film with reviews is called '{name}'.", hint)
+    raise DataError(f"no item with reviews is called '{name}'.", hint)
 
 
 def movie_of(catalogue: Catalogue, key: str) -> Movie | None:
-    """What a catalogue says of a film; None where it does not have it."""
-    return catalogue.get(key) or catalogue.get(film_key(key))
+    """What a catalogue says of an item; None where it does not have it."""
+    return catalogue.get(key) or catalogue.get(identity(key))
 
 
 def _label(key: str, catalogue: Catalogue) -> str:
@@ -159,6 +152,6 @@ def _label(key: str, catalogue: Catalogue) -> str:
 
 def fold(title: str) -> str:
     """A title for comparison: without case and outer white space, its article in front (``Matrix, The``)."""
-    folded = title.strip().casefold()
+    folded = identity(title)
     match = _ARTICLE.fullmatch(folded)
     return f"{match[2]} {match[1]}{match[3] or ''}" if match else folded

@@ -7,17 +7,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sentrec.recommend.ranking import RankedFilm
+    from sentrec.recommend.ranking import RankedItem
 
 _COLUMNS = (
     *("rank", "movie", "title", "year", "genres", "reviews", "duplicates", "mean", "share_positive"),
-    *("expected", "low", "high", "score", "mean_rating", "similarity", "positive_quote", "negative_quote"),
+    *("score", "low", "high", "mean_rating", "similarity", "positive_quote", "negative_quote"),
 )
 
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
-def to_json_lines(films: "Sequence[RankedFilm]") -> str:
-    """One JSON object a film and line."""
-    return "".join(to_json(film.to_dict()) + "\n" for film in films)
+
+def to_json_lines(items: "Sequence[RankedItem]") -> str:
+    """One JSON object an item and line."""
+    return "".join(to_json(item.to_dict()) + "\n" for item in items)
 
 
 def to_json(value: Any) -> str:
@@ -26,16 +28,26 @@ def to_json(value: Any) -> str:
     return line if _is_utf8(line) else json.dumps(value)
 
 
-def to_csv(films: "Sequence[RankedFilm]") -> str:
-    """A header, then one row a film; genres separated by ``|``, of the quotes only their text, on one line."""
+def to_csv(items: "Sequence[RankedItem]", safe: bool = True) -> str:
+    """A header, then one row an item; genres separated by ``|``, of the quotes only their text, on one line.
+
+    Args:
+        items: The list.
+        safe: Whether to put an apostrophe before text that a spreadsheet would run as a formula (CWE-1236).
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    for film in films:
-        quotes = {f"{side}_quote": " ".join(quote.text.split()) for side, quote in film.quotes.items() if quote}
-        writer.writerow(film.to_dict() | {"genres": "|".join(film.genres)} | quotes)
+    for item in items:
+        quotes = {f"{side}_quote": " ".join(quote.text.split()) for side, quote in item.quotes.items() if quote}
+        row = item.to_dict() | {"genres": "|".join(item.genres)} | quotes
+        writer.writerow({name: _harmless(value) for name, value in row.items()} if safe else row)
     table = buffer.getvalue()
     return table if _is_utf8(table) else table.encode("utf-8", "backslashreplace").decode()
+
+
+def _harmless(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 def _is_utf8(text: str) -> bool:

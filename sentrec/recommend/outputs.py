@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -22,17 +22,21 @@ from sentrec.recommend.reviews import Reject
 logger = logging.getLogger(__name__)
 
 
-def check_outputs(sources: Sequence[Source], outputs: Mapping[str, Path | None]) -> None:
+def check_outputs(
+    sources: Sequence[Source], outputs: Mapping[str, Path | None], inputs: Iterable[Path | None] = ()
+) -> None:
     """Refuses outputs that would overwrite an input, or each other.
 
     Args:
         sources: What is read.
         outputs: What is to be written, by the option that names it.
+        inputs: Other files that are read.
 
     Raises:
         DataError: If one is the same file as another.
     """
     taken = {Path(source.path).resolve(): source.name for source in sources if not source.is_standard_input}
+    taken |= {path.resolve(): str(path) for path in inputs if path}
     for option, path in outputs.items():
         if path is None:
             continue

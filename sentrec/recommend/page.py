@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from sentrec.recommend.quotes import Quote
-from sentrec.recommend.ranking import RankedFilm
+from sentrec.recommend.ranking import RankedItem
 from sentrec.recommend.wording import counted
 
 _STYLE = """
@@ -23,10 +23,14 @@ ol { list-style: none; margin: 1.5rem 0; padding: 0; }
 li { display: grid; grid-template-columns: 2.5rem minmax(0, 1fr); gap: 0 .5rem; padding: 1rem 0;
   border-top: 1px solid var(--line); }
 .rank { font-size: 1.25rem; font-weight: 600; color: var(--soft); text-align: right; padding-right: .5rem; }
-.bar { position: relative; height: .75rem; margin: .5rem 0 .25rem; background: var(--track); border-radius: .375rem; }
+.bar { position: relative; height: .75rem; margin: 1.5rem 0 .25rem; background: var(--track); border-radius: .375rem; }
 .band, .mark { position: absolute; top: 0; bottom: 0; border-radius: .375rem; }
 .band { background: var(--band); min-width: 2px; }
 .mark { width: 3px; margin-left: -1.5px; background: var(--bar); }
+.score { position: absolute; bottom: 100%; transform: translateX(-50%); font-size: .8rem; }
+.axis { position: relative; height: 1.1rem; font-size: .7rem; }
+.axis span { position: absolute; transform: translateX(-50%); }
+.legend .bar { display: inline-block; width: 6rem; vertical-align: middle; margin: 0 .5rem 0 0; }
 .figures { display: flex; flex-wrap: wrap; gap: 0 1.25rem; }
 .figures b { font-variant-numeric: tabular-nums; color: var(--ink); }
 blockquote { margin: .5rem 0 0; padding: 0 0 0 .75rem; border-left: 3px solid var(--bar); overflow-wrap: anywhere; }
@@ -35,62 +39,73 @@ footer { border-top: 1px solid var(--line); padding-top: 1rem; }
 """
 
 
-def to_page(films: Sequence[RankedFilm], summary: Mapping[str, Any], title: str = "Films people like") -> str:
+def to_page(items: Sequence[RankedItem], summary: Mapping[str, Any], title: str = "What people like") -> str:
     """The ranking as HTML.
 
     Args:
-        films: The list.
+        items: The list.
         summary: Counts, as `Recommendation.summary` gives them.
         title: Heading of the page.
 
     Returns:
         A whole document; everything that came from reviews is escaped.
     """
-    counts = f"{counted(summary['reviews'], 'review')} of {counted(summary['films'], 'film')}"
+    counts = f"{counted(summary['reviews'], 'review')} of {counted(summary['items'], 'item')}"
+    if len(items) < summary["items"]:
+        counts += f", {len(items):,} of them shown"
     left_out = [f"{counted(summary[name], one)} {what}" for name, one, what in _LEFT_OUT if summary[name]]
-    return (
+    page = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f'<h1>{escape(title)}</h1>\n<p class="soft">{"; ".join([counts, *left_out])}</p>\n'
-        f"<ol>\n{''.join(map(_film, films))}</ol>\n{_FOOTER}</body>\n</html>\n"
+        f"{_LEGEND}<ol>\n{''.join(map(_item, items))}</ol>\n"
+        f"<footer>{_FOOTER}{_QUOTES if any(any(item.quotes.values()) for item in items) else ''}</footer>\n"
+        "</body>\n</html>\n"
     )
+    return page.encode("utf-8", "replace").decode()
 
 
 _LEFT_OUT = (("duplicates", "exact repetition", "counted once"), ("rejected", "row", "left out"))
-_FOOTER = (
-    "<footer>The mark is the mean that many more reviews of the film would be expected to give, the band its 95 % "
-    "interval (a hierarchical model of films). The list is ordered so that a film needs reviews that agree, and enough "
-    "of them. Quotes are the sentences that the model finds most positive and most negative.</footer>\n"
+_AXIS = "".join(f'<span style="left: {at}%">{at / 100:g}</span>' for at in (0, 25, 50, 75, 100))
+_LEGEND = (
+    '<div class="legend soft"><div class="bar"><div class="band" style="left: 55%; width: 30%"></div>'
+    '<div class="mark" style="left: 70%"></div></div> mark and number: score; band: its 95 % interval</div>\n'
 )
+_FOOTER = (
+    "The score, 0 to 1, is how positive the mean of many more reviews of the item would be expected to be, with its "
+    "95 % interval (a hierarchical Bayesian model of items)."
+)
+_QUOTES = " Quotes are the sentences that the model finds most positive (+) and most negative (\N{MINUS SIGN})."
 
 
-def _film(film: RankedFilm) -> str:
-    about = ", ".join([*([str(film.year)] if film.year else []), *film.genres])
+def _item(item: RankedItem) -> str:
+    about = ", ".join([*([str(item.year)] if item.year else []), *item.genres])
     figures = [
-        ("score", f"{film.score:.3f}"),
-        ("expected", f"{film.expected:.3f}"),
-        ("mean", f"{film.mean:.3f}"),
-        ("positive", f"{film.share_positive:.0%}"),
-        ("reviews", f"{film.reviews:,}"),
+        ("mean", f"{item.mean:.3f}"),
+        ("positive", f"{item.share_positive:.0%}"),
+        ("reviews", f"{item.reviews:,}"),
     ]
-    if film.mean_rating is not None:
-        figures.append(("stars", f"{film.mean_rating:.1f}"))
-    if film.similarity is not None:
-        figures.append(("similarity", f"{film.similarity:.2f}"))
-    band = f"left: {100 * film.low:.1f}%; width: {100 * (film.high - film.low):.1f}%"
-    label = f"expected {film.expected:.3f}, 95 % interval {film.low:.3f} to {film.high:.3f}"
+    if item.mean_rating is not None:
+        figures.append(("stars", f"{item.mean_rating:.1f}"))
+    if item.similarity is not None:
+        figures.append(("similarity", f"{item.similarity:.2f}"))
+    band = f"left: {100 * item.low:.1f}%; width: {100 * (item.high - item.low):.1f}%"
+    label = f"expected {item.score:.3f}, 95 % interval {item.low:.3f} to {item.high:.3f}"
     return (
-        f'<li><div class="rank">{film.rank}</div><div>\n'
-        f"<h2>{escape(film.title or film.movie)} <small>{escape(about)}</small></h2>\n"
+        f'<li><div class="rank">{item.rank}</div><div>\n'
+        f"<h2>{escape(item.title or item.movie)} <small>{escape(about)}</small></h2>\n"
         f'<div class="bar" role="img" aria-label="{label}" title="{label}">'
         f'<div class="band" style="{band}"></div>'
-        f'<div class="mark" style="left: {100 * film.expected:.1f}%"></div></div>\n'
+        f'<div class="mark" style="left: {100 * item.score:.1f}%"></div>'
+        f'<b class="score" style="left: {100 * item.score:.1f}%">{item.score:.2f}</b></div>\n'
+        f'<div class="axis soft" aria-hidden="true">{_AXIS}</div>\n'
         f'<div class="figures soft">{"".join(f"<span>{name} <b>{value}</b></span>" for name, value in figures)}</div>\n'
-        f"{''.join(_quote(side, quote) for side, quote in film.quotes.items() if quote)}</div></li>\n"
+        f"{''.join(_quote(side, quote) for side, quote in item.quotes.items() if quote)}</div></li>\n"
     )
 
 
 def _quote(side: str, quote: Quote) -> str:
     source = f"review {quote.review}, characters {quote.start} to {quote.end}; probability {quote.probability:.3f}"
-    return f'<blockquote class="{side}" title="{escape(source)}">{escape(quote.text)}</blockquote>\n'
+    sign = "+" if side == "positive" else "\N{MINUS SIGN}"
+    return f'<blockquote class="{side}" title="{escape(source)}"><b>{sign}</b> {escape(quote.text)}</blockquote>\n'

@@ -24,7 +24,7 @@ _DIGEST = b"sentrec_chunk"
 _SCORES_ROWS = 4096
 _PATIENCE_SECONDS = 0.5
 _FORGOTTEN_SECONDS = 30 * 24 * 3600
-_COLUMNS = ("source", "line", "id", "movie", "rating", "date", "user", "probability", "digest", "embedding")
+_COLUMNS = ("source", "line", "id", "movie", "rating", "date", "user", "probability", "digest")
 
 
 @contextmanager
@@ -147,20 +147,20 @@ def scored_table(reviews: Sequence[Review], scores: Scores) -> pa.Table:
         "user": pa.array([review.user for review in reviews], pa.string()),
         "probability": pa.array(scores.positive, pa.float64()),
         "digest": pa.array([review.digest for review in reviews], pa.binary(16)),
-        "embedding": pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), embeddings.shape[1])
-        if embeddings.shape[1]
-        else pa.array([[]] * len(reviews), pa.list_(pa.float16(), 0)),
     }
+    # A model without word vectors embeds nothing, and Parquet has no lists of no length.
+    if dim := embeddings.shape[1]:
+        values["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), dim)
     return pa.table(values)
 
 
 def embeddings_of(table: pa.Table | pa.RecordBatch) -> np.ndarray:
-    """The embedding column as float16, shape ``(rows, dim)``."""
+    """The embedding column as float16, shape ``(rows, dim)``; ``dim`` is 0 where there is none."""
+    if "embedding" not in table.schema.names:
+        return np.zeros((table.num_rows, 0), dtype=np.float16)
     column = table.column("embedding")
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     dim = column.type.list_size
-    if not dim:
-        return np.zeros((len(column), 0), dtype=np.float16)
     return np.concatenate([chunk.flatten().to_numpy(zero_copy_only=False) for chunk in chunks]).reshape(-1, dim)
 
 
@@ -180,11 +180,25 @@ def read_scores(path: Path) -> Iterator[pa.RecordBatch]:
                     f"{path} is no scores file: it has no column '{min(missing)}'.",
                     "Name one that `recommend --scores` wrote.",
                 )
-            if not pa.types.is_fixed_size_list(file.schema_arrow.field("embedding").type):
+            schema = file.schema_arrow
+            if "embedding" in schema.names and not pa.types.is_fixed_size_list(schema.field("embedding").type):
                 raise DataError(
                     f"{path} was rewritten by another program: its embeddings have no fixed size any more.",
                     "Name the file that `recommend --scores` wrote.",
                 )
-            yield from file.iter_batches(batch_size=_SCORES_ROWS)
+            for batch in file.iter_batches(batch_size=_SCORES_ROWS):
+                _require_probabilities(batch, path)
+                yield batch
     except pa.ArrowException as error:
         raise DataError(f"{path} cannot be read: {error}", "Is it a scores file, and whole?") from error
+
+
+def _require_probabilities(batch: pa.RecordBatch, path: Path) -> None:
+    probability = batch.column("probability").to_numpy(zero_copy_only=False)
+    wrong = np.flatnonzero(~((probability >= 0) & (probability <= 1)))
+    if len(wrong):
+        line = batch.column("line")[int(wrong[0])].as_py()
+        raise DataError(
+            f"{path} is no scores file: the probability of the review in line {line} is {probability[wrong[0]]}.",
+            "Score the reviews again: name them and --model.",
+        )

@@ -1,24 +1,28 @@
-"""The most telling sentences of a film: from its most positive and most negative reviews, scored by the model."""
+"""The most telling sentences of an item: from its most positive and most negative reviews, scored by the model."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from html import unescape
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.recommend.disk import temporary_database
+from sentrec.recommend.items import identity, temporary_database
 from sentrec.recommend.reviews import Review
 from sentrec.recommend.scores import Scorer
 
 Side = Literal["positive", "negative"]
 
 _KEPT = 3
-"""Reviews of a film whose sentences are scored, on either side."""
+"""Reviews of an item whose sentences are scored, on either side."""
 _LONGEST_REVIEW = 20_000
 _WORDS = (5, 35)
+_NOT_QUOTABLE = 10.0
+"""What a review without a sentence of such a length is set back by: of many short raves none would be quoted."""
+_TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
 _BORDER = re.compile(
     r"""(?:<br\s*/?>\s*)+|[\r\n]+                             # a new line
     |(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bvs\.)
@@ -32,7 +36,7 @@ class Quote:
     """One sentence of a review.
 
     Attributes:
-        text: The sentence, as it stands in the review.
+        text: The sentence, without HTML tags.
         start: Where it begins in the review's text, in characters.
         end: Where it ends.
         probability: How positive the model finds it.
@@ -59,9 +63,9 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
 
 
 class ExtremeReviews:
-    """Keeps the most positive and the most negative reviews of each film, their texts on disk.
+    """Keeps the most positive and the most negative reviews of each item, their texts on disk.
 
-    Used as a context manager; all is forgotten when the block ends. Memory holds six numbers a film.
+    Used as a context manager; all is forgotten when the block ends. Memory holds six numbers an item.
     """
 
     def __enter__(self) -> "ExtremeReviews":
@@ -83,7 +87,7 @@ class ExtremeReviews:
     def offer(
         self, reviews: Sequence[Review], probabilities: npt.NDArray[np.float64], counts: npt.NDArray[np.bool_]
     ) -> None:
-        """Keeps those reviews that are among the most extreme of their film so far.
+        """Keeps those reviews that are among the most extreme of their item so far.
 
         Args:
             reviews: Some reviews.
@@ -94,18 +98,23 @@ class ExtremeReviews:
         for review, probability in zip(
             (one for one, wanted in zip(reviews, counts, strict=True) if wanted), probabilities[counts], strict=True
         ):
-            # A review on the wrong side of 1/2 may still be the film's best: sentences decide.
+            # A review on the wrong side of 1/2 may still be the item's best: sentences decide.
             self._keep(review, "positive", float(probability))
             self._keep(review, "negative", -float(probability))
         self._database.execute("COMMIT")
 
     def texts(self, movie: str, side: Side) -> list[tuple[str, str]]:
-        """Names and texts of a film's most extreme reviews on one side."""
+        """Names and texts of an item's most extreme reviews on one side."""
         query = "SELECT name, text FROM kept WHERE movie = ? AND side = ? ORDER BY slot"
-        return self._database.execute(query, (movie, side)).fetchall()
+        return self._database.execute(query, (identity(movie), side)).fetchall()
 
     def _keep(self, review: Review, side: Side, extremity: float) -> None:
-        kept = self._extremes.setdefault((review.movie, side), [])
+        movie = identity(review.movie)
+        kept = self._extremes.setdefault((movie, side), [])
+        if len(kept) == _KEPT and extremity <= min(kept):
+            return
+        if not any(_is_quotable(review.text, span) for span in sentences(review.text[:_LONGEST_REVIEW])):
+            extremity -= _NOT_QUOTABLE
         if len(kept) < _KEPT:
             slot = len(kept)
             kept.append(extremity)
@@ -115,22 +124,22 @@ class ExtremeReviews:
                 return
             kept[slot] = extremity
         name = review.id or f"line {review.line}"
-        row = (review.movie, side, slot, name, review.text[:_LONGEST_REVIEW])
+        row = (movie, side, slot, name, review.text[:_LONGEST_REVIEW])
         self._database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", row)
 
 
 def choose_quotes(
     movies: Sequence[str], reviews: ExtremeReviews, scorer: Scorer
 ) -> Mapping[str, Mapping[Side, Quote | None]]:
-    """The most telling positive and negative sentence of each film.
+    """The most telling positive and negative sentence of each item.
 
     Args:
-        movies: The films' keys.
+        movies: The items' keys.
         reviews: Their most extreme reviews.
         scorer: What scores the sentences.
 
     Returns:
-        For each film a quote, or None where no sentence is on that side of 1/2.
+        For each item a quote, or None where no sentence is on that side of 1/2.
     """
     places: list[tuple[str, Side, str, str, int, int]] = []
     sides: tuple[Side, Side] = ("positive", "negative")
@@ -138,15 +147,23 @@ def choose_quotes(
         for side in sides:
             for name, text in reviews.texts(movie, side):
                 places += [(movie, side, name, text, *span) for span in sentences(text) if _is_quotable(text, span)]
-    scores = scorer.score([text[start:end] for _, _, _, text, start, end in places]).positive if places else np.zeros(0)
+    scores = (
+        scorer.score([_plain(text[start:end]) for _, _, _, text, start, end in places]).positive
+        if places
+        else np.zeros(0)
+    )
     chosen: dict[str, dict[Side, Quote | None]] = {movie: dict.fromkeys(sides) for movie in movies}
     for (movie, side, name, text, start, end), score in zip(places, scores, strict=True):
         best = chosen[movie][side]
         sign = 1.0 if side == "positive" else -1.0
         if sign * (score - 0.5) > (sign * (best.probability - 0.5) if best else 0.0):
-            chosen[movie][side] = Quote(text[start:end], start, end, float(score), name)
+            chosen[movie][side] = Quote(_plain(text[start:end]), start, end, float(score), name)
     return chosen
 
 
 def _is_quotable(text: str, span: tuple[int, int]) -> bool:
-    return _WORDS[0] <= len(text[slice(*span)].split()) <= _WORDS[1]
+    return _WORDS[0] <= len(_plain(text[slice(*span)]).split()) <= _WORDS[1]
+
+
+def _plain(text: str) -> str:
+    return unescape(_TAG.sub("", text)).strip() if "<" in text or "&" in text else text

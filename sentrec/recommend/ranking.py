@@ -1,4 +1,4 @@
-"""From films to a ranked list: who may be on it, in what order, and how varied."""
+"""From items to a ranked list: who may be on it, in what order, and how varied."""
 
 import logging
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.errors import DataError
-from sentrec.recommend.catalogue import Catalogue, Movie, find_film, fold, movie_of, names_of
-from sentrec.recommend.films import Films, Floats
+from sentrec.recommend.catalogue import Catalogue, Movie, find_item, fold, movie_of, names_of
+from sentrec.recommend.items import Floats, Items
+from sentrec.recommend.posterior import Estimates, estimate
 from sentrec.recommend.quotes import Quote, Side
-from sentrec.recommend.shrinkage import Shrunken, shrink
 
-Sort = Literal["lower-bound", "expected", "mean"]
+Sort = Literal["score", "lower-bound", "mean"]
 
 _log = logging.getLogger(__name__)
 
-_LIKE_NEAREST = 3
-"""How many times the asked number of films `like` re-ranks."""
+_LEAST_SIMILARITY = 0.2
+"""Cosine below which an item is not called like another; unrelated ones have one around 0."""
 _DIVERSE_CANDIDATES = 10
 _RELEVANCE = 0.7
 """Weight of the score against variety in maximal marginal relevance."""
@@ -30,19 +30,19 @@ class RankOptions:
     """What the list is to be.
 
     Attributes:
-        top: Films on it at most.
-        min_reviews: Fewest reviews that a film on it has.
-        sort: By the lower bound of the shrunken mean (`Shrunken.score`), by the shrunken mean, or by the plain mean.
-        genres: Only films of one of these genres; empty: any.
-        years: Only films from the first to the second year; None: any.
-        like: Only films that are written about like this one: its key or title.
-        exclude: Films to leave out: folded keys or titles.
-        diverse: Whether to prefer films unlike those above them.
+        top: Items on it at most.
+        min_reviews: Fewest reviews that an item on it has.
+        sort: By the posterior mean of an item's mean, by the lower end of its 95 % interval, or by the plain mean.
+        genres: Only items of one of these genres; empty: any.
+        years: Only items from the first to the second year; None: any.
+        like: Only items that are written about like this one: its key or title.
+        exclude: Items to leave out: folded keys or titles.
+        diverse: Whether to prefer items unlike those above them.
     """
 
     top: int = 20
     min_reviews: int = 3
-    sort: Sort = "lower-bound"
+    sort: Sort = "score"
     genres: tuple[str, ...] = ()
     years: tuple[int, int] | None = None
     like: str | None = None
@@ -51,12 +51,12 @@ class RankOptions:
 
 
 @dataclass(frozen=True)
-class RankedFilm:
+class RankedItem:
     """One line of the list.
 
     Attributes:
         rank: From 1.
-        movie: The film's key.
+        movie: The item's key.
         title: Its title, where a catalogue has it.
         year: Its year, where a catalogue has it.
         genres: Its genres.
@@ -64,12 +64,11 @@ class RankedFilm:
         duplicates: Exact repetitions left out.
         mean: Mean positive probability.
         share_positive: Share of reviews that are rather positive.
-        expected: The mean that many more reviews would give, as `shrinkage` explains.
+        score: The mean that many more reviews would be expected to give, see `sentrec.recommend.posterior`.
         low: Lower end of its 95 % interval.
         high: Upper end.
-        score: What the list is sorted by.
         mean_rating: Mean stars, where reviews carry some.
-        similarity: Cosine to the film of `like`, where one was asked.
+        similarity: Cosine to the item of `like`, where one was asked.
         quotes: The most telling sentence on either side, where a model scored some.
     """
 
@@ -82,72 +81,73 @@ class RankedFilm:
     duplicates: int
     mean: float
     share_positive: float
-    expected: float
+    score: float
     low: float
     high: float
-    score: float
     mean_rating: float | None
     similarity: float | None
     quotes: Mapping[Side, Quote | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """The film in plain JSON types."""
+        """The item in plain JSON types."""
         return asdict(self) | {"genres": list(self.genres)}
 
 
-def rank_films(films: Films, options: RankOptions, catalogue: Catalogue | None = None) -> list[RankedFilm]:
-    """The best films first.
+def rank_items(items: Items, options: RankOptions, catalogue: Catalogue | None = None) -> list[RankedItem]:
+    """The best items first.
 
     Args:
-        films: All films.
+        items: All items.
         options: What the list is to be.
         catalogue: Titles, years and genres.
 
     Returns:
-        The list; equal scores by number of reviews, then by key.
+        The list, the best first, with `like` the most similar first; ties by number of reviews, then by key.
 
     Raises:
-        DataError: If no film fulfils the options, or the film of `like` is not known.
+        DataError: If no item fulfils the options, or the item of `like` is not known.
     """
     catalogue = catalogue or {}
-    shrunken = shrink(films)
-    score = {"lower-bound": shrunken.score, "expected": shrunken.expected, "mean": films.mean}[options.sort]
-    if catalogue and not any(movie_of(catalogue, key) for key in films.keys):
+    estimates = estimate(items)
+    order_by = {
+        "score": estimates.score,
+        "lower-bound": estimates.low,
+        "mean": items.mean,
+    }[options.sort]
+    if catalogue and not any(movie_of(catalogue, key) for key in items.keys):
         _log.warning(
-            "no film with reviews is in the catalogue: reviews name films like '%s', the catalogue like '%s'",
-            *(films.keys[0], next(iter(catalogue))),
+            "no item with reviews is in the catalogue: reviews name items like '%s', the catalogue like '%s'",
+            *(items.keys[0], next(iter(catalogue))),
         )
-    candidates = _eligible(films, options, catalogue)
-    keys = np.array(films.keys, dtype=object)
-    vectors = _centred(films) if options.like is not None or options.diverse else None
+    candidates = _eligible(items, options, catalogue)
+    keys = np.array(items.keys, dtype=object)
+    vectors = _centred(items) if options.like is not None or options.diverse else None
     similarity: Floats | None = None
     if options.like is not None and vectors is not None:
-        liked = films.keys.index(find_film(options.like, catalogue, films.keys))
-        similarity = vectors @ vectors[liked]
-        candidates = candidates[candidates != liked]
-        if not len(candidates):
-            raise DataError(f"no other film than '{options.like}' fulfils every filter.", "Leave out a filter.")
-        nearest = np.argsort(-similarity[candidates], kind="stable")[: _LIKE_NEAREST * options.top]
-        candidates = candidates[nearest]
-    order = candidates[np.lexsort((keys[candidates], -films.reviews[candidates], -score[candidates]))]
+        liked = items.keys.index(find_item(options.like, catalogue, items.keys))
+        order_by = similarity = vectors @ vectors[liked]
+        candidates = _similar(candidates[candidates != liked], similarity, options.like)
+    order = candidates[np.lexsort((keys[candidates], -items.reviews[candidates], -order_by[candidates]))]
     if options.diverse and vectors is not None:
-        order = _diversified(order[: _DIVERSE_CANDIDATES * options.top], score, vectors, films, catalogue, options.top)
+        order = order[: _DIVERSE_CANDIDATES * options.top]
+        order = _diversified(order, order_by, vectors, items, catalogue, options.top)
     return [
-        _ranked(place, number, films, shrunken, score, similarity, catalogue)
+        _ranked(place, number, items, estimates, similarity, catalogue)
         for place, number in enumerate(order[: options.top], start=1)
     ]
 
 
-def _eligible(films: Films, options: RankOptions, catalogue: Catalogue) -> npt.NDArray[np.int64]:
-    enough = np.flatnonzero(films.reviews >= options.min_reviews)
+def _eligible(items: Items, options: RankOptions, catalogue: Catalogue) -> npt.NDArray[np.int64]:
+    enough = np.flatnonzero(items.reviews >= options.min_reviews)
     if not len(enough):
         raise DataError(
-            f"no film has {options.min_reviews} reviews; the most reviewed one has {films.reviews.max():,}.",
-            f"Ask for fewer: --min-reviews {films.reviews.max()}",
+            f"no item has {options.min_reviews} reviews; the most reviewed one has {items.reviews.max():,}.",
+            f"Ask for fewer: --min-reviews {items.reviews.max()}",
         )
-    kept = [number for number in enough if _is_wanted(films.keys[number], options, catalogue)]
+    _warn_of_double_names(items, options.exclude, catalogue)
+    kept = [number for number in enough if _is_wanted(items.keys[number], options, catalogue)]
     if not kept:
-        raise DataError("no film with enough reviews fulfils every filter.", "Leave out a filter, or widen it.")
+        raise DataError("no item with enough reviews fulfils every filter.", "Leave out a filter, or widen it.")
     return np.array(kept, dtype=np.int64)
 
 
@@ -160,12 +160,35 @@ def _is_wanted(key: str, options: RankOptions, catalogue: Catalogue) -> bool:
     return options.years is None or (movie.year is not None and options.years[0] <= movie.year <= options.years[1])
 
 
-def _centred(films: Films) -> Floats:
-    """Unit vectors of what is particular to each film: without what all have in common (Arora et al. 2017)."""
-    vectors = films.embedding.astype(np.float64)
+def _warn_of_double_names(items: Items, exclude: frozenset[str], catalogue: Catalogue) -> None:
+    named: dict[str, list[str]] = {}
+    for key in items.keys if exclude else ():
+        for name in exclude & names_of(key, movie_of(catalogue, key)):
+            named.setdefault(name, []).append(key)
+    for name, keys in named.items():
+        if len(keys) > 1:
+            _log.warning("'%s' is the key or title of %d items, all left out: %s", name, len(keys), ", ".join(keys[:9]))
+
+
+def _similar(candidates: npt.NDArray[np.int64], similarity: Floats, name: str) -> npt.NDArray[np.int64]:
+    if not len(candidates):
+        raise DataError(f"no other item than '{name}' fulfils every filter.", "Leave out a filter.")
+    similar = candidates[similarity[candidates] >= _LEAST_SIMILARITY]
+    if not len(similar):
+        most = similarity[candidates].max()
+        raise DataError(
+            f"No item is written about like '{name}': the greatest similarity is {most:.2f}, unrelated items have 0.",
+            "Leave --like out.",
+        )
+    return similar
+
+
+def _centred(items: Items) -> Floats:
+    """Unit vectors of what is particular to each item: without what all have in common (Arora et al. 2017)."""
+    vectors = items.embedding.astype(np.float64)
     if not vectors.shape[1]:
         raise DataError("these scores hold no review embeddings.", "Score the reviews again with --model.")
-    weight = np.sqrt(films.reviews)[:, None]
+    weight = np.sqrt(items.reviews)[:, None]
     vectors = vectors - (vectors * weight).sum(axis=0) / weight.sum()
     _, _, directions = np.linalg.svd(vectors * weight, full_matrices=False)
     # The first direction tells praise from blame rather than one subject from another.
@@ -175,12 +198,12 @@ def _centred(films: Films) -> Floats:
 
 
 def _diversified(
-    order: npt.NDArray[np.int64], score: Floats, vectors: Floats, films: Films, catalogue: Catalogue, top: int
+    order: npt.NDArray[np.int64], score: Floats, vectors: Floats, items: Items, catalogue: Catalogue, top: int
 ) -> npt.NDArray[np.int64]:
-    """Maximal marginal relevance (Carbonell and Goldstein 1998): each next film is good and unlike those before it."""
+    """Maximal marginal relevance (Carbonell and Goldstein 1998): each next item is good and unlike those before it."""
     span = float(np.ptp(score[order])) or 1.0
     relevance = (score[order] - score[order].min()) / span
-    genres = [frozenset((movie_of(catalogue, films.keys[number]) or Movie("")).genres) for number in order]
+    genres = [frozenset((movie_of(catalogue, items.keys[number]) or Movie("")).genres) for number in order]
     nearest = np.zeros(len(order))
     left = list(range(len(order)))
     chosen: list[int] = []
@@ -201,28 +224,26 @@ def _overlap(first: frozenset[str], second: frozenset[str]) -> float:
 def _ranked(
     place: int,
     number: int,
-    films: Films,
-    shrunken: Shrunken,
-    score: Floats,
+    items: Items,
+    estimates: Estimates,
     similarity: Floats | None,
     catalogue: Catalogue,
-) -> RankedFilm:
-    movie = movie_of(catalogue, films.keys[number])
-    rating = float(films.rating[number])
-    return RankedFilm(
+) -> RankedItem:
+    movie = movie_of(catalogue, items.keys[number])
+    rating = float(items.rating[number])
+    return RankedItem(
         rank=place,
-        movie=films.keys[number],
+        movie=items.keys[number],
         title=movie.title if movie else None,
         year=movie.year if movie else None,
         genres=movie.genres if movie else (),
-        reviews=int(films.reviews[number]),
-        duplicates=int(films.duplicates[number]),
-        mean=float(films.mean[number]),
-        share_positive=float(films.share_positive[number]),
-        expected=float(shrunken.expected[number]),
-        low=float(shrunken.low[number]),
-        high=float(shrunken.high[number]),
-        score=float(score[number]),
+        reviews=int(items.reviews[number]),
+        duplicates=int(items.duplicates[number]),
+        mean=float(items.mean[number]),
+        share_positive=float(items.share_positive[number]),
+        score=float(estimates.score[number]),
+        low=float(estimates.low[number]),
+        high=float(estimates.high[number]),
         mean_rating=None if np.isnan(rating) else rating,
         similarity=None if similarity is None else float(similarity[number]),
     )

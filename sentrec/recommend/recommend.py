@@ -1,4 +1,4 @@
-"""Reviews in, ranked films out: the one way through this room."""
+"""Reviews in, ranked items out: the one way through this room."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from typing import Any
 from sentrec.data.sources import Source
 from sentrec.errors import DataError
 from sentrec.recommend.catalogue import Catalogue
-from sentrec.recommend.films import Films, FilmSums, SeenTexts
+from sentrec.recommend.items import SOFTEN, Items, ItemSums, SeenTexts
 from sentrec.recommend.parts import read_scores
 from sentrec.recommend.quotes import ExtremeReviews, choose_quotes
-from sentrec.recommend.ranking import RankedFilm, RankOptions, rank_films
+from sentrec.recommend.ranking import RankedItem, RankOptions, rank_items
 from sentrec.recommend.scores import Scorer
-from sentrec.recommend.stream import OnProgress, ScoredFilms, ScoringOptions, part_store, score_films
+from sentrec.recommend.stream import OnProgress, ScoredItems, ScoringOptions, part_store, score_items
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Recommendation:
     """A ranking and what it came from.
 
     Attributes:
-        films: The list, the best first.
-        scored: All films, and how many reviews did and did not count.
+        items: The list, the best first.
+        scored: All items, and how many reviews did and did not count.
     """
 
-    films: list[RankedFilm]
-    scored: ScoredFilms
+    items: list[RankedItem]
+    scored: ScoredItems
 
     def summary(self) -> dict[str, Any]:
         """The counts in plain JSON types."""
@@ -42,9 +42,9 @@ def recommend(
     catalogue: Catalogue | None = None,
     on_progress: OnProgress | None = None,
 ) -> Recommendation:
-    """Scores reviews as a stream and ranks their films.
+    """Scores reviews as a stream and ranks their items.
 
-    Memory does not grow with the number of reviews, only with that of films; what must be remembered of each review
+    Memory does not grow with the number of reviews, only with that of items; what must be remembered of each review
     lies on disk.
 
     Args:
@@ -59,16 +59,29 @@ def recommend(
         The ranking, with quotes.
 
     Raises:
-        DataError: If a file cannot be read, or no film can be ranked.
+        DataError: If a file cannot be read, or no item can be ranked.
         Interrupted: On Ctrl-C; the same call with ``resume`` goes on.
     """
-    with recommendation(files, scorer, options, scoring, catalogue, on_progress) as result:
+    sources = [Source(str(file)) for file in files]
+    return recommend_sources(sources, scorer, options, scoring, catalogue, on_progress)
+
+
+def recommend_sources(
+    sources: Sequence[Source],
+    scorer: Scorer,
+    options: RankOptions | None = None,
+    scoring: ScoringOptions | None = None,
+    catalogue: Catalogue | None = None,
+    on_progress: OnProgress | None = None,
+) -> Recommendation:
+    """Does what `recommend` does for sources that are open, or in memory."""
+    with recommendation(sources, scorer, options, scoring, catalogue, on_progress) as result:
         return result
 
 
 @contextmanager
 def recommendation(
-    files: Sequence[str | Path],
+    files: Sequence[str | Path | Source],
     scorer: Scorer,
     options: RankOptions | None = None,
     scoring: ScoringOptions | None = None,
@@ -80,23 +93,23 @@ def recommendation(
     So whatever goes wrong while the ranking is written does not cost them.
     """
     scoring = scoring or ScoringOptions()
-    sources = [Source(str(file)) for file in files]
+    sources = [file if isinstance(file, Source) else Source(str(file)) for file in files]
     with part_store(sources, scorer, scoring) as store:
         with ExtremeReviews() as extremes:
-            scored = score_films(sources, scorer, scoring, store, extremes, on_progress)
-            films = rank_films(scored.films, options or RankOptions(), catalogue)
-            quotes = choose_quotes([film.movie for film in films], extremes, scorer)
-        yield Recommendation([replace(film, quotes=quotes[film.movie]) for film in films], scored)
+            scored = score_items(sources, scorer, scoring, store, extremes, on_progress)
+            items = rank_items(scored.items, options or RankOptions(), catalogue)
+            quotes = choose_quotes([item.movie for item in items], extremes, scorer)
+        yield Recommendation([replace(item, quotes=quotes[item.movie]) for item in items], scored)
 
 
 @contextmanager
-def film_sums(
+def item_sums(
     files: Sequence[str | Path],
     scorer: Scorer,
     scoring: ScoringOptions | None = None,
     on_progress: OnProgress | None = None,
-) -> Iterator[ScoredFilms]:
-    """Gives every film with its sums, without ranking any; the scores are kept until the block ends well.
+) -> Iterator[ScoredItems]:
+    """Gives every item with its sums, without ranking any; the scores are kept until the block ends well.
 
     Args:
         files: As of `recommend`.
@@ -107,13 +120,13 @@ def film_sums(
     scoring = scoring or ScoringOptions()
     sources = [Source(str(file)) for file in files]
     with part_store(sources, scorer, scoring) as store:
-        yield score_films(sources, scorer, scoring, store, on_progress=on_progress)
+        yield score_items(sources, scorer, scoring, store, on_progress=on_progress)
 
 
 def rank_scores(
-    path: Path, options: RankOptions | None = None, catalogue: Catalogue | None = None, soften: float = 1.0
+    path: Path, options: RankOptions | None = None, catalogue: Catalogue | None = None, soften: float = SOFTEN
 ) -> Recommendation:
-    """Ranks the films of a scores file again, without a model; there are no quotes then.
+    """Ranks the items of a scores file again, without a model; there are no quotes then.
 
     Args:
         path: What `ScoringOptions.scores` named.
@@ -122,36 +135,36 @@ def rank_scores(
         soften: As of `ScoringOptions`.
 
     Raises:
-        DataError: If the file is no scores file, or no film can be ranked.
+        DataError: If the file is no scores file, or no item can be ranked.
     """
     scored = scored_sums(path, soften)
-    return Recommendation(rank_films(scored.films, options or RankOptions(), catalogue), scored)
+    return Recommendation(rank_items(scored.items, options or RankOptions(), catalogue), scored)
 
 
-def scored_sums(path: Path, soften: float = 1.0) -> ScoredFilms:
-    """Every film of a scores file with its sums.
+def scored_sums(path: Path, soften: float = SOFTEN) -> ScoredItems:
+    """Every item of a scores file with its sums.
 
     Raises:
         DataError: If the file is no scores file, or empty.
     """
     with SeenTexts() as seen:
-        sums = FilmSums(seen, soften)
+        sums = ItemSums(seen, soften)
         for batch in read_scores(path):
             sums.add(batch)
-        films = sums.result()
-    if not len(films):
+        items = sums.result()
+    if not len(items):
         raise DataError(f"{path} holds no reviews.")
-    return ScoredFilms(films, int(films.reviews.sum() + films.duplicates.sum()))
+    return ScoredItems(items, int(items.reviews.sum() + items.duplicates.sum()))
 
 
-def baseline_films(
+def baseline_items(
     files: Sequence[str | Path],
     run: str | Path,
     name: str,
     scoring: ScoringOptions,
     positive: str | None = None,
     on_progress: OnProgress | None = None,
-) -> Films:
+) -> Items:
     """Scores reviews with a linear n-gram model trained on the very rows that a run was trained on.
 
     Args:
@@ -174,4 +187,4 @@ def baseline_films(
     model = make_baseline(name).fit(train.texts, train.labels, len(train.label_names))
     scorer = BaselineScorer(model, train.label_names, positive)
     sources = [Source(str(file)) for file in files]
-    return score_films(sources, scorer, scoring, None, on_progress=on_progress).films
+    return score_items(sources, scorer, scoring, None, on_progress=on_progress).items

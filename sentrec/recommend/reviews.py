@@ -7,12 +7,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import PurePath
 from typing import Any
 
 from sentrec.data.columns import FieldNames, require_single
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row, Unreadable
 from sentrec.data.values import UnusableError, name_of, rating_of, text_of
+from sentrec.recommend.items import identity, item_name
 from sentrec.text.shorten import CHUNK_CHARACTERS, shortened
 
 logger = logging.getLogger(__name__)
@@ -22,6 +24,10 @@ _OPTIONAL = ("id", "rating", "date", "user")
 _SHOWN = 1000
 """About as many characters of a row that is left out are shown."""
 _SHORTEST_VALUE = 20
+_LONG_WORDS = 20
+"""Equal texts of so many words are copies, whoever signs them."""
+_SHORT_WORDS = 5
+"""Equal texts of fewer words may well be of different people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +37,15 @@ class Review:
     Attributes:
         source: The file that it comes from.
         line: Where in it.
-        movie: The film's key.
+        movie: The item's key.
         text: What it says, not blank; of a very long one both ends, see `shortened`.
         id: Its own name, if it has one.
         rating: Stars, if it has some.
         date: As it stands in the file.
         user: As it stands in the file.
-        digest: 16 bytes that tell apart reviews of different films or (whole) texts (BLAKE2b).
+        digest: 16 bytes that are equal for copies of one review (BLAKE2b): the same item and (whole) text, by the same
+            user or with the same id unless it is long. Where neither is known, short texts are no copies: many people
+            write "Great!".
     """
 
     source: str
@@ -54,7 +62,13 @@ class Review:
     def __post_init__(self) -> None:
         """Makes the digest where none is given, then cuts the text."""
         if not self.digest:
-            key = f"{self.movie}\0{self.text}".encode()
+            words = len(self.text.split(maxsplit=_LONG_WORDS))
+            author = self.user or self.id
+            if words >= _LONG_WORDS or (author is None and words >= _SHORT_WORDS):
+                author = ""
+            elif author is None:
+                author = f"{PurePath(self.source).name}, line {self.line}"
+            key = "\0".join((identity(self.movie), author, self.text)).encode()
             object.__setattr__(self, "digest", hashlib.blake2b(key, digest_size=16).digest())
         object.__setattr__(self, "text", shortened(self.text))
 
@@ -90,7 +104,7 @@ def read_chunks(
         on_reject: Is told every row, and every optional field of a row, that was left out, in order.
 
     Raises:
-        DataError: If a source cannot be read, or no row of it has a field for film or text.
+        DataError: If a source cannot be read, or no row of it has a field for item or text.
     """
     chunk: list[Review] = []
     characters = 0
@@ -173,9 +187,11 @@ def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]
     """A row's review, and what is wrong with its optional fields."""
     found = names.roles(tuple(row.fields))
     movie_name = next(iter(found.get("movie", ())), str(names.movie or "movie"))
-    movie = name_of(row.fields.get(movie_name), "film", movie_name)
+    # Where a row leaves its item's name out, its id will do: "movie": null beside a movie_id.
+    others = () if names.movie else (name for name in row.fields if name.startswith(f"{movie_name}_"))
+    movie = next((one for name in (movie_name, *others) if (one := name_of(row.fields.get(name), "item", name))), None)
     if movie is None:
-        raise UnusableError(f"no film (field '{movie_name}')")
+        raise UnusableError(f"no item (field '{movie_name}')")
     text = text_of(row.fields, found.get("text") or (str(names.text or "text"),))
     doubts: list[str] = []
     optional: dict[str, Any] = {}
@@ -186,4 +202,4 @@ def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]
                 optional[role] = read(row.fields.get(name), role, name)
         except UnusableError as error:
             doubts.append(str(error))
-    return Review(source, row.line, movie, text, **optional), doubts
+    return Review(source, row.line, item_name(movie), text, **optional), doubts

@@ -157,7 +157,7 @@ def class_weights(label_names: Sequence[str], positive: str | None = None) -> np
     matching = [name for name in names if (name == positive if positive else name.lower() in _POSITIVE_NAMES)]
     if len(matching) != 1:
         raise RunError(
-            f"the model tells apart {', '.join(names)}: none of these is known to mean that somebody liked a film.",
+            f"the model tells apart {', '.join(names)}: none of these is known to mean that somebody liked an item.",
             "Use a model of sentiment, or name the class that is positive: --positive LABEL",
         )
     return np.array([float(name == matching[0]) for name in names])

@@ -1,4 +1,4 @@
-"""Scores reviews as a stream: chunk by chunk, each kept on disk until the end, summed up per film."""
+"""Scores reviews as a stream: chunk by chunk, each kept on disk until the end, summed up per item."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ from sentrec.data.columns import FieldNames
 from sentrec.data.sources import Source
 from sentrec.errors import DataError, Interrupted, SentrecError
 from sentrec.files.storage import cache_home
-from sentrec.recommend.films import Films, FilmSums, SeenTexts
+from sentrec.recommend.items import SOFTEN, Items, ItemSums, SeenTexts
 from sentrec.recommend.outputs import RejectsFile, ScoresFile, check_outputs, default_rejects
 from sentrec.recommend.parts import PartStore, remove_forgotten, scored_table, sole_use
 from sentrec.recommend.quotes import ExtremeReviews
@@ -69,7 +69,7 @@ class ScoringOptions:
         scores: Where to keep the score of every review (Parquet); None: nowhere.
         rejects: Where to write the rows left out (JSON lines); None: ``NAME.rejects.jsonl`` in the current folder.
         work: Folder for what an interrupted scoring leaves; None: in sentrec's cache.
-        soften: What the log odds of each review are divided by in the sums of films; scores are kept as they are.
+        soften: What the log odds of each review are divided by in the sums of items; scores are kept as they are.
     """
 
     names: FieldNames = field(default_factory=FieldNames)
@@ -77,15 +77,15 @@ class ScoringOptions:
     scores: Path | None = None
     rejects: Path | None = None
     work: Path | None = None
-    soften: float = 1.0
+    soften: float = SOFTEN
 
 
 @dataclass(frozen=True)
-class ScoredFilms:
+class ScoredItems:
     """What a scoring gave.
 
     Attributes:
-        films: Every film with its sums.
+        items: Every item with its sums.
         reviews: Reviews read, duplicates included.
         rejected: Rows left out.
         fields_left_out: Optional fields that could not be read, of reviews that count all the same.
@@ -94,7 +94,7 @@ class ScoredFilms:
         seconds: From the first of these to the last, with what goes on beside it: reading and summing up.
     """
 
-    films: Films
+    items: Items
     reviews: int
     rejected: int = 0
     fields_left_out: int = 0
@@ -110,12 +110,12 @@ class ScoredFilms:
     @property
     def duplicates(self) -> int:
         """Exact repetitions that did not count."""
-        return int(self.films.duplicates.sum())
+        return int(self.items.duplicates.sum())
 
     def summary(self) -> dict[str, Any]:
         """The counts in plain JSON types."""
         return {
-            "films": len(self.films),
+            "items": len(self.items),
             "reviews": self.reviews,
             "duplicates": self.duplicates,
             "rejected": self.rejected,
@@ -158,15 +158,15 @@ def part_store(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOption
         store.remove()
 
 
-def score_films(
+def score_items(
     sources: Sequence[Source],
     scorer: Scorer,
     scoring: ScoringOptions,
     store: PartStore | None,
     extremes: ExtremeReviews | None = None,
     on_progress: OnProgress | None = None,
-) -> ScoredFilms:
-    """Scores reviews and sums them up per film.
+) -> ScoredItems:
+    """Scores reviews and sums them up per item.
 
     Everything is summed up from the stored chunks in the order of the input, so that a scoring that was interrupted
     and resumed gives the very same as one that was not.
@@ -184,7 +184,7 @@ def score_films(
     """
     progress = _Counter(sources, on_progress)
     with ExitStack() as stack:
-        sums = FilmSums(stack.enter_context(SeenTexts()), scoring.soften)
+        sums = ItemSums(stack.enter_context(SeenTexts()), scoring.soften)
         rejects = stack.enter_context(RejectsFile(scoring.rejects or default_rejects(sources), store))
         scores = stack.enter_context(ScoresFile(scoring.scores, store))
         chunks = read_chunks(sources, scoring.names, CHUNK, rejects.add)
@@ -198,8 +198,8 @@ def score_films(
             names = ", ".join(source.name for source in sources)
             reason = f"The first row left out: {rejects.first}." if rejects.first else ""
             where = f" All are in {rejects.path}." if rejects.is_kept else ""
-            raise DataError(f"{names}: no row is a review with a film and a text.", reason + where or None)
-    return ScoredFilms(
+            raise DataError(f"{names}: no row is a review with an item and a text.", reason + where or None)
+    return ScoredItems(
         sums.result(),
         progress.reviews,
         rejects.rows,

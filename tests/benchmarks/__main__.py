@@ -4,8 +4,10 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -15,7 +17,7 @@ from .table import WRITERS, Section, show
 from .workplace import NothingToMeasure, Workplace, workplace
 
 _WIDTH = 190
-Part = Callable[[Workplace, Settings], list[Section]]
+Part = Callable[[Any, Settings], list[Section]]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,8 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     console.print(one_line(machine_facts()), highlight=False)
     started = time.perf_counter()
     try:
-        with workplace(settings) as place:
-            parts = options.parts or (QUICK_PARTS if options.quick else PARTS)
+        parts = options.parts or (QUICK_PARTS if options.quick else PARTS)
+        with nullcontext() if set(parts) <= set(SIMULATED) else workplace(settings) as place:
             sections = [section for name in parts for section in _measure(name, place, settings, console)]
     except NothingToMeasure as reason:
         console.print(f"Nothing was measured: {reason}", highlight=False)
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         WRITERS[path.suffix](path, facts | {"run": spent}, f"{one_line(facts)}; {spent}", sections)
 
 
-def _measure(name: str, place: Workplace, settings: Settings, console: Console) -> list[Section]:
+def _measure(name: str, place: Workplace | None, settings: Settings, console: Console) -> list[Section]:
     started = time.perf_counter()
 
     def tell(text: str) -> None:
@@ -57,6 +59,7 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
     from .comparison import compare
     from .fasttext_bigrams import measure_options
     from .limits import measure_limits
+    from .ranking import measure_ranking
     from .scaling import measure_scaling
     from .steps import measure_steps
     from .text import measure_text
@@ -71,13 +74,16 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
         "scaling": measure_scaling,
         "adaptation": partial(measure_adaptation, tell=tell),
         "fasttext": partial(measure_options, tell=tell),
+        "ranking": measure_ranking,
     }
 
 
 PARTS = ("peers", "vectors", "text", "steps", "limits", "scaling")
 QUICK_PARTS = PARTS[:-1]
-ON_DEMAND = ("adaptation", "fasttext")
-"""What needs data of other domains, or is of use once: measured where it is named."""
+SIMULATED = ("ranking",)
+"""What needs no data."""
+ON_DEMAND = ("adaptation", "fasttext", *SIMULATED)
+"""What needs data of other domains, or takes long: measured where it is named."""
 
 
 def _settings(options: argparse.Namespace) -> Settings:

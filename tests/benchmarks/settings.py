@@ -28,6 +28,8 @@ class Settings:
         init: The model that is fine-tuned on other domains.
         labels: Labels of such a domain.
         seeds: How often they are drawn.
+        ranking_items: Numbers of items whose ranking is simulated.
+        draws: How often each is, at least.
     """
 
     train_rows: int = 25_000
@@ -48,6 +50,8 @@ class Settings:
     init: str = "starter"
     labels: int = 200
     seeds: int = 5
+    ranking_items: tuple[int, ...] = (2, 3, 5, 10, 24, 345)
+    draws: int = 12
 
     def to_json(self) -> str:
         """All of it, for another process."""
@@ -81,4 +85,6 @@ QUICK = Settings(
     training_sizes=(1_000, 2_000),
     scoring_sizes=(500, 2_000),
     process_steps=0,
+    ranking_items=(3, 24),
+    draws=5,
 )

@@ -49,9 +49,9 @@ def test_it_prints_a_table_and_says_what_it_read(invoke: Invoke) -> None:
     result = invoke("recommend", str(EXAMPLES), "--top", "5")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
-    assert lines[0].split()[:3] == ["film", "score", "expected"]
+    assert lines[0].split()[:3] == ["item", "score", "95"]
     assert sum(line.lstrip()[:1].isdigit() for line in lines) == 5
-    assert re.search(r"189 reviews of 27 films, scored at [\d,]+ a second\n", result.stderr)
+    assert re.search(r"189 reviews of 27 items, scored at [\d,]+ a second\n", result.stderr)
     assert "Concrete Orchard" not in result.stdout
 
 
@@ -72,10 +72,10 @@ def test_scores_rank_again_without_a_model_and_measure_against_stars(invoke: Inv
     assert keys[0] == keys[1]
     assert again.stderr == ""
     measured = json.loads(invoke("recommend", "--scores", "scores.parquet", "--evaluate", "--json", "-q").stdout)
-    assert measured["films"] == 25
-    assert set(measured["scores"]) == {"rank score", "expected", "raw mean", "share positive", "review count"}
+    assert measured["items"] == 25
+    assert set(measured["scores"]) == {"rank score", "lower bound", "raw mean", "share positive", "review count"}
     shown = invoke("recommend", "--scores", "scores.parquet", "--evaluate", "-q")
-    assert "25 films with at least 3 reviews" in shown.stdout
+    assert "25 items with at least 3 reviews" in shown.stdout
     assert "best possible" in shown.stdout
     softer = invoke("recommend", "--scores", "scores.parquet", "--soften", "2", "--json", "-q")
     spread = [max(means) - min(means) for means in (_means(again.stdout), _means(softer.stdout))]
@@ -105,7 +105,7 @@ def test_measures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> No
     shown = io.StringIO()
     monkeypatch.setattr(ranking, "out", Console(file=shown, width=80, highlight=False))
     chance = dict.fromkeys(keys, -0.123)
-    ranking.show_measures(RankingMeasures(1234, 3, 0.4, 6.5, best, chance, dict.fromkeys(names, values)))
+    ranking.show_measures(RankingMeasures(1234, 3, 8.0, 0.4, 6.5, best, chance, dict.fromkeys(names, values), {}))
     lines = shown.getvalue().splitlines()
     assert max(map(len, lines)) <= 80
     assert "…" not in shown.getvalue()
@@ -117,17 +117,17 @@ def test_measures_are_whole_on_80_columns(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_summary_says_how_fast_new_reviews_were_scored(capsys: pytest.CaptureFixture[str]) -> None:
     from sentrec.cli.display.ranking import show_summary
-    from sentrec.recommend.films import Films
-    from sentrec.recommend.stream import ScoredFilms
+    from sentrec.recommend.items import Items
+    from sentrec.recommend.stream import ScoredItems
 
     figures = [np.zeros(24)] * 5
-    films = Films(tuple("abcdefghijklmnopqrstuvwx"), np.ones(24, int), np.zeros(24, int), *figures)
+    films = Items(tuple("abcdefghijklmnopqrstuvwx"), np.ones(24, int), np.zeros(24, int), *figures)
     for newly_scored in (10_000, 4_000, 0):
-        show_summary(ScoredFilms(films, 10_000, newly_scored=newly_scored, seconds=2.0))
+        show_summary(ScoredItems(films, 10_000, newly_scored=newly_scored, seconds=2.0))
     assert capsys.readouterr().err.splitlines() == [
-        "10,000 reviews of 24 films, scored at 5,000 a second",
-        "10,000 reviews of 24 films, 4,000 of them scored at 2,000 a second",
-        "10,000 reviews of 24 films",
+        "10,000 reviews of 24 items, scored at 5,000 a second",
+        "10,000 reviews of 24 items, 4,000 of them scored at 2,000 a second",
+        "10,000 reviews of 24 items",
     ]
 
 
@@ -246,15 +246,15 @@ def test_predict_reads_files_and_takes_a_wrong_path_for_no_text(invoke: Invoke, 
 
 
 def test_quotes_and_titles_reach_a_terminal_as_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
-    from sentrec.cli.display.ranking import show_films
+    from sentrec.cli.display.ranking import show_items
     from sentrec.recommend.quotes import Quote
-    from sentrec.recommend.ranking import RankedFilm
+    from sentrec.recommend.ranking import RankedItem
 
     quote = Quote("So \x1b[2J :cat: [red]good\nindeed", 0, 9, 0.9, "x")
-    figures = dict.fromkeys(("mean", "share_positive", "expected", "low", "high", "score"), 0.5)
+    figures = dict.fromkeys(("mean", "share_positive", "low", "high", "score"), 0.5)
     names = {"movie": "m", "title": "Heat \x1b[1m:cat: (1995)", "year": 1995, "genres": ()}
     counts = {"rank": 1, "reviews": 1, "duplicates": 0, "mean_rating": None, "similarity": None}
-    show_films([RankedFilm(**figures, **names, **counts, quotes={"positive": quote})])  # type: ignore[arg-type]
+    show_items([RankedItem(**figures, **names, **counts, quotes={"positive": quote})])  # type: ignore[arg-type]
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "Heat [1m:cat: (1995)  " in shown
@@ -266,15 +266,15 @@ def test_a_long_name_is_cut_visibly_and_a_long_quote_is_wrapped(monkeypatch: pyt
 
     from sentrec.cli.display import ranking
     from sentrec.recommend.quotes import Quote
-    from sentrec.recommend.ranking import RankedFilm
+    from sentrec.recommend.ranking import RankedItem
 
     quote = Quote("a fine film " * 8, 0, 9, 0.9, "x")
-    figures = dict.fromkeys(("mean", "share_positive", "expected", "low", "high", "score"), 0.5)
+    figures = dict.fromkeys(("mean", "share_positive", "low", "high", "score"), 0.5)
     names = {"movie": "The Lighthouse Keeper's Daughter", "title": None, "year": None, "genres": ()}
     counts = {"rank": 1, "reviews": 1, "duplicates": 0, "mean_rating": 8.0, "similarity": None}
     shown = io.StringIO()
     monkeypatch.setattr(ranking, "out", Console(file=shown, width=80, highlight=False))
-    ranking.show_films([RankedFilm(**figures, **names, **counts, quotes={"negative": quote})])
+    ranking.show_items([RankedItem(**figures, **names, **counts, quotes={"negative": quote})])
     _, film, *quoted = shown.getvalue().splitlines()
     assert film.startswith("1 The Lighthouse Kee…  0.500 ")
     assert [line[:6] for line in quoted] == ["  - a ", "    fi"]
@@ -312,7 +312,7 @@ def test_evaluate_says_what_it_read_and_a_baseline_writes_no_rejects(invoke: Inv
     arguments = ("reviews.jsonl", "--evaluate", "--baseline", "nb-lr", "--rejects", "told.jsonl")
     result = invoke("recommend", *arguments)
     assert result.exit_code == 0, result.output
-    assert "189 reviews of 27 films" in result.stderr
+    assert "189 reviews of 27 items" in result.stderr
     assert "1 row left out" in result.stderr
     assert len(rejects.read_text().splitlines()) == 1
 

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from sentrec.errors import DataError
-from sentrec.metrics.ranking import measure_ranking, ndcg, precision_at
-from sentrec.recommend.films import Films
+from sentrec.metrics.ranking import ndcg, precision_at, star_scale, wilson_interval
+from sentrec.recommend.agreement import measure_ranking
+from sentrec.recommend.items import Items
 
 
-def films_with(mean: np.ndarray, rating: np.ndarray, reviews: int = 10) -> Films:
+def items_with(mean: np.ndarray, rating: np.ndarray, reviews: int = 10) -> Items:
     count = len(mean)
-    return Films(
+    return Items(
         keys=tuple(f"m{number}" for number in range(count)),
         reviews=np.full(count, reviews),
         duplicates=np.zeros(count, dtype=np.int64),
@@ -30,14 +31,14 @@ def films_with(mean: np.ndarray, rating: np.ndarray, reviews: int = 10) -> Films
 
 def test_a_perfect_ranking_reaches_what_is_best_and_its_reverse_the_worst() -> None:
     stars = np.linspace(1, 10, 200)
-    perfect = measure_ranking(films_with(stars / 11, stars), 3)
+    perfect = measure_ranking(items_with(stars / 11, stars), 3)
     values = perfect.scores["raw mean"]
-    assert (perfect.films, perfect.best_stars["top10"]) == (200, pytest.approx(stars[-10:].mean()))
+    assert (perfect.items, perfect.best_stars["top10"]) == (200, pytest.approx(stars[-10:].mean()))
     for name in ("spearman", "kendall", "ndcg10", "ndcg50", "precision10"):
         assert values[name].value == pytest.approx(1.0), name
     assert values["stars10"].value == pytest.approx(perfect.best_stars["top10"])
     assert values["precision50"].value == pytest.approx((stars >= 8).sum() / 50)
-    worst = measure_ranking(films_with(1 - stars / 11, stars), 3).scores["raw mean"]
+    worst = measure_ranking(items_with(1 - stars / 11, stars), 3).scores["raw mean"]
     assert worst["spearman"].value == pytest.approx(-1.0)
     assert worst["precision50"].value == 0.0
 
@@ -45,7 +46,7 @@ def test_a_perfect_ranking_reaches_what_is_best_and_its_reverse_the_worst() -> N
 def test_intervals_hold_the_value_and_chance_orders_nothing() -> None:
     generator = np.random.default_rng(4)
     stars = generator.uniform(1, 10, 300)
-    measures = measure_ranking(films_with(generator.uniform(0, 1, 300), stars), 3)
+    measures = measure_ranking(items_with(generator.uniform(0, 1, 300), stars), 3)
     for values in measures.scores.values():
         for measure in values.values():
             assert measure.low <= measure.high
@@ -53,14 +54,14 @@ def test_intervals_hold_the_value_and_chance_orders_nothing() -> None:
     assert spearman.low < 0 < spearman.high
     assert spearman.low < spearman.value < spearman.high
     assert measures.scores["review count"]["spearman"].value == 0.0
-    assert json.loads(json.dumps(measures.to_dict()))["films"] == 300
+    assert json.loads(json.dumps(measures.to_dict()))["items"] == 300
 
 
-def test_another_model_is_matched_by_film_and_not_by_place() -> None:
+def test_another_model_is_matched_by_item_and_not_by_place() -> None:
     stars = np.linspace(1, 10, 50)
-    own = films_with(1 - stars / 11, stars)
-    backwards = films_with((stars / 11)[::-1], stars[::-1])
-    other = Films(**{**backwards.__dict__, "keys": own.keys[::-1]})
+    own = items_with(1 - stars / 11, stars)
+    backwards = items_with((stars / 11)[::-1], stars[::-1])
+    other = Items(**{**backwards.__dict__, "keys": own.keys[::-1]})
     scores = measure_ranking(own, 3, {"nb-lr": other}).scores
     assert scores["nb-lr mean"]["spearman"].value == pytest.approx(1.0)
     assert scores["raw mean"]["spearman"].value == pytest.approx(-1.0)
@@ -69,7 +70,7 @@ def test_another_model_is_matched_by_film_and_not_by_place() -> None:
 @pytest.mark.parametrize("rating", [np.full(5, np.nan), np.full(5, 7.0), np.array([1.0, 2.0, *[np.nan] * 3])])
 def test_without_stars_to_compare_with_it_is_an_error(rating: np.ndarray) -> None:
     with pytest.raises(DataError, match="too few"):
-        measure_ranking(films_with(np.linspace(0, 1, 5), rating), 3)
+        measure_ranking(items_with(np.linspace(0, 1, 5), rating), 3)
 
 
 numbers = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 10)), min_size=2, max_size=30)
@@ -94,7 +95,7 @@ def test_equal_scores_count_as_the_mean_of_all_their_orders(k: int) -> None:
 def test_chance_is_what_random_orders_give() -> None:
     stars = np.linspace(1, 9.5, 60)
     generator = np.random.default_rng(2)
-    chance = measure_ranking(films_with(generator.uniform(0, 1, 60), stars), 3).chance
+    chance = measure_ranking(items_with(generator.uniform(0, 1, 60), stars), 3).chance
     orders = [generator.permutation(60).astype(np.float64) for _ in range(2000)]
     assert chance["ndcg10"] == pytest.approx(np.mean([ndcg(order, stars, 10) for order in orders]), abs=0.01)
     assert chance["precision50"] == pytest.approx((stars >= 8).mean())
@@ -103,13 +104,35 @@ def test_chance_is_what_random_orders_give() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lowest", "highest", "is_named"), [(1, 10, False), (1, 5, True), (9, 10, True), (0, 100, True)]
+    ("lowest", "highest", "liked_from", "says_nothing"),
+    [(1, 10, 8, False), (1, 5, 4, False), (9, 10, 8, True), (0, 100, 80, False)],
 )
-def test_stars_of_another_scale_are_named(
-    lowest: float, highest: float, is_named: bool, caplog: pytest.LogCaptureFixture
+def test_what_counts_as_liked_follows_the_scale_of_the_stars(
+    lowest: float, highest: float, liked_from: float, says_nothing: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    measure_ranking(films_with(np.linspace(0, 1, 20), np.linspace(lowest, highest, 20)), 3)
-    assert ("8 or more of 10 stars" in caplog.text) == is_named
+    stars = np.linspace(lowest, highest, 20)
+    measures = measure_ranking(items_with(np.linspace(0, 1, 20), stars), 3)
+    assert measures.liked_from == liked_from == 0.8 * star_scale(highest)
+    assert measures.liked_share == np.mean(stars >= liked_from)
+    assert ("says nothing here" in caplog.text) == says_nothing
+
+
+def test_differences_are_paired_and_no_interval_is_degenerate() -> None:
+    generator = np.random.default_rng(6)
+    stars = np.linspace(1, 10, 200)
+    measures = measure_ranking(items_with(stars / 11 + generator.normal(0, 0.02, 200), stars), 3)
+    difference = measures.differences["raw mean"]["spearman"]
+    rank, raw = (measures.scores[name]["spearman"] for name in ("rank score", "raw mean"))
+    assert difference.value == pytest.approx(rank.value - raw.value)
+    assert difference.high - difference.low < (rank.high - rank.low) / 2
+    best = measures.scores["raw mean"]["precision10"]
+    assert (best.value, best.high) == (1.0, 1.0)
+    assert best.low == pytest.approx(0.7225, abs=1e-4)  # Wilson's interval of 10 of 10
+
+
+def test_wilson_interval_is_that_of_statsmodels() -> None:
+    assert wilson_interval(0.3, 50) == pytest.approx((0.191036, 0.437496), abs=1e-5)
+    assert wilson_interval(0.0, 10) == pytest.approx((0.0, 0.277533), abs=1e-5)
 
 
 def test_precision_counts_the_first_k() -> None:

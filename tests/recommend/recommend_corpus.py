@@ -34,14 +34,14 @@ def write_reviews(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
     return path
 
 
-def sample_rows(films: int = 12, reviews: int = 7) -> list[dict[str, Any]]:
-    """Reviews of films whose quality rises with their number; every review different."""
+def sample_rows(items: int = 12, reviews: int = 7) -> list[dict[str, Any]]:
+    """Reviews of items whose quality rises with their number; every review different."""
     generator = np.random.default_rng(5)
     rows = []
-    for film in range(films):
+    for item in range(items):
         for number in range(reviews):
-            is_good = generator.random() < (film + 0.5) / films
+            is_good = generator.random() < (item + 0.5) / items
             words = " and ".join(generator.choice(GOOD if is_good else BAD, 3))
-            text = f"I found film number {film} rather {words}. That was showing {number} of it."
-            rows.append({"id": f"{film}-{number}", "movie": f"m{film}", "text": text, "rating": 1 + 9 * is_good})
+            text = f"I found item number {item} rather {words}. That was showing {number} of it."
+            rows.append({"id": f"{item}-{number}", "movie": f"m{item}", "text": text, "rating": 1 + 9 * is_good})
     return [rows[place] for place in generator.permutation(len(rows))]

@@ -17,13 +17,13 @@ from sentrec.recommend.scoring import ModelScorer, class_weights
 from sentrec.text.shorten import LONGEST_TEXT
 from sentrec.training.train import train
 
-TEXTS = ["A lovely and superb film.", "Dull!", "word " * 300, ":) x", "\x00\x07 <br /> odd"]
+TEXTS = ["A lovely and superb item.", "Dull!", "word " * 300, ":) x", "\x00\x07 <br /> odd"]
 
 
 @pytest.fixture(scope="module")
 def predictor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predictor]:
     folder = tmp_path_factory.mktemp("model")
-    rows = [f"{'lovely superb' if number % 2 else 'dull awful'} film {number},{number % 2}" for number in range(80)]
+    rows = [f"{'lovely superb' if number % 2 else 'dull awful'} item {number},{number % 2}" for number in range(80)]
     for name in ("train.csv", "test.csv"):
         (folder / name).write_text("\n".join(["text,label", *rows]) + "\n")
     recipe = recipe_from_dict(

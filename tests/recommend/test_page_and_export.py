@@ -10,10 +10,10 @@ from html.parser import HTMLParser
 from sentrec.recommend.export import to_csv, to_json_lines
 from sentrec.recommend.page import to_page
 from sentrec.recommend.quotes import Quote
-from sentrec.recommend.ranking import RankedFilm
+from sentrec.recommend.ranking import RankedItem
 
 _HOSTILE = '<script>alert("x")</script> & "more",\nand 😍'
-FILM = RankedFilm(
+ITEM = RankedItem(
     rank=1,
     movie="tt1",
     title=_HOSTILE,
@@ -23,7 +23,6 @@ FILM = RankedFilm(
     duplicates=2,
     mean=0.9,
     share_positive=0.95,
-    expected=0.88,
     low=0.8,
     high=0.96,
     score=0.8,
@@ -31,7 +30,7 @@ FILM = RankedFilm(
     similarity=0.5,
     quotes={"positive": Quote(_HOSTILE, 3, 45, 0.99, '"id"'), "negative": None},
 )
-SUMMARY = {"films": 5, "reviews": 2000, "duplicates": 2, "rejected": 1, "rejects_file": "x"}
+SUMMARY = {"items": 5, "reviews": 2000, "duplicates": 2, "rejected": 1, "rejects_file": "x"}
 
 
 class Reader(HTMLParser):
@@ -59,26 +58,26 @@ class Reader(HTMLParser):
 
 
 def test_the_page_shows_what_reviews_say_as_text_only() -> None:
-    reader = Reader(to_page([FILM], SUMMARY))
+    reader = Reader(to_page([ITEM], SUMMARY))
     assert reader.open == []
     assert not reader.tags & {"script", "b", "img", "link", "iframe"} - {"b"}
     assert reader.text.count(_HOSTILE) == 2
-    assert "2,000 reviews of 5 films; 2 exact repetitions counted once; 1 row left out" in reader.text
+    assert "2,000 reviews of 5 items; 2 exact repetitions counted once; 1 row left out" in reader.text
     for part in ("1999, Comedy, <b>", "0.800", "1,234", "8.5", "95%"):
         assert part in reader.text
 
 
 def test_the_page_needs_nothing_from_elsewhere() -> None:
-    page = to_page([FILM], SUMMARY)
+    page = to_page([ITEM], SUMMARY)
     assert not re.search(r"https?:|url\(|@import|src=|href=", page)
     assert {name for name, _ in Reader(page).attributes} <= {
         *("lang", "charset", "name", "content", "class", "style", "title", "role", "aria-label"),
     }
 
 
-def test_csv_and_json_lines_hold_the_same_film() -> None:
-    (row,) = csv.DictReader(io.StringIO(to_csv([FILM])))
-    (line,) = map(json.loads, to_json_lines([FILM]).splitlines())
+def test_csv_and_json_lines_hold_the_same_item() -> None:
+    (row,) = csv.DictReader(io.StringIO(to_csv([ITEM])))
+    (line,) = map(json.loads, to_json_lines([ITEM]).splitlines())
     assert row["title"] == line["title"] == _HOSTILE
     assert (row["genres"], line["genres"]) == ("Comedy|<b>", ["Comedy", "<b>"])
     assert float(row["score"]) == line["score"] == 0.8
@@ -90,17 +89,17 @@ def test_csv_and_json_lines_hold_the_same_film() -> None:
 
 def test_a_quote_never_breaks_a_row_of_csv() -> None:
     quote = Quote("It broke\r in\r\n\x0btwo", 0, 20, 0.9, "x")
-    table = to_csv([replace(FILM, title="Heat", quotes={"positive": quote, "negative": quote})])
-    assert [len(row) for row in csv.reader(table.splitlines())] == [17, 17]
+    table = to_csv([replace(ITEM, title="Heat", quotes={"positive": quote, "negative": quote})])
+    assert [len(row) for row in csv.reader(table.splitlines())] == [16, 16]
     assert "It broke in two" in table
 
 
 def test_half_a_surrogate_pair_can_be_written_and_read_again() -> None:
-    film = replace(FILM, movie="\ud83d", title="caf\u00e9 \ud83d")
-    assert json.loads(to_json_lines([film]).encode())["movie"] == "\ud83d"
-    assert b"caf\xc3\xa9 \\ud83d" in to_csv([film]).encode()
+    item = replace(ITEM, movie="\ud83d", title="caf\u00e9 \ud83d")
+    assert json.loads(to_json_lines([item]).encode())["movie"] == "\ud83d"
+    assert b"caf\xc3\xa9 \\ud83d" in to_csv([item]).encode()
 
 
 def test_the_page_counts_in_words() -> None:
-    summary = {"films": 1, "reviews": 1, "duplicates": 1, "rejected": 2, "rejects_file": "x"}
-    assert "1 review of 1 film; 1 exact repetition counted once; 2 rows left out" in to_page([FILM], summary)
+    summary = {"items": 1, "reviews": 1, "duplicates": 1, "rejected": 2, "rejects_file": "x"}
+    assert "1 review of 1 item; 1 exact repetition counted once; 2 rows left out" in to_page([ITEM], summary)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from recommend_corpus import WordScorer
 
 from sentrec.errors import SentrecError
-from sentrec.recommend.disk import temporary_database
+from sentrec.recommend.items import temporary_database
 from sentrec.recommend.quotes import ExtremeReviews, choose_quotes, sentences
 from sentrec.recommend.reviews import Review
 
@@ -77,7 +77,7 @@ def test_nothing_is_quoted_where_nothing_is_on_that_side() -> None:
     assert quotes_of(["Lovely!"]) == {"positive": None, "negative": None}
 
 
-def test_only_the_most_extreme_reviews_of_a_film_are_kept_and_duplicates_never() -> None:
+def test_only_the_most_extreme_reviews_of_a_item_are_kept_and_duplicates_never() -> None:
     texts = [f"So {'lovely ' * number}this was, number {number} of them all." for number in range(10)]
     assert quotes_of(texts)["positive"] == texts[9]
     assert quotes_of(texts, [True] * 9 + [False])["positive"] == texts[8]
@@ -91,7 +91,7 @@ def test_no_quote_holds_a_carriage_return_which_would_break_a_row_of_csv() -> No
 def test_what_is_remembered_lies_on_disk_in_a_file_without_a_name(tmp_path: Path) -> None:
     script = """
         import os
-        from sentrec.recommend.disk import temporary_database
+        from sentrec.recommend.items import temporary_database
         with temporary_database("CREATE TABLE kept (text TEXT)") as database:
             for number in range(30):
                 database.execute("INSERT INTO kept VALUES (?)", ("x" * 1_000_000,))

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from sentrec.errors import DataError
-from sentrec.recommend.catalogue import Movie, find_film, fold, parse_years, read_catalogue, read_seen
-from sentrec.recommend.films import Films
-from sentrec.recommend.ranking import RankOptions, rank_films
-from sentrec.recommend.shrinkage import shrink
+from sentrec.recommend.catalogue import Movie, find_item, fold, parse_years, read_catalogue, read_seen
+from sentrec.recommend.items import Items
+from sentrec.recommend.posterior import estimate
+from sentrec.recommend.ranking import RankOptions, rank_items
 
 CATALOGUE = {
     "a": Movie("Matrix, The", 1999, ("Action", "Sci-Fi")),
@@ -22,8 +22,8 @@ CATALOGUE = {
 }
 
 
-def films(**changes: Any) -> Films:
-    """Six films, ever worse; a, b, e, f are written about in one way, c and d in another."""
+def items(**changes: Any) -> Items:
+    """Six items, ever worse; a, b, e, f are written about in one way, c and d in another."""
     mean = np.array([0.9, 0.85, 0.8, 0.75, 0.7, 0.65])
     # The last axis tells praise from blame: what varies most has to be left out of likeness.
     subject = np.array([[1, 0.1, 5], [0.9, 0.1, -5], [0, 1, 4], [0.1, 0.9, -4], [1, 0.2, 3], [0.95, 0, -3]])
@@ -37,21 +37,21 @@ def films(**changes: Any) -> Films:
         "rating": np.full(6, np.nan),
         "embedding": subject.astype(np.float32),
     }
-    return Films(**values | changes)
+    return Items(**values | changes)
 
 
 def keys(**options: Any) -> str:
-    return "".join(film.movie for film in rank_films(films(), RankOptions(**options), CATALOGUE))
+    return "".join(item.movie for item in rank_items(items(), RankOptions(**options), CATALOGUE))
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({}, "abcde"),
-        ({"min_reviews": 2}, "abcdef"),
+        ({"min_reviews": 2}, "abcdfe"),
         ({"top": 2}, "ab"),
         ({"sort": "mean", "min_reviews": 1}, "abcdef"),
-        ({"sort": "expected", "min_reviews": 1}, "abcdfe"),
+        ({"sort": "lower-bound", "min_reviews": 1}, "abcdef"),
         ({"genres": ("comedy",)}, "cd"),
         ({"genres": ("horror", "action")}, "ae"),
         ({"years": (1995, 1999)}, "abc"),
@@ -62,55 +62,65 @@ def test_filters_keep_what_they_say(options: dict[str, Any], expected: str) -> N
     assert keys(**options) == expected
 
 
-def test_the_score_is_what_the_list_is_sorted_by() -> None:
-    shrunken = shrink(films())
-    for sort, scores in (("lower-bound", shrunken.score), ("expected", shrunken.expected), ("mean", films().mean)):
-        ranked = rank_films(films(), RankOptions(sort=sort, min_reviews=1))
-        assert [film.score for film in ranked] == sorted(scores, reverse=True), sort
+def test_the_score_stays_what_it_is_whatever_the_list_is_sorted_by() -> None:
+    found = estimate(items())
+    for sort, order_by in (("score", found.score), ("lower-bound", found.low), ("mean", items().mean)):
+        ranked = rank_items(items(), RankOptions(sort=sort, min_reviews=1))
+        places = [items().keys.index(one.movie) for one in ranked]
+        assert [order_by[place] for place in places] == sorted(order_by, reverse=True), sort
+        assert [one.score for one in ranked] == [found.score[place] for place in places], sort
 
 
-def test_a_film_without_catalogue_entry_has_no_year_and_no_genre() -> None:
-    assert len(rank_films(films(), RankOptions(), None)) == 5
-    with pytest.raises(DataError, match="no film with enough reviews fulfils every filter"):
-        rank_films(films(), RankOptions(years=(1900, 2100)), None)
+def test_a_item_without_catalogue_entry_has_no_year_and_no_genre() -> None:
+    assert len(rank_items(items(), RankOptions(), None)) == 5
+    with pytest.raises(DataError, match="no item with enough reviews fulfils every filter"):
+        rank_items(items(), RankOptions(years=(1900, 2100)), None)
 
 
-def test_like_gives_films_written_about_alike_and_not_the_film_itself() -> None:
-    assert set(keys(like="Babe", top=1)) <= set("abde")
-    ranked = rank_films(films(), RankOptions(like="paddington", min_reviews=1), CATALOGUE)
-    similarity = {film.movie: film.similarity for film in ranked}
-    assert "d" not in similarity
-    assert max(similarity, key=lambda key: similarity[key] or -2) == "c"
-    assert [film.score for film in ranked] == sorted((film.score for film in ranked), reverse=True)
+def test_like_gives_items_written_about_alike_the_most_similar_first_and_not_the_item_itself() -> None:
+    ranked = rank_items(items(), RankOptions(like="paddington", min_reviews=1), CATALOGUE)
+    assert [item.movie for item in ranked] == ["c"]
+    assert ranked[0].similarity is not None
+    assert ranked[0].similarity > 0.2
+    similar = [
+        item.similarity or 0 for item in rank_items(items(), RankOptions(like="Alien", min_reviews=1), CATALOGUE)
+    ]
+    assert len(similar) == 3
+    assert similar == sorted(similar, reverse=True)
+
+
+def test_like_says_that_nothing_is_alike() -> None:
+    with pytest.raises(DataError, match="No item is written about like 'Babe'"):
+        rank_items(items(), RankOptions(like="Babe", exclude=frozenset({"d"})), CATALOGUE)
 
 
 @pytest.mark.parametrize("diverse", [False, True])
-def test_like_without_any_other_film_is_an_error(diverse: bool) -> None:
+def test_like_without_any_other_item_is_an_error(diverse: bool) -> None:
     options = RankOptions(like="Babe", years=(1995, 1995), diverse=diverse)
-    with pytest.raises(DataError, match="no other film than 'Babe' fulfils"):
-        rank_films(films(), options, CATALOGUE)
+    with pytest.raises(DataError, match="no other item than 'Babe' fulfils"):
+        rank_items(items(), options, CATALOGUE)
 
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_like_without_a_name_is_an_error(name: str) -> None:
     with pytest.raises(DataError, match="has no name"):
-        rank_films(films(), RankOptions(like=name), CATALOGUE)
+        rank_items(items(), RankOptions(like=name), CATALOGUE)
 
 
-def test_a_catalogue_that_joins_no_film_is_named(caplog: pytest.LogCaptureFixture) -> None:
-    rank_films(films(), RankOptions(), {"tt1": Movie("Heat")})
-    assert "reviews name films like 'a', the catalogue like 'tt1'" in caplog.text
+def test_a_catalogue_that_joins_no_item_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    rank_items(items(), RankOptions(), {"tt1": Movie("Heat")})
+    assert "reviews name items like 'a', the catalogue like 'tt1'" in caplog.text
     caplog.clear()
-    rank_films(films(), RankOptions(), CATALOGUE | {"tt1": Movie("Heat")})
+    rank_items(items(), RankOptions(), CATALOGUE | {"tt1": Movie("Heat")})
     assert caplog.text == ""
 
 
 def test_like_needs_embeddings() -> None:
     with pytest.raises(DataError, match="hold no review embeddings"):
-        rank_films(films(embedding=np.zeros((6, 0), np.float32)), RankOptions(like="Babe"), CATALOGUE)
+        rank_items(items(embedding=np.zeros((6, 0), np.float32)), RankOptions(like="Babe"), CATALOGUE)
 
 
-def test_diverse_brings_another_kind_of_film_forward() -> None:
+def test_diverse_brings_another_kind_of_item_forward() -> None:
     assert keys(top=3) == "abc"
     diverse = keys(top=3, diverse=True)
     assert diverse[0] == "a"
@@ -119,29 +129,29 @@ def test_diverse_brings_another_kind_of_film_forward() -> None:
 
 
 def test_equal_scores_go_by_reviews_and_then_by_key() -> None:
-    same = films(mean=np.full(6, 0.5), squares=np.zeros(6), reviews=np.array([5, 5, 9, 5, 5, 5]))
-    ranked = rank_films(same, RankOptions(sort="mean"), CATALOGUE)
-    assert "".join(film.movie for film in ranked) == "cabdef"
+    same = items(mean=np.full(6, 0.5), squares=np.zeros(6), reviews=np.array([5, 5, 9, 5, 5, 5]))
+    ranked = rank_items(same, RankOptions(sort="mean"), CATALOGUE)
+    assert "".join(item.movie for item in ranked) == "cabdef"
 
 
 @pytest.mark.parametrize(("name", "key"), [("a", "a"), ("the matrix", "a"), ("ALIEN", "e"), ("dark", "b")])
-def test_a_film_is_found_by_key_title_or_a_telling_part_of_it(name: str, key: str) -> None:
-    assert find_film(name, CATALOGUE, tuple("abcdef")) == key
+def test_a_item_is_found_by_key_title_or_a_telling_part_of_it(name: str, key: str) -> None:
+    assert find_item(name, CATALOGUE, tuple("abcdef")) == key
 
 
-def test_an_unknown_film_is_an_error_with_the_nearest_title() -> None:
+def test_an_unknown_item_is_an_error_with_the_nearest_title() -> None:
     with pytest.raises(DataError, match="called 'Padington'") as caught:
-        find_film("Padington", CATALOGUE, tuple("abcdef"))
+        find_item("Padington", CATALOGUE, tuple("abcdef"))
     assert caught.value.hint == "did you mean 'Paddington'?"
 
 
-def test_of_two_films_of_one_title_the_year_tells_which() -> None:
+def test_of_two_items_of_one_title_the_year_tells_which() -> None:
     catalogue = {"x": Movie("Heat", 1995), "y": Movie("Heat", 1986), "z": Movie("Body Heat", 1981)}
-    assert find_film("heat (1986)", catalogue, ("x", "y", "z")) == "y"
-    with pytest.raises(DataError, match="2 films are called 'heat'") as caught:
-        find_film("heat", catalogue, ("x", "y", "z"))
+    assert find_item("heat (1986)", catalogue, ("x", "y", "z")) == "y"
+    with pytest.raises(DataError, match="2 items are called 'heat'") as caught:
+        find_item("heat", catalogue, ("x", "y", "z"))
     assert "Heat (1995), key x; Heat (1986), key y" in str(caught.value.hint)
-    assert find_film("heat", catalogue, ("x", "z")) == "x"
+    assert find_item("heat", catalogue, ("x", "z")) == "x"
 
 
 def test_titles_are_compared_without_case_and_with_their_article_in_front() -> None:
@@ -164,18 +174,25 @@ def test_genres_of_a_catalogue_may_be_a_list(tmp_path: Path) -> None:
     path = tmp_path / "movies.jsonl"
     path.write_text('{"movie_id": 12.0, "title": "Heat", "genres": ["Crime ", {"id": 1, "name": "Action"}]}\n')
     assert read_catalogue(path)["12"].genres == ("Crime", "Action")
-    ranked = rank_films(films(keys=("12.0", *"bcdef")), RankOptions(genres=("crime",)), read_catalogue(path))
-    assert [film.title for film in ranked] == ["Heat"]
+    ranked = rank_items(items(keys=("12.0", *"bcdef")), RankOptions(genres=("crime",)), read_catalogue(path))
+    assert [item.title for item in ranked] == ["Heat"]
+
+
+def test_an_excluded_name_of_two_items_leaves_out_both_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    catalogue = {"a": Movie("b"), "c": Movie("Babe")}
+    ranked = rank_items(items(), RankOptions(exclude=frozenset({"b"})), catalogue)
+    assert [item.movie for item in ranked] == ["c", "d", "e"]
+    assert "'b' is the key or title of 2 items, all left out: a, b" in caplog.text
 
 
 @pytest.mark.parametrize("line", ["Matrix, The", "the matrix", "Matrix, The (1999)", '"Matrix, The",1999', "a"])
-def test_a_seen_film_is_left_out_however_it_is_written(line: str, tmp_path: Path) -> None:
+def test_a_seen_item_is_left_out_however_it_is_written(line: str, tmp_path: Path) -> None:
     path = tmp_path / "seen.txt"
     path.write_text(f"tt1\n\n{line}\n")
     assert keys(exclude=read_seen(path)) == "bcde"
 
 
-def test_seen_films_are_whole_lines_or_the_first_column(tmp_path: Path) -> None:
+def test_seen_items_are_whole_lines_or_the_first_column(tmp_path: Path) -> None:
     path = tmp_path / "seen.txt"
     path.write_text('tt1\n\n"Matrix, The",1999\n12.0\n')
     assert {"tt1", "the matrix", "12"} <= read_seen(path)

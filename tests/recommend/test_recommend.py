@@ -20,7 +20,7 @@ from scipy.special import logit
 from sentrec.errors import DataError, Interrupted
 from sentrec.recommend import stream
 from sentrec.recommend.export import to_csv, to_json_lines
-from sentrec.recommend.films import softened
+from sentrec.recommend.items import softened
 from sentrec.recommend.page import to_page
 from sentrec.recommend.ranking import RankOptions
 from sentrec.recommend.recommend import Recommendation, rank_scores, recommend
@@ -39,26 +39,26 @@ def reviews(tmp_path: Path) -> Path:
     return write_reviews(tmp_path / "reviews.jsonl", sample_rows())
 
 
-def test_films_come_out_in_the_order_of_their_quality_with_quotes(reviews: Path) -> None:
+def test_items_come_out_in_the_order_of_their_quality_with_quotes(reviews: Path) -> None:
     seen: list[ScoringProgress] = []
     result = recommend([reviews], WordScorer(), on_progress=seen.append)
-    counts = {"films": 12, "reviews": 84, "duplicates": 0, "rejected": 0, "fields_left_out": 0, "rejects_file": None}
+    counts = {"items": 12, "reviews": 84, "duplicates": 0, "rejected": 0, "fields_left_out": 0, "rejects_file": None}
     assert result.summary() == counts
-    assert [film.rank for film in result.films] == list(range(1, 13))
-    assert {film.movie for film in result.films[:3]} <= {"m8", "m9", "m10", "m11"}
-    best = result.films[0]
-    assert best.low < best.score < best.expected <= best.high
+    assert [item.rank for item in result.items] == list(range(1, 13))
+    assert {item.movie for item in result.items[:3]} <= {"m8", "m9", "m10", "m11"}
+    best = result.items[0]
+    assert best.low < best.score < best.high
     assert best.reviews == 7
     assert best.mean_rating is not None
     assert best.mean_rating > 8
     assert best.quotes["positive"] is not None
-    assert f"film number {best.movie[1:]}" in best.quotes["positive"].text
+    assert f"item number {best.movie[1:]}" in best.quotes["positive"].text
     assert [one.reviews for one in seen] == [10, 20, 30, 40, 50, 60, 70, 80, 84]
     assert seen[-1].share == 1.0
     assert not list(Path().glob("*.rejects.jsonl"))
 
 
-def test_exact_repetitions_of_a_film_count_once_and_are_reported(reviews: Path) -> None:
+def test_exact_repetitions_of_a_item_count_once_and_are_reported(reviews: Path) -> None:
     once = recommend([reviews], WordScorer())
     rows = sample_rows()
     again = [row | {"id": f"again {row['id']}"} for row in rows if row["movie"] == "m3"]
@@ -66,9 +66,9 @@ def test_exact_repetitions_of_a_film_count_once_and_are_reported(reviews: Path) 
     write_reviews(reviews, rows + again + again + elsewhere)
     twice = recommend([reviews], WordScorer(), RankOptions(min_reviews=1))
     assert twice.scored.duplicates == 14
-    by_key = {film.movie: film for film in twice.films}
+    by_key = {item.movie: item for item in twice.items}
     assert (by_key["m3"].reviews, by_key["m3"].duplicates) == (7, 14)
-    assert by_key["m3"].mean == next(film.mean for film in once.films if film.movie == "m3")
+    assert by_key["m3"].mean == next(item.mean for item in once.items if item.movie == "m3")
     assert by_key["m-new"].reviews == 1
 
 
@@ -81,11 +81,11 @@ def test_kept_scores_rank_again_without_a_model(reviews: Path, tmp_path: Path) -
     assert table.column("line").to_pylist() == list(range(1, 85))
     assert np.allclose(table.column("probability"), WordScorer().score([row["text"] for row in rows]).positive)
     again = rank_scores(scores)
-    without_quotes = [film.to_dict() | {"quotes": {}} for film in first.films]
-    assert [film.to_dict() for film in again.films] == without_quotes
+    without_quotes = [item.to_dict() | {"quotes": {}} for item in first.items]
+    assert [item.to_dict() for item in again.items] == without_quotes
     assert again.summary() == first.summary()
-    by_mean = rank_scores(scores, RankOptions(top=3, sort="mean")).films
-    assert [film.score for film in by_mean] == sorted((film.mean for film in first.films), reverse=True)[:3]
+    by_mean = rank_scores(scores, RankOptions(top=3, sort="mean")).items
+    assert [item.mean for item in by_mean] == sorted((item.mean for item in first.items), reverse=True)[:3]
 
 
 def test_softened_probabilities_are_averaged_and_kept_as_they_were(reviews: Path, tmp_path: Path) -> None:
@@ -94,12 +94,12 @@ def test_softened_probabilities_are_averaged_and_kept_as_they_were(reviews: Path
     kept = pyarrow.parquet.read_table(scores).column("probability").to_numpy()
     softer = recommend([reviews], WordScorer(), scoring=ScoringOptions(scores=scores, soften=2.0))
     assert np.array_equal(pyarrow.parquet.read_table(scores).column("probability").to_numpy(), kept)
-    assert rank_scores(scores, soften=2.0).films == [replace(film, quotes={}) for film in softer.films]
-    assert rank_scores(scores).films == [replace(film, quotes={}) for film in plain.films]
-    means = {film.movie: film.mean for film in plain.films}
-    assert all(abs(film.mean - 0.5) < abs(means[film.movie] - 0.5) for film in softer.films)
-    assert {film.movie: film.share_positive for film in softer.films} == {
-        film.movie: film.share_positive for film in plain.films
+    assert rank_scores(scores, soften=2.0).items == [replace(item, quotes={}) for item in softer.items]
+    assert rank_scores(scores).items == [replace(item, quotes={}) for item in plain.items]
+    means = {item.movie: item.mean for item in plain.items}
+    assert all(abs(item.mean - 0.5) < abs(means[item.movie] - 0.5) for item in softer.items)
+    assert {item.movie: item.share_positive for item in softer.items} == {
+        item.movie: item.share_positive for item in plain.items
     }
 
 
@@ -153,8 +153,8 @@ class StoppingScorer(WordScorer):
 
 
 def outputs(result: Recommendation, scores: Path) -> tuple[str, str, bytes]:
-    page = to_page(result.films, result.summary())
-    return to_json_lines(result.films) + to_csv(result.films), page, scores.read_bytes()
+    page = to_page(result.items, result.summary())
+    return to_json_lines(result.items) + to_csv(result.items), page, scores.read_bytes()
 
 
 def test_resumed_equals_uninterrupted_and_scores_only_the_rest(reviews: Path, tmp_path: Path) -> None:
@@ -180,11 +180,11 @@ def test_parts_of_other_reviews_are_not_used(reviews: Path) -> None:
     rows[5]["text"] = "It was changed in between and is awful and dull."
     write_reviews(reviews, rows)
     resumed = recommend([reviews], WordScorer(), scoring=ScoringOptions(resume=True))
-    assert to_csv(resumed.films) == to_csv(recommend([reviews], WordScorer()).films)
+    assert to_csv(resumed.items) == to_csv(recommend([reviews], WordScorer()).items)
 
 
 def test_a_ranking_that_fails_does_not_cost_the_scores(reviews: Path) -> None:
-    with pytest.raises(DataError, match="no film has 50 reviews; the most reviewed one has 7"):
+    with pytest.raises(DataError, match="no item has 50 reviews; the most reviewed one has 7"):
         recommend([reviews], WordScorer(), RankOptions(min_reviews=50))
     scorer = WordScorer()
     recommend([reviews], scorer, scoring=ScoringOptions(resume=True))

@@ -34,7 +34,7 @@ def test_fields_that_the_first_row_lacks_are_read_from_the_others(tmp_path: Path
         tmp_path / "a.jsonl",
         {"movie": "a", "text": "b"},
         {"movie": "a", "text": "c", "rating": 8, "id": "x"},
-        {"film": "d", "review": "e", "stars": 3},
+        {"item": "d", "review": "e", "stars": 3},
     )
     reviews, rejects = read(path)
     assert [(one.movie, one.text, one.id, one.rating) for one in reviews] == [
@@ -45,11 +45,11 @@ def test_fields_that_the_first_row_lacks_are_read_from_the_others(tmp_path: Path
     assert rejects == []
 
 
-def test_a_first_row_without_a_film_or_text_costs_only_itself(tmp_path: Path) -> None:
+def test_a_first_row_without_a_item_or_text_costs_only_itself(tmp_path: Path) -> None:
     path = json_lines(tmp_path / "a.jsonl", {"text": "whose?"}, {"movie": "a"}, {"movie": "a", "text": "b"})
     reviews, rejects = read(path)
     assert [one.line for one in reviews] == [3]
-    assert [one.reason for one in rejects] == ["no film (field 'movie')", "no text (field 'text')"]
+    assert [one.reason for one in rejects] == ["no item (field 'movie')", "no text (field 'text')"]
 
 
 @pytest.mark.parametrize("first", ["%% garbage, here %%", "[1, 2]", ""])
@@ -96,9 +96,9 @@ def test_broken_values_of_parquet_cost_only_themselves(tmp_path: Path) -> None:
         pa.string(), 3, [None, pa.py_buffer(np.array([0, 2, 3, 5], np.int32)), pa.py_buffer(b"ok\xffok")]
     )
     days = pa.array([0, 1, 2**30], pa.int32()).cast(pa.date32())
-    films = pa.array([b"tt1", b"tt2", b"tt3"], pa.binary())
+    items = pa.array([b"tt1", b"tt2", b"tt3"], pa.binary())
     path = tmp_path / "a.parquet"
-    pa.parquet.write_table(pa.table({"movie": films, "text": bad_text, "date": days}), path)
+    pa.parquet.write_table(pa.table({"movie": items, "text": bad_text, "date": days}), path)
     reviews, rejects = read(path)
     assert [(one.movie, one.date) for one in reviews] == [("tt1", "1970-01-01"), ("tt3", None)]
     assert [(one.line, one.is_kept) for one in rejects] == [(2, False), (3, True)]

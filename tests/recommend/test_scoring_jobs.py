@@ -19,7 +19,7 @@ from sentrec.errors import DataError, Interrupted
 from sentrec.recommend import recommend as module
 from sentrec.recommend import stream
 from sentrec.recommend.parts import PartStore
-from sentrec.recommend.recommend import film_sums, rank_scores, recommend, recommendation
+from sentrec.recommend.recommend import item_sums, rank_scores, recommend, recommendation
 from sentrec.recommend.scores import Scores
 from sentrec.recommend.stream import ScoringOptions
 
@@ -39,7 +39,7 @@ def reviews(tmp_path: Path) -> Path:
 
 def scored_on_resume(reviews: Path) -> int:
     scorer = WordScorer()
-    with film_sums([reviews], scorer, RESUME):
+    with item_sums([reviews], scorer, RESUME):
         return scorer.scored
 
 
@@ -54,9 +54,9 @@ def test_a_mistake_while_the_ranking_is_written_keeps_the_scores_and_says_so(rev
 
 def test_a_run_that_removes_the_scores_of_a_failed_one_says_so(reviews: Path, caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("sentrec").propagate = True
-    with pytest.raises(DataError), film_sums([reviews], WordScorer()):
+    with pytest.raises(DataError), item_sums([reviews], WordScorer()):
         raise DataError("late")
-    with film_sums([reviews], WordScorer()):
+    with item_sums([reviews], WordScorer()):
         assert "--resume would use them" in caplog.text
 
 
@@ -73,16 +73,16 @@ def test_ctrl_c_while_quotes_are_chosen_can_be_resumed(reviews: Path, monkeypatc
 
 
 def test_two_scorings_of_the_same_at_once_are_refused(reviews: Path) -> None:
-    with film_sums([reviews], WordScorer()), pytest.raises(DataError, match="another process scores these reviews"):
+    with item_sums([reviews], WordScorer()), pytest.raises(DataError, match="another process scores these reviews"):
         recommend([reviews], WordScorer())
-    assert len(recommend([reviews], WordScorer()).films) == 12
+    assert len(recommend([reviews], WordScorer()).items) == 12
 
 
 def test_a_file_named_in_another_way_is_resumed_under_its_new_name(reviews: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError), film_sums([reviews], WordScorer()):
+    with pytest.raises(DataError), item_sums([reviews], WordScorer()):
         raise DataError("late")
     scorer = WordScorer()
-    with film_sums(["./reviews.jsonl"], scorer, ScoringOptions(resume=True, scores=tmp_path / "scores.parquet")):
+    with item_sums(["./reviews.jsonl"], scorer, ScoringOptions(resume=True, scores=tmp_path / "scores.parquet")):
         assert scorer.scored == 0
     sources = pa.parquet.read_table(tmp_path / "scores.parquet").column("source")
     assert set(sources.to_pylist()) == {"./reviews.jsonl"}
@@ -90,11 +90,11 @@ def test_a_file_named_in_another_way_is_resumed_under_its_new_name(reviews: Path
 
 def test_a_damaged_part_is_scored_again(reviews: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
-    with pytest.raises(DataError), film_sums([reviews], WordScorer(), ScoringOptions(work=work)):
+    with pytest.raises(DataError), item_sums([reviews], WordScorer(), ScoringOptions(work=work)):
         raise DataError("late")
     (work / "part-000002.parquet").write_bytes(b"PAR1 and no more")
     scorer = WordScorer()
-    with film_sums([reviews], scorer, ScoringOptions(work=work, resume=True)) as scored:
+    with item_sums([reviews], scorer, ScoringOptions(work=work, resume=True)) as scored:
         assert (scorer.scored, scored.reviews) == (10, 84)
 
 
@@ -122,14 +122,14 @@ def test_reviews_a_second_count_neither_what_an_earlier_scoring_did_nor_its_time
     monkeypatch.setattr(PartStore, "find", slow_find)
     work = tmp_path / "work"
     options, store = ScoringOptions(work=work), PartStore(work, keep=True)
-    scored = stream.score_films([Source(str(reviews))], ScorerByTheClock(), options, store)
+    scored = stream.score_items([Source(str(reviews))], ScorerByTheClock(), options, store)
     assert (scored.newly_scored, scored.reviews_per_second) == (84, 84 / 18)
     for number in (7, 8):
         (work / f"part-{number:06d}.parquet").unlink()
-    scored = stream.score_films([Source(str(reviews))], ScorerByTheClock(), options, store)
+    scored = stream.score_items([Source(str(reviews))], ScorerByTheClock(), options, store)
     assert (scored.reviews, scored.newly_scored, scored.reviews_per_second) == (84, 14, 14 / 4)
     told: list[stream.ScoringProgress] = []
-    scored = stream.score_films([Source(str(reviews))], ScorerByTheClock(), options, store, None, told.append)
+    scored = stream.score_items([Source(str(reviews))], ScorerByTheClock(), options, store, None, told.append)
     assert (scored.newly_scored, scored.reviews_per_second) == (0, None)
     assert [now.reviews_per_second for now in told] == [0.0] * 9
 
@@ -195,7 +195,7 @@ def test_a_scoring_without_a_store_as_of_a_baseline_writes_no_file(reviews: Path
     with reviews.open("a") as file:
         file.write("{broken\n")
     options = ScoringOptions(scores=tmp_path / "scores.parquet")
-    scored = stream.score_films([Source(str(reviews))], WordScorer(), options, None)
+    scored = stream.score_items([Source(str(reviews))], WordScorer(), options, None)
     assert (scored.reviews, scored.rejected, scored.rejects_file) == (84, 1, None)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["reviews.jsonl"]
 

@@ -12,9 +12,10 @@ from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
     from sentrec.metrics.ranking import RankingMeasures
-    from sentrec.recommend.ranking import RankedFilm
-    from sentrec.recommend.stream import ScoredFilms
+    from sentrec.recommend.ranking import RankedItem
+    from sentrec.recommend.stream import ScoredItems
 
+FEW_ITEMS = 3
 _NARROWEST_NAME = 12
 _WIDEST_SCORE_NAME = 14
 _MEASURES = {
@@ -28,32 +29,35 @@ _MEASURES = {
     "stars50": "stars\n@50",
 }
 _WITH_INTERVAL = ("spearman", "precision50", "stars50")
+_PAIRED = ("spearman", "stars50")
 
 
-def show_films(films: "Sequence[RankedFilm]") -> None:
-    """Prints a ranking: a line a film, its quotes below it."""
-    headings = ["score", "expected", "95 % interval", "positive", "reviews"]
-    headings += ["stars"] * any(film.mean_rating is not None for film in films)
-    headings += ["like"] * any(film.similarity is not None for film in films)
-    rows = [(f"{film.rank}", _name(film), *(_figures(film)[heading] for heading in headings)) for film in films]
-    table = [("", "film", *headings), *rows]
+def show_items(items: "Sequence[RankedItem]") -> None:
+    """Prints a ranking: a line an item, its quotes below it."""
+    headings = ["score", "95 % interval", "positive", "reviews"]
+    headings += ["stars"] * any(item.mean_rating is not None for item in items)
+    headings += ["like"] * any(item.similarity is not None for item in items)
+    rows = [(f"{item.rank}", _name(item), *(_figures(item)[heading] for heading in headings)) for item in items]
+    table = [("", "item", *headings), *rows]
     widths = [max(cell_len(row[column]) for row in table) for column in range(len(headings) + 2)]
     widths[1] = max(min(widths[1], out.width - sum(widths) + widths[1] - 2 * len(headings) - 1), _NARROWEST_NAME)
     _print_line(table[0], widths, "bold")
-    for film, row in zip(films, rows, strict=True):
+    for item, row in zip(items, rows, strict=True):
         _print_line(row, widths, "")
-        for side, quote in film.quotes.items():
+        for side, quote in item.quotes.items():
             if quote:
                 _print_quote(quote.text, ("+", "green") if side == "positive" else ("-", "red"), widths[0] + 1)
 
 
-def show_summary(scored: "ScoredFilms") -> None:
+def show_summary(scored: "ScoredItems") -> None:
     """Says how many reviews there were, how fast they were scored, and which did not count."""
     summary = scored.summary()
     err.print(
-        f"{counted(summary['reviews'], 'review')} of {counted(summary['films'], 'film')}{_speed(scored)}",
+        f"{counted(summary['reviews'], 'review')} of {counted(summary['items'], 'item')}{_speed(scored)}",
         soft_wrap=True,
     )
+    if 1 < summary["items"] < FEW_ITEMS:
+        err.print(f"{summary['items']} items tell little of how items differ: their intervals mean little.")
     if summary["duplicates"]:
         err.print(f"{counted(summary['duplicates'], 'exact repetition')} counted once")
     if summary["rejected"]:
@@ -65,7 +69,7 @@ def show_summary(scored: "ScoredFilms") -> None:
 def show_measures(measures: "RankingMeasures") -> None:
     """Prints how well several scores agree with star ratings."""
     least = counted(measures.min_reviews, "review")
-    out.print(f"{counted(measures.films, 'film')} with at least {least}, against their mean stars\n")
+    out.print(f"{counted(measures.items, 'item')} with at least {least}, against their mean stars\n")
     # Eight measures fit 80 columns only if names, and no figures, may be wrapped.
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
     table.add_column("score", max_width=_WIDEST_SCORE_NAME)
@@ -78,34 +82,44 @@ def show_measures(measures: "RankingMeasures") -> None:
     table.add_row("[dim]best possible[/]", "1", "1", "1", "1", "", "", *best)
     table.add_row("[dim]chance[/]", *chance)
     out.print(table)
-    out.print("\n[dim]P@k: share of films with mean stars of 8 or more. 95 % intervals: bootstrap over films.[/]")
+    liked = f"P@k: share with mean stars of {measures.liked_from:g} or more (Wilson's interval)."
+    out.print(f"\n[dim]{liked} Other 95 % intervals: bootstrap over items.[/]")
+    first = next(iter(measures.scores))
+    out.print(f"\n{first} less each other score, paired over the same items:")
+    for name, values in measures.differences.items():
+        parts = (f"{_MEASURES[key]} {_difference(key, values[key])}".replace("\n", "") for key in _PAIRED)
+        out.print(f"  {name}: {'; '.join(parts)}", highlight=False, soft_wrap=True)
 
 
-def _speed(scored: "ScoredFilms") -> str:
+def _difference(key: str, measure: Any) -> str:
+    digits = _digits(key) + (key == "spearman")
+    return f"{measure.value:+.{digits}f} ({measure.low:+.{digits}f} to {measure.high:+.{digits}f})"
+
+
+def _speed(scored: "ScoredItems") -> str:
     if scored.reviews_per_second is None:
         return ""
     share = "" if scored.newly_scored == scored.reviews else f"{scored.newly_scored:,} of them "
     return f", {share}scored at {scored.reviews_per_second:,.0f} a second"
 
 
-def _name(film: "RankedFilm") -> str:
-    name = _one_line(film.title or film.movie)
-    return name if film.year is None or name.endswith(f"({film.year})") else f"{name} ({film.year})"
+def _name(item: "RankedItem") -> str:
+    name = _one_line(item.title or item.movie)
+    return name if item.year is None or name.endswith(f"({item.year})") else f"{name} ({item.year})"
 
 
 def _one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def _figures(film: "RankedFilm") -> dict[str, str]:
+def _figures(item: "RankedItem") -> dict[str, str]:
     return {
-        "score": f"{film.score:.3f}",
-        "expected": f"{film.expected:.3f}",
-        "95 % interval": f"{film.low:.3f} to {film.high:.3f}",
-        "positive": f"{film.share_positive:.0%}",
-        "reviews": f"{film.reviews:,}",
-        "stars": "" if film.mean_rating is None else f"{film.mean_rating:.1f}",
-        "like": "" if film.similarity is None else f"{film.similarity:.2f}",
+        "score": f"{item.score:.3f}",
+        "95 % interval": f"{item.low:.3f} to {item.high:.3f}",
+        "positive": f"{item.share_positive:.0%}",
+        "reviews": f"{item.reviews:,}",
+        "stars": "" if item.mean_rating is None else f"{item.mean_rating:.1f}",
+        "like": "" if item.similarity is None else f"{item.similarity:.2f}",
     }
 
 

@@ -1,7 +1,10 @@
-"""What is known of each film: sums over its reviews, exact duplicates counted once."""
+"""What is known of each item: sums over its reviews, exact duplicates counted once."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,25 +12,40 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sentrec.recommend.disk import temporary_database
+from sentrec.errors import SentrecError
 from sentrec.recommend.parts import embeddings_of
 
 Floats = npt.NDArray[np.float64]
 
+_SETTINGS = ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192")
+_WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
+
+
+def item_name(value: object) -> str:
+    """An item's key as it is shown: composed (NFC), white space single, and whole numbers without ``.0``."""
+    name = " ".join(unicodedata.normalize("NFC", str(value)).split())
+    whole = _WHOLE_NUMBER.fullmatch(name)
+    return whole[1] if whole else name
+
+
+def identity(value: object) -> str:
+    """An item's key as it is compared: ``Alien``, ``alien`` and ``Alien `` are one, and so are ``12.0`` and ``12``."""
+    return item_name(value).casefold()
+
 
 @dataclass(frozen=True)
-class Films:
-    """Films with their reviews summed up; all arrays have one entry a film, in the order of first appearance.
+class Items:
+    """Items with their reviews summed up; all arrays have one entry an item, in the order of first appearance.
 
     Attributes:
-        keys: Each film's key.
+        keys: Each item's key, as it was first written.
         reviews: Reviews that count, at least 1.
-        duplicates: Further reviews with the very text of an earlier one of the same film; they do not count.
+        duplicates: Further copies of an earlier review (see `Review.digest`); they do not count.
         mean: Mean positive probability.
         squares: Sum of squared distances of the probabilities from their mean.
         share_positive: Share of reviews with a probability above 1/2.
         rating: Mean stars; NaN where no review has any.
-        embedding: Mean review embedding, shape ``(films, dim)``.
+        embedding: Mean review embedding, shape ``(items, dim)``.
     """
 
     keys: tuple[str, ...]
@@ -41,6 +59,32 @@ class Films:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+
+@contextmanager
+def temporary_database(table: str) -> Iterator[sqlite3.Connection]:
+    """Gives a database with one table and 8 MB of cache; its file has no name, so that not even a kill leaves it.
+
+    Args:
+        table: The SQL that creates the table.
+
+    Raises:
+        SentrecError: If its disk is full or may not be written.
+    """
+    # An empty name is a private file of SQLite's own (https://www.sqlite.org/inmemorydb.html#temp_db).
+    database = sqlite3.connect("", isolation_level=None)
+    try:
+        for setting in _SETTINGS:
+            database.execute(f"PRAGMA {setting}")
+        database.execute(table)
+        yield database
+    except sqlite3.OperationalError as error:
+        raise SentrecError(
+            f"a temporary file cannot be written or read: {error}.",
+            "Free some space, or name a folder with more of it: SQLITE_TMPDIR=FOLDER",
+        ) from error
+    finally:
+        database.close()
 
 
 class SeenTexts:
@@ -69,11 +113,16 @@ class SeenTexts:
         return np.array(new, dtype=bool)
 
 
+SOFTEN = 1.5
+"""What log odds are divided by unless somebody asks for another number."""
+
+
 def softened(probability: Floats, by: float) -> Floats:
     """Probabilities with their log odds divided by a number.
 
-    How likely a review is to be positive is mostly near 0 or 1, how much somebody liked a film is not: divided by 2,
-    which was chosen on films of IMDB's training set, the probabilities order films more as their mean stars do.
+    How likely a review is to be positive is mostly near 0 or 1, how much somebody liked an item is not. On films held
+    out of IMDB's training set (five folds), divided by 1.5 the probabilities order films most as their mean stars do:
+    Spearman 0.8997 against 0.8978 of plain ones with at least 3 reviews, 0.9448 against 0.9440 with at least 10.
 
     Args:
         probability: From 0 to 1.
@@ -90,18 +139,19 @@ def softened(probability: Floats, by: float) -> Floats:
     return np.asarray(liked / (liked + disliked))
 
 
-class FilmSums:
-    """Adds scored reviews up per film; memory grows with the films only.
+class ItemSums:
+    """Adds scored reviews up per item; memory grows with the items only.
 
     Args:
         seen: Where to remember which reviews came before.
         soften: See `softened`.
     """
 
-    def __init__(self, seen: SeenTexts, soften: float = 1.0) -> None:
+    def __init__(self, seen: SeenTexts, soften: float = SOFTEN) -> None:
         self._seen = seen
         self._soften = soften
         self._numbers: dict[str, int] = {}
+        self._names: list[str] = []
         self._sums = np.zeros((0, 7))
         self._embedding = np.zeros((0, 0), dtype=np.float32)
 
@@ -138,15 +188,15 @@ class FilmSums:
         np.add.at(self._embedding, rows[counts], embeddings[counts].astype(np.float32))
         return counts
 
-    def result(self) -> Films:
-        """The films so far."""
+    def result(self) -> Items:
+        """The items so far."""
         size = len(self._numbers)
         reviews, duplicates, total, squares, positive, stars, rated = self._sums[:size].T
         mean = total / reviews
         with np.errstate(invalid="ignore"):
             rating = stars / rated
-        return Films(
-            keys=tuple(self._numbers),
+        return Items(
+            keys=tuple(self._names),
             reviews=reviews.astype(np.int64),
             duplicates=duplicates.astype(np.int64),
             mean=mean,
@@ -157,7 +207,10 @@ class FilmSums:
         )
 
     def _number(self, movie: str) -> int:
-        return self._numbers.setdefault(movie, len(self._numbers))
+        number = self._numbers.setdefault(identity(movie), len(self._names))
+        if number == len(self._names):
+            self._names.append(item_name(movie))
+        return number
 
     def _grow(self, dim: int) -> None:
         size = len(self._numbers)

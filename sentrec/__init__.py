@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sentrec.evaluation.evaluate import evaluate
     from sentrec.inference.predictor import load
     from sentrec.models.base import TextModel
+    from sentrec.recommend.api import recommend
     from sentrec.training.ensemble import ensemble
     from sentrec.training.recipe import load_recipe
     from sentrec.training.train import train
@@ -36,6 +37,7 @@ __all__ = [
     "hookimpl",
     "load",
     "load_recipe",
+    "recommend",
     "train",
     "transfer",
 ]
@@ -49,6 +51,7 @@ _HOME = {
     "load": "sentrec.inference.predictor",
     "load_recipe": "sentrec.training.recipe",
     "train": "sentrec.training.train",
+    "recommend": "sentrec.recommend.api",
     "transfer": "sentrec.transfer.study",
 }
 

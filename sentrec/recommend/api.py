@@ -29,8 +29,8 @@ def recommend(
     """Scores reviews with a model and ranks the items that they are about.
 
     Args:
-        reviews: One file or several (CSV, JSON, Parquet, Excel), an iterable of rows (dictionaries), or a table of pandas
-            or pyarrow. Columns are found by their usual names; ``scoring.names`` says otherwise.
+        reviews: One file or several (CSV, JSON, Parquet, Excel), an iterable of rows (dictionaries), or a table of
+            pandas or pyarrow. Columns are found by their usual names; ``scoring.names`` says otherwise.
         model: A run's directory, or ``starter``.
         options: What the list is to be: its length, order and filters.
         scoring: How reviews are read.

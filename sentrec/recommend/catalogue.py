@@ -9,7 +9,7 @@ from pathlib import Path
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow
 from sentrec.errors import DataError, did_you_mean
-from sentrec.recommend.items import identity
+from sentrec.recommend.wording import identity
 
 _KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "item")
 _GENRE_SEPARATOR = re.compile(r"[|,;]")

@@ -1,8 +1,6 @@
 """What is known of each item: sums over its reviews, exact duplicates counted once."""
 
-import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,23 +12,11 @@ import pyarrow as pa
 
 from sentrec.errors import SentrecError
 from sentrec.recommend.parts import embeddings_of
+from sentrec.recommend.wording import identity, item_name
 
 Floats = npt.NDArray[np.float64]
 
 _SETTINGS = ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192")
-_WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
-
-
-def item_name(value: object) -> str:
-    """An item's key as it is shown: composed (NFC), white space single, and whole numbers without ``.0``."""
-    name = " ".join(unicodedata.normalize("NFC", str(value)).split())
-    whole = _WHOLE_NUMBER.fullmatch(name)
-    return whole[1] if whole else name
-
-
-def identity(value: object) -> str:
-    """An item's key as it is compared: ``Alien``, ``alien`` and ``Alien `` are one, and so are ``12.0`` and ``12``."""
-    return item_name(value).casefold()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sentrec.data.columns import FieldNames, require_single
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row, Unreadable
 from sentrec.data.values import UnusableError, name_of, rating_of, text_of
-from sentrec.recommend.items import identity, item_name
+from sentrec.recommend.wording import identity, item_name
 from sentrec.text.shorten import CHUNK_CHARACTERS, shortened
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ _SHOWN = 1000
 _SHORTEST_VALUE = 20
 _LONG_WORDS = 20
 """Equal texts of so many words are copies, whoever signs them."""
+_LONG_CHARACTERS = 120
 _SHORT_WORDS = 5
 """Equal texts of fewer words may well be of different people."""
 
@@ -64,7 +65,8 @@ class Review:
         if not self.digest:
             words = len(self.text.split(maxsplit=_LONG_WORDS))
             author = self.user or self.id
-            if words >= _LONG_WORDS or (author is None and words >= _SHORT_WORDS):
+            is_long = words >= _LONG_WORDS or len(self.text) >= _LONG_CHARACTERS
+            if is_long or (author is None and words >= _SHORT_WORDS):
                 author = ""
             elif author is None:
                 author = f"{PurePath(self.source).name}, line {self.line}"

@@ -103,7 +103,7 @@ def test_scores_that_are_no_probabilities_are_refused(wrong: float, tmp_path: Pa
 
 def test_outputs_overwrite_no_other_input(tmp_path: Path) -> None:
     movies = tmp_path / "movies.csv"
-    with pytest.raises(DataError, match="--out movies.csv would overwrite"):
+    with pytest.raises(DataError, match=r"--out movies\.csv would overwrite"):
         check_outputs([], {"--out": Path("movies.csv")}, [movies, None])
 
 

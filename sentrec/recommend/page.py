@@ -98,7 +98,7 @@ def _item(item: RankedItem) -> str:
         f'<div class="bar" role="img" aria-label="{label}" title="{label}">'
         f'<div class="band" style="{band}"></div>'
         f'<div class="mark" style="left: {100 * item.score:.1f}%"></div>'
-        f'<b class="score" style="left: {100 * item.score:.1f}%">{item.score:.2f}</b></div>\n'
+        f'<b class="score" style="left: {100 * item.score:.1f}%">{item.score:.3f}</b></div>\n'
         f'<div class="axis soft" aria-hidden="true">{_AXIS}</div>\n'
         f'<div class="figures soft">{"".join(f"<span>{name} <b>{value}</b></span>" for name, value in figures)}</div>\n'
         f"{''.join(_quote(side, quote) for side, quote in item.quotes.items() if quote)}</div></li>\n"

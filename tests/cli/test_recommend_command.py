@@ -276,7 +276,8 @@ def test_a_long_name_is_cut_visibly_and_a_long_quote_is_wrapped(monkeypatch: pyt
     monkeypatch.setattr(ranking, "out", Console(file=shown, width=80, highlight=False))
     ranking.show_items([RankedItem(**figures, **names, **counts, quotes={"negative": quote})])
     _, film, *quoted = shown.getvalue().splitlines()
-    assert film.startswith("1 The Lighthouse Kee…  0.500 ")
+    assert film.startswith("1 The Lighthouse Kee")
+    assert "…  0.500 " in film
     assert [line[:6] for line in quoted] == ["  - a ", "    fi"]
     assert max(map(len, (film, *quoted))) <= 80
     assert all(line == line.rstrip() for line in quoted)

@@ -38,7 +38,7 @@ def evaluate(
         list[str] | None,
         typer.Option(
             "--set",
-            help="How to read --data: data.text_columns, data.label_column, data.label_names or data.bad_rows.",
+            help="How to read --data: data.text_columns, label_column, label_names, label_map, encoding or bad_rows.",
             metavar="KEY=VALUE",
         ),
     ] = None,
@@ -53,6 +53,9 @@ def evaluate(
         Path | None,
         output_folder("--out", help="Where to write; by default RUN/evaluation/DATA-SPLIT (of the starter in runs)."),
     ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Write the answer to each row here: .csv, .jsonl, .parquet or .xlsx.")
+    ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +63,7 @@ def evaluate(
     from sentrec.evaluation.evaluate import evaluate as evaluate_run
 
     linear = baseline.value if baseline else None
-    result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides or ())
+    result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides or (), predictions)
     if as_json:
         print_json(result.to_dict())
     else:

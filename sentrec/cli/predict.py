@@ -119,13 +119,12 @@ def _results(
 
 def _watched(results: "Iterator[RowResult]", predictor: "Predictor") -> "Iterator[RowResult]":
     """The results as they are; warns if the model does not know the words of the first texts."""
-    from sentrec.inference.lines import UNKNOWN_SHARE, unknown_share
+    from sentrec.inference.lines import unknown_share, unknown_warning
 
     is_keyboard = sys.stdin.isatty()
     start = list(islice(results, 1 if is_keyboard else 100))
-    share = unknown_share(predictor, [one.text for one in start if one.text is not None])
-    if share >= UNKNOWN_SHARE:
-        message = f"the model does not know {share:.0%} of the words: is this its language? Its answers mean little."
+    texts = [one.text for one in start if one.text is not None]
+    if message := unknown_warning(unknown_share(predictor, texts)):
         err.print(f"[yellow]Warning:[/] {message}", soft_wrap=True)
     yield from chain(start, results)
 

@@ -150,8 +150,10 @@ def stratified_sample(labels: npt.NDArray[np.int64], rows: int, seed: int) -> np
 
 def _require_rows(held_out: npt.NDArray[np.int64], train: Examples, name: str) -> None:
     if not len(held_out):
+        different = len(set(train.texts))
+        what = "rows" if different == len(train) else f"different texts in {len(train):,} rows"
         raise DataError(
-            f"{len(train):,} rows are too few to hold out a {name} part.",
+            f"{different:,} {what} are too few to hold out a {name} part.",
             f"Give more rows, or a file of its own: --set data.{name}=FILE",
         )
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sentrec.data.examples import Examples
 from sentrec.data.formats import looks_like_file
+from sentrec.data.writers import check_table_name, table_writer
 from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation import plots as plotting
 from sentrec.evaluation.drawing import save_png
@@ -28,6 +29,7 @@ from sentrec.runs.directory import Run, open_run
 EVALUATION = "evaluation.json"
 TRAINING_CURVES = "training_curves.png"
 PLOTS = (TRAINING_CURVES, "confusion_matrix.png", "reliability.png", "roc.png")
+_LOOKED_AT = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -79,6 +81,7 @@ def evaluate(
     plots: bool = True,
     out: str | Path | None = None,
     overrides: Sequence[str] = (),
+    predictions: Path | None = None,
 ) -> Evaluation:
     """Measures a finished run on labelled data and writes `evaluation.json` and the plots.
 
@@ -92,6 +95,7 @@ def evaluate(
         plots: Whether to draw.
         out: Where to write; by default ``evaluation/<data>-<split>`` within the run, or ``runs/starter``.
         overrides: ``key=value`` pairs that describe `data`, such as ``data.label_column=stars``.
+        predictions: Where to write the answer to each row: .csv, .jsonl, .parquet or .xlsx; None: nowhere.
 
     Returns:
         Everything that was measured.
@@ -102,6 +106,8 @@ def evaluate(
         RecipeError: If an override is wrong.
         SentrecError: If `out` holds anything else, or may not be written.
     """
+    if predictions is not None:
+        check_table_name(predictions)
     given, run = run, run if isinstance(run, Run) else open_run(run)
     rival = open_run(against) if isinstance(against, str | Path) else against
     picked = [*group_notes(given, run), *group_notes(against, rival)]
@@ -126,7 +132,29 @@ def evaluate(
         plots=_plots_of(run) if plots else (),
     )
     _write(result, run, rows, probabilities)
+    if predictions is not None:
+        _write_predictions(predictions, examples, probabilities, names)
     return result
+
+
+def _write_predictions(
+    path: Path, examples: Examples, probabilities: npt.NDArray[np.float64], names: Sequence[str]
+) -> None:
+    with table_writer(path) as write:
+        for start in range(0, len(examples), _LOOKED_AT):
+            rows = slice(start, start + _LOOKED_AT)
+            parts = zip(examples.texts[rows], examples.labels[rows], probabilities[rows], strict=True)
+            write(
+                [
+                    {
+                        "text": text,
+                        "label": names[label],
+                        "predicted_label": names[int(row.argmax())],
+                        "probability": round(float(row.max()), 6),
+                    }
+                    for text, label, row in parts
+                ]
+            )
 
 
 def _rival_notes(run_data: RunData, rival: Run | None, rows: EvaluationRows) -> list[str]:
@@ -138,6 +166,7 @@ def _rival_notes(run_data: RunData, rival: Run | None, rows: EvaluationRows) -> 
 
 def _probabilities(run: Run, examples: Examples, label_names: Sequence[str]) -> npt.NDArray[np.float64]:
     """A run's probabilities, with the columns in the order of `label_names`."""
+    from sentrec.inference.lines import unknown_share, unknown_warning
     from sentrec.inference.predictor import load
 
     if set(run.label_names) != set(label_names):
@@ -147,7 +176,10 @@ def _probabilities(run: Run, examples: Examples, label_names: Sequence[str]) -> 
         )
     _log.info("classifying %s texts with %s", f"{len(examples):,}", run.place)
     columns = [run.label_names.index(name) for name in label_names]
-    return load(run).predict_proba(examples.texts)[:, columns]
+    predictor = load(run)
+    if message := unknown_warning(unknown_share(predictor, examples.texts[:_LOOKED_AT])):
+        _log.warning(message)
+    return predictor.predict_proba(examples.texts)[:, columns]
 
 
 def _comparisons(

@@ -104,6 +104,13 @@ def unknown_share(predictor: Predictor, texts: list[str]) -> float:
     return float(np.mean(tokens == UNKNOWN_ID)) if len(tokens) else 0.0
 
 
+def unknown_warning(share: float) -> str | None:
+    """What to say of texts of which a model does not know this share of the words; None where it knows enough."""
+    if share < UNKNOWN_SHARE:
+        return None
+    return f"The model does not know {share:.0%} of the words: is this its language? Its answers mean little."
+
+
 def _chunks(results: Iterable[RowResult], most: int) -> Iterator[list[RowResult]]:
     """Results some at a time; fewer where texts are very long, so that they cannot fill the memory."""
     chunk: list[RowResult] = []

@@ -74,6 +74,7 @@ def targets_with_ratings(train: Examples, share: float) -> Targets:
     return targets
 
 
+_MOST_UNKNOWN = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -188,12 +189,16 @@ def prepare(recipe: Recipe) -> PreparedData:
     tokenizer = read_text(source.path / TOKENIZER, RunError) if source else kind.learn_tokenizer(recipe, known)
     reader = kind.reader(recipe, tokenizer)
     encoded = reader.encode_cached
+    test = encoded(splits.test.texts)
+    share = float((test.token_ids == UNKNOWN_ID).mean()) if len(test.token_ids) else 0.0
+    if share > _MOST_UNKNOWN:
+        _log.warning("the model knows only %.0f%% of the words of the test texts", 100 * (1 - share))
     return PreparedData(
         splits,
         tokenizer,
         train=encoded(splits.train.texts),
         validation=encoded(splits.validation.texts),
-        test=encoded(splits.test.texts),
+        test=test,
         source=source,
         unlabelled=encoded(unlabelled.texts) if unlabelled else None,
         unlabelled_split=unlabelled,

@@ -204,6 +204,13 @@ def test_a_home_folder_is_spelled_out(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not looks_like_file("~/absent")
 
 
+def test_a_stray_file_called_as_a_split_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("train", "test", "reviews.dat"):
+        (tmp_path / name).write_text("x")
+    assert [looks_like_file(name) for name in ("train", "test", "./train", "reviews.dat")] == [False, False, True, True]
+
+
 def test_the_mirror_lists_its_folders_that_hold_parquet_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (mirrored_datasets(), mirror_folder("cinema")) == ([], None)
     monkeypatch.setenv("SENTREC_DATA", str(tmp_path / "absent"))

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 import sentrec
 from sentrec.cli.main import app
+from sentrec.data.sources import Source
+from sentrec.data.text_rows import Row
 from sentrec.errors import DataError, RunError, SentrecError
 from sentrec.evaluation.evaluate import EVALUATION, PLOTS, evaluate
 from sentrec.evaluation.rows import RunData
@@ -219,3 +221,14 @@ def test_the_command_takes_a_file_with_its_columns(run: Run, tmp_path: Path) -> 
     assert result.exit_code == 0
     assert "2 rows" in result.stdout
     assert "100.00 %" in result.stdout
+
+
+def test_stars_are_matched_by_meaning_and_the_answers_written_row_by_row(run: Run, tmp_path: Path) -> None:
+    path, out = tmp_path / "hotels.csv", tmp_path / "answers.csv"
+    write_reviews(path, [5, 3, 1, 4, 2], ["good", "good", "bad", "good", "bad"])
+    result = evaluate(run, path, plots=False, out=tmp_path / "out", predictions=out)
+    assert result.metrics["n"] == 4
+    assert any("4, 5 = good" in note and "1 rows are left out" in note for note in result.notes)
+    rows = [dict(row.fields) for row in Source(str(out)).rows() if isinstance(row, Row)]
+    assert [row["label"] for row in rows] == ["good", "bad", "good", "bad"]
+    assert [row["predicted_label"] for row in rows] == ["good", "bad", "good", "bad"]

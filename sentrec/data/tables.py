@@ -20,8 +20,10 @@ from sentrec.files.parse import one_line, parsing
 from sentrec.hookspecs import DatasetSpec
 
 DATA_VARIABLE = "SENTREC_DATA"
-_DEEPEST = 100
-"""Brackets of a line of JSON that Arrow may read: its parser has no limit of its own, and ends the process."""
+_SCANNED = 1 << 20
+_DEEPEST = 1000
+"""Brackets beside two a line that as many bytes of JSON may have for Arrow, whose parser has no limit of its own depth
+and ends the process."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,13 @@ def _arrow_json(path: Path, select: Select) -> Table | None:
         return None
     lines = 0
     with path.open("rb") as file:
-        while line := file.readline(LONGEST_LINE // 2):
-            lines += 1
-            if not line.startswith(b"{") or not line.endswith((b"}\n", b"}\r\n", b"}")):
+        if file.read(1) != b"{":
+            return None
+        while chunk := file.read(_SCANNED):
+            ends = chunk.count(b"\n")
+            if chunk.count(b"{") + chunk.count(b"[") - 2 * ends > _DEEPEST:
                 return None
-            if line.count(b"{") + line.count(b"[") > _DEEPEST:
-                return None
+            lines += ends
     if lines < 2:
         return None  # one object may hold all records
     try:

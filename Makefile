@@ -11,7 +11,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadf
 # What to try after the demo; examples/tutorial.md goes on from there.
 define NEXT
 
-Above, films are ranked by what they are at least worth: the fewer reviews and the less they agree, the lower the score.
+Above, films are ranked by the expected mean of their reviews: a film with few reviews is shrunk towards the mean of all.
 All films as a web page: runs/demo/films.html
 
 Next:

@@ -118,7 +118,7 @@ FLOORS = (
     {"cli"},
 )
 """The rooms of the package from the lowest up: a file imports from its own room and from lower floors only."""
-STILL_UPWARD: set[str] = {}
+STILL_UPWARD: set[str] = set()
 """What is to go; nothing may be added."""
 MOST_FILES = 230
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sentrec.recommend.stream import ScoredItems, ScoringOptions
 
 
+_log = logging.getLogger(__name__)
+
+
 def recommend(
     context: typer.Context,
     files: options.Files = None,
@@ -67,6 +70,9 @@ def recommend(
     _check_outputs(files or [], outputs, (movies, exclude, None if files else scores))
     if quiet:
         show_log(logging.WARNING)
+    if sort is options.SortBy.EXPECTED:
+        _log.warning("--sort expected is now --sort score, the default; the old name will go with the next release.")
+        sort = options.SortBy.SCORE
     wanted = _rank_options(top, min_reviews, sort.value, genre or [], year, like, exclude, diverse)
     fields = (movie_field, text_field, id_field, rating_field, date_field, user_field)
     scoring = _scoring_options(fields, resume, scores, rejects, soften)

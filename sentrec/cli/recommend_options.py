@@ -21,6 +21,7 @@ class SortBy(StrEnum):
     SCORE = "score"
     LOWER_BOUND = "lower-bound"
     MEAN = "mean"
+    EXPECTED = "expected"  # until the next release
 
 
 class PrecisionName(StrEnum):

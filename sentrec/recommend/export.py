@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     *("rank", "movie", "title", "year", "genres", "reviews", "duplicates", "mean", "share_positive"),
-    *("score", "low", "high", "mean_rating", "similarity", "positive_quote", "negative_quote"),
+    *("score", "expected", "low", "high", "mean_rating", "similarity", "positive_quote", "negative_quote"),
 )
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -54,7 +54,7 @@ _CORRELATION_PRIOR = (1.0, 4.0)
 """Beta prior of 1 / (M + 1), the correlation of two items' reviews with themselves."""
 _SLOPE_PRIOR = 0.3
 _SLOPE_ITEMS = 24
-_GRID = 9
+_GRID = (9, 9, 5)
 _REFINEMENTS = 4
 _LIKELY = 8.0
 """Grid points that are less likely than the best one by this factor's exponential do not count."""
@@ -127,6 +127,9 @@ class _Model:
         self.popularity = np.log(self.reviews) - np.log(self.reviews).mean()
         count = len(items)
         self._fitted = np.linspace(0, count - 1, min(count, _FITTED_ITEMS)).astype(np.int64)
+        # Items with equally many reviews share their prior.
+        levels = np.unique(self.popularity[self._fitted], return_inverse=True, return_counts=True)
+        self._levels, self._level, self._level_items = levels
 
     def effective(self, phi: float) -> Floats:
         """Reviews of each item divided by its own `phi`."""
@@ -139,7 +142,10 @@ class _Model:
         box = [(-4.0, 4.0), (float(np.log(0.003)), float(np.log(0.7))), slope]
         phi = float(self.phis[len(self.phis) // 2])
         for _ in range(_REFINEMENTS):
-            axes = [np.linspace(low, high, _GRID if high > low else 1) for low, high in box]
+            axes = [
+                np.linspace(low, high, points if high > low else 1)
+                for (low, high), points in zip(box, _GRID, strict=True)
+            ]
             logit, correlation, slopes = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
             grid = (logit, correlation, slopes)
             logs = self._log_posterior(grid, phi)
@@ -167,13 +173,16 @@ class _Model:
         return first, second
 
     def _log_posterior(self, grid: Grid, phi: float) -> Floats:
-        rows = self._fitted
-        effective = self.effective(phi)[rows, None]
-        mean = self.mean[rows, None]
-        liked, disliked = _prior(grid, self.popularity[rows])
-        evidence = special.betaln(liked + effective * mean, disliked + effective * (1.0 - mean))
-        logs = (evidence - special.betaln(liked, disliked)).sum(axis=0)
+        effective, mean = self.effective(phi)[self._fitted, None], self.mean[self._fitted, None]
         logit, correlation, slope = grid
+        liked, disliked = _prior(grid, self._levels)
+        # Log beta functions of posterior and prior; their parameters' sums depend on the concentration alone.
+        logs = special.gammaln(liked[self._level] + effective * mean).sum(axis=0)
+        logs += special.gammaln(disliked[self._level] + effective * (1.0 - mean)).sum(axis=0)
+        logs -= self._level_items @ (special.gammaln(liked) + special.gammaln(disliked))
+        different, which = np.unique(correlation, return_inverse=True)
+        concentration = np.exp(-different) - 1.0
+        logs -= (special.gammaln(concentration + effective) - special.gammaln(concentration)).sum(axis=0)[which]
         # Densities on the scales of the grid.
         logs += _MEAN_PRIOR[0] * special.log_expit(logit) + _MEAN_PRIOR[1] * special.log_expit(-logit)
         logs += _CORRELATION_PRIOR[0] * correlation + (_CORRELATION_PRIOR[1] - 1.0) * np.log1p(-np.exp(correlation))

@@ -89,8 +89,8 @@ class RankedItem:
     quotes: Mapping[Side, Quote | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """The item in plain JSON types."""
-        return asdict(self) | {"genres": list(self.genres)}
+        """The item in plain JSON types; `expected` is what earlier versions called the score, until the next one."""
+        return asdict(self) | {"genres": list(self.genres), "expected": self.score}
 
 
 def rank_items(items: Items, options: RankOptions, catalogue: Catalogue | None = None) -> list[RankedItem]:

@@ -4,13 +4,14 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
-from sentrec.data.columns import FieldNames, require_single
+from sentrec.data.columns import FieldNames, folded, require_single
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row, Unreadable
 from sentrec.data.values import UnusableError, name_of, rating_of, text_of
@@ -124,7 +125,7 @@ def read_chunks(
 def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], None]) -> Iterator[Review]:
     missing = set(_REQUIRED)
     first: Row | None = None
-    for row in source.rows(names.select):
+    for row in source.rows(partial(_needed, names)):
         if isinstance(row, BadRow):
             on_reject(Reject(source.name, row.line, row.reason, row.content[:_SHOWN]))
             continue
@@ -144,6 +145,16 @@ def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], No
         role = next(role for role in _REQUIRED if role in missing)
         where = "line" if source.format in ("jsonl", "lines") else "row"
         raise names.missing(role, source.name, f"{where} {first.line} has", first.fields)
+
+
+def _needed(names: FieldNames, there: Sequence[str]) -> set[str]:
+    """The columns that play a role, and the item's id for rows that leave its name out."""
+    movie = () if names.movie else names.find("movie", there)
+    return {*names.select(there), *(one for name in movie for one in _ids(name, there))}
+
+
+def _ids(name: str, there: Iterable[str]) -> list[str]:
+    return [other for other in there if folded(other) == f"{folded(name)}id"]
 
 
 def _check_columns(source: Source, names: FieldNames, first: Row, missing: set[str]) -> None:
@@ -190,7 +201,7 @@ def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]
     found = names.roles(tuple(row.fields))
     movie_name = next(iter(found.get("movie", ())), str(names.movie or "movie"))
     # Where a row leaves its item's name out, its id will do: "movie": null beside a movie_id.
-    others = () if names.movie else (name for name in row.fields if name.startswith(f"{movie_name}_"))
+    others = () if names.movie else _ids(movie_name, row.fields)
     movie = next((one for name in (movie_name, *others) if (one := name_of(row.fields.get(name), "item", name))), None)
     if movie is None:
         raise UnusableError(f"no item (field '{movie_name}')")

@@ -23,7 +23,7 @@ Draw = Callable[[np.random.Generator, int], npt.NDArray[np.generic]]
 
 _TOP = 20
 _MOST_REVIEWS = 30
-_DRAWN_ITEMS = 3000
+_DRAWN_ITEMS = 2000
 """Items that are simulated for each figure, at least."""
 
 MEANS: dict[str, Draw] = {

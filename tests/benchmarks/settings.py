@@ -51,7 +51,7 @@ class Settings:
     labels: int = 200
     seeds: int = 5
     ranking_items: tuple[int, ...] = (2, 3, 5, 10, 24, 345)
-    draws: int = 12
+    draws: int = 40
 
     def to_json(self) -> str:
         """All of it, for another process."""

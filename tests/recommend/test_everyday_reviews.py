@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from recommend_corpus import WordScorer
 from test_page_and_export import ITEM
 
+from sentrec.data.sources import Source
 from sentrec.errors import DataError
 from sentrec.recommend.api import RowsSource
 from sentrec.recommend.export import to_csv
@@ -62,8 +64,16 @@ def test_one_item_however_it_is_written(names: Sequence[Any]) -> None:
     assert item.quotes["positive"] is not None
 
 
-def test_an_id_stands_in_for_a_name_that_is_null() -> None:
-    result = ranked([{"movie": None, "movie_id": "tt1", "text": "A superb film, all of it."}])
+@pytest.mark.parametrize("suffix", ["memory", "jsonl", "parquet"])
+def test_an_id_stands_in_for_a_name_that_is_null(suffix: str, tmp_path: Path) -> None:
+    rows = [{"movie": None, "movie_year": 1994, "movie_id": "tt1", "text": "A superb film, all of it."}]
+    path = tmp_path / f"reviews.{suffix}"
+    if suffix == "parquet":
+        pyarrow.parquet.write_table(pa.Table.from_pylist(rows), path)
+    elif suffix == "jsonl":
+        path.write_text(json.dumps(rows[0]))
+    source = RowsSource(rows) if suffix == "memory" else Source(str(path))
+    result = recommend_sources([source], WordScorer(), RankOptions(min_reviews=1))
     assert [item.movie for item in result.items] == ["tt1"]
 
 

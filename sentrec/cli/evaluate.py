@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli.display.console import out, print_json
-from sentrec.cli.options import AsJson, NamedRun, output_folder
+from sentrec.cli.options import AsJson, Labels, NamedRun, output_folder, with_labels
 from sentrec.recommend.wording import counted
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def evaluate(
             metavar="KEY=VALUE",
         ),
     ] = None,
+    labels: Labels = None,
     against: Annotated[
         str | None, typer.Option(help="Another run, to compare with on the same rows.", show_default=False)
     ] = None,
@@ -63,7 +64,8 @@ def evaluate(
     from sentrec.evaluation.evaluate import evaluate as evaluate_run
 
     linear = baseline.value if baseline else None
-    result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides or (), predictions)
+    overrides = with_labels(overrides, labels)
+    result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides, predictions)
     if as_json:
         print_json(result.to_dict())
     else:

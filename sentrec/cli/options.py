@@ -1,5 +1,6 @@
 """Options and arguments that several commands share, each with its help, its check and what Tab completes it with."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,6 +82,10 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one value, e.g. training.epochs=2.", show_default=False),
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="What labels mean: 1=bad,5=good (others are left out), or stars.", show_default=False),
+]
 NamedRun = Annotated[str, typer.Argument(help=NAMED_RUN_HELP, autocompletion=model_names, show_default=False)]
 ModelOption = Annotated[
     str | None, typer.Option("--model", "-m", metavar="RUN", help=MODEL_HELP, autocompletion=model_names)
@@ -106,6 +111,23 @@ def one_recipe(argument: str | None, option: str | None) -> str:
             "which one? `sentrec recipes list` shows the built-in ones.", param_hint="RECIPE or --recipe"
         )
     return recipe
+
+
+def with_labels(overrides: list[str] | None, labels: str | None) -> list[str]:
+    """The values of ``--set`` with what ``--labels`` says as one of them.
+
+    Raises:
+        BadParameter: If it is neither ``stars`` nor pairs such as ``1=bad``.
+    """
+    if labels is None:
+        return overrides or []
+    if labels.strip().casefold() == "stars":
+        return [*(overrides or ()), "data.label_map=stars"]
+    pairs = [[part.strip() for part in pair.rpartition("=")] for pair in labels.split(",")]
+    if not all(label and meaning for label, _, meaning in pairs):
+        raise typer.BadParameter(f"'{labels}': write pairs such as 1=bad,5=good, or stars.", param_hint="--labels")
+    meanings = json.dumps({label: meaning for label, _, meaning in pairs})
+    return [*(overrides or ()), f"data.label_map={meanings}"]
 
 
 def default_folder(name: str) -> Path:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from sentrec.inference.predictor import Predictor
 
 _INPUTS = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
-_OUT = "Write every row here with label and probability added: .csv, .jsonl, .parquet or .xlsx by its name."
+_OUT = (
+    "Write every row here with label and probability added: .csv, .jsonl, .parquet or .xlsx by its name. Not "
+    "resumable: what is interrupted begins anew."
+)
+_REJECTS = "With --out: where rows go that cannot be used, with line and reason; else NAME.rejects.jsonl here."
+_CSV_SAFE = "With --out: quote cells of CSV that a spreadsheet would run as formulas."
 
 
 def predict(
@@ -34,31 +40,42 @@ def predict(
     id_field: Annotated[str | None, typer.Option(help="Column of the id; else id or review_id.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")] = None,
     out_file: Annotated[Path | None, output_file("--out", help=_OUT)] = None,
+    rejects: Annotated[Path | None, output_file("--rejects", help=_REJECTS)] = None,
+    csv_safe: Annotated[bool, typer.Option("--csv-safe/--no-csv-safe", help=_CSV_SAFE)] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)] = None,
 ) -> None:
     """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
     file = _file(texts or ["-"])
     if out_file is not None:
-        _check_output(out_file, file, as_json)
+        rejects = _check_output(out_file, rejects, file, as_json)
+    elif rejects is not None:
+        raise typer.BadParameter("--rejects needs --out.")
     if file is None and (text_field or id_field or encoding):
         raise typer.BadParameter("--text-field, --id-field and --encoding describe a file, not texts.")
     predictor = sentrec.load(chosen_model(model), device)
     results = _watched(_results(predictor, file, texts, (text_field, id_field, encoding)), predictor)
     labels: Counter[str | None] = Counter()
     problems: list[str] = []
-    for one in _written(results, out_file) if out_file else results:
+    for one in _written(results, out_file, rejects, file or "", csv_safe) if out_file and rejects else results:
         labels[one.prediction.label if one.prediction else None] += 1
         if one.error is not None and not problems:
             problems.append(f"line {one.line}, {one.error}")
         if out_file is None:
             _print(one, as_json)
+    _report(labels, problems, out_file, rejects)
+
+
+def _report(labels: "Counter[str | None]", problems: list[str], out_file: Path | None, rejects: Path | None) -> None:
+    """Says what was written and which rows could not be used; exits with 1 where none could."""
     usable = sum(labels.values()) - labels[None]
     if out_file is not None:
         told = ", ".join(f"{count:,} {label}" for label, count in labels.most_common() if label is not None)
         err.print(printable(f"Written: {out_file} ({counted(usable, 'row')}: {told})"), markup=False, soft_wrap=True)
     if labels[None]:
         message = f"{counted(labels[None], 'line')} could not be used: the result is an error. First: {problems[0]}."
+        if rejects is not None:
+            message = f"{counted(labels[None], 'row')} could not be used, see {rejects}. First: {problems[0]}."
         err.print(Text.assemble(("Warning: ", "yellow"), printable(message)), soft_wrap=True)
         if not usable:
             raise typer.Exit(1)
@@ -84,16 +101,19 @@ def _file(texts: list[str]) -> str | None:
     return "-" if texts == ["-"] else None
 
 
-def _check_output(out_file: Path, file: str | None, as_json: bool) -> None:
-    from sentrec.data.formats import same_file
+def _check_output(out_file: Path, rejects: Path | None, file: str | None, as_json: bool) -> Path:
+    """Refuses outputs that cannot be written, or overwrite the input; where rejects go."""
+    from sentrec.data.sources import Source
     from sentrec.data.writers import check_table_name
-    from sentrec.errors import DataError
+    from sentrec.recommend.outputs import check_outputs, default_rejects
 
     if as_json:
         raise typer.BadParameter("--json prints the results, --out writes them: choose one.")
     check_table_name(out_file)
-    if file is not None and same_file(file, out_file):
-        raise DataError(f"--out {out_file} would overwrite the input.", "Choose another name.")
+    sources = [Source(file or "-")]
+    rejects = rejects or default_rejects(sources)
+    check_outputs(sources, {"--out": out_file, "--rejects": rejects})
+    return rejects
 
 
 def _results(
@@ -129,15 +149,28 @@ def _watched(results: "Iterator[RowResult]", predictor: "Predictor") -> "Iterato
     yield from chain(start, results)
 
 
-def _written(results: "Iterator[RowResult]", path: Path) -> "Iterator[RowResult]":
-    """Writes all results to a table and passes them on."""
+def _written(
+    results: "Iterator[RowResult]", path: Path, rejects: Path, source: str, csv_safe: bool
+) -> "Iterator[RowResult]":
+    """Writes all results to a table, those that are errors also to a file of their own, and passes them on."""
+    from sentrec.data.text_rows import Row
     from sentrec.data.writers import table_writer
     from sentrec.inference.lines import CHUNK
+    from sentrec.recommend.outputs import RejectsFile
+    from sentrec.recommend.reviews import Reject, shown_row
 
-    with table_writer(path) as write:
+    with (
+        TemporaryDirectory(prefix="sentrec-") as work,
+        RejectsFile(rejects, Path(work)) as left_out,
+        table_writer(path, csv_safe) as write,
+    ):
         while chunk := list(islice(results, CHUNK)):
             write([one.to_row() for one in chunk if one.fields])
-            yield from chunk
+            for one in chunk:
+                if one.error is not None:
+                    content = shown_row(Row(one.line, one.fields)) if one.fields else one.content
+                    left_out.add(Reject(source, one.line, one.error, content))
+                yield one
 
 
 def _print(result: "RowResult", as_json: bool) -> None:

@@ -52,6 +52,7 @@ def recommend(
     rating_field: options.RatingField = None,
     date_field: options.DateField = None,
     user_field: options.UserField = None,
+    encoding: options.Encoding = None,
     as_json: options.AsJson = False,
     as_csv: options.AsCsv = False,
     out_file: options.OutFile = None,
@@ -75,7 +76,7 @@ def recommend(
         sort = options.SortBy.SCORE
     wanted = _rank_options(top, min_reviews, sort.value, genre or [], year, like, exclude, diverse)
     fields = (movie_field, text_field, id_field, rating_field, date_field, user_field)
-    scoring = _scoring_options(fields, resume, scores, rejects, soften)
+    scoring = _scoring_options(fields, resume, scores, rejects, soften, encoding)
     named = chosen_model(model, quiet) if files else ""
     job = _Job(files or [], named, wanted, scoring, positive, precision.value, device, quiet)
     if evaluate:
@@ -174,7 +175,7 @@ _RANKING = (
 )
 _CATALOGUE = ("genre", "year")
 _SCORING = ("model", "resume", "positive", "precision", "device", "rejects")
-_FIELDS = ("movie_field", "text_field", "id_field", "rating_field", "date_field", "user_field")
+_FIELDS = ("movie_field", "text_field", "id_field", "rating_field", "date_field", "user_field", "encoding")
 
 
 def _check_applicable(context: typer.Context, evaluate: bool, only_scores: bool, has_catalogue: bool) -> None:
@@ -228,12 +229,17 @@ def _rank_options(
 
 
 def _scoring_options(
-    fields: tuple[str | None, ...], resume: bool, scores: Path | None, rejects: Path | None, soften: float
+    fields: tuple[str | None, ...],
+    resume: bool,
+    scores: Path | None,
+    rejects: Path | None,
+    soften: float,
+    encoding: str | None,
 ) -> "ScoringOptions":
     from sentrec.data.columns import FieldNames
     from sentrec.recommend.stream import ScoringOptions
 
-    return ScoringOptions(FieldNames(*fields), resume, scores, rejects, soften=soften)
+    return ScoringOptions(FieldNames(*fields), resume, scores, rejects, soften=soften, encoding=encoding)
 
 
 def _write(path: Path, suffix: str, result: "Recommendation", title: str, csv_safe: bool) -> None:

@@ -78,6 +78,8 @@ RatingField = Annotated[str | None, _option(_FIELDS, "Its stars; else rating or 
 DateField = Annotated[str | None, _option(_FIELDS, "Its date; else date.")]
 UserField = Annotated[str | None, _option(_FIELDS, "Who wrote it; else user or user_id.")]
 
+Encoding = Annotated[str | None, _option(_FIELDS, "Encoding of text files; else as their bytes tell.")]
+
 AsJson = Annotated[bool, _option(_OUTPUT, "Print JSON lines (with --evaluate one document).", "--json")]
 AsCsv = Annotated[bool, _option(_OUTPUT, "Print CSV.", "--csv")]
 OutFile = Annotated[Path | None, _written(_OUTPUT, _OUT, "--out")]

@@ -16,6 +16,7 @@ from sentrec.cli.display.training_progress import duration, training_progress
 from sentrec.cli.options import (
     AsJson,
     Force,
+    Labels,
     Overrides,
     Quiet,
     RecipeArgument,
@@ -25,6 +26,7 @@ from sentrec.cli.options import (
     one_recipe,
     output_folder,
     resume_or_force,
+    with_labels,
 )
 from sentrec.recommend.wording import counted
 
@@ -37,6 +39,7 @@ def train(
     recipe: RecipeArgument = None,
     recipe_option: RecipeOption = None,
     overrides: Overrides = None,
+    labels: Labels = None,
     out: Annotated[Path | None, output_folder(help="Run directory; by default runs/NAME.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Train so many seeds; report mean and spread.")] = None,
     ensemble: Annotated[
@@ -50,6 +53,7 @@ def train(
     """Train a model as a recipe says."""
     recipe = one_recipe(recipe, recipe_option)
     resume_or_force(resume, force)
+    overrides = with_labels(overrides, labels)
     if ensemble and (seeds or 0) < 2:
         raise typer.BadParameter("--ensemble joins several seeds: add --seeds 3, say.")
     speaks = _is_first_process()
@@ -57,7 +61,7 @@ def train(
         show_log(logging.WARNING if speaks else logging.ERROR)
     from sentrec.training.recipe import load_recipe
 
-    loaded = load_recipe(recipe, overrides or ())
+    loaded = load_recipe(recipe, overrides)
     directory = out or default_folder(loaded.name)
     with training_progress(quiet or not speaks) as on_progress:
         runs, summary = _train(loaded, directory, seeds, ensemble, resume=resume, force=force, on_progress=on_progress)

@@ -16,14 +16,20 @@ from sentrec.files.storage import atomic_path
 
 Rows = Sequence[Mapping[str, Any]]
 _LONGEST_CELL = 32_767
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NUMBER = re.compile(r"[-+]?\d+([.,:/]\d+)*\s?%?")
 _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 
 @contextmanager
-def table_writer(path: Path) -> Iterator[Callable[[Rows], None]]:
+def table_writer(path: Path, csv_safe: bool = True) -> Iterator[Callable[[Rows], None]]:
     """Gives a function that adds rows; the file takes its place, whole, when the block ends well.
 
     The first rows that it gets tell the columns, but for JSON lines, where every row has its own.
+
+    Args:
+        path: The file.
+        csv_safe: Whether cells of CSV are made `harmless`.
 
     Raises:
         DataError: If the name ends in no known way, or a row does not fit the columns.
@@ -31,7 +37,10 @@ def table_writer(path: Path) -> Iterator[Callable[[Rows], None]]:
     """
     check_table_name(path)
     with atomic_path(path) as temporary, ExitStack() as stack:
-        yield _WRITERS[path.suffix.lower()](temporary, path, stack)
+        if path.suffix.lower() == ".csv":
+            yield _csv(temporary, path, stack, harmless if csv_safe else lambda value: value)
+        else:
+            yield _WRITERS[path.suffix.lower()](temporary, path, stack)
 
 
 def check_table_name(path: Path) -> None:
@@ -42,6 +51,12 @@ def check_table_name(path: Path) -> None:
     """
     if path.suffix.lower() not in _WRITERS:
         raise DataError(f"{path}: no such table can be written.", f"Its name must end in {listed(_WRITERS)}.")
+
+
+def harmless(value: Any) -> Any:
+    """A cell of CSV; text that a spreadsheet would run as a formula gets an apostrophe before it (CWE-1236)."""
+    is_formula = isinstance(value, str) and value.startswith(_FORMULA_STARTS) and not _NUMBER.fullmatch(value)
+    return f"'{value}" if is_formula else value
 
 
 def plain(value: Any) -> Any:
@@ -61,7 +76,9 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
-def _csv(temporary: Path, path: Path, stack: ExitStack) -> Callable[[Rows], None]:
+def _csv(
+    temporary: Path, path: Path, stack: ExitStack, made: Callable[[Any], Any] = harmless
+) -> Callable[[Rows], None]:
     file = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
     writer = csv.writer(file, lineterminator="\n")
     columns: list[str] = []
@@ -69,10 +86,10 @@ def _csv(temporary: Path, path: Path, stack: ExitStack) -> Callable[[Rows], None
     def write(rows: Rows) -> None:
         if not columns:
             columns.extend(_columns(rows))
-            writer.writerow(columns)
+            writer.writerow(map(made, columns))
         for row in rows:
             _require_known(row, columns, path)
-            writer.writerow([_cell(row.get(name)) for name in columns])
+            writer.writerow([made(_cell(row.get(name))) for name in columns])
 
     return write
 

@@ -32,6 +32,7 @@ class RowResult:
         text: The text; None where there is none.
         prediction: What the model says; None where the row cannot be used.
         error: Why not.
+        content: A row that could not be read, as it stands in the file.
     """
 
     line: int
@@ -40,6 +41,7 @@ class RowResult:
     text: str | None = None
     prediction: Prediction | None = None
     error: str | None = None
+    content: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The result in plain JSON types, without the text."""
@@ -127,7 +129,7 @@ def _chunks(results: Iterable[RowResult], most: int) -> Iterator[list[RowResult]
 
 def _result(row: Row | BadRow, names: FieldNames) -> RowResult:
     if isinstance(row, BadRow):
-        return RowResult(row.line, error=row.reason)
+        return RowResult(row.line, error=row.reason, content=row.content)
     found = names.roles(tuple(row.fields))
     key = plain(row.fields.get(found["id"][0])) if "id" in found else None
     try:

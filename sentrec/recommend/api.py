@@ -52,7 +52,7 @@ def recommend(
     if isinstance(reviews, str | Path):
         reviews = [reviews]
     if isinstance(reviews, Sequence) and all(isinstance(one, str | Path) for one in reviews):
-        sources = [Source(str(one)) for one in reviews]
+        sources = [Source(str(one), scoring.encoding) for one in reviews]
         return recommend_sources(sources, scorer, options, scoring, catalogue)
     # Nobody can resume what lies in memory.
     with tempfile.TemporaryDirectory(prefix="sentrec-") as work:

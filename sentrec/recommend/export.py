@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sentrec.data.writers import harmless
+
 if TYPE_CHECKING:
     from sentrec.recommend.ranking import RankedItem
 
@@ -13,8 +15,6 @@ _COLUMNS = (
     *("rank", "movie", "title", "year", "genres", "reviews", "duplicates", "mean", "share_positive"),
     *("score", "expected", "low", "high", "mean_rating", "similarity", "positive_quote", "negative_quote"),
 )
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_json_lines(items: "Sequence[RankedItem]") -> str:
@@ -41,13 +41,9 @@ def to_csv(items: "Sequence[RankedItem]", safe: bool = True) -> str:
     for item in items:
         quotes = {f"{side}_quote": " ".join(quote.text.split()) for side, quote in item.quotes.items() if quote}
         row = item.to_dict() | {"genres": "|".join(item.genres)} | quotes
-        writer.writerow({name: _harmless(value) for name, value in row.items()} if safe else row)
+        writer.writerow({name: harmless(value) for name, value in row.items()} if safe else row)
     table = buffer.getvalue()
     return table if _is_utf8(table) else table.encode("utf-8", "backslashreplace").decode()
-
-
-def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
 
 
 def _is_utf8(text: str) -> bool:

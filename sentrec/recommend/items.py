@@ -1,5 +1,6 @@
 """What is known of each item: sums over its reviews, exact duplicates counted once."""
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,8 +13,9 @@ import pyarrow as pa
 
 from sentrec.errors import SentrecError
 from sentrec.recommend.parts import embeddings_of
-from sentrec.recommend.wording import identity, item_name
+from sentrec.recommend.wording import counted, identity, item_name
 
+_log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]
 
 _SETTINGS = ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192")
@@ -30,7 +32,7 @@ class Items:
         mean: Mean positive probability.
         squares: Sum of squared distances of the probabilities from their mean.
         share_positive: Share of reviews with a probability above 1/2.
-        rating: Mean stars; NaN where no review has any.
+        rating: Mean stars; NaN where fewer than half of the reviews have any.
         embedding: Mean review embedding, shape ``(items, dim)``.
     """
 
@@ -179,8 +181,12 @@ class ItemSums:
         size = len(self._numbers)
         reviews, duplicates, total, squares, positive, stars, rated = self._sums[:size].T
         mean = total / reviews
-        with np.errstate(invalid="ignore"):
-            rating = stars / rated
+        # A few numbers among grades, or on another scale, say nothing of the item.
+        rating = np.divide(stars, rated, out=np.full(size, np.nan), where=rated >= np.maximum(reviews / 2, 1))
+        few = np.isnan(rating) & (rated > 0)
+        if few.any():
+            most = f"{int((reviews - rated)[few].sum()):,} of their {int(reviews[few].sum()):,} reviews have no number"
+            _log.info("No stars are shown for %s: %s.", counted(int(few.sum()), "item"), most)
         return Items(
             keys=tuple(self._names),
             reviews=reviews.astype(np.int64),

@@ -66,15 +66,15 @@ class RejectsFile:
 
     Args:
         path: The same.
-        store: The job's folder; None: rows are counted only.
+        folder: Where it is made until it is whole; None: rows are counted only.
     """
 
-    def __init__(self, path: Path, store: PartStore | None) -> None:
+    def __init__(self, path: Path, folder: Path | None) -> None:
         self.path = path
         self.rows = 0
         self.fields = 0
         self.first: str | None = None
-        self._made = store.folder / "rejects.jsonl" if store else None
+        self._made = folder / "rejects.jsonl" if folder else None
 
     @property
     def is_kept(self) -> bool:

@@ -62,8 +62,8 @@ def recommend(
         DataError: If a file cannot be read, or no item can be ranked.
         Interrupted: On Ctrl-C; the same call with ``resume`` goes on.
     """
-    sources = [Source(str(file)) for file in files]
-    return recommend_sources(sources, scorer, options, scoring, catalogue, on_progress)
+    with recommendation(files, scorer, options, scoring, catalogue, on_progress) as result:
+        return result
 
 
 def recommend_sources(
@@ -93,7 +93,7 @@ def recommendation(
     So whatever goes wrong while the ranking is written does not cost them.
     """
     scoring = scoring or ScoringOptions()
-    sources = [file if isinstance(file, Source) else Source(str(file)) for file in files]
+    sources = [file if isinstance(file, Source) else Source(str(file), scoring.encoding) for file in files]
     with part_store(sources, scorer, scoring) as store:
         with ExtremeReviews() as extremes:
             scored = score_items(sources, scorer, scoring, store, extremes, on_progress)
@@ -118,7 +118,7 @@ def item_sums(
         on_progress: Is told after each chunk.
     """
     scoring = scoring or ScoringOptions()
-    sources = [Source(str(file)) for file in files]
+    sources = [Source(str(file), scoring.encoding) for file in files]
     with part_store(sources, scorer, scoring) as store:
         yield score_items(sources, scorer, scoring, store, on_progress=on_progress)
 
@@ -186,5 +186,5 @@ def baseline_items(
     train = RunData(open_run(run)).training_rows()
     model = make_baseline(name).fit(train.texts, train.labels, len(train.label_names))
     scorer = BaselineScorer(model, train.label_names, positive)
-    sources = [Source(str(file)) for file in files]
+    sources = [Source(str(file), scoring.encoding) for file in files]
     return score_items(sources, scorer, scoring, None, on_progress=on_progress).items

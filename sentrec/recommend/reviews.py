@@ -136,10 +136,10 @@ def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], No
         try:
             review, doubts = _review(row, names, source.name)
         except UnusableError as error:
-            on_reject(Reject(source.name, row.line, str(error), _shown(row)))
+            on_reject(Reject(source.name, row.line, str(error), shown_row(row)))
             continue
         for doubt in doubts:
-            on_reject(Reject(source.name, row.line, doubt, _shown(row), is_kept=True))
+            on_reject(Reject(source.name, row.line, doubt, shown_row(row), is_kept=True))
         yield review
     if missing and first is not None:
         role = next(role for role in _REQUIRED if role in missing)
@@ -168,7 +168,7 @@ def _check_columns(source: Source, names: FieldNames, first: Row, missing: set[s
         logger.info(told)
 
 
-def _shown(row: Row) -> str:
+def shown_row(row: Row) -> str:
     """A row as JSON; long values of a long one are cut, and numbers that JSON lacks are strings."""
     try:
         whole = json.dumps(dict(row.fields), ensure_ascii=False, allow_nan=False, default=_described)

@@ -70,6 +70,7 @@ class ScoringOptions:
         rejects: Where to write the rows left out (JSON lines); None: ``NAME.rejects.jsonl`` in the current folder.
         work: Folder for what an interrupted scoring leaves; None: in sentrec's cache.
         soften: What the log odds of each review are divided by in the sums of items; scores are kept as they are.
+        encoding: The encoding of text files; None: as their bytes tell.
     """
 
     names: FieldNames = field(default_factory=FieldNames)
@@ -78,6 +79,7 @@ class ScoringOptions:
     rejects: Path | None = None
     work: Path | None = None
     soften: float = SOFTEN
+    encoding: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def part_store(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOption
     """
     outputs = {"--scores": scoring.scores, "--rejects": scoring.rejects or default_rejects(sources)}
     check_outputs(sources, outputs)
-    folder = scoring.work or _work_folder(sources, scorer, scoring.names)
+    folder = scoring.work or _work_folder(sources, scorer, scoring)
     resume = "--resume"
     if any(source.is_standard_input for source in sources):
         resume = "the same input and --resume"
@@ -185,7 +187,9 @@ def score_items(
     progress = _Counter(sources, on_progress)
     with ExitStack() as stack:
         sums = ItemSums(stack.enter_context(SeenTexts()), scoring.soften)
-        rejects = stack.enter_context(RejectsFile(scoring.rejects or default_rejects(sources), store))
+        rejects = stack.enter_context(
+            RejectsFile(scoring.rejects or default_rejects(sources), store.folder if store else None)
+        )
         scores = stack.enter_context(ScoresFile(scoring.scores, store))
         chunks = read_chunks(sources, scoring.names, CHUNK, rejects.add)
         for chunk in _scored_in_order(chunks, scorer, store):
@@ -247,9 +251,11 @@ def _scored(number: int, reviews: Sequence[Review], scorer: Scorer, store: PartS
     return _ScoredChunk(reviews, table, began)
 
 
-def _work_folder(sources: Sequence[Source], scorer: Scorer, names: FieldNames) -> Path:
+def _work_folder(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOptions) -> Path:
     paths = [source.path if source.is_standard_input else str(Path(source.path).resolve()) for source in sources]
-    key = json.dumps([scorer.fingerprint(), paths, asdict(names), __version__, CHUNK, CHUNK_CHARACTERS])
+    key = json.dumps(
+        [scorer.fingerprint(), paths, asdict(scoring.names), scoring.encoding, __version__, CHUNK, CHUNK_CHARACTERS]
+    )
     return cache_home() / "scoring" / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 

@@ -1,0 +1,93 @@
+"""Everyday tables of reviews on the command line: columns, labels, encodings, and what becomes of bad rows."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from sentrec.cli.main import app
+from sentrec.runs import directory as runs
+from sentrec.runs.directory import Run
+
+GOOD, BAD = "the film was lovely and superb", "a dull and boring film"
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def invoke(small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """The command line in an empty folder, with a small run in the place of the starter."""
+    place = shutil.copytree(small_run.path, tmp_path / "installed" / "starter")
+    monkeypatch.setattr(runs, "BUILTIN_MODELS", {"starter": place})
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+
+
+def write_csv(name: str, rows: list[list[str]], encoding: str = "utf-8") -> str:
+    with Path(name).open("w", encoding=encoding, newline="") as file:
+        csv.writer(file).writerows(rows)
+    return name
+
+
+def read_csv(name: str) -> list[dict[str, str]]:
+    with Path(name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_recommend_takes_an_encoding(invoke: Invoke) -> None:
+    file = write_csv("r.csv", [["hotel", "text"], *[["Ça va", f"{GOOD} {number}"] for number in range(4)]], "cp437")
+    ranked = invoke("recommend", file, "--encoding", "cp437", "--positive", "good", "--json")
+    assert ranked.exit_code == 0, ranked.output
+    assert json.loads(ranked.stdout)["movie"] == "Ça va"
+    wrong = invoke("recommend", file, "--encoding", "cp0", "--positive", "good")
+    assert isinstance(wrong.exception, Exception)
+    assert "no encoding that is known" in str(wrong.exception)
+
+
+@pytest.mark.parametrize(("labels", "rows"), [("1=bad, 5=good", 8), ("1=bad,5=good,3=bad", 12)])
+def test_labels_say_what_labels_mean(invoke: Invoke, labels: str, rows: int) -> None:
+    lines = [[f"{text} {n}", stars] for n in range(4) for text, stars in ((GOOD, "5"), (BAD, "1"), (BAD, "3"))]
+    file = write_csv("r.csv", [["review", "label"], *lines])
+    result = invoke("evaluate", "starter", "--data", file, "--labels", labels, "--no-plots", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["metrics"]["n"] == rows
+
+
+def test_labels_that_are_no_pairs_are_refused(invoke: Invoke) -> None:
+    result = invoke("train", "quickstart", "--labels", "good")
+    assert result.exit_code == 2
+    assert "1=bad,5=good" in " ".join(result.output.split())
+
+
+def test_stars_are_shown_where_half_of_the_reviews_have_a_number(
+    invoke: Invoke,
+) -> None:
+    rows = [["Half", "4"], ["Half", "B+"], ["Few", "3.7"], ["Few", "3/4"], ["Few", ""], ["None", ""]]
+    file = write_csv("r.csv", [["film", "stars", "text"], *[[*row, f"{GOOD} {n}"] for n, row in enumerate(rows)]])
+    ranked = invoke("recommend", file, "--positive", "good", "--min-reviews", "1", "--json")
+    stars = {one["movie"]: one["mean_rating"] for one in map(json.loads, ranked.stdout.splitlines())}
+    assert stars == {"Half": 4.0, "Few": None, "None": None}
+    assert "No stars are shown for 1 item: 2 of their 3 reviews have no number." in ranked.stderr
+
+
+def test_predict_writes_rows_that_cannot_be_used_to_a_file_of_their_own(invoke: Invoke) -> None:
+    rows = [["title", "text"], ["=1+1", GOOD], ["-3.5", "@dull"], ["blank", ""], ["one", "two", "three"]]
+    file = write_csv("r.csv", rows)
+    result = invoke("predict", file, "--out", "out.csv")
+    assert result.exit_code == 0, result.output
+    assert "2 rows could not be used, see r.csv.rejects.jsonl. First: line 4, no text" in result.stderr
+    written = read_csv("out.csv")
+    assert [row["title"] for row in written] == ["'=1+1", "-3.5", "blank"]
+    assert [row["text"] for row in written] == [GOOD, "'@dull", ""]
+    rejects = [json.loads(line) for line in Path("r.csv.rejects.jsonl").read_text().splitlines()]
+    assert [(one["line"], one["source"]) for one in rejects] == [(4, "r.csv"), (5, "r.csv")]
+    assert "3 fields, the header 2" in rejects[1]["reason"]
+    invoke("predict", file, "--out", "plain.csv", "--no-csv-safe", "--rejects", "mine.jsonl")
+    assert read_csv("plain.csv")[0]["title"] == "=1+1"
+    assert Path("mine.jsonl").read_text() == Path("r.csv.rejects.jsonl").read_text()
+    assert invoke("predict", file, "--rejects", "mine.jsonl").exit_code == 2

@@ -1,6 +1,5 @@
 """Sentences that a reader of an evaluation needs beside its figures."""
 
-import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from sentrec.errors import RunError
 from sentrec.runs.directory import METRICS, Run, find_model, holds_group
+from sentrec.runs.files import read_object
 
 
 def class_notes(labels: npt.NDArray[np.int64], label_names: Sequence[str]) -> list[str]:
@@ -40,9 +40,9 @@ def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]
         return []
     path = find_model(given) / METRICS
     try:
-        runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        runs = read_object(path)["runs"]
         accuracies = [100 * float(one["test_accuracy"]) for one in runs]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} was altered: it lacks the accuracy of its runs.", "Train the group again.") from error
     return [
         f"{given} holds {len(runs)} runs: this is seed {opened.recipe.seed}, the best of them by validation. "

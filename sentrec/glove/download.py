@@ -1,6 +1,5 @@
 """Downloads one large archive over HTTP: resumes, retries, and refuses what is not the archive."""
 
-import json
 import logging
 import random
 import time
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from sentrec.errors import GloveError
+from sentrec.errors import GloveError, SentrecError
+from sentrec.files.parse import parse_json, read_text
 from sentrec.files.storage import disk_errors, write_json
 from sentrec.glove.lines import Progress
 from sentrec.glove.textfile import looks_like_html
@@ -87,9 +87,9 @@ class _Partial:
     def validator(self, url: str) -> str | None:
         """What identifies the version that the bytes belong to, if they came from `url`."""
         try:
-            state = json.loads(self.state_path.read_text(encoding="utf-8"))
+            state = parse_json(read_text(self.state_path), self.state_path)
             return str(state["validator"]) if state["url"] == url and state["validator"] else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (SentrecError, KeyError, TypeError):
             return None
 
     def start(self, url: str, validator: str | None) -> None:

@@ -1,6 +1,5 @@
 """One cell of a study: an arm, trained on the rows of a budget with one seed, judged on the whole test split."""
 
-import json
 import logging
 import shutil
 import time
@@ -21,6 +20,7 @@ from sentrec.models.compute import predict_logits
 from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import Recipe
+from sentrec.runs.files import read_object
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress, TrainingLoop
@@ -143,7 +143,7 @@ def load_cell(study: Path, cell: Cell, key: str, needs_model: bool = False) -> C
     if not (directory / _RESULT).is_file() or (needs_model and not (directory / _MODEL_FOLDER).is_dir()):
         return None
     try:
-        values = json.loads((directory / _RESULT).read_text(encoding="utf-8"))
+        values = read_object(directory / _RESULT)
         if values.pop("key") != key:
             return None
         tensors, _ = read_tensors(directory / _PREDICTIONS)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sentrec.metrics.comparison import Comparison, compare_paired, difference_interval, mcnemar
+from sentrec.metrics.comparison import Comparison, compare_paired
+from sentrec.metrics.intervals import mcnemar, paired_difference
 
 Labels = npt.NDArray[np.int64]
 
@@ -16,6 +17,11 @@ def compared(both: int, only_first: int, only_second: int, neither: int = 0) -> 
     first = np.repeat([1, 1, 0, 0], [both, only_first, only_second, neither])
     second = np.repeat([1, 0, 1, 0], [both, only_first, only_second, neither])
     return compare_paired(np.ones(len(first), dtype=np.int64), first, second, ("ours", "theirs"))
+
+
+def difference_interval(only_first: int, only_second: int, rows: int) -> tuple[float, float]:
+    place = np.arange(rows)
+    return paired_difference((place < only_first)[None], (place >= rows - only_second)[None]).interval
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,6 +47,7 @@ def test_the_interval_is_that_of_bonett_and_price_with_students_t(counts: tuple[
     error = np.sqrt((p + q - (p - q) ** 2) / (n + 2))
     reach = stats.t.ppf(0.975, first + second + 1) * error
     assert difference_interval(*counts) == pytest.approx((p - q - reach, p - q + reach))
+    assert compared(0, *counts[:2], n - first - second).interval == difference_interval(*counts)
 
 
 def exact_coverage(n: int, discordant: float, share: float) -> float:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sentrec.metrics.intervals import holm, paired_difference
+from sentrec.metrics.intervals import holm, mcnemar, paired_difference
 
 Right = npt.NDArray[np.bool_]
 Interval = tuple[float, float]
@@ -113,10 +113,11 @@ def test_one_seed_gives_the_interval_of_bonett_and_price(only_first: int, only_s
     second = np.arange(rows) >= rows - only_second
     found = paired_difference(first[None], second[None])
     p, q = (only_first + 1) / (rows + 2), (only_second + 1) / (rows + 2)
-    reach = stats.norm.ppf(0.975) * np.sqrt((p + q - (p - q) ** 2) / (rows + 2))
-    assert found.interval == pytest.approx((p - q - reach, p - q + reach), abs=1e-7)
+    error, freedom = np.sqrt((p + q - (p - q) ** 2) / (rows + 2)), only_first + only_second + 1
+    reach, exact = stats.t.ppf(0.975, freedom) * error, mcnemar(only_first, only_second)[0]
+    assert found.interval == pytest.approx((min(p - q - reach, 0.0 if exact > 0.05 else 1.0), p - q + reach))
     assert found.difference == pytest.approx((only_first - only_second) / rows)
-    assert found.p_value == pytest.approx(2 * stats.norm.sf(abs(p - q) / (reach / stats.norm.ppf(0.975))))
+    assert found.p_value == pytest.approx(max(exact, 2 * stats.t.sf(abs(p - q) / error, freedom)))
 
 
 def test_seeds_that_differ_by_more_than_rows_give_the_interval_of_students_t() -> None:
@@ -153,7 +154,7 @@ def test_rows_are_a_floor_under_seeds_that_agree_by_chance() -> None:
 
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_arms_that_agree_on_every_row_may_differ_by_a_few_on_others(seeds: int) -> None:
-    for rows, reach in ((4, 0.462), (100, 0.0272), (25_000, 0.000111)):
+    for rows, reach in ((4, 1.0), (100, 0.176), (25_000, 0.00072)):
         first, _ = few_rights(seeds, rows)
         low, high = paired_interval(first, first)
         assert (low, high) == pytest.approx((-reach, reach), rel=0.03)

@@ -8,16 +8,14 @@ from sentrec.checks.findings import Finding
 from sentrec.data.locate import locate_split, require_different_rows, source_of
 from sentrec.data.mixture import mixed_sources
 from sentrec.data.unlabelled import sources_of
-from sentrec.errors import DataError, GloveError, RecipeError
-from sentrec.glove.store import vectors_path
+from sentrec.errors import DataError, RecipeError
 from sentrec.models.contracts import Requirement
 from sentrec.models.kinds import kind_of
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
-from sentrec.recipe.sections import NGRAMS_TEACHER, DataConfig, RegionsConfig
+from sentrec.recipe.sections import NGRAMS_TEACHER, DataConfig
 from sentrec.runs.references import open_source, open_teacher
 from sentrec.training.recipe import require_inherited
-from sentrec.training.regions import open_regions
 from sentrec.transfer.loading import load_sides
 from sentrec.transfer.schema import TransferRecipe
 
@@ -39,8 +37,6 @@ def check_recipe(recipe: Recipe) -> list[Finding]:
     if recipe.init is not None:
         found.append(_source(recipe, recipe.init.run))
     found += [_requirement(one) for one in kind_of(recipe).requirements(recipe)]
-    if recipe.init is None and recipe.model.regions is not None:
-        found.append(_regions(recipe.model.regions))
     entry = registry().entry(recipe.encoder_name)
     return [*found, Finding("encoder", "ok", f"{entry.name} ({entry.origin}): {entry.summary}")]
 
@@ -115,17 +111,6 @@ def _requirement(needed: Requirement) -> Finding:
     return Finding(
         needed.topic, "missing", problem.message if problem else "missing", problem.hint if problem else None
     )
-
-
-def _regions(regions: RegionsConfig) -> Finding:
-    if regions.corpus is not None and not vectors_path(regions.name, regions.dim).is_dir():
-        return Finding("regions", "note", f"{regions.name} will be learned from {' and '.join(regions.corpus)}, once")
-    try:
-        vectors = open_regions(regions)
-    except GloveError as error:
-        return Finding("regions", "missing", error.message, error.hint)
-    found = f"{regions.name}, {regions.dim} dimensions, {len(vectors.words):,} words, in the cache"
-    return Finding("regions", "ok", found)
 
 
 def check_study(study: TransferRecipe) -> list[Finding]:

@@ -67,12 +67,9 @@ def _cache_lines(diagnosis: "Diagnosis") -> list[str]:
     lines = [f"{cache['home']}: {cache['free_bytes'] / 1e9:.1f} GB free"]
     for glove in cache["glove"]:
         state = "damaged" if glove["problem"] else f"{glove['words']:,} words"
-        kind = "GloVe" if glove["window"] is None else "regions"
-        lines.append(f"{kind} {glove['name']}, {glove['dim']} dimensions: {state}, {glove['bytes'] / 1e6:.0f} MB")
+        lines.append(f"GloVe {glove['name']}, {glove['dim']} dimensions: {state}, {glove['bytes'] / 1e6:.0f} MB")
     sizes = ", ".join(f"{name}/ {size / 1e6:,.1f} MB" for name, size in cache["folders"].items())
-    lines.append(
-        f"{sizes}: these may be deleted; all but interrupted work (adapting, scoring: --resume) is made again by itself"
-    )
+    lines.append(f"{sizes}: these may be deleted; all but interrupted work (scoring: --resume) is made again by itself")
     return lines
 
 

@@ -14,7 +14,7 @@ from sentrec.cli.display import console
 
 if TYPE_CHECKING:
     from sentrec.glove.lines import Progress
-    from sentrec.glove.store import CacheEntry, GloveVectors
+    from sentrec.glove.store import GloveVectors
 
 
 def fetch_glove(
@@ -144,17 +144,12 @@ def _rows() -> list[dict[str, Any]]:
                 "words": entry.words if entry else item and item.words,
                 "download_bytes": item and item.archive_bytes,
                 "stored_bytes": entry.bytes if entry else item and item.stored_bytes(dim),
-                "description": item.description if item else _own(entry),
-                "window": entry and entry.window,
+                "description": item.description if item else "your own",
                 "path": str(entry.path) if entry else None,
                 "problem": entry.problem if entry else None,
             }
         )
     return rows
-
-
-def _own(entry: "CacheEntry | None") -> str:
-    return f"your own, regions of {entry.window} words" if entry and entry.window is not None else "your own"
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from sentrec.cli import (
     evaluate,
     export,
     fetch_glove,
-    learn_regions,
     models,
     predict,
     recipes,
@@ -60,7 +59,6 @@ app.command("train")(train.train)
 app.command("ensemble")(ensemble.ensemble)
 app.command("transfer")(transfer.transfer)
 app.command("fetch-glove")(fetch_glove.fetch_glove)
-app.command("learn-regions")(learn_regions.learn_regions)
 app.command("encoders")(encoders.encoders)
 app.add_typer(recipes.app, name="recipes")
 app.command("doctor")(doctor.doctor)
@@ -72,6 +70,7 @@ app.command("recommend")(recommend.recommend)
 
 _REMOVED = {
     "adapt-glove": "Training fine-tunes the word vectors (model.embeddings: fine-tuned, the default), as accurately.",
+    "learn-regions": "model.ngrams.lsa learns from texts without labels, and gains more.",
 }
 """Commands of older versions, and what to use instead."""
 

@@ -49,13 +49,12 @@ def sole_training(directory: Path, is_main_process: bool = True) -> Iterator[Non
 
 
 @contextmanager
-def next_training(directory: Path, while_waiting: Callable[[], None], told: str | None = None) -> Iterator[None]:
+def next_training(directory: Path, while_waiting: Callable[[], None]) -> Iterator[None]:
     """Like `sole_training`, but waits until the training that is at work in the directory has ended.
 
     Args:
         directory: Where to train; it need not exist.
         while_waiting: Called time and again; what it raises ends the waiting.
-        told: What to log before waiting; None: that another training is at work there.
     """
     with ExitStack() as stack:
         waits = False
@@ -65,7 +64,7 @@ def next_training(directory: Path, while_waiting: Callable[[], None], told: str 
                 break
             except DirectoryBusy as busy:
                 if not waits:
-                    _log.info("%s", told or f"{busy.message} Waiting for its end")
+                    _log.info("%s", f"{busy.message} Waiting for its end")
                 waits = True
             while_waiting()
         yield

@@ -62,23 +62,13 @@ def fetch_glove(
 
 
 def cached_vectors(name: str, dim: int) -> GloveVectors | None:
-    """The vectors if they are in the cache and sound, else None.
-
-    Raises:
-        GloveError: If those of that name are of regions, which nobody fetches.
-    """
+    """The vectors if they are in the cache and sound, else None."""
     if not vectors_path(name, dim).is_dir():
         return None
     try:
-        vectors = open_vectors(name, dim)
+        return open_vectors(name, dim)
     except GloveError:
         return None
-    if vectors.info.window is not None:
-        raise GloveError(
-            f"{name} with {dim} dimensions is there already, and holds vectors of regions.",
-            "Choose another --name, or add --force.",
-        )
-    return vectors
 
 
 def sources(archive: str, mirror: str | None = None) -> list[Source]:

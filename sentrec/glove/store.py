@@ -21,7 +21,6 @@ from sentrec.errors import GloveError
 from sentrec.files.storage import atomic_directory, cache_home, write_text
 from sentrec.glove.catalog import PUBLICATIONS
 from sentrec.glove.lines import LineReader
-from sentrec.glove.origin import fetching, mending
 from sentrec.glove.parse import Matrix, parse_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -39,17 +38,17 @@ class VectorsInfo(BaseModel):
         words: Number of distinct words.
         repeated_words: Lines left out because their word stood before.
         not_utf8_words: Words with bytes that are not UTF-8 (they became U+FFFD).
-        source: File or address that the text came from, or what learned the vectors (`sentrec.glove.origin`).
+        source: File or address that the text came from.
         source_bytes: Length of the text.
         md5: Checksum of the text.
         sha256: Checksum of the text.
         verified: Whether the text has the checksum that was published for it.
         matrix_bytes: Size of ``matrix.npy``.
         words_bytes: Size of ``words.arrow``.
-        window: Words of a region, of vectors that `sentrec learn-regions` made; else None.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Vectors that version 0.1.0 stored have a key `window`.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     format: Literal[1] = 1
     name: str
@@ -64,7 +63,6 @@ class VectorsInfo(BaseModel):
     verified: bool
     matrix_bytes: int
     words_bytes: int
-    window: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,6 @@ class CacheEntry:
         words: Number of words; None if they cannot be opened.
         problem: Why they cannot be opened, else None.
         mend: What then puts others in their place.
-        window: As of `VectorsInfo`; None if they cannot be opened.
     """
 
     name: str
@@ -134,7 +131,6 @@ class CacheEntry:
     words: int | None = None
     problem: str | None = None
     mend: str | None = None
-    window: int | None = None
 
 
 def glove_home() -> Path:
@@ -163,14 +159,17 @@ def open_vectors(name: str, dim: int) -> GloveVectors:
     if not path.is_dir():
         if name in PUBLICATIONS:
             PUBLICATIONS[name].member(dim)
-        raise GloveError(f"GloVe {name} with {dim} dimensions is not in the cache.", fetching(name, dim))
-    info = None
+        raise GloveError(f"GloVe {name} with {dim} dimensions is not in the cache.", _fetching(name, dim))
     try:
-        info = VectorsInfo.model_validate_json((path / "info.json").read_bytes())
-        return _open(path, info)
+        return _open(path, VectorsInfo.model_validate_json((path / "info.json").read_bytes()))
     except (OSError, ValueError, EOFError, ValidationError, pa.ArrowException, GloveError) as error:
-        mend = mending(name, dim, *((info.source, info.window) if info else (None, None)))
-        raise GloveError(f"The stored vectors in {path} are damaged: {_reason(error)}.", mend) from error
+        fix = f"{_fetching(name, dim)} --force"
+        raise GloveError(f"The stored vectors in {path} are damaged: {_reason(error)}.", fix) from error
+
+
+def _fetching(name: str, dim: int) -> str:
+    """The command that fetches vectors, published ones or the user's own."""
+    return f"sentrec fetch-glove {name} --dim {dim}" + ("" if name in PUBLICATIONS else " --from-file FILE")
 
 
 def _reason(error: Exception) -> str:
@@ -211,7 +210,7 @@ def _entry(path: Path, match: re.Match[str]) -> CacheEntry:
         vectors = open_vectors(name, dim)
     except GloveError as error:
         return CacheEntry(name, dim, path, size, problem=error.message, mend=error.hint)
-    return CacheEntry(name, dim, path, size, words=vectors.info.words, window=vectors.info.window)
+    return CacheEntry(name, dim, path, size, words=vectors.info.words)
 
 
 def store_vectors(name: str, dim: int, reader: LineReader, source: str, published_md5: str | None) -> GloveVectors:

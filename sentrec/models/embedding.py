@@ -16,7 +16,6 @@ from sentrec.models.contracts import Requirement, TextReader
 from sentrec.models.embeddings import TokenEmbedding, initial_embeddings
 from sentrec.models.encoder import build_encoder
 from sentrec.models.reader import TokenReader
-from sentrec.models.regions import RegionEmbedding
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts, Keep
@@ -110,23 +109,18 @@ class EmbeddingModel(TextModel):
         words = words_of(reader.tokenizer)
         vectors = _open_vectors(recipe) if weights is None else None
         dim = _width(recipe, vectors) if weights is None or _WORDS not in weights else weights[_WORDS].shape[1]
-        model, regions = recipe.model, recipe.model.regions
+        model = recipe.model
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
-            around = RegionEmbedding(len(words), regions.dim, regions.window) if regions else None
             # The encoder draws its weights first: the other way round, every seed would give another model than it did.
-            encoder = _build_encoder(recipe, dim + (regions.dim if regions else 0))
-            embedding = TokenEmbedding(len(words), dim, model.word_dropout, model.embedding_dropout, around)
+            encoder = _build_encoder(recipe, dim)
+            embedding = TokenEmbedding(len(words), dim, model.word_dropout, model.embedding_dropout)
             made = cls(
                 embedding, encoder, classes, model.output_dropout, reader, recipe.text.max_tokens, recipe.text.keep
             )
         if weights is None:
             with torch.no_grad():
                 embedding.table.weight.copy_(initial_embeddings(words, vectors, dim, recipe.seed))
-            if around is not None and regions is not None and recipe.init is None:
-                from sentrec.glove.store import open_vectors
-
-                around.start(words, open_vectors(regions.name, regions.dim))
         return made
 
     @property
@@ -191,9 +185,9 @@ def _words_of(model: EmbeddingModel) -> Sequence[str]:
 
 
 def _open_vectors(recipe: Recipe) -> "GloveVectors | None":
-    from sentrec.glove.kind import open_word_vectors  # predicting need not wait for it
+    from sentrec.glove.store import open_vectors  # predicting need not wait for it
 
-    return open_word_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    return open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
 
 
 def _width(recipe: Recipe, vectors: "GloveVectors | None") -> int:

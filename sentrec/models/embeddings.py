@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sentrec.models.regions import RegionEmbedding
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID
 
 if TYPE_CHECKING:
@@ -57,19 +56,10 @@ class TokenEmbedding(nn.Module):
         dim: Width of a row.
         word_dropout: Share of words replaced.
         embedding_dropout: Share of dimensions dropped.
-        regions: What stands beside each word's vector, or None.
     """
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        dim: int,
-        word_dropout: float,
-        embedding_dropout: float,
-        regions: RegionEmbedding | None = None,
-    ) -> None:
+    def __init__(self, vocabulary_size: int, dim: int, word_dropout: float, embedding_dropout: float) -> None:
         super().__init__()
-        self.regions = regions
         self.table = nn.Embedding(vocabulary_size, dim, padding_idx=PADDING_ID)
         self.word_dropout = word_dropout
         self.embedding_dropout = embedding_dropout
@@ -88,8 +78,6 @@ class TokenEmbedding(nn.Module):
             dropped = (torch.rand(token_ids.shape, device=token_ids.device) < self.word_dropout) & mask
             token_ids = token_ids.masked_fill(dropped, UNKNOWN_ID)
         embedded: Tensor = self.table(token_ids)
-        if self.regions is not None:
-            embedded = torch.cat([embedded, self.regions(token_ids, mask)], dim=-1)
         if self.training and self.embedding_dropout > 0:
             kept = 1.0 - self.embedding_dropout
             shape = (embedded.shape[0], 1, embedded.shape[2])

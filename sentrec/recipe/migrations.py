@@ -35,10 +35,12 @@ class Removed:
     Attributes:
         no_effect: The value with which it did nothing: stated so, as in a saved run's recipe, it is left out silently.
         instead: What to use.
+        loads: Whether a saved run that was trained with it still loads.
     """
 
     no_effect: Any
     instead: str
+    loads: bool = True
 
 
 _DISTIL = "it gained nothing here; learn from texts without labels by objective.distil and objective.teacher"
@@ -46,6 +48,9 @@ REMOVED_KEYS: Mapping[str, Removed] = {
     "objective.at": Removed(0.0, f"adversarial training was removed: {_DISTIL}"),
     "objective.vat": Removed(0.0, f"virtual adversarial training was removed: {_DISTIL}"),
     "objective.entropy": Removed(0.0, f"entropy minimisation was removed: {_DISTIL}"),
+    "model.regions": Removed(
+        None, "region embeddings were removed; model.ngrams.lsa learns from texts without labels, and gains more", False
+    ),
     "objective.radius": Removed(5.0, "it belonged to objective.at and objective.vat, which were removed"),
 }
 
@@ -59,7 +64,7 @@ def migrate(tree: Mapping[str, Any], source: str, *, saved: bool = False) -> dic
     Args:
         tree: The sections, as YAML gives them; left unchanged.
         source: What to call them in an error.
-        saved: Whether they are of a finished run, which loads without a word whatever it was trained with.
+        saved: Whether they are of a finished run, which loads without a word wherever it can.
 
     Returns:
         A new tree. Each renamed key is warned of once per process.
@@ -81,11 +86,13 @@ def migrate(tree: Mapping[str, Any], source: str, *, saved: bool = False) -> dic
                     _warn(f"{path}: {old} is now called {new}")
         for path, was in REMOVED_KEYS.items():
             section, key = _section_of(sections, path)
-            if section is not None and key in section and section.pop(key) != was.no_effect:
+            had_effect = section is not None and key in section and section.pop(key) != was.no_effect
+            if had_effect and not (saved and was.loads):
                 removed.append(f"{prefix}{path}: {was.instead}")
-    if removed and not saved:
+    if removed:
         listed = "\n".join(f"  - {one}" for one in removed)
-        raise RecipeError(f"{source} states keys that no longer exist:\n{listed}", "Leave these keys out.")
+        fix = "Train it again without these keys." if saved else "Leave these keys out."
+        raise RecipeError(f"{source} states keys that no longer exist:\n{listed}", fix)
     return result
 
 

@@ -69,8 +69,6 @@ class Recipe(Section):
             raise ValueError(f"{NGRAMS} has no options of its own; those of its n-grams are in model.ngrams")
         if self.glove is not None:
             raise ValueError(f"{NGRAMS} reads no word vectors: set glove: null")
-        if self.model.regions is not None:
-            raise ValueError(f"{NGRAMS} reads no regions: leave model.regions out")
         if self.model.ngrams is None:
             raise ValueError(f"{NGRAMS} consists of its n-grams: model.ngrams cannot be null")
         if self.objective != ObjectiveConfig():

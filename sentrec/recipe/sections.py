@@ -153,16 +153,6 @@ class NgramsConfig(Section):
     )
 
 
-class RegionsConfig(Section):
-    """Beside each word, what the words around it tell, as learned from unlabelled texts."""
-
-    name: str = Field(min_length=1, description="What they are called in the cache, e.g. by `sentrec learn-regions`.")
-    corpus: ColumnNames | None = Field(None, min_length=1, description="What to learn them from if they are not there.")
-    dim: int = Field(200, ge=1, description="Dimensions of these vectors.")
-    window: int = Field(5, ge=1, description="Words of a region, as they were learned with.")
-    passes: int = Field(4, ge=1, description="How often the corpus is read, if they are learned now.")
-
-
 class ModelConfig(Section):
     """The parts that every encoder shares: embeddings, dropout, head."""
 
@@ -172,7 +162,6 @@ class ModelConfig(Section):
     word_dropout: float = Field(0.0, ge=0.0, lt=1.0, description="Share of words replaced by the unknown word.")
     embedding_dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of embedding dimensions dropped per text.")
     output_dropout: float = Field(0.3, ge=0.0, lt=1.0, description="Share of features dropped before the head.")
-    regions: RegionsConfig | None = Field(None, description="Region embeddings beside the word vectors; null: none.")
     ngrams: NgramsConfig | None = Field(None, description="A linear n-gram model stacked on the encoder; null: none.")
 
 

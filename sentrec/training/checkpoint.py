@@ -172,8 +172,11 @@ def require_same_data(directory: Path, data: PreparedData) -> None:
     Raises:
         RunError: If any text or label is another one.
     """
-    recorded, now = read_environment(directory).get("data", {}), data.fingerprints()
+    environment, now = read_environment(directory), data.fingerprints()
+    recorded = environment.get("data", {})
     changed = [split for split in now if recorded.get(split) != now[split]]
+    if environment.get("glove") != data.fingerprint_of_vectors:
+        changed.append("the word vectors")
     if changed:
         raise RunError(
             f"the data changed since the run in {directory} was started: {', '.join(changed)}.",

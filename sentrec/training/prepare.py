@@ -16,7 +16,6 @@ from sentrec.data.splits import Splits, load_splits
 from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
 from sentrec.errors import DataError, RunError
 from sentrec.files.parse import read_text
-from sentrec.glove.store import GloveVectors
 from sentrec.inference.predictor import fingerprint_of
 from sentrec.models.contracts import Requirement
 from sentrec.models.kinds import kind_of
@@ -28,7 +27,6 @@ from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint
 from sentrec.training.recipe import require_inherited
-from sentrec.training.regions import regions_for
 
 Targets = npt.NDArray[np.float32]
 
@@ -93,7 +91,6 @@ class PreparedData:
         unlabelled: Encoded texts without labels, where the recipe has some.
         unlabelled_split: These texts.
         teacher: The run or ensemble that labels them, or None.
-        regions: The vectors of region embeddings, or None; those of a source are its own.
         fingerprint_of_vectors: Of the word vectors that embeddings start from, or None.
         vocabulary: How many different tokens the tokenizer knows.
         soft_targets: What to learn of the training rows where stars have a say, float32, shape ``(rows, 2)``; or None.
@@ -109,7 +106,6 @@ class PreparedData:
     unlabelled: EncodedTexts | None = None
     unlabelled_split: UnlabelledSplit | None = None
     teacher: Run | None = None
-    regions: GloveVectors | None = None
     soft_targets: Targets | None = None
     fingerprint_of_vectors: str | None = None
     vocabulary: int = 0
@@ -130,12 +126,11 @@ class PreparedData:
         source = {"init": read_environment(self.source.path)["sha256"][MODEL]} if self.source else {}
         teacher = {"teacher": fingerprint_of(self.teacher)} if self.teacher else {}
         unlabelled = {"unlabelled": fingerprint(self.unlabelled_texts)} if self.unlabelled_texts else {}
-        regions = {"regions": self.regions.fingerprint} if self.regions else {}
         # Apart from the rows, which may be those of a run that knows no stars: the two can be compared, and joined.
         ratings = self.splits.train.ratings
         stars = {"ratings": fingerprint([], ratings.tobytes())} if ratings is not None else {}
         rows = {name: part.fingerprint() for name, part in parts.items()}
-        return rows | stars | source | unlabelled | teacher | regions
+        return rows | stars | source | unlabelled | teacher
 
     def facts(self) -> dict[str, Any]:
         """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
@@ -172,7 +167,6 @@ def prepare(recipe: Recipe) -> PreparedData:
     source, teacher = _open_source(recipe), _open_teacher(recipe)
     kind = kind_of(recipe)
     vectors = require_found(kind.requirements(recipe))
-    regions = _regions(recipe) if not source else None
     kind.check(recipe)
     splits = load_splits(recipe.data)
     soft_targets = targets_with_ratings(splits.train, recipe.objective.ratings) if recipe.objective.ratings else None
@@ -203,17 +197,11 @@ def prepare(recipe: Recipe) -> PreparedData:
         unlabelled=encoded(unlabelled.texts) if unlabelled else None,
         unlabelled_split=unlabelled,
         teacher=teacher,
-        regions=regions,
         soft_targets=soft_targets,
         fingerprint_of_vectors=vectors,
         vocabulary=reader.vocabulary_size,
         seconds=time.perf_counter() - started,
     )
-
-
-def _regions(recipe: Recipe) -> GloveVectors | None:
-    device = "cpu" if recipe.training.device == "cpu" else None
-    return regions_for(recipe.model.regions, device) if recipe.model.regions else None
 
 
 def _log_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:

@@ -123,11 +123,6 @@ def _load_source(source: SourceConfig, study: TransferRecipe) -> Source:
                 f"Name one of its members, e.g. {run.members[0].path}",
             )
         _require_encoder(str(run.path), run.recipe.encoder)
-        if run.recipe.model.regions is not None:
-            raise RecipeError(
-                f"{run.path} reads region embeddings beside words, so that its encoder does not fit a model without.",
-                "Name a run that was trained with --set model.regions=null, or its recipe, which is trained so.",
-            )
         if run.recipe.model.ngrams is not None:
             _log.info("%s: its encoder is the source; its n-grams stay behind", run.path)
         return Source(source.name or run.recipe.name, run.recipe, run)
@@ -158,9 +153,6 @@ def _with_changes(name: str, side: SourceConfig | TargetConfig, study: TransferR
     if recipe.model.ngrams is not None:
         said = f"{recipe.name}: a transfer study moves encoders, without n-grams stacked on them."
         raise RecipeError(said, "Leave model.ngrams out of it.")
-    if recipe.model.regions is not None:
-        said = f"{recipe.name}: a transfer study moves encoders that read word vectors, without region embeddings."
-        raise RecipeError(said, "Leave model.regions out of it.")
     if recipe.objective != ObjectiveConfig():
         said = f"{recipe.name}: a transfer study compares what labels teach, without further objectives."
         raise RecipeError(said, "Leave objective out of it; a finished run that had one may be a source: {run: DIR}")
@@ -173,9 +165,7 @@ def _of_labels_and_encoder(tree: dict[str, Any], name: str) -> dict[str, Any]:
     An n-gram channel has no weights that move. What texts without labels, a teacher or stars tell is no label of a
     budget.
     """
-    if isinstance(model := tree.get("model"), Mapping) and model.get("regions") is not None:
-        _log.info("%s: reads word vectors alone here, without its region embeddings", name)
-    tree = merged(tree, {"model": {"ngrams": None, "regions": None}})
+    tree = merged(tree, {"model": {"ngrams": None}})
     if tree.pop("objective", None):
         _log.info("%s: learned from labels alone here, without its objective, unlabelled texts and stars", name)
     if isinstance(data := tree.get("data"), Mapping):

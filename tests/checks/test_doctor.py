@@ -51,16 +51,14 @@ def test_cached_vectors_are_listed_and_damaged_ones_come_with_the_command(tmp_pa
 
 def test_the_folders_that_may_be_deleted_are_sized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTREC_HOME", str(tmp_path))
-    empty = dict.fromkeys(("encoded", "tokenizers", "taught", "sources", "adapting", "scoring"), 0)
+    empty = dict.fromkeys(("encoded", "tokenizers", "taught", "sources", "scoring"), 0)
     assert diagnose().cache["folders"] == empty
     (tmp_path / "encoded").mkdir()
     (tmp_path / "encoded" / "a.arrow").write_bytes(bytes(700))
     (tmp_path / "encoded" / "b.arrow").write_bytes(bytes(50))
     (tmp_path / "scoring" / "one").mkdir(parents=True)
     (tmp_path / "scoring" / "one" / "0.parquet").write_bytes(bytes(30))
-    (tmp_path / "adapting" / "mine.4d").mkdir(parents=True)
-    (tmp_path / "adapting" / "mine.4d" / "tokens.bin").write_bytes(bytes(20))
-    assert diagnose().cache["folders"] == empty | {"encoded": 750, "adapting": 20, "scoring": 30}
+    assert diagnose().cache["folders"] == empty | {"encoded": 750, "scoring": 30}
 
 
 def test_what_a_training_caches_lies_in_those_folders(reviews: Path, tmp_path: Path) -> None:

@@ -1,4 +1,3 @@
 """What the tests of several commands share."""
 
 from command_line import sentrec  # noqa: F401 - a fixture
-from learning_corpus import corpus  # noqa: F401 - likewise

@@ -1,14 +1,16 @@
 """Commands of older versions say that they were removed, and what to use instead."""
 
+import pytest
 from typer.testing import CliRunner
 
 from sentrec.cli.main import app
 from sentrec.errors import SentrecError
 
 
-def test_a_removed_command_names_its_successor_whatever_its_options_and_help_does_not_show_it() -> None:
-    error = CliRunner().invoke(app, ["adapt-glove", "--name", "x", "--corpus", "imdb"]).exception
+@pytest.mark.parametrize(("command", "instead"), [("adapt-glove", "model.embeddings"), ("learn-regions", "ngrams.lsa")])
+def test_a_removed_command_names_its_successor_and_help_does_not_show_it(command: str, instead: str) -> None:
+    error = CliRunner().invoke(app, [command, "--name", "x", "--corpus", "imdb"]).exception
     assert isinstance(error, SentrecError)
-    assert error.message == "`sentrec adapt-glove` was removed."
-    assert "model.embeddings" in (error.hint or "")
-    assert "adapt-glove" not in CliRunner().invoke(app, ["--help"]).stdout
+    assert error.message == f"`sentrec {command}` was removed."
+    assert instead in (error.hint or "")
+    assert command not in CliRunner().invoke(app, ["--help"]).stdout

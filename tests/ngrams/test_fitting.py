@@ -17,7 +17,7 @@ from torch import Tensor
 import sentrec
 from sentrec.errors import SentrecError
 from sentrec.glove.fetch import fetch_glove
-from sentrec.glove.kind import open_word_vectors
+from sentrec.glove.store import open_vectors
 from sentrec.models.embeddings import initial_embeddings
 from sentrec.models.kinds import build_model
 from sentrec.runs.directory import TOKENIZER, Run, open_run, read_environment
@@ -40,7 +40,7 @@ def misleading(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start_table(recipe: sentrec.recipe.Recipe) -> Tensor:
     data = prepare(recipe)
-    vectors = open_word_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    vectors = open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
     dim = vectors.dim if vectors else recipe.model.embedding_dim
     return initial_embeddings(words_of(Tokenizer.from_str(data.tokenizer)), vectors, dim, recipe.seed)
 

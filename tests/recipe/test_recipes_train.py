@@ -16,8 +16,6 @@ HERE_AND_NOW = (
 )
 
 
-REGIONS_OF_LITTLE = ("model.regions.corpus=quickstart", "model.regions.dim=8", "model.regions.passes=1")
-
 TRAINED = [recipe for recipe in builtin_recipes() if recipe.command == "train"]
 
 
@@ -29,8 +27,7 @@ def test_two_steps_leave_a_finished_run_that_predicts(
     monkeypatch.chdir(tmp_path)
     recipe = sentrec.load_recipe(builtin.name, HERE_AND_NOW)
     unlabelled = ("data.unlabelled=train",) if recipe.data.unlabelled else ()
-    regions = REGIONS_OF_LITTLE if recipe.model.regions else ()
-    recipe = sentrec.load_recipe(builtin.name, (*HERE_AND_NOW, *unlabelled, *regions))
+    recipe = sentrec.load_recipe(builtin.name, (*HERE_AND_NOW, *unlabelled))
     teacher = recipe.objective.teacher
     if teacher not in (None, NGRAMS_TEACHER):
         sentrec.train(sentrec.load_recipe("quickstart", HERE_AND_NOW), teacher)

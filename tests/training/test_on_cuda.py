@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_regions import REGIONS, store_regions
 from small_runs import small_overrides, small_recipe
 
 import sentrec
@@ -32,14 +31,6 @@ def test_a_run_made_on_cuda_says_the_same_on_the_processor(
 ) -> None:
     run = sentrec.train(recipe_with(reviews, encoder, f"training.precision={precision}"), tmp_path / "run")
     assert run.metrics["test"]["accuracy"] > 0.9
-    there, here = (sentrec.load(run.path, device=device).predict_proba(TEXTS) for device in ("cuda", "cpu"))
-    assert np.allclose(there, here, atol=1e-4)
-
-
-@ON_CUDA
-def test_a_run_with_regions_made_on_cuda_says_the_same_on_the_processor(reviews: Path, tmp_path: Path) -> None:
-    store_regions()
-    run = sentrec.train(recipe_with(reviews, ENCODERS[0], REGIONS), tmp_path / "run")
     there, here = (sentrec.load(run.path, device=device).predict_proba(TEXTS) for device in ("cuda", "cpu"))
     assert np.allclose(there, here, atol=1e-4)
 

@@ -1,1 +1,0 @@
-"""Region embeddings learned from one's own unlabelled texts."""

@@ -144,7 +144,7 @@ def _glove(findings: list[Finding]) -> list[CacheEntry]:
 
 
 def _described(entry: CacheEntry) -> dict[str, Any]:
-    fields = ("name", "dim", "words", "bytes", "problem", "window")
+    fields = ("name", "dim", "words", "bytes", "problem")
     return {field: getattr(entry, field) for field in fields}
 
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sentrec.data.examples import Examples
 from sentrec.data.tables import mirror_folder
 from sentrec.errors import DataError
 from sentrec.evaluation.rows import RunData
 from sentrec.inference.predictor import Predictor
 from sentrec.metrics.classification import classification_metrics
+from sentrec.recipe.sections import DataConfig
 from sentrec.runs.origins import origins_of
 
 _log = logging.getLogger(__name__)
@@ -24,24 +23,35 @@ class OtherData:
     """A dataset that sentiment models are evaluated on, most often zero-shot.
 
     Attributes:
-        name: The dataset.
+        name: The dataset; its test split is meant.
         title: What to call it.
-        splits: Which of its splits; all of them where its test split alone is small.
+        neutral: Whether its labels are 0, negative, 1, neutral, which is left out, and 2, positive.
     """
 
     name: str
     title: str
-    splits: tuple[str, ...] = ("test",)
+    neutral: bool = False
+
+    @property
+    def data(self) -> DataConfig:
+        """How to read it."""
+        meaning = {"0": "negative", "2": "positive"} if self.neutral else None
+        return DataConfig(dataset=self.name, label_map=meaning)
 
 
 OTHER_DATA = (
     OtherData("imdb", "IMDB"),
+    OtherData("sst2", "SST-2"),
     OtherData("rotten_tomatoes", "Rotten Tomatoes"),
     OtherData("amazon_polarity", "Amazon"),
     OtherData("blitzer_dvd", "Blitzer DVD"),
-    OtherData("blitzer_dvd", "Blitzer DVD", ("train", "test")),
     OtherData("blitzer_electronics", "Blitzer electronics"),
-    OtherData("blitzer_electronics", "Blitzer electronics", ("train", "test")),
+    OtherData("yelp5_sample", "Yelp", neutral=True),
+    OtherData("womens_clothing", "clothing", neutral=True),
+    OtherData("restaurants_zomato", "restaurants", neutral=True),
+    OtherData("drug_reviews", "drugs", neutral=True),
+    OtherData("games_steam", "games", neutral=True),
+    OtherData("tweets_semeval", "tweets", neutral=True),
 )
 
 
@@ -59,7 +69,8 @@ def measure_accuracy(small: Predictor, original: Predictor) -> tuple[list[dict[s
     """
     data = RunData(original.run)
     own = original.run.recipe.data.dataset
-    learned = {one.recipe.data.dataset for one in (original.run, *origins_of(original.run).runs)}
+    recipes = [one.recipe.data for one in (original.run, *origins_of(original.run).runs)]
+    learned = {name for one in recipes for name in (one.dataset, *(other.dataset for other in one.mixed_with))}
     rows = data.evaluation_rows(None, "test")
     measured = [_measured(small, original, rows.examples, rows.notes) | _named(Path(own).stem, "", "test", False)]
     missing = []
@@ -69,10 +80,10 @@ def measure_accuracy(small: Predictor, original: Predictor) -> tuple[list[dict[s
         try:
             examples, other_notes = _read(data, other)
         except DataError as error:
-            missing.append(f"{other.name} {'+'.join(other.splits)}: {error.message}")
+            missing.append(f"{other.name}: {error.message}")
             continue
         _log.info("Measuring on %s", other.name)
-        name = _named(other.name, other.title, "+".join(other.splits), other.name not in learned)
+        name = _named(other.name, other.title, "test", other.name not in learned)
         measured.append(_measured(small, original, examples, other_notes) | name)
     return measured, missing
 
@@ -84,13 +95,10 @@ def _named(data: str, title: str, split: str, zero_shot: bool) -> dict[str, Any]
 
 def _read(data: RunData, other: OtherData) -> tuple[Examples, tuple[str, ...]]:
     folder = mirror_folder(other.name)
-    if folder is None or not all((folder / f"{split}.parquet").is_file() for split in other.splits):
+    if folder is None or not (folder / "test.parquet").is_file():
         raise DataError("not in SENTREC_DATA, and no card is worth a download.")
-    parts = [data.evaluation_rows(other.name, split) for split in other.splits]
-    labels = np.concatenate([part.examples.labels for part in parts])
-    texts = [text for part in parts for text in part.examples.texts]
-    notes = dict.fromkeys(note for part in parts for note in part.notes)
-    return Examples(texts, labels, parts[0].examples.label_names), tuple(notes)
+    rows = data.evaluation_rows(other.data, "test")
+    return rows.examples, rows.notes
 
 
 def _measured(small: Predictor, original: Predictor, rows: Examples, notes: Sequence[str]) -> dict[str, Any]:

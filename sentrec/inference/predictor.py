@@ -1,5 +1,6 @@
 """A finished run or an ensemble, ready to classify texts: the one place where a directory becomes logits."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,6 +174,15 @@ def _load_member(run: Run, weight: float, readers: dict[str, TextReader], device
     model = restore_model(run.recipe, tokenizer, len(run.label_names), run.path / MODEL)
     reader = readers.setdefault(model.text_reader.key, model.text_reader)
     return Member(run, model.to(device).eval(), reader, weight)
+
+
+def _compute_in_one_thread() -> None:
+    # The OpenMP threads that torch started do not exist in a forked process, which would wait for them for ever.
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_compute_in_one_thread)
 
 
 def _checked(texts: Sequence[str]) -> list[str]:

@@ -48,6 +48,10 @@ class StackedModel(TextModel):
         self.feature_size = base.feature_size
         self.register_buffer("mixing_weights", torch.tensor([1.0, 0.0]))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Its class is made by `stacked_on`, so that pickle cannot find it by its name.
+        return _empty, (self.base_kind,), self.__dict__
+
     @classmethod
     def requirements(cls, recipe: Recipe) -> list[Requirement]:
         """Those of the base model."""
@@ -205,6 +209,11 @@ class StackedModel(TextModel):
 def stacked_on(base: type[TextModel]) -> type[StackedModel]:
     """The kind of stacked models over a kind of base models."""
     return type(f"{base.__name__}WithNgrams", (StackedModel,), {"base_kind": base})
+
+
+def _empty(base: type[TextModel]) -> StackedModel:
+    kind = stacked_on(base)
+    return kind.__new__(kind)
 
 
 def fit_mixing_weights(

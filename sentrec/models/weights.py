@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sentrec.errors import RunError
 from sentrec.files.storage import atomic_path
-from sentrec.models.quantization import dequantize
+from sentrec.models.quantization import METADATA, dequantize
 
 TRAIN_AGAIN = "It is missing, cut off or altered; train again."
 
@@ -58,6 +58,19 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             metadata = dict(file.metadata() or {})
             return dequantize({name: file.get_tensor(name) for name in file.keys()}, metadata), metadata  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read: {error}.", TRAIN_AGAIN) from error
+
+
+def is_quantized(path: Path) -> bool:
+    """Whether the weights of a file are in few bytes, as an export's are.
+
+    Raises:
+        RunError: If it is no safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return METADATA in (file.metadata() or {})
+    except (SafetensorError, OSError) as error:
         raise RunError(f"{path} cannot be read: {error}.", TRAIN_AGAIN) from error
 
 

@@ -13,7 +13,8 @@ from sentrec.data.examples import Examples
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.metrics.classification import classification_metrics
 from sentrec.models.contracts import ClosedFormData
-from sentrec.models.weights import load_weights, read_tensors, save_weights
+from sentrec.models.quantization import dequantize, quantize
+from sentrec.models.weights import is_quantized, load_weights, read_tensors, write_tensors
 from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run, write_end
 from sentrec.training.adaptation.map_adaptation import Adapted, adapt
 from sentrec.training.checkpoint import remove_checkpoints
@@ -42,10 +43,14 @@ def finish_run(
         load_weights(loop.model, weights, best)
     adapted = adapt(loop, data) if data.source else None
     fitted = None if adapted else loop.model.fit(closed_form_data(loop, data))
+    metadata: dict[str, str] | None = None
+    if data.source and is_quantized(data.source.path / MODEL):
+        tensors, metadata = quantize(loop.model.state_dict())  # what went on from a small model stays small
+        load_weights(loop.model, dequantize(tensors, metadata), directory / MODEL)
     validation = adapted.validation if adapted else loop.logits(data.validation)
     test = loop.logits(data.test)
     if loop.accelerator.is_main_process:
-        write_results(loop, data, directory, validation, test, started, fitted, adapted)
+        write_results(loop, data, directory, validation, test, started, fitted, adapted, quantized=metadata is not None)
         remove_checkpoints(directory / CHECKPOINTS)
     loop.accelerator.wait_for_everyone()
     return open_run(directory), test
@@ -60,6 +65,8 @@ def write_results(
     started: float,
     fitted: dict[str, Any] | None = None,
     adapted: Adapted | None = None,
+    *,
+    quantized: bool = False,
 ) -> None:
     """Writes the weights, the history and the figures of a run whose directory was begun.
 
@@ -72,9 +79,11 @@ def write_results(
         started: When the training began, on the clock of `time.perf_counter`.
         fitted: What `TextModel.fit` found.
         adapted: What `adapt` found, where the recipe goes on from a model.
+        quantized: Whether the weights are stored as an export's are.
     """
     metrics = _metrics(loop, data, validation, test, adapted) | ({"stacking": fitted} if fitted else {})
-    save_weights(directory / MODEL, loop.model)
+    state = loop.model.state_dict()
+    write_tensors(directory / MODEL, *(quantize(state) if quantized else (state,)))
     metrics["seconds"] = round(time.perf_counter() - started, 2)
     write_end(directory, loop.state.history, metrics)
 

@@ -1,7 +1,7 @@
 """`train`: from a recipe to a finished run directory, resumable at any step."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from sentrec.data.memory import data_from_memory
 from sentrec.errors import Interrupted
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors
@@ -80,6 +81,8 @@ def train(
     resume: bool = False,
     force: bool = False,
     on_progress: OnProgress | None = None,
+    texts: Iterable[str] | None = None,
+    labels: Iterable[str | int] | None = None,
 ) -> Run:
     """Trains one model with one seed and leaves a run directory.
 
@@ -89,6 +92,8 @@ def train(
         resume: Go on from the last checkpoint, or start where there is none; a finished run is just opened.
         force: Replace the run or the group of seeds that is there.
         on_progress: Called after every step.
+        texts: Rows from memory instead of the recipe's dataset; they are kept in the cache folder.
+        labels: Their classes: names, or numbers.
 
     Returns:
         The finished run, with the weights of the best validation.
@@ -100,6 +105,9 @@ def train(
         SentrecError: If the recipe, the data or the vectors cannot be used.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    if texts is not None or labels is not None:
+        rows = data_from_memory(recipe.data, texts or (), labels or ())
+        recipe = recipe.model_copy(update={"data": rows})
     directory = Path(out) if out is not None else Path("runs") / recipe.name
     accelerator = make_accelerator(recipe.training.device)
     with stop_on_signals() as stop, sole_training(directory, accelerator.is_main_process):

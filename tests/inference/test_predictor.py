@@ -1,11 +1,14 @@
 """Predicting with a run: any texts, in their order, each on its own."""
 
 import json
+import multiprocessing
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +160,18 @@ def test_predicting_waits_for_no_library_that_it_does_not_need(small_run: Run, s
     assert "torch" in imported
     assert not imported & {"accelerate", "datasets", "huggingface_hub", "matplotlib"}
     assert not imported & {"pandas", "pyarrow", "scipy", "sklearn"}
+
+
+def test_a_predictor_is_pickled(predictor: Predictor) -> None:
+    again = pickle.loads(pickle.dumps(predictor))
+    np.testing.assert_array_equal(again.logits([GOOD, BAD]), predictor.logits([GOOD, BAD]))
+    starter = sentrec.load("starter", "cpu")
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(starter)).logits([GOOD]), starter.logits([GOOD]))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_process_predicts(predictor: Predictor) -> None:
+    texts = [GOOD, BAD] * 20
+    expected = predictor.predict_proba(texts)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
+        np.testing.assert_allclose(pool.submit(predictor.predict_proba, texts).result(timeout=120), expected, atol=1e-6)

@@ -1,6 +1,7 @@
 """Going on from a trained model: where it starts, what it learns, what stays the source's, and what it refuses."""
 
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from small_runs import cache_in, small_overrides, small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import DataError, RecipeError, RunError
+from sentrec.export.export import export_model
 from sentrec.models.compute import predict_logits
 from sentrec.models.kinds import build_model
 from sentrec.recipe import Recipe, recipe_from_dict
@@ -269,3 +271,23 @@ def test_settings_of_fitted_ngrams_have_no_meaning_for_those_that_join(
     prepare(sentrec.load_recipe(path, (*keep, "model.ngrams.table_bits=10")))
     with pytest.raises(RecipeError, match=f"no meaning in a recipe that goes on .*{setting.partition('=')[0]}"):
         prepare(sentrec.load_recipe(path, (*keep, "model.ngrams.table_bits=10", f"model.ngrams.{setting}")))
+
+
+def test_cross_validation_says_what_is_kept_and_a_small_source_stays_small(
+    source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="sentrec")
+    small = export_model(source, tmp_path / "small").run
+    generator = np.random.default_rng(3)
+    words = ["the", "film", "was", "lovely", "dull", "row", "and", "superb", "awful", "1", "2", "3"]
+    rows = [
+        {"text": " ".join(generator.choice(words, 6)) + f" {number}", "label": str(generator.choice(["bad", "good"]))}
+        for number in range(80)
+    ]
+    path = tmp_path / "chance.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    run = sentrec.train(my_recipe(small, path), tmp_path / "run")
+    assert run.metrics["init"]["share"] in (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert any(message.startswith("Cross-validation on 64 rows: ") for message in caplog.messages)
+    sizes = [(one.path / "model.safetensors").stat().st_size for one in (small, run)]
+    assert sizes[1] < 1.2 * sizes[0]

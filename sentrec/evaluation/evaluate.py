@@ -87,8 +87,7 @@ def evaluate(
 
     Args:
         run: The run or ensemble, or its directory; of a group of seeds, the one that validated best.
-        data: A named dataset, a file, or a data section that names columns; by default the run's own data, with the
-            very rows that it held out.
+        data: A named dataset, a file, or a data section; by default the run's own data, with the rows it held out.
         split: Which split; does not matter for a file.
         against: Another run, to compare with on the same rows.
         baseline: ``nb-lr`` or ``tfidf-lr``: trained on the rows that the run was trained on, then compared with.
@@ -102,8 +101,7 @@ def evaluate(
 
     Raises:
         RunError: If a run is missing, unfinished or altered.
-        DataError: If the data cannot be used, or has labels that the run does not know.
-        RecipeError: If an override is wrong.
+        DataError, RecipeError: If the data or an override cannot be used, or the run does not know a label.
         SentrecError: If `out` holds anything else, or may not be written.
     """
     if predictions is not None:
@@ -114,8 +112,7 @@ def evaluate(
     models = {baseline: make_baseline(baseline)} if baseline is not None else {}
     run_data = RunData(run)
     rows = run_data.evaluation_rows(data, split, overrides)
-    directory = _free_directory(run, rows, out)
-    examples, names = rows.examples, run.label_names
+    directory, examples, names = _free_directory(run, rows, out), rows.examples, run.label_names
     labels, probabilities = checked_predictions(examples.labels, _probabilities(run, examples, names), len(names))
     result = Evaluation(
         run=run.place,

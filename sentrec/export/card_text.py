@@ -80,11 +80,13 @@ def _accuracy(card: dict[str, Any]) -> str:
     ]
     headings = ("data", "rows", "n", "accuracy (95 % interval)", "original's", "calibration error")
     lines = [*_table(headings, rows), ""]
-    own = ", ".join(dict.fromkeys(one["title"] for one in card["accuracy"] if not one["zero_shot"]))
-    lines.append(
-        f"All but {own} is zero-shot: no label of these was learned from. Calibration error: gap between confidence and"
+    zero_shot = ", ".join(one["title"] for one in card["accuracy"] if one["zero_shot"])
+    told = (
+        f"Zero-shot, no label of it was learned from: {zero_shot}."
+        if zero_shot
+        else ("None is zero-shot: labels of other rows of each were learned from.")
     )
-    lines.append("accuracy, 15 bins.")
+    lines.append(f"{told} Calibration error: gap between confidence and accuracy, 15 bins.")
     for one in card["accuracy"]:
         lines += [f"- {one['data']} {one['split']}: {note}" for note in one["notes"]]
     lines += [f"- Not measured: {sentence}" for sentence in card["missing"]]

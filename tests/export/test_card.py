@@ -35,7 +35,7 @@ def test_its_accuracies_are_what_evaluate_measures(
     for key in ("accuracy", "accuracy_interval", "ece"):
         assert other[key] == pytest.approx(evaluated.metrics[key])
     assert 0 <= other["original"] <= 1
-    assert "All but train is zero-shot" in card_as_markdown(starter.card)
+    assert "Zero-shot, no label of it was learned from: Blitzer DVD." in card_as_markdown(starter.card)
     assert other["notes"] == ["Labels were matched by number: 0 = bad, 1 = good."]
 
 

@@ -12,7 +12,7 @@ from sentrec.runs.directory import Run
 
 HERE_AND_NOW = (
     *("data.dataset=quickstart", "data.train_rows=64", "data.label_names=[negative,positive]", "glove=null"),
-    *("data.test=test", "training.max_steps=2", "training.device=cpu"),
+    *("data.mixed_with=[]", "data.test=test", "training.max_steps=2", "training.device=cpu"),
 )
 
 

@@ -60,7 +60,6 @@ _LIKELY = 8.0
 """Grid points that are less likely than the best one by this factor's exponential do not count."""
 _FITTED_ITEMS = 2000
 _CHUNK = 8192
-_FEW_ITEMS = 5
 
 Grid = tuple[Floats, Floats, Floats]
 """Points of logit(mu), log(1 / (M + 1)) and beta."""
@@ -81,11 +80,6 @@ class Estimates:
     low: Floats
     high: Floats
     overall: float
-
-    @property
-    def are_vague(self) -> bool:
-        """Whether items are so few that intervals rest more on the prior than on how these items differ."""
-        return len(self.score) < _FEW_ITEMS
 
 
 def estimate(items: Items) -> Estimates:

@@ -83,3 +83,8 @@ def listed(names: Iterable[object], most: int = 12) -> str:
     shown = [str(name) for name in names]
     cut = [name if len(name) <= 80 else f"{name[:80]}…" for name in shown[:most]]
     return ", ".join(cut) + (f" and {len(shown) - most:,} more" if len(shown) > most else "")
+
+
+def counted(number: int, singular: str) -> str:
+    """``1 review``, ``2,000 reviews``."""
+    return f"{number:,} {singular}{'' if number == 1 else 's'}"

@@ -9,7 +9,7 @@ from rich.markup import escape
 from sentrec.cli.display import console
 from sentrec.cli.display.console import print_findings
 from sentrec.cli.options import AsJson
-from sentrec.recommend.wording import counted
+from sentrec.errors import counted
 
 if TYPE_CHECKING:
     from sentrec.checks.doctor import Diagnosis

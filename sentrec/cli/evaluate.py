@@ -11,7 +11,7 @@ from rich.table import Table
 
 from sentrec.cli.display.console import out, print_json
 from sentrec.cli.options import AsJson, Labels, NamedRun, output_folder, with_labels
-from sentrec.recommend.wording import counted
+from sentrec.errors import counted
 
 if TYPE_CHECKING:
     from sentrec.evaluation.evaluate import Evaluation

@@ -14,7 +14,7 @@ from rich.text import Text
 import sentrec
 from sentrec.cli.display.console import err, out, printable
 from sentrec.cli.options import MODEL_HELP, chosen_model, output_file
-from sentrec.recommend.wording import counted
+from sentrec.errors import counted
 
 if TYPE_CHECKING:
     from sentrec.inference.lines import RowResult

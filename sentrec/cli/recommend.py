@@ -244,8 +244,7 @@ def _scoring_options(
 
 def _write(path: Path, suffix: str, result: "Recommendation", title: str, csv_safe: bool) -> None:
     from sentrec.files.storage import write_text
-    from sentrec.recommend.export import to_csv, to_json_lines
-    from sentrec.recommend.page import to_page
+    from sentrec.recommend.export import to_csv, to_json_lines, to_page
 
     if suffix == ".html":
         write_text(path, to_page(result.items, result.summary(), title))

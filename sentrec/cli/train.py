@@ -28,7 +28,7 @@ from sentrec.cli.options import (
     resume_or_force,
     with_labels,
 )
-from sentrec.recommend.wording import counted
+from sentrec.errors import counted
 
 if TYPE_CHECKING:
     from sentrec.recipe import Recipe

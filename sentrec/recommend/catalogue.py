@@ -1,7 +1,8 @@
-"""Titles, years and genres of items, and lists of items already seen."""
+"""Names of items: how they are shown and compared, their titles, years and genres, and lists of items already seen."""
 
 import csv
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,25 @@ from pathlib import Path
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow
 from sentrec.errors import DataError, did_you_mean
-from sentrec.recommend.wording import identity
 
 _KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "item")
 _GENRE_SEPARATOR = re.compile(r"[|,;]")
 _ARTICLE = re.compile(r"(.+), (the|a|an)( \(.*\))?")
 _TITLE_WITH_YEAR = re.compile(r".*\S\s*\((\d{4})\)")
 _LONGEST_HINT = 300
+_WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
+
+
+def item_name(value: object) -> str:
+    """An item's key as it is shown: composed (NFC), white space single, and whole numbers without ``.0``."""
+    name = " ".join(unicodedata.normalize("NFC", str(value)).split())
+    whole = _WHOLE_NUMBER.fullmatch(name)
+    return whole[1] if whole else name
+
+
+def identity(value: object) -> str:
+    """An item's key as it is compared: ``Alien``, ``alien`` and ``Alien `` are one, and so are ``12.0`` and ``12``."""
+    return item_name(value).casefold()
 
 
 @dataclass(frozen=True)

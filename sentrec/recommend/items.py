@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sentrec.errors import SentrecError
+from sentrec.errors import SentrecError, counted
+from sentrec.recommend.catalogue import identity, item_name
 from sentrec.recommend.parts import embeddings_of
-from sentrec.recommend.wording import counted, identity, item_name
 
 _log = logging.getLogger(__name__)
 Floats = npt.NDArray[np.float64]

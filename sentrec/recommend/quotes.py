@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from sentrec.recommend.catalogue import identity
 from sentrec.recommend.items import temporary_database
 from sentrec.recommend.reviews import Review
 from sentrec.recommend.scores import Scorer
-from sentrec.recommend.wording import identity
 
 Side = Literal["positive", "negative"]
 

@@ -18,9 +18,8 @@ from test_page_and_export import ITEM
 from sentrec.data.sources import Source
 from sentrec.errors import DataError
 from sentrec.recommend.api import RowsSource
-from sentrec.recommend.export import to_csv
+from sentrec.recommend.export import to_csv, to_page
 from sentrec.recommend.outputs import check_outputs
-from sentrec.recommend.page import to_page
 from sentrec.recommend.ranking import RankOptions
 from sentrec.recommend.recommend import Recommendation, rank_scores, recommend_sources
 from sentrec.recommend.scores import Scores

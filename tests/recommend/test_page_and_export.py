@@ -7,8 +7,7 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from sentrec.recommend.export import to_csv, to_json_lines
-from sentrec.recommend.page import to_page
+from sentrec.recommend.export import to_csv, to_json_lines, to_page
 from sentrec.recommend.quotes import Quote
 from sentrec.recommend.ranking import RankedItem
 

@@ -19,9 +19,8 @@ from scipy.special import logit
 
 from sentrec.errors import DataError, Interrupted
 from sentrec.recommend import stream
-from sentrec.recommend.export import to_csv, to_json_lines
+from sentrec.recommend.export import to_csv, to_json_lines, to_page
 from sentrec.recommend.items import softened
-from sentrec.recommend.page import to_page
 from sentrec.recommend.ranking import RankOptions
 from sentrec.recommend.recommend import Recommendation, rank_scores, recommend
 from sentrec.recommend.scores import Scores

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sentrec.cli.display.console import err, out, printable
-from sentrec.recommend.wording import counted
+from sentrec.errors import counted
 
 if TYPE_CHECKING:
     from sentrec.metrics.ranking import RankingMeasures

@@ -71,9 +71,6 @@ def recommend(
     _check_outputs(files or [], outputs, (movies, exclude, None if files else scores))
     if quiet:
         show_log(logging.WARNING)
-    if sort is options.SortBy.EXPECTED:
-        _log.warning("--sort expected is now --sort score, the default; the old name will go with the next release.")
-        sort = options.SortBy.SCORE
     wanted = _rank_options(top, min_reviews, sort.value, genre or [], year, like, exclude, diverse)
     fields = (movie_field, text_field, id_field, rating_field, date_field, user_field)
     scoring = _scoring_options(fields, resume, scores, rejects, soften, encoding)
@@ -223,6 +220,9 @@ def _rank_options(
     from sentrec.recommend.catalogue import parse_years, read_seen
     from sentrec.recommend.ranking import RankOptions
 
+    if sort == "expected":
+        _log.warning("--sort expected is now --sort score, the default; the old name will go with the next release.")
+        sort = "score"
     years = parse_years(year) if year else None
     seen = read_seen(exclude) if exclude else frozenset()
     return RankOptions(top, min_reviews, sort, tuple(genres), years, like, seen, diverse)

@@ -141,7 +141,8 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
     z = float(stats.norm.ppf(0.975))
     centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * float(np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    # Of none or all, one end is exactly 0 or 1, whatever rounding says.
+    return (0.0 if share == 0 else centre - half), (1.0 if share == 1 else centre + half)
 
 
 def _mean_of_first(scores: Floats, values: Floats, k: int) -> float:

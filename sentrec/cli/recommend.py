@@ -79,8 +79,7 @@ def recommend(
     if evaluate:
         scored = _evaluate(job, baseline.value if baseline else None, as_json)
     else:
-        # Written within the block, so that a full disk does not cost the scores.
-        with job.recommendation(movies) as result:
+        with job.recommendation(movies) as result:  # all is written within it: a full disk does not cost the scores
             _print(result, as_json, as_csv, is_written=out_file is not None, csv_safe=csv_safe)
             for path, render in pages:
                 _write(path, render, result, title, csv_safe)

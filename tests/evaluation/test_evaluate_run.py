@@ -185,14 +185,17 @@ def test_runs_with_other_classes_cannot_be_compared(run: Run, rival: Run, monkey
 def test_a_rival_with_its_classes_in_another_order_is_read_rightly(
     run: Run, rival: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from sentrec.inference import predictor
+
+    load = predictor.load
+
     class Turned:
+        encode = load(rival).encode
+
         def predict_proba(self, texts: list[str]) -> Any:
             return np.tile([0.9, 0.1], (len(texts), 1))
 
     turned = Run(rival.path, rival.recipe, ("good", "bad"), rival.metrics)
-    from sentrec.inference import predictor
-
-    load = predictor.load
     monkeypatch.setattr(predictor, "load", lambda which: Turned() if which is turned else load(which))
     (comparison,) = evaluate(run, against=turned, plots=False).comparisons
     assert comparison.second_accuracy == 0.5

@@ -31,7 +31,8 @@ class BaselineName(StrEnum):
 def evaluate(
     run: NamedRun,
     data: Annotated[
-        str | None, typer.Option(help="A named dataset, or a CSV, JSONL or Parquet file; by default the run's own.")
+        str | None,
+        typer.Option(help="A named dataset, or a file: CSV, JSON, Parquet, .xlsx; by default the run's own."),
     ] = None,
     split: Annotated[str, typer.Option(help="Split of the data; a file has only one.")] = "test",
     overrides: Annotated[
@@ -60,7 +61,7 @@ def evaluate(
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Measure a run on labelled data, and compare it with another run or a baseline."""
+    """Measure a run (or starter) on labelled data or stars, and compare it with another run or a baseline."""
     from sentrec.evaluation.evaluate import evaluate as evaluate_run
 
     linear = baseline.value if baseline else None

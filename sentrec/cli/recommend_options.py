@@ -40,7 +40,7 @@ def _written(panel: str, help: str, *names: str) -> Any:
     return _option(panel, help, *names, callback=writable_file)
 
 
-_INPUTS = "Reviews: JSON lines, CSV or Parquet, plain or .gz/.zst/.bz2; - is standard input."
+_INPUTS = "Reviews: CSV, JSON, Parquet or .xlsx, plain or compressed; - is standard input."
 _SCORES = "Keep the score of every review here (Parquet). Without FILE: rank these again, no model."
 _OUT = "Write the list here: .jsonl, .csv or .html by its name."
 _EVALUATE = "Measure the ranking against the reviews' stars instead."

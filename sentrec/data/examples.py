@@ -159,7 +159,7 @@ def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read
         table, source = read_hub(location, split), f"{location.name}/{split}"
     _require_readable(table, data, source)
     names = names_in(table.header)
-    if told := names.told(source, table.header, ("text", "label")):
+    if told := names.told(source, table.header, ("text", "label" if names.find("label", table.header) else "rating")):
         _log.info(told)
     return _Read(table.columns, table.header, source, names)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
@@ -20,7 +21,7 @@ from sentrec.files.parse import one_line, parsing
 from sentrec.hookspecs import DatasetSpec
 
 DATA_VARIABLE = "SENTREC_DATA"
-_SCANNED = 1 << 20
+_SCANNED = 1 << 18
 _DEEPEST = 1000
 """Brackets beside two a line that as many bytes of JSON may have for Arrow, whose parser has no limit of its own depth
 and ends the process."""
@@ -112,17 +113,8 @@ def _arrow_json(path: Path, select: Select) -> Table | None:
     """JSON lines as Arrow reads them, several times as fast as Python; None where it may not read what is meant."""
     if data_suffix(path.name) not in (".json", ".jsonl", ".ndjson"):
         return None
-    lines = 0
-    with path.open("rb") as file:
-        if file.read(1) != b"{":
-            return None
-        while chunk := file.read(_SCANNED):
-            ends = chunk.count(b"\n")
-            if chunk.count(b"{") + chunk.count(b"[") - 2 * ends > _DEEPEST:
-                return None
-            lines += ends
-    if lines < 2:
-        return None  # one object may hold all records
+    if not _is_flat(path):
+        return None
     try:
         table = pa.json.read_json(path, pa.json.ReadOptions(block_size=LONGEST_LINE))
         header = tuple(table.column_names)
@@ -131,6 +123,29 @@ def _arrow_json(path: Path, select: Select) -> Table | None:
     except (pa.ArrowException, ValueError, KeyError):
         return None
     return Table(table, header) if all(map(_is_read_as_meant, table.columns)) else None
+
+
+def _is_flat(path: Path) -> bool:
+    """Whether a file is several lines of JSON that begin with an object and are not nested beyond `_DEEPEST`."""
+    lines = depth = 0
+    chunk = bytearray(_SCANNED)
+    codes = np.frombuffer(chunk, np.uint8)
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(chunk):
+            if not lines and not depth and chunk[0] != ord("{"):
+                return False
+            # One bit tells [ from {.
+            opened = int(np.count_nonzero((codes[:size] | 0x20) == ord("{")))
+            depth += opened
+            if depth > _DEEPEST or lines < 2:
+                ends = chunk.count(b"\n", 0, size)
+                depth = max(depth - 2 * ends, 0)
+                lines += ends
+                if depth > _DEEPEST:
+                    return False
+            elif chunk.rfind(b"\n", 0, size) >= 0:
+                depth = opened
+    return lines >= 2  # one object may hold all records
 
 
 def _is_read_as_meant(column: pa.ChunkedArray) -> bool:

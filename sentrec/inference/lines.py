@@ -12,6 +12,7 @@ from sentrec.data.text_rows import BadRow, Row
 from sentrec.data.values import UnusableError, text_of
 from sentrec.data.writers import plain
 from sentrec.inference.predictor import Prediction, Predictor
+from sentrec.text.encoding import EncodedTexts
 from sentrec.text.shorten import CHUNK_CHARACTERS
 from sentrec.text.tokenizer import UNKNOWN_ID
 
@@ -102,7 +103,12 @@ def classify_rows(
 
 def unknown_share(predictor: Predictor, texts: list[str]) -> float:
     """The share of the words of some texts that a model does not know, as its first member reads them."""
-    tokens = predictor.encode(texts)[0].token_ids
+    return unknown_among(predictor.encode(texts)[0])
+
+
+def unknown_among(texts: EncodedTexts) -> float:
+    """The share of the words of encoded texts that have no id of their own."""
+    tokens = texts.token_ids
     return float(np.mean(tokens == UNKNOWN_ID)) if len(tokens) else 0.0
 
 

@@ -1,5 +1,6 @@
 """How positive a text is, and what it is about: a model's view of a chunk of reviews."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import torch
 from torch.nn import functional
 
 from sentrec.errors import RunError
+from sentrec.inference.lines import unknown_among, unknown_warning
 from sentrec.inference.predictor import Predictor, fingerprint_of
 from sentrec.metrics.calibration import softmax
 from sentrec.models.device import has_bfloat16, require_bfloat16
@@ -20,6 +22,7 @@ from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import SPECIAL_TOKENS
 from sentrec.text.vocabulary import fingerprint
 
+logger = logging.getLogger(__name__)
 Precision = Literal["auto", "float32", "bfloat16"]
 
 _POSITIVE_NAMES = ("positive", "pos", "good")
@@ -54,6 +57,7 @@ class ModelScorer:
             member.model.eval()
         self._weights = class_weights(predictor.label_names, positive)
         self._device_type = predictor.device.type
+        self._first = iter([True])
         if precision == "bfloat16":
             require_bfloat16(predictor.device, "Leave --precision out, or let it choose: --precision auto")
         self._bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16(predictor.device))
@@ -76,6 +80,8 @@ class ModelScorer:
     def score(self, texts: Sequence[str]) -> Scores:
         """Scores every text, in their order; of one beyond 100,000 characters only both ends are read."""
         encoded = self._predictor.encode(texts)
+        if next(self._first, False) and (message := unknown_warning(unknown_among(encoded[0]))):
+            logger.warning(message)
         with torch.autocast(self._device_type, torch.bfloat16, enabled=self._bfloat16):
             logits = self._predictor.logits_of(encoded)
         positive = softmax(logits, self._predictor.run.temperature) @ self._weights

@@ -83,7 +83,7 @@ def _report(labels: "Counter[str | None]", problems: list[str], out_file: Path |
 
 def _file(texts: list[str]) -> str | None:
     """The file to read, ``-`` for standard input; None where the arguments are texts."""
-    from sentrec.data.formats import is_file, looks_like_file
+    from sentrec.data.formats import exists, is_file, looks_like_file
     from sentrec.errors import DataError
 
     if "-" in texts and len(texts) > 1:
@@ -92,7 +92,7 @@ def _file(texts: list[str]) -> str | None:
         raise typer.BadParameter("a text is empty.")
     for text in texts:
         if (looks_like_file(text) and not any(character.isspace() for character in text)) or is_file(text):
-            if not is_file(text) and not Path(text).exists():
+            if not exists(text):
                 hint = "Check the path. A text that only looks like one: echo TEXT | sentrec predict"
                 raise DataError(f"{text} does not exist.", hint)
             if len(texts) > 1:

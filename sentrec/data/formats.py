@@ -40,6 +40,14 @@ def is_file(name: str | Path) -> bool:
         return False
 
 
+def exists(name: str | Path) -> bool:
+    """Whether `name` is a file, a folder or anything else that can be reached."""
+    try:
+        return Path(name).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
 def same_file(first: str | Path, second: str | Path) -> bool:
     """Whether two paths are the same place, as far as they can be followed."""
     try:

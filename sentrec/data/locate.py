@@ -1,5 +1,6 @@
 """Where a split comes from: a file named in the recipe, ``SENTREC_DATA``, a package, or the hub, in this order."""
 
+import os
 from pathlib import Path
 
 from sentrec import plugins
@@ -80,7 +81,7 @@ def require_different_rows(data: DataConfig) -> None:
         if isinstance(source, float):
             continue
         location = locate_split(data, source)
-        place = location.resolve() if isinstance(location, Path) else (location.name, location.splits[source])
+        place = os.path.realpath(location) if isinstance(location, Path) else (location.name, location.splits[source])
         if place in seen:
             raise DataError(
                 f"{seen[place]} and {part} would be the same rows: '{source}' of {data.dataset}.",

@@ -183,7 +183,7 @@ def _check_length(block: Block, line: int, word: bytes, fields: list[bytes], dim
         raise block.error(line, f"{len(fields)} numbers where {dim} were expected")
     _, space, end_of_word = word.rpartition(b" ")
     if space and _NUMBER.fullmatch(end_of_word):
-        raise block.error(line, f"more than {dim} numbers")
+        raise block.error(line, f"more than {dim} numbers; a word of several parts may not end in a number")
 
 
 def _to_matrix(block: Block, lines: list[int], numbers: list[str], dim: int) -> Matrix:

@@ -197,6 +197,7 @@ def test_predict_reads_files_and_takes_a_wrong_path_for_no_text(invoke: Invoke, 
     assert isinstance(missing, SentrecError)
     assert missing.message == "reviews.csv does not exist."
     assert missing.hint
+    assert isinstance(invoke("predict", f"{'n' * 300}.csv").exception, SentrecError)
     assert invoke("predict", "--out", "x.doc", "-", input="Superb").exit_code == 1
     assert invoke("predict", "--json", "-", input='{"text": ""}\n{"text": 3}\n').exit_code == 1
 

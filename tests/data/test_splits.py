@@ -289,3 +289,9 @@ def test_too_few_rows_to_hold_any_out_are_refused(tmp_path: Path) -> None:
     assert "data.test=FILE" in str(caught.value.hint)
     with pytest.raises(DataError, match="too few to hold out a validation part"):
         split(corpus(tmp_path / "x.parquet", size=4))
+
+
+def test_a_loop_of_links_is_told(tmp_path: Path) -> None:
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    with pytest.raises(DataError, match="cannot be read"):
+        load_splits(DataConfig(dataset=str(tmp_path / "loop.csv")))

@@ -141,6 +141,7 @@ def test_a_header_that_promises_more_words_than_there_are_tells_of_a_cut_file() 
         (b"a 1 2 3\nb 1 2\n", 2, "2 numbers where 3 were expected"),
         (b"a 1 2 3\nb\n", 2, "0 numbers where 3"),
         (b"a 1 2 3\n\n\nb 1 2 3 4\n", 4, "more than 3 numbers"),
+        (b"a 1 2 3\ncatch 22 1 2 3\n", 2, "a word of several parts may not end in a number"),
         (b"a 1 2 3\nnew york 1 2 x\n", 2, "'x' is not a number"),
         (b"a 1 2 3\nb 1  3\n", 2, "'' is not a number"),
         (b"a 1 2 3\nb 1 nan 3\n", 2, "not finite"),

@@ -109,6 +109,7 @@ def adapt(loop: TrainingLoop, data: PreparedData) -> Adapted:
         facts["cross_fitted_accuracy_before"] = _accuracy(before, labels)
         facts["test_accuracy_before"] = _accuracy(predict_logits(model, data.test), data.splits.test.labels)
         _log_choice(share, facts, len(labels))
+        _warn_of_swapped(loop, data, facts["cross_fitted_accuracy_before"], len(labels))
     if share:
         learned = learner.learn(np.arange(len(labels)))
         _log_pseudo_labels(learned, data)
@@ -248,6 +249,24 @@ def _log_pseudo_labels(learned: _Learned, data: PreparedData) -> None:
         _log.warning("Nothing is learned from the unlabelled texts: their pseudo-labels are %s", listed)
     else:
         _log.info("Learning from the unlabelled texts by pseudo-labels: %s", listed)
+
+
+def _warn_of_swapped(loop: TrainingLoop, data: PreparedData, accuracy: float, rows: int) -> None:
+    """Warns where a source of two classes is right on far fewer rows than by chance (two standard errors)."""
+    init, source = loop.recipe.init, data.source
+    match = match_source(init, source.label_names, data.label_names) if init and source else None
+    if init is None or source is None or match is None or len(match.numbers) != 2 or accuracy > 0.5 - rows**-0.5:
+        return
+    pairs = zip(data.label_names, reversed(match.numbers), strict=True)
+    swapped = ", ".join(f"{own}: {source.label_names[number]}" for own, number in pairs)
+    _log.warning(
+        "The source %s is right on only %.1f %% of these rows: the labels look swapped. If they are: "
+        "--set 'init={run: %s, labels: {%s}}'",
+        init.run,
+        100 * accuracy,
+        init.run,
+        swapped,
+    )
 
 
 def _log_classes(init: InitConfig, source: Run, label_names: Sequence[str], match: ClassMatch | None) -> None:

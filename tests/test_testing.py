@@ -262,7 +262,7 @@ def test_each_check_catches_its_fault(faulty: type[Encoder], check: str, says: s
 def test_bfloat16_is_checked_on_a_processor_without_it_too(
     encoder: type[Encoder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sentrec.testing.has_bfloat16", lambda device: False)
+    monkeypatch.setattr("sentrec.testing.encoders.has_bfloat16", lambda device: False)
     before = torch.backends.mkldnn.enabled
     kit(encoder).test_is_finite_under_bfloat16()
     with pytest.raises(AssertionError, match="NaN or infinite"):

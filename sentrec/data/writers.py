@@ -50,7 +50,9 @@ def check_table_name(path: Path) -> None:
         DataError: If it ends in no known way.
     """
     if path.suffix.lower() not in _WRITERS:
-        raise DataError(f"{path}: no such table can be written.", f"Its name must end in {listed(_WRITERS)}.")
+        raise DataError(
+            f"Cannot write {path}: its name tells no known kind of table.", f"Its name must end in {listed(_WRITERS)}."
+        )
 
 
 def harmless(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """How sure is a difference of accuracies that was measured on some test rows, with a few seeds?"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,14 +49,11 @@ def paired_difference(
       degrees of freedom for both parts (Welch) would claim a difference in up to a third of the studies that have none,
       once their 20 p-values are corrected for their number.
 
-    With one seed, or seeds that all predict the same, the rows are all there is. Their interval covers the truth with a
-    probability of 0.95 or more, summed over all outcomes, with 10 to 300 rows; that of Tango's score interval falls to
-    0.93. There it is never at odds with the exact McNemar test: the p-value is the larger one of the two, and an
-    interval that would exclude 0 although that test does not reject is extended to 0.
+    With one seed, or seeds that all predict the same, the interval covers the truth with a probability of 0.95 or more
+    with 10 to 300 rows. It is never at odds with the exact McNemar test: the p-value is the larger one of the two.
 
-    The noise that rows and seeds have in common enters both parts. That makes the interval wider than it need be where
-    seeds hardly matter (up to 99 % coverage), and never narrower than that of the rows alone. Two seeds give a wide
-    interval (t is 12.7 with one degree of freedom), three one of 4.3 standard errors.
+    The noise that rows and seeds have in common enters both parts: the interval is wider than it need be where seeds
+    hardly matter (up to 99 % coverage). Two seeds give a wide one (t is 12.7), three one of 4.3 standard errors.
 
     Args:
         first_right: Whether the first arm classified a test row correctly, bool of shape ``(seeds, rows)``.
@@ -77,30 +74,30 @@ def paired_difference(
     differences = first_right.astype(np.int8) - second_right.astype(np.int8)
     seeds, of_rows = len(differences), differences.mean(axis=0)
     centre, error, freedom = row_error(of_rows)
-    seed_error = float(differences.mean(axis=1).std(ddof=1) / np.sqrt(seeds)) if seeds > 1 else 0.0
+    alike = bool((differences == differences[0]).all())
+    seed_error = 0.0 if alike else float(differences.mean(axis=1).std(ddof=1) / np.sqrt(seeds))
 
-    def upper_tail(distance: float) -> float:
-        """Probability that both parts together exceed a distance."""
-        if seed_error == 0.0:
-            return float(special.stdtr(freedom, -distance / error))
-        return float(special.stdtr(seeds - 1, (row_parts - distance) / seed_error) @ _WEIGHTS)
-
+    upper_tail = _upper_tail(error, freedom, seed_error, seeds)
     tail = (1.0 - confidence) / 2.0
     reach = -error * float(special.stdtrit(freedom, tail))
-    if seed_error > 0.0:
-        row_parts = error * special.stdtrit(freedom, _LEVELS)
-        # The parts together exceed this no more often than one of them exceeds its own summand.
+    if seed_error > 0.0:  # the parts together exceed `longest` no more often than one of them its own summand
         longest = -error * special.stdtrit(freedom, tail / 3) - seed_error * special.stdtrit(seeds - 1, tail / 3)
         reach = float(optimize.brentq(lambda distance: upper_tail(distance) - tail, 0.0, longest, xtol=1e-9))
     # Two seeds can ask for more than the whole range; what lies beyond it is true of no two arms.
     low, high = max(-1.0, centre - reach), min(1.0, centre + reach)
     p_value = min(1.0, 2.0 * upper_tail(abs(centre)))
-    if (differences == differences[0]).all():
-        exact, _ = mcnemar(int((of_rows > 0).sum()), int((of_rows < 0).sum()))
-        p_value = max(p_value, exact)
-        if exact > 1.0 - confidence:
-            low, high = min(low, 0.0), max(high, 0.0)
-    return PairedDifference(float(differences.mean()), (low, high), p_value, seeds)
+    exact = mcnemar(int((of_rows > 0).sum()), int((of_rows < 0).sum()))[0] if alike else 0.0
+    if exact > 1.0 - confidence:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return PairedDifference(float(differences.mean()), (low, high), max(p_value, exact), seeds)
+
+
+def _upper_tail(error: float, freedom: float, seed_error: float, seeds: int) -> Callable[[float], float]:
+    """Probability that the parts of rows and seeds together exceed a distance, as a function of it."""
+    if seed_error == 0.0:
+        return lambda distance: float(special.stdtr(freedom, -distance / error))
+    row_parts = error * special.stdtrit(freedom, _LEVELS)
+    return lambda distance: float(special.stdtr(seeds - 1, (row_parts - distance) / seed_error) @ _WEIGHTS)
 
 
 def mcnemar(only_first_right: int, only_second_right: int) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sentrec.errors import RunError, SentrecError
-from sentrec.files.parse import parse_json
+from sentrec.files.parse import parsing
 from sentrec.models.weights import TRAIN_AGAIN, load_weights, read_tensors, write_tensors
 from sentrec.recipe import Recipe, read_recipe
 from sentrec.runs.directory import (
@@ -73,7 +73,8 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
             index, _, key = name.removeprefix(_OPTIMIZER).partition(".")
             moments.setdefault(int(index), {})[key] = value
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    state: dict[str, Any] = parse_json(metadata[_STATE], path, RunError, TRAIN_AGAIN)
+    with parsing(path, RunError, TRAIN_AGAIN):
+        state: dict[str, Any] = json.loads(metadata[_STATE])  # the best loss is infinite before the first validation
     return state
 
 

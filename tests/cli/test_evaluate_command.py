@@ -106,13 +106,13 @@ def test_options_are_handed_on(invoke: Invoke, asked: list[tuple[Any, ...]]) -> 
     invoke("--split", "validation", "--against", "runs/b", "--baseline", "nb-lr", "--no-plots", "--out", "here")
     run, data, *rest = asked[0]
     assert (run, data) == ("runs/imdb", None)
-    assert rest == ["validation", "runs/b", "nb-lr", False, Path("here"), ()]
+    assert rest == ["validation", "runs/b", "nb-lr", False, Path("here"), [], None]
 
 
 def test_what_describes_the_data_is_handed_on(invoke: Invoke, asked: list[tuple[Any, ...]]) -> None:
     changes = ["data.text_columns=[title, body]", "data.bad_rows=skip"]
     assert invoke("--data", "a.csv", "--set", changes[0], "--set", changes[1]).exit_code == 0
-    assert (asked[0][1], asked[0][-1]) == ("a.csv", changes)
+    assert (asked[0][1], asked[0][-2]) == ("a.csv", changes)
 
 
 @pytest.mark.parametrize("arguments", [("--label-column", "stars"), ("--baseline", "svm")])

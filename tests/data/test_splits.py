@@ -167,7 +167,7 @@ def test_duplicates_are_counted_and_stay_on_one_side(tmp_path: Path) -> None:
 
 
 def test_a_test_file_that_repeats_training_rows_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", logger="sentrec")
     train = corpus(tmp_path / "train.parquet")
     test = corpus(tmp_path / "test.parquet", size=50, offset=190)
     splits = split(train, test=str(test))
@@ -182,7 +182,7 @@ def test_a_test_file_that_repeats_training_rows_is_reported(tmp_path: Path, capl
 def test_a_validation_file_that_repeats_training_rows_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO")
+    caplog.set_level("DEBUG", logger="sentrec")
     train = corpus(tmp_path / "train.parquet")
     splits = split(train, validation=str(corpus(tmp_path / "validation.parquet", size=50, offset=190)), test=0.2)
     assert splits.validation_overlap == len(set(splits.validation.texts) & set(splits.train.texts)) > 0

@@ -114,8 +114,7 @@ def test_it_predicts_evaluates_and_recommends(run: Run, tmp_path: Path) -> None:
     )
     scorer = ModelScorer(predictor, positive="good")
     assert scorer.score(["lovely and superb"]).positive[0] > scorer.score(["dull and awful"]).positive[0]
-    if predictor.members[0].model.word_vectors is not None:
-        assert len(recommend([reviews], scorer).films) == 2
+    assert len(recommend([reviews], scorer).items) == 2
 
 
 def test_it_exports_and_can_be_gone_on_from(run: Run, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_films_are_ranked_by_it_and_an_interrupted_scoring_goes_on(
     rest = CountingScorer(model, positive="good")
     resumed = recommend([file], rest, scoring=ScoringOptions(resume=True))
     assert all_at_once.scored - rest.scored == 5
-    assert resumed.films == uninterrupted.films
+    assert resumed.items == uninterrupted.items
 
 
 def test_the_fingerprint_of_scores_changes_with_any_member(runs: dict[str, Path]) -> None:

@@ -108,7 +108,7 @@ def test_bad_lines_of_json_are_told_with_line_and_reason_and_the_rest_is_read(tm
         7: "no text (field 'text')",
         8: "no text (field 'text')",
         9: "not a string but a int",
-        10: "(field 'movie') is no name",
+        10: "the item (field 'movie') is no name",
         12: "is no number: 'many'",
     }
     assert [one.line for one in rejects] == list(expected)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from html import unescape
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -54,7 +55,7 @@ class Quote:
 def sentences(text: str) -> Iterator[tuple[int, int]]:
     """Where each sentence of a text begins and ends, in characters; without surrounding white space."""
     start = 0
-    for border in (*_BORDER.finditer(text), None):
+    for border in chain(_BORDER.finditer(text), (None,)):
         end = border.start() if border else len(text)
         stripped = text[start:end].strip()
         if stripped:

@@ -103,10 +103,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
             yield path
             return
         temporary = _temporary_name(path)
-        _make_parents(path)
-        _remove_leftovers(path.parent)
-        # Made with the rights that the umask allows; `tempfile` would keep it from everyone but its owner.
-        _create(temporary)
+        with _parents(path):
+            _remove_leftovers(path.parent)
+            # Made with the rights that the umask allows; `tempfile` would keep it from everyone but its owner.
+            _create(temporary)
         mode = stat.S_IMODE(temporary.stat().st_mode)
         try:
             yield temporary
@@ -130,9 +130,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         if path.exists() and not path.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         temporary = _temporary_name(path)
-        _make_parents(path)
-        _remove_leftovers(path.parent)
-        _make_folder(temporary)
+        with _parents(path):
+            _remove_leftovers(path.parent)
+            _make_folder(temporary)
         older = temporary.with_suffix(".old")
         try:
             yield temporary
@@ -177,11 +177,18 @@ def _make_folder(path: Path) -> None:
         raise OSError(errno.EINVAL, "no folder can be made there", str(path)) from error
 
 
-def _make_parents(path: Path) -> None:
-    if path.parent.is_dir():
-        return
-    require_writable(path.parent, folder=True)  # which leaves no folder behind where a file cannot be written
-    path.parent.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def _parents(path: Path) -> Iterator[None]:
+    """Makes the folders above `path`; where the block cannot make it, they are removed again."""
+    made = [one for one in path.parents if not one.exists()]
+    try:
+        _make_folder(path.parent)
+        yield
+    except OSError:
+        for one in made:
+            with suppress(OSError):
+                one.rmdir()
+        raise
 
 
 def _create(path: Path) -> None:

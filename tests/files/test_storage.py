@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,9 @@ def test_a_device_or_pipe_is_written_to_and_never_replaced(tmp_path: Path) -> No
     with atomic_path(pipe) as path:
         assert path == pipe
     assert pipe.is_fifo()
+def test_threads_that_write_into_a_new_folder_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for attempt in range(100):
+            folder = tmp_path / str(attempt) / "new"
+            list(pool.map(lambda name, folder=folder: write_text(folder / str(name), "text"), range(8)))
+            assert len(list(folder.iterdir())) == 8

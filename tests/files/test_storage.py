@@ -174,6 +174,8 @@ def test_a_device_or_pipe_is_written_to_and_never_replaced(tmp_path: Path) -> No
     with atomic_path(pipe) as path:
         assert path == pipe
     assert pipe.is_fifo()
+
+
 def test_threads_that_write_into_a_new_folder_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         for attempt in range(100):

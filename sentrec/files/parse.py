@@ -33,12 +33,6 @@ def parsing(source: str | Path, error: type[SentrecError] = SentrecError, hint: 
         yield
     except SentrecError:
         raise
-    except RecursionError as cause:
-        raise error(f"{shortened(source)} cannot be read: it is nested too deeply.", hint) from cause
-    except MemoryError as cause:
-        raise error(f"{shortened(source)} cannot be read: there is not enough memory for it.", hint) from cause
-    except OSError as cause:
-        raise error(f"{shortened(source)} cannot be read: {cause.strerror or one_line(cause)}.", hint) from cause
     # A parser may raise anything on bytes that it does not expect.
     except Exception as cause:
         raise error(f"{shortened(source)} cannot be read: {one_line(cause)}.", hint) from cause
@@ -68,9 +62,9 @@ def read_text(
     """
     with parsing(path, error, hint):
         if path.exists() and not path.is_file():
-            raise error(f"{shortened(path)} cannot be read: it is no regular file.", hint)
+            raise OSError("it is no regular file")
         if path.stat().st_size > most_bytes:
-            raise error(f"{shortened(path)} cannot be read: it is larger than {most_bytes / 1e6:,.0f} MB.", hint)
+            raise OSError(f"it is larger than {most_bytes / 1e6:,.0f} MB")
         try:
             return path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as cause:
@@ -94,8 +88,7 @@ def parse_json(
         value = json.loads(text, parse_constant=refuse)
         _require_shallow(value)
     except (ValueError, RecursionError) as cause:
-        what = "it is nested too deeply" if isinstance(cause, RecursionError) else one_line(cause)
-        raise error(f"{shortened(source)} is not valid JSON: {what}.", hint) from cause
+        raise error(f"{shortened(source)} is not valid JSON: {one_line(cause)}.", hint) from cause
     return value
 
 
@@ -110,6 +103,11 @@ def _require_shallow(value: Any) -> None:
 
 
 def one_line(cause: Exception) -> str:
-    """The first line of an error's message, cut."""
-    first = next((line.strip() for line in str(cause).splitlines() if line.strip()), "")
+    """What an error says, in one line without a full stop, cut."""
+    if isinstance(cause, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(cause, MemoryError):
+        return "there is not enough memory for it"
+    text = (isinstance(cause, OSError) and cause.strerror) or str(cause)
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return shortened(first.rstrip(".") or type(cause).__name__, 200)

@@ -3,20 +3,24 @@
 import errno
 import hashlib
 import json
+import logging
 import os
 import platform
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import platformdirs
 
 from sentrec.errors import SentrecError, shortened
+from sentrec.files.parse import parsing
 
+_Value = TypeVar("_Value")
+_log = logging.getLogger(__name__)
 _REFUSALS = (
     *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EBUSY),
     *(errno.ENOTEMPTY, errno.EXDEV, errno.EFBIG, errno.ENXIO, errno.EILSEQ),
@@ -32,6 +36,23 @@ def cache_home() -> Path:
     return Path(home).expanduser() if home else Path(platformdirs.user_cache_dir("sentrec"))
 
 
+def read_cached(path: Path, read: Callable[[Path], _Value]) -> _Value | None:
+    """What a file of the cache holds; None where it is not there, or is broken, which is told: it is made again.
+
+    Args:
+        path: The file.
+        read: Reads it; whatever it raises means that the file is broken.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with parsing(path):
+            return read(path)
+    except SentrecError as error:
+        _log.warning("%s It is made again.", error.message)
+        return None
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Turns the file system's refusals (full disk, no permission, bad name) into a `SentrecError` that names `path`."""
@@ -40,14 +61,14 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         where = shortened(path)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise SentrecError(
-                f"The disk is full: cannot write {where}.", "Free some space, then run it again."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise SentrecError(f"No permission to write {where}.", "Choose another folder.") from error
-        if error.errno in _REFUSALS:
-            raise SentrecError(f"Cannot write {where}: {error.strerror}.", "Choose another name.") from error
-        raise
+            message, hint = f"The disk is full: cannot write {where}.", "Free some space, then run it again."
+        elif error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            message, hint = f"No permission to write {where}.", "Choose another folder."
+        elif error.errno in _REFUSALS:
+            message, hint = f"Cannot write {where}: {error.strerror}.", "Choose another name."
+        else:
+            raise
+        raise SentrecError(message, hint) from error
 
 
 def require_writable(path: Path, folder: bool = False) -> None:
@@ -60,20 +81,20 @@ def require_writable(path: Path, folder: bool = False) -> None:
     Raises:
         SentrecError: If it cannot; so a command that is to write it can stop before its work.
     """
-    if "\0" in str(path):
+    if "\0" in str(path) or (not folder and path.name in ("", "..")):
         raise SentrecError(f"Cannot write {str(path)!r}: it is no name of a file.", "Choose another name.")
     with disk_errors(path):
-        place = path if folder else _file_name(path).parent
+        place = path if folder else path.parent
         if folder and path.exists() and not path.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+            raise _refusal(errno.ENOTDIR, path)
         if not folder and path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            raise _refusal(errno.EISDIR, path)
         if not folder and path.exists() and not path.is_file():
             return  # a device or a pipe
         made = [one for one in (place, *place.parents) if not one.exists()]
         try:
             _make_folder(place)
-            trial = place / _temporary_name(Path("writable"))
+            trial = _temporary_name(place / "writable")
             _create(trial)
             trial.unlink()
         finally:
@@ -82,11 +103,8 @@ def require_writable(path: Path, folder: bool = False) -> None:
                     one.rmdir()
 
 
-def _file_name(path: Path) -> Path:
-    """The path, if it can be that of a file: not the root, the current or the parent folder."""
-    if path.name in ("", "..") or "\0" in str(path):
-        raise SentrecError(f"Cannot write {str(path)!r}: it is no name of a file.", "Choose another name.")
-    return path
+def _refusal(number: int, path: Path) -> OSError:
+    return OSError(number, os.strerror(number), str(path))
 
 
 @contextmanager
@@ -102,11 +120,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if path.exists() and not (path.is_file() or path.is_dir()):
             yield path
             return
-        temporary = _temporary_name(path)
-        with _parents(path):
-            _remove_leftovers(path.parent)
-            # Made with the rights that the umask allows; `tempfile` would keep it from everyone but its owner.
-            _create(temporary)
+        # Made with the rights that the umask allows; `tempfile` would keep it from everyone but its owner.
+        temporary = _prepared(path, _create)
         mode = stat.S_IMODE(temporary.stat().st_mode)
         try:
             yield temporary
@@ -128,29 +143,22 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """
     with disk_errors(path):
         if path.exists() and not path.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        temporary = _temporary_name(path)
-        with _parents(path):
-            _remove_leftovers(path.parent)
-            _make_folder(temporary)
+            raise _refusal(errno.ENOTDIR, path)
+        temporary = _prepared(path, _make_folder)
         older = temporary.with_suffix(".old")
         try:
             yield temporary
-            _swap(temporary, path, older)
+            if path.exists():
+                path.replace(older)
+            try:
+                temporary.replace(path)
+            except OSError:
+                if older.exists():
+                    older.replace(path)
+                raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(older, ignore_errors=True)
-
-
-def _swap(new: Path, path: Path, older: Path) -> None:
-    if path.exists():
-        path.replace(older)
-    try:
-        new.replace(path)
-    except OSError:
-        if older.exists():
-            older.replace(path)
-        raise
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -166,36 +174,26 @@ def write_text(path: Path, text: str) -> None:
 
 def _temporary_name(path: Path) -> Path:
     """A new name beside `path` that tells the process which uses it, so that what a killed one left can be removed."""
-    name = f".{path.name.encode()[:150].decode(errors='ignore')}.{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.part"
-    return _file_name(path).with_name(name)
+    if path.name in ("", "..") or "\0" in str(path):
+        raise SentrecError(f"Cannot write {str(path)!r}: it is no name of a file.", "Choose another name.")
+    start = path.name.encode()[:150].decode(errors="ignore")
+    return path.with_name(f".{start}.{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.part")
 
 
-def _make_folder(path: Path) -> None:
+def _prepared(path: Path, make: Callable[[Path], None]) -> Path:
+    """A temporary file or folder beside `path`; where it cannot be made, no folder that was made for it stays."""
+    temporary, folder = _temporary_name(path), path.parent
+    missing = [one for one in path.parents if not one.exists()]
     try:
-        path.mkdir(parents=True, exist_ok=True)
-    except FileNotFoundError as error:  # of a folder like /proc
-        raise OSError(errno.EINVAL, "no folder can be made there", str(path)) from error
-
-
-@contextmanager
-def _parents(path: Path) -> Iterator[None]:
-    """Makes the folders above `path`; where the block cannot make it, they are removed again."""
-    made = [one for one in path.parents if not one.exists()]
-    try:
-        _make_folder(path.parent)
-        yield
+        _make_folder(folder)
+        _remove_leftovers(folder)
+        make(temporary)
     except OSError:
-        for one in made:
+        for one in missing:
             with suppress(OSError):
                 one.rmdir()
         raise
-
-
-def _create(path: Path) -> None:
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    except FileNotFoundError as error:  # the folder exists, but is one like /proc
-        raise OSError(errno.EINVAL, "no file can be made there", str(path)) from error
+    return temporary
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -207,6 +205,20 @@ def _remove_leftovers(folder: Path) -> None:
         process = path.name.rsplit(".", 2)[1].split("-")[1]
         if process.isdigit() and not _is_running(int(process)):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # of a folder like /proc
+        raise OSError(errno.EINVAL, "no folder can be made there", str(path)) from error
+
+
+def _create(path: Path) -> None:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileNotFoundError as error:  # the folder exists, but is one like /proc
+        raise OSError(errno.EINVAL, "no file can be made there", str(path)) from error
 
 
 def _is_running(process: int) -> bool:

@@ -12,11 +12,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 @cache
 def code_version() -> str:
-    """The version of the package and a hash of its Python files, e.g. ``0.1.0+4be0f2a9c1d3``.
-
-    It changes with every change of the code, released or not, so that results of older code are never taken for those
-    of the code at hand. Computed once a process, in a few milliseconds.
-    """
+    """The version of the package and a hash of its Python files, e.g. ``0.1.0+4be0f2a9c1d3``: no older code has it."""
     return f"{metadata.version('sentrec')}+{hash_of_code(_PACKAGE)}"
 
 
@@ -40,8 +36,6 @@ def code_of(kind: type) -> str:
 def processor_name() -> str:
     """What the processor calls itself, e.g. ``AMD EPYC 9R14``."""
     listing = Path("/proc/cpuinfo")
-    if listing.is_file():
-        for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    lines = listing.read_text(encoding="utf-8", errors="replace").splitlines() if listing.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()

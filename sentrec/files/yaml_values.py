@@ -45,11 +45,10 @@ def parse_yaml(text: str, source: str, error: type[SentrecError] = SentrecError)
             return None
         _expanded_size(node, {}, 0)
         return loader.construct_document(node)
-    except RecursionError as cause:
-        raise error(f"{source} is not valid YAML: it is nested too deeply.") from cause
     # A tag such as `!!int` on other text raises a plain ValueError, `!!timestamp` and `!!binary` whatever they like.
     except Exception as cause:
-        raise error(f"{source} is not valid YAML: {shortened(cause, 500)}") from cause
+        what = "it is nested too deeply" if isinstance(cause, RecursionError) else shortened(cause, 500)
+        raise error(f"{source} is not valid YAML: {what}") from cause
 
 
 def dump_yaml(tree: Any) -> str:
@@ -88,10 +87,6 @@ def _expanded_size(node: yaml.Node, known: dict[yaml.Node, int | None], depth: i
     return size
 
 
-def _integer(loader: RecipeLoader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node))
-
-
 def _mapping_without_repeats(loader: RecipeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key_node, _ in node.value:
@@ -105,5 +100,5 @@ def _mapping_without_repeats(loader: RecipeLoader, node: yaml.MappingNode) -> di
 for _kind, _pattern, _first in _CORE_SCHEMA:
     for _class in (RecipeLoader, RecipeDumper):
         _class.add_implicit_resolver(f"{_TAG}{_kind}", re.compile(rf"(?:{_pattern})$"), list(_first))
-RecipeLoader.add_constructor(f"{_TAG}int", _integer)
+RecipeLoader.add_constructor(f"{_TAG}int", lambda _, node: int(node.value))
 RecipeLoader.add_constructor(f"{_TAG}map", _mapping_without_repeats)

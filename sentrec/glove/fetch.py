@@ -3,11 +3,11 @@
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from sentrec.errors import GloveError, SentrecError
-from sentrec.files.storage import disk_errors
+from sentrec.files.lock import sole_use
 from sentrec.glove.catalog import PUBLICATIONS, Publication, publication
 from sentrec.glove.download import Retry, Source, download, partial_bytes
 from sentrec.glove.lines import LineReader, Progress
@@ -54,7 +54,7 @@ def fetch_glove(
         _log.warning("The stored vectors in %s are damaged; they are fetched again.", vectors_path(name, dim))
     if from_file is not None:
         return _store(name, dim, Path(from_file).expanduser(), member, str(from_file), progress)
-    with _lock(name, dim):
+    with sole_use(glove_home() / "downloads" / publication(name).archive):  # two would write to the same file
         # Another process may have fetched the same vectors while this one waited.
         if not force and (vectors := cached_vectors(name, dim)):
             return vectors
@@ -170,16 +170,3 @@ def _keeping_partial(archive: Path) -> Iterator[None]:
         if done := partial_bytes(archive):
             _log.warning("Interrupted: the first %s are kept, the same command resumes there.", megabytes(done))
         raise
-
-
-@contextmanager
-def _lock(name: str, dim: int) -> Iterator[None]:
-    """One process at a time downloads an archive: two would write to the same unfinished file."""
-    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
-
-    path = glove_home() / "downloads" / f"{publication(name).archive}.lock"
-    with ExitStack() as stack:
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(WeakFileLock(path))
-        yield

@@ -12,8 +12,7 @@ from sentrec.data.text_rows import BadRow, Row
 from sentrec.data.values import UnusableError, text_of
 from sentrec.data.writers import plain
 from sentrec.inference.predictor import Prediction, Predictor
-from sentrec.text.encoding import EncodedTexts
-from sentrec.text.shorten import CHUNK_CHARACTERS
+from sentrec.text.encoding import CHUNK_CHARACTERS, EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
 
 CHUNK = 1024

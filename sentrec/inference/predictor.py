@@ -18,8 +18,7 @@ from sentrec.models.contracts import TextReader
 from sentrec.models.device import find_device
 from sentrec.models.kinds import restore_model
 from sentrec.runs.directory import MODEL, TOKENIZER, Run, open_run, read_environment
-from sentrec.text.encoding import EncodedTexts
-from sentrec.text.shorten import shortened
+from sentrec.text.encoding import EncodedTexts, shortened
 from sentrec.text.vocabulary import fingerprint
 
 

@@ -5,7 +5,6 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from sentrec.errors import DataError
-from sentrec.files.storage import atomic_path, cache_home, disk_errors
+from sentrec.files.storage import atomic_path, read_cached
 from sentrec.recommend.reviews import Review
 from sentrec.recommend.scores import Scores
 
@@ -22,30 +21,8 @@ logger = logging.getLogger(__name__)
 
 _DIGEST = b"sentrec_chunk"
 _SCORES_ROWS = 4096
-_PATIENCE_SECONDS = 0.5
 _FORGOTTEN_SECONDS = 30 * 24 * 3600
 _COLUMNS = ("source", "line", "id", "movie", "rating", "date", "user", "probability", "digest")
-
-
-@contextmanager
-def sole_use(folder: Path) -> Iterator[None]:
-    """Keeps every other scoring out of a folder of parts until the block ends; a killed process keeps nobody out.
-
-    Raises:
-        DataError: If another scoring is at work there.
-    """
-    from filelock import Timeout
-    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
-
-    path = cache_home() / "locks" / f"{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]}.lock"
-    with ExitStack() as stack:
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                stack.enter_context(WeakFileLock(path, timeout=_PATIENCE_SECONDS))
-            except Timeout as error:
-                raise DataError("another process scores these reviews with this model.", "Wait for its end.") from error
-        yield
 
 
 def remove_forgotten(folder: Path) -> None:
@@ -85,13 +62,8 @@ class PartStore:
 
     def find(self, number: int, reviews: Sequence[Review]) -> pa.Table | None:
         """The scored chunk, or None if it is not there, is damaged, or holds other reviews."""
-        path = self._path(number)
-        try:
-            if not path.is_file() or _digest_of(path) != chunk_digest(reviews):
-                return None
-            table = pa.parquet.read_table(path)
-        except (pa.ArrowException, OSError) as error:
-            logger.warning("%s is damaged and is made again: %s", path, str(error).splitlines()[0])
+        table: pa.Table | None = read_cached(self._path(number), pa.parquet.read_table)
+        if table is None or (table.schema.metadata or {}).get(_DIGEST) != chunk_digest(reviews):
             return None
         sources = [review.source for review in reviews]
         self._reviews[number] = len(reviews)
@@ -116,10 +88,6 @@ class PartStore:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"part-{number:06d}.parquet"
-
-
-def _digest_of(path: Path) -> bytes | None:
-    return (pa.parquet.read_schema(path).metadata or {}).get(_DIGEST)
 
 
 def _named(table: pa.Table, sources: list[str]) -> pa.Table:

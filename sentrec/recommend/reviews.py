@@ -16,7 +16,7 @@ from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row, Unreadable
 from sentrec.data.values import UnusableError, name_of, rating_of, text_of
 from sentrec.recommend.catalogue import identity, item_name
-from sentrec.text.shorten import CHUNK_CHARACTERS, shortened
+from sentrec.text.encoding import CHUNK_CHARACTERS, shortened
 
 logger = logging.getLogger(__name__)
 

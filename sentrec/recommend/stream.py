@@ -19,14 +19,15 @@ from sentrec import __version__
 from sentrec.data.columns import FieldNames
 from sentrec.data.sources import Source
 from sentrec.errors import DataError, Interrupted, SentrecError
+from sentrec.files.lock import sole_use
 from sentrec.files.storage import cache_home
 from sentrec.recommend.items import SOFTEN, Items, ItemSums, SeenTexts
 from sentrec.recommend.outputs import RejectsFile, ScoresFile, check_outputs, default_rejects
-from sentrec.recommend.parts import PartStore, remove_forgotten, scored_table, sole_use
+from sentrec.recommend.parts import PartStore, remove_forgotten, scored_table
 from sentrec.recommend.quotes import ExtremeReviews
 from sentrec.recommend.reviews import Review, read_chunks
 from sentrec.recommend.scores import Scorer
-from sentrec.text.shorten import CHUNK_CHARACTERS
+from sentrec.text.encoding import CHUNK_CHARACTERS
 
 CHUNK = 2048
 """Reviews that are scored at a time, in batches of like length."""
@@ -143,7 +144,7 @@ def part_store(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOption
     resume = "--resume"
     if any(source.is_standard_input for source in sources):
         resume = "the same input and --resume"
-    with sole_use(folder):
+    with sole_use(folder, "another process scores these reviews with this model."):
         if scoring.work is None:
             remove_forgotten(folder.parent)
         store = PartStore(folder, keep=scoring.resume)

@@ -17,6 +17,10 @@ _JOINED = 256
 _RULED = re.compile("[<&;#]")
 """Signs that rules about markup begin or end with: a chunk with one of them is split by itself."""
 _ID_BYTES = 4
+LONGEST_TEXT = 100_000
+"""Characters of a text that are read, half of them from either end: a model reads a few hundred tokens of them."""
+CHUNK_CHARACTERS = 1 << 24
+"""A chunk ends also when its texts are this long together: what bounds memory, whatever the reviews are like."""
 _NO_TOKEN = np.array([UNKNOWN_ID], dtype=np.int32).tobytes()
 REMEMBERED_CHARACTERS = 1 << 21
 """About 30 MB of remembered chunks, after which a `TextEncoder` begins anew: memory must not grow with the texts."""
@@ -62,11 +66,18 @@ class EncodedTexts:
         return EncodedTexts(self.token_ids[np.repeat(self.offsets[:-1], kept) + places], offsets)
 
 
-def join_texts(first: EncodedTexts, second: EncodedTexts) -> EncodedTexts:
-    """The texts of both, those of the first before the others."""
-    offsets = np.concatenate([first.offsets, second.offsets[1:] + len(first.token_ids)])
-    beside = join_texts(first.beside, second.beside) if first.beside and second.beside else None
-    return EncodedTexts(np.concatenate([first.token_ids, second.token_ids]), offsets, beside)
+def join_texts(*parts: EncodedTexts) -> EncodedTexts:
+    """The texts of all parts, one part after another."""
+    offsets = np.cumsum(np.concatenate([[0], *(part.lengths() for part in parts)]), dtype=np.int64)
+    beside = [part.beside for part in parts if part.beside]
+    token_ids = np.concatenate([part.token_ids for part in parts])
+    return EncodedTexts(token_ids, offsets, join_texts(*beside) if beside else None)
+
+
+def shortened(text: str) -> str:
+    """Both ends of a text beyond `LONGEST_TEXT` characters; any other as it is."""
+    half = LONGEST_TEXT // 2
+    return text if len(text) <= LONGEST_TEXT else f"{text[:half]} {text[-half:]}"
 
 
 class TextEncoder:
@@ -88,17 +99,9 @@ class TextEncoder:
         self._characters = 0
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
-        """Encodes texts; one without any token becomes one unknown word.
-
-        Returns:
-            The token ids, in the order of `texts`.
-        """
+        """Encodes texts, in their order; one without any token becomes one unknown word."""
         parts = [self._encode_chunk(texts[start : start + _CHUNK]) for start in range(0, max(1, len(texts)), _CHUNK)]
-        if len(parts) == 1:
-            return parts[0]
-        lengths = np.concatenate([part.lengths() for part in parts])
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return EncodedTexts(np.concatenate([part.token_ids for part in parts]), offsets)
+        return parts[0] if len(parts) == 1 else join_texts(*parts)
 
     def _encode_chunk(self, texts: Sequence[str]) -> EncodedTexts:
         rows = [ids or _NO_TOKEN for ids in self._token_ids(texts)]
@@ -143,11 +146,6 @@ class TextEncoder:
     def _split(self, texts: list[str]) -> list[bytes]:
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         return [np.array(encoding.ids, dtype=np.int32).tobytes() for encoding in encodings]
-
-
-def encode_texts(texts: Sequence[str], tokenizer: Tokenizer, max_tokens: int, keep: Keep) -> EncodedTexts:
-    """Encodes texts as a new `TextEncoder` does; arguments as there."""
-    return TextEncoder(tokenizer, max_tokens, keep).encode(texts)
 
 
 def places_before_cut(

@@ -9,12 +9,11 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from sentrec.errors import RunError
-from sentrec.text.emoji import emoji_as_emoticons
 
 PADDING = "<pad>"
 UNKNOWN = "<unk>"
@@ -42,6 +41,10 @@ _NORMALIZED = (
     (r"(?:\u2026|\.\.)[\u2026.]*", "..."),
     ("-{3,}", "--"),
 )
+
+GLAD = "😀😃😄😁😆😂🤣😊😍🥰😘😇🤩😻👍👏🙌🎉💯❤♥💕💖💙💚💛💜🧡🖤💓💗💘💞🔥⭐🌟✨🏆🥳😎🤗👌🙂☺😋😉💪"
+SAD = "😡😠🤬😤😞😟😢😩😫😣😖😒🙄😑😐🙁☹😕😔🤮🤢👎💩💔🥱😴😪🤦"
+"""Emoji of a clear mood: reviews from before there were any teach a model ``:)`` and ``:(`` but no emoji."""
 
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _APOSTROPHE = re.compile(r"(?<=[^\W\d_])[`\u2032\uff07](?=[^\W\d_])")
@@ -87,14 +90,10 @@ def clean_text(text: str) -> str:
     """
     if "&" in text:
         for _ in range(2):
-            text = _ENTITY.sub(_decoded, text)
+            text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     if "`" in text or (not text.isascii() and ("\u2032" in text or "\uff07" in text)):
         text = _APOSTROPHE.sub("'", text)
     return text
-
-
-def _decoded(entity: re.Match[str]) -> str:
-    return html.unescape(entity[0])
 
 
 def load_tokenizer(saved: bytes) -> Tokenizer:
@@ -139,12 +138,22 @@ def build_tokenizer(lowercase: bool) -> Tokenizer:
 
 
 def with_vocabulary(tokenizer: Tokenizer, words: Sequence[str]) -> Tokenizer:
-    """The same rules with `words` as the vocabulary, numbered from 2 in their order; see `sentrec.text.emoji`, too."""
+    """The same rules with `words` as the vocabulary, numbered from 2; other emoji become emoticons of their mood."""
     vocabulary = {word: number for number, word in enumerate((*SPECIAL_TOKENS, *words))}
     result: Tokenizer = Tokenizer.from_str(tokenizer.to_str())
     result.model = models.WordLevel(vocabulary, unk_token=UNKNOWN)
     result.normalizer = normalizers.Sequence([tokenizer.normalizer, *emoji_as_emoticons(vocabulary)])
     return result
+
+
+def emoji_as_emoticons(words: Collection[str]) -> list[normalizers.Normalizer]:
+    """The steps of a tokenizer that write emoji as emoticons: those that are no words of it, as words that are."""
+    steps: list[normalizers.Normalizer] = []
+    for emoji, emoticon in ((GLAD, ":)"), (SAD, ":(")):
+        unknown = [mark for mark in emoji if mark not in words]
+        if emoticon in words and unknown:
+            steps.append(normalizers.Replace(Regex("|".join(unknown)), f" {emoticon} "))
+    return steps
 
 
 def count_words(tokenizer: Tokenizer, texts: Iterable[str]) -> dict[str, int]:

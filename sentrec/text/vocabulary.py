@@ -3,16 +3,14 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from sentrec.files.storage import cache_home, write_text
+from sentrec.files.storage import cache_home, read_cached, write_text
 from sentrec.recipe.sections import TextConfig
-from sentrec.text.emoji import GLAD, SAD
-from sentrec.text.tokenizer import SPECIAL_TOKENS, build_tokenizer, count_words, with_vocabulary
+from sentrec.text.tokenizer import GLAD, SAD, SPECIAL_TOKENS, build_tokenizer, count_words, with_vocabulary
 
 if TYPE_CHECKING:
     from sentrec.glove.store import GloveVectors
@@ -24,9 +22,7 @@ _CASED_VECTORS = frozenset({"840B"})
 
 def folds_case(config: TextConfig, glove_name: str | None) -> bool:
     """Whether the tokenizer lowers case: as the recipe says, else as the vectors were trained."""
-    if config.lowercase is not None:
-        return config.lowercase
-    return glove_name not in _CASED_VECTORS
+    return glove_name not in _CASED_VECTORS if config.lowercase is None else config.lowercase
 
 
 def learn_tokenizer(texts: Sequence[str], config: TextConfig, vectors: "GloveVectors | None") -> Tokenizer:
@@ -48,7 +44,7 @@ def learn_tokenizer(texts: Sequence[str], config: TextConfig, vectors: "GloveVec
     parameters = (tokenizer.to_str(), GLAD, SAD, config.vocabulary_size, config.min_frequency)
     key = fingerprint(texts, *parameters, vectors.fingerprint if vectors else None)
     cached = cache_home() / "tokenizers" / f"{key}.json"
-    learned = _read_cached(cached)
+    learned: Tokenizer | None = read_cached(cached, lambda path: Tokenizer.from_file(str(path)))
     if learned is None:
         _log.info("Learning the vocabulary of %s texts", f"{len(texts):,}")
         learned = with_vocabulary(tokenizer, _select_words(tokenizer, texts, config, vectors))
@@ -64,18 +60,6 @@ def fingerprint(texts: Sequence[str], *parameters: object) -> str:
         digest.update(len(encoded).to_bytes(8, "little"))
         digest.update(encoded)
     return digest.hexdigest()
-
-
-def _read_cached(path: Path) -> Tokenizer | None:
-    if not path.is_file():
-        return None
-    try:
-        tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-    # The library raises nothing more special; a broken cache file is no harm, since it can be made anew.
-    except Exception as error:
-        _log.warning("%s is broken (%s): learning it again", path, error)
-        return None
-    return tokenizer
 
 
 def _select_words(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sentrec import __version__
 from sentrec.data.batches import plan_batches
-from sentrec.files.storage import atomic_path, cache_home
+from sentrec.files.storage import atomic_path, cache_home, read_cached
 from sentrec.inference.predictor import fingerprint_of, load
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.models.base import ClosedFormModel
@@ -86,8 +86,8 @@ def teacher_probabilities(teacher: Run, data: PreparedData, device: str) -> npt.
     # Another device, torch or sentrec rounds otherwise.
     key = fingerprint(texts, fingerprint_of(teacher), torch.device(device).type, torch.__version__, __version__)
     path = cache_home() / "taught" / f"{key}.npy"
-    answers = _read_cached(path, (len(texts), len(teacher.label_names)))
-    if answers is None:
+    answers: npt.NDArray[np.float32] | None = read_cached(path, partial(np.load, allow_pickle=False))
+    if answers is None or answers.shape != (len(texts), len(teacher.label_names)) or answers.dtype != np.float32:
         _log_labelling(str(teacher.path), texts)
         answers = load(teacher, device).predict_proba(texts).astype(np.float32)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
@@ -118,14 +118,3 @@ def own_probabilities(ngrams: ClosedFormModel, data: PreparedData, *, fitted: bo
 
 def _log_labelling(teacher: str, texts: Sequence[str]) -> None:
     _log.info("%s labels %s texts", teacher, f"{len(texts):,}")
-
-
-def _read_cached(path: Path, shape: tuple[int, int]) -> npt.NDArray[np.float32] | None:
-    if not path.is_file():
-        return None
-    try:
-        answers: npt.NDArray[np.float32] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        _log.warning("%s is broken (%s): asking again", path, error)
-        return None
-    return answers if answers.shape == shape and answers.dtype == np.float32 else None

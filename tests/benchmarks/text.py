@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from sentrec import load_recipe
 from sentrec.data.batches import plan_batches
-from sentrec.text.encoding import EncodedTexts, encode_texts
+from sentrec.text.encoding import EncodedTexts, TextEncoder
 from sentrec.text.tokenizer import build_tokenizer, count_words, with_vocabulary
 
 from .measure import MEGA, seconds_of
@@ -30,7 +30,7 @@ def measure_text(place: Workplace, settings: Settings) -> list[Section]:
     learning = seconds_of(lambda: words.extend(count_words(tokenizer, texts)))
     ready = with_vocabulary(tokenizer, words[:_WORDS])
     encoded: list[EncodedTexts] = []
-    encoding = seconds_of(lambda: encoded.append(encode_texts(texts, ready, _WHOLE, "head")))
+    encoding = seconds_of(lambda: encoded.append(TextEncoder(ready, _WHOLE, "head").encode(texts)))
     rows: list[Figure] = [
         ("tokenizer: learn the vocabulary", on, megabytes / learning, "{:.1f} MB/s"),
         ("tokenizer: encode whole texts", on, megabytes / encoding, "{:.1f} MB/s"),

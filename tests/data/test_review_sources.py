@@ -20,7 +20,7 @@ from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row
 from sentrec.errors import DataError
 from sentrec.recommend.reviews import Reject, Review, read_chunks
-from sentrec.text.shorten import LONGEST_TEXT
+from sentrec.text.encoding import LONGEST_TEXT
 
 ROWS = [
     {"movie": "Heat", "text": 'Great, "really"\ngreat', "rating": 9.0},

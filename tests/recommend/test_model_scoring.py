@@ -14,7 +14,7 @@ from sentrec.inference.predictor import Predictor, load
 from sentrec.recipe import recipe_from_dict
 from sentrec.recipe.reading import merged
 from sentrec.recommend.scoring import ModelScorer, class_weights
-from sentrec.text.shorten import LONGEST_TEXT
+from sentrec.text.encoding import LONGEST_TEXT
 from sentrec.training.train import train
 
 TEXTS = ["A lovely and superb item.", "Dull!", "word " * 300, ":) x", "\x00\x07 <br /> odd"]

@@ -15,7 +15,7 @@ import pytest
 from recommend_corpus import WordScorer, sample_rows, write_reviews
 
 from sentrec.data.sources import Source
-from sentrec.errors import DataError, Interrupted
+from sentrec.errors import DataError, Interrupted, RunError
 from sentrec.recommend import recommend as module
 from sentrec.recommend import stream
 from sentrec.recommend.parts import PartStore
@@ -73,7 +73,7 @@ def test_ctrl_c_while_quotes_are_chosen_can_be_resumed(reviews: Path, monkeypatc
 
 
 def test_two_scorings_of_the_same_at_once_are_refused(reviews: Path) -> None:
-    with item_sums([reviews], WordScorer()), pytest.raises(DataError, match="another process scores these reviews"):
+    with item_sums([reviews], WordScorer()), pytest.raises(RunError, match="another process scores these reviews"):
         recommend([reviews], WordScorer())
     assert len(recommend([reviews], WordScorer()).items) == 12
 

@@ -1,7 +1,6 @@
 """An emoji that the vocabulary lacks is read as the emoticon of its mood; one that it has stays."""
 
-from sentrec.text.emoji import emoji_as_emoticons
-from sentrec.text.tokenizer import build_tokenizer, with_vocabulary
+from sentrec.text.tokenizer import build_tokenizer, emoji_as_emoticons, with_vocabulary
 
 
 def read(text: str, words: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from sentrec.files.storage import cache_home
 from sentrec.text.cache import encode_cached
-from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder, encode_texts
+from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder
 from sentrec.text.tokenizer import UNKNOWN_ID, build_tokenizer, clean_text, with_vocabulary
 
 ALPHABET = "abcdefghij"
@@ -33,6 +33,10 @@ def decoded(encoded: EncodedTexts, tokenizer: Tokenizer = TOKENIZER) -> list[str
 
 def cache_files() -> list[Path]:
     return sorted((cache_home() / "encoded").iterdir())
+
+
+def encode_texts(texts: list[str], tokenizer: Tokenizer, max_tokens: int, keep: Keep) -> EncodedTexts:
+    return TextEncoder(tokenizer, max_tokens, keep).encode(texts)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +191,7 @@ def test_a_broken_cache_file_is_made_anew(damage: object, caplog: pytest.LogCapt
     [file] = cache_files()
     file.write_bytes(damage(file.read_bytes()))  # type: ignore[operator]
     assert rows(encode_cached([TEXT, "a b"], TOKENIZER, 4, "head")) == expected
-    assert f"{file} is broken" in caplog.text
+    assert f"{file} cannot be read" in caplog.text
     caplog.clear()
     assert rows(encode_cached([TEXT, "a b"], TOKENIZER, 4, "head")) == expected
     assert not caplog.text

@@ -75,7 +75,7 @@ def test_a_broken_cache_file_is_learned_anew(content: str, caplog: pytest.LogCap
     [file] = (cache_home() / "tokenizers").iterdir()
     file.write_text(content, encoding="utf-8")
     assert learned() == expected
-    assert f"{file} is broken" in caplog.text
+    assert f"{file} cannot be read" in caplog.text
     assert learned() == expected
 
 

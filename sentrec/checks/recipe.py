@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sentrec.checks.findings import Finding
 from sentrec.data.locate import locate_split, require_different_rows, source_of
-from sentrec.data.mixture import mixed_sources
+from sentrec.data.splits import mixed_sources
 from sentrec.data.unlabelled import sources_of
 from sentrec.errors import DataError, RecipeError
 from sentrec.models.contracts import Requirement

@@ -50,26 +50,29 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
 def plan_batches(
     lengths: npt.NDArray[np.int64], batch_size: int, batch_tokens: int, generator: np.random.Generator | None = None
 ) -> list[npt.NDArray[np.int64]]:
-    """Groups texts of like length into batches.
+    """Groups texts of like length into batches: the rows of each, every row exactly once.
 
     Args:
         lengths: Tokens of each text, shape ``(texts,)``.
         batch_size: Most texts in a batch.
         batch_tokens: Most tokens in a batch, padding included (a single longer text still gets a batch).
         generator: Draws which texts meet and the order of the batches; None: fixed, the shortest first.
-
-    Returns:
-        The rows of each batch; every row exactly once.
     """
     key = lengths.astype(np.float64)
     if generator is not None:
         # A little noise lets different texts meet in every epoch while their lengths stay alike.
         key = key * generator.uniform(1 - _LENGTH_JITTER, 1 + _LENGTH_JITTER, len(key)) + generator.random(len(key))
     order = np.argsort(key, kind="stable")
-    batches = _cut(order, lengths, batch_size, batch_tokens)
-    if generator is not None:
-        batches = [batches[index] for index in generator.permutation(len(batches))]
-    return batches
+    batches, start, longest = [], 0, 0
+    for position, length in enumerate(lengths[order].tolist()):
+        longest = max(longest, length)
+        size = position - start + 1
+        if size > 1 and (size > batch_size or size * longest > batch_tokens):
+            batches.append(order[start:position])
+            start, longest = position, length
+    if start < len(order):
+        batches.append(order[start:])
+    return batches if generator is None else [batches[index] for index in generator.permutation(len(batches))]
 
 
 def make_batch(
@@ -99,19 +102,3 @@ def make_batch(
     source = np.where(mask, starts[:, None] + places, 0)
     token_ids = np.where(mask, encoded.token_ids[source], PADDING_ID).astype(np.int64)
     return Batch(rows, torch.from_numpy(token_ids), torch.from_numpy(mask))
-
-
-def _cut(
-    order: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], batch_size: int, batch_tokens: int
-) -> list[npt.NDArray[np.int64]]:
-    batches = []
-    start, longest = 0, 0
-    for position, row in enumerate(order):
-        longest = max(longest, int(lengths[row]))
-        size = position - start + 1
-        if size > 1 and (size > batch_size or size * longest > batch_tokens):
-            batches.append(order[start:position])
-            start, longest = position, int(lengths[row])
-    if start < len(order):
-        batches.append(order[start:])
-    return batches

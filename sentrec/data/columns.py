@@ -25,35 +25,27 @@ _NAMES = {
 """The names that people give a column, the likeliest first; case, spaces and punctuation do not count."""
 
 
-@dataclass(frozen=True)
-class Export:
-    """A file that some program or site writes, whose columns would be taken for something else by name.
-
-    Attributes:
-        name: What it comes from.
-        has: Columns that tell it.
-        roles: What is what.
-    """
-
-    name: str
-    has: tuple[str, ...]
-    roles: Mapping[str, str]
-
-
-EXPORTS = (
-    Export("Letterboxd", ("Letterboxd URI", "Review"), {"movie": "Name", "text": "Review", "rating": "Rating"}),
-    Export("Amazon reviews (2023)", ("parent_asin", "text"), {"movie": "parent_asin", "text": "text"}),
-    Export("Amazon reviews (2018)", ("reviewText", "overall"), {"movie": "asin", "text": "reviewText"}),
-    Export("Amazon reviews (TSV)", ("review_headline", "review_body"), {"movie": "product_title"}),
-    Export("Amazon Alexa", ("variation", "verified_reviews"), {"movie": "variation", "label": "feedback"}),
-    Export("Google Play Store", ("reviewId", "thumbsUpCount"), {"text": "content", "date": "at"}),
-    Export("Steam", ("app_name", "review_votes"), {"movie": "app_name", "label": "review_score"}),
-    Export("Steam", ("app_id", "recommended", "review"), {"label": "recommended"}),
-    Export("Datafiniti", ("name", "reviews.text"), {"movie": "name", "text": "reviews.text"}),
-    Export("Goodreads", ("Book Id", "My Review"), {"movie": "Title", "text": "My Review", "rating": "My Rating"}),
-    Export("Rotten Tomatoes critics", ("rotten_tomatoes_link", "review_content"), {"movie": "rotten_tomatoes_link"}),
+EXPORTS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
+    # Letterboxd
+    (("Letterboxd URI", "Review"), {"movie": "Name", "text": "Review", "rating": "Rating"}),
+    # Amazon reviews: 2023, 2018, TSV, Alexa
+    (("parent_asin", "text"), {"movie": "parent_asin", "text": "text"}),
+    (("reviewText", "overall"), {"movie": "asin", "text": "reviewText"}),
+    (("review_headline", "review_body"), {"movie": "product_title"}),
+    (("variation", "verified_reviews"), {"movie": "variation", "label": "feedback"}),
+    # Google Play Store
+    (("reviewId", "thumbsUpCount"), {"text": "content", "date": "at"}),
+    # Steam
+    (("app_name", "review_votes"), {"movie": "app_name", "label": "review_score"}),
+    (("app_id", "recommended", "review"), {"label": "recommended"}),
+    # Datafiniti
+    (("name", "reviews.text"), {"movie": "name", "text": "reviews.text"}),
+    # Goodreads
+    (("Book Id", "My Review"), {"movie": "Title", "text": "My Review", "rating": "My Rating"}),
+    # Rotten Tomatoes critics
+    (("rotten_tomatoes_link", "review_content"), {"movie": "rotten_tomatoes_link"}),
 )
-"""Known shapes; to add one, write down columns that tell it and what its names alone would not."""
+"""Known exports of programs and sites: columns that tell one, and what their names alone would not say."""
 
 
 @lru_cache(maxsize=4096)
@@ -64,7 +56,7 @@ def folded(name: str) -> str:
 
 _FOLDED = {role: tuple(map(folded, names.split())) for role, names in _NAMES.items()}
 _KNOWN = frozenset(name for names in _FOLDED.values() for name in names) | {
-    folded(name) for export in EXPORTS for name in (*export.has, *export.roles.values())
+    folded(name) for has, roles in EXPORTS for name in (*has, *roles.values())
 }
 
 
@@ -73,6 +65,7 @@ def is_known(name: str) -> bool:
     return folded(name) in _KNOWN
 
 
+_MOST_COMPARED = 300
 Given = str | tuple[str, ...] | None
 
 
@@ -108,15 +101,15 @@ class FieldNames:
         by_name: dict[str, str] = {}
         for name in there:
             by_name.setdefault(folded(name), name)
-        export = next((one for one in EXPORTS if all(folded(name) in by_name for name in one.has)), None)
+        export = next((roles for has, roles in EXPORTS if all(folded(name) in by_name for name in has)), {})
         found: dict[str, tuple[str, ...]] = {}
         for role, usual in _FOLDED.items():
             given = getattr(self, role)
             if given is not None:
                 columns = _given(given, there, by_name)
             else:
-                first = (folded(export.roles[role]),) if export and role in export.roles else ()
-                columns = tuple(by_name[name] for name in (*first, *usual) if name in by_name)[:1]
+                likely = (folded(export[role]), *usual) if role in export else usual
+                columns = tuple(by_name[name] for name in likely if name in by_name)[:1]
             if columns:
                 found[role] = columns
         return found
@@ -128,7 +121,7 @@ class FieldNames:
     def missing(
         self, role: str, source: str, who: str, there: Iterable[str], options: Mapping[str, str] | None = None
     ) -> DataError:
-        """The error for a column that is not there, with a hint that names one that is.
+        """The error for a column of `source` that is not there, with a hint that names one that is.
 
         Args:
             role: What it would be.
@@ -171,11 +164,7 @@ RECIPE_OPTIONS = {
 
 
 def require_single(columns: Iterable[str], header: Sequence[str] | None, source: str) -> None:
-    """Checks that none of the chosen columns is there twice.
-
-    Raises:
-        DataError: If one is.
-    """
+    """Raises a `DataError` if one of the chosen columns is there twice."""
     for name in columns:
         if header is not None and (count := list(header).count(name)) > 1:
             raise DataError(f"{source} has {count} columns '{name}'.", "Rename one of them, or name another column.")
@@ -192,10 +181,8 @@ def _given(given: str | tuple[str, ...], there: Sequence[str], by_name: Mapping[
 
 def _nearest(given: str | None, role: str, there: Sequence[str]) -> str | None:
     """The column whose name is most like one that was looked for; None where none is like it."""
-    by_folded = {folded(name): name for name in there}
+    by_folded = {folded(name): name for name in there[:_MOST_COMPARED]}
     # What a user typed may be mistyped; the usual names can only be written in another way.
     wanted, cutoff = (_FOLDED[role], 0.85) if given is None else ((folded(given),), 0.6)
-    for name in wanted:
-        if found := difflib.get_close_matches(name, by_folded, n=1, cutoff=cutoff):
-            return by_folded[found[0]]
-    return None
+    near = (difflib.get_close_matches(name, by_folded, n=1, cutoff=cutoff) for name in wanted)
+    return next((by_folded[found[0]] for found in near if found), None)

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 _NOT_ALPHANUMERIC = bytes(code for code in range(128) if not chr(code).isalnum())
 
@@ -21,11 +21,7 @@ def normalized(text: str) -> bytes:
 
 
 class SeenTexts:
-    """Texts that a model has seen, as hashes of their normalized forms: a few bytes each.
-
-    Args:
-        texts: These texts.
-    """
+    """Texts that a model has seen, as hashes of their normalized forms: a few bytes each."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._hashes = {hash(normalized(text)) for text in texts}
@@ -34,10 +30,5 @@ class SeenTexts:
         return hash(normalized(text)) in self._hashes
 
     def count(self, texts: Collection[str]) -> int:
-        """How many of `texts` are among them."""
+        """How many of `texts` are among them, compared by their letters and digits, lower-cased."""
         return sum(text in self for text in texts)
-
-
-def count_seen(texts: Sequence[str], seen: Iterable[str]) -> int:
-    """How many of `texts` occur among `seen`, compared by their letters and digits, lower-cased."""
-    return SeenTexts(seen).count(texts)

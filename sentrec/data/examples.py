@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from sentrec.data.columns import RECIPE_OPTIONS, FieldNames, require_single
 from sentrec.data.labels import LEFT_OUT, UNLABELLED, ClassNames, ClassNumbers, number_labels
 from sentrec.data.locate import locate_split, spec_of
-from sentrec.data.ratings import Ratings, read_ratings
 from sentrec.data.tables import Table, read_hub, read_table
+from sentrec.data.values import Ratings, read_ratings
 from sentrec.errors import DataError, listed
 from sentrec.files.parse import parsing
 from sentrec.recipe.sections import DataConfig
@@ -52,8 +52,7 @@ class Examples:
 
     def without_texts(self, rows: npt.NDArray[Any]) -> "Examples":
         """What else belongs to these rows, which a mask may choose."""
-        ratings = None if self.ratings is None else self.ratings[rows]
-        groups = None if self.groups is None else self.groups[rows]
+        ratings, groups = (None if values is None else values[rows] for values in (self.ratings, self.groups))
         return Examples([], self.labels[rows], self.label_names, ratings, groups)
 
     def alone(self) -> "Examples":
@@ -84,22 +83,26 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
             are asked for (unless ``bad_rows: skip``), or no row is left.
     """
     read = _read(data, split, like)
-    texts = _joined_text(read.table, read.columns("text"), read.source)
-    ratings = groups = None
-    if for_training and data.group_column:
-        groups = _read_groups(read, data.group_column)
+    texts = read.texts()
+    groups = read.groups(data.group_column) if for_training and data.group_column else None
+    ratings = None
     if for_training and data.rating_column:
         ratings = read_ratings(read.table.column(read.columns("rating")[0]), data.rating_column, read.source)
     is_stars = not read.names.find("label", read.header)
     label = read.columns("rating" if is_stars and read.names.find("rating", read.header) else "label")[0]
-    column = read.table.column(label)
     names = data.label_names or spec_of(data.dataset).label_names or _names_in_schema(read.table, label, read.source)
-    labels, names = number_labels(column, names, read.source, data.label_map, is_stars)
+    labels, names = number_labels(read.table.column(label), names, read.source, data.label_map, is_stars)
     rows = Examples([], labels, names, ratings, groups)
     if (out := labels == LEFT_OUT).any():
         _log.info("left out %s rows of %s whose label is none of the classes", f"{int(out.sum()):,}", read.source)
         texts, rows = texts.filter(pa.array(~out)), rows.without_texts(~out)
-    _require_labels(rows.labels, read.source)
+    if not len(rows.labels):
+        raise DataError(f"{read.source} has no rows.", "It needs rows with a text and a label.")
+    if (rows.labels == UNLABELLED).all():
+        raise DataError(
+            f"no row of {read.source} has a label: the column is empty, or its labels are kept secret.",
+            "Judge by another split or file: --set data.test=validation to train, --split validation to evaluate.",
+        )
     return _without_bad_rows(texts, rows, data, read.source)
 
 
@@ -114,8 +117,7 @@ def load_texts(data: DataConfig, split: str) -> list[str]:
         DataError: If the data cannot be found or read, or holds no text.
     """
     read = _read(data, split)
-    joined = _joined_text(read.table, read.columns("text"), read.source)
-    texts = [text for text in joined.to_pylist() if text and not text.isspace()]
+    texts = [text for text in read.texts().to_pylist() if text and not text.isspace()]
     if not texts:
         raise DataError(f"{read.source} has no row with a text.", "Is it the right file, and column?")
     return texts
@@ -137,6 +139,30 @@ class _Read:
         require_single(found, self.header, self.source)
         return found
 
+    def texts(self) -> pa.ChunkedArray:
+        parts = []
+        for column in self.columns("text"):
+            values = self.table.column(column)
+            kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+            if len(values) and not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+                message = f"Column '{column}' of {self.source} holds {kind} values, not text."
+                raise DataError(message, "Is data.text_columns the right one?")
+            parts.append(values.cast(kind).cast(pa.large_string()))
+        if len(parts) == 1:
+            return parts[0]
+        return pc.binary_join_element_wise(*parts, pa.scalar("\n", pa.large_string()), null_handling="skip")
+
+    def groups(self, name: str) -> npt.NDArray[np.int64]:
+        if name not in self.header:
+            hint = "Name the column of the groups, --set data.group_column=NAME, or do without: "
+            raise DataError(
+                f"{self.source} has no column '{name}'; it has: {listed(self.header)}.",
+                hint + "--set data.group_column=null",
+            )
+        codes = self.table.column(name).combine_chunks().dictionary_encode().indices
+        # A row without a group is one of its own.
+        return np.where(codes.is_null(), -1 - np.arange(len(codes)), codes.fill_null(0)).astype(np.int64)
+
 
 def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read:
     location, spec = locate_split(data, split), spec_of(data.dataset)
@@ -144,14 +170,14 @@ def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read
 
     def names_in(header: Sequence[str]) -> FieldNames:
         text = data.text_columns or _first_there(header, *(one.text_columns for one in others), spec.text_columns)
-        labels = (_tuple(one) for one in (*(one.label_column for one in others), spec.label_column))
-        label = _tuple(data.label_column) or _first_there(header, *labels)
-        return FieldNames(text=text, label=label, rating=data.rating_column)
+        usual = (*(one.label_column for one in others), spec.label_column)
+        label = data.label_column or next((name for name in usual if name in header), None)
+        return FieldNames(text=text, label=label and (label,), rating=data.rating_column)
 
     def select(header: Sequence[str]) -> Collection[str]:
-        names = names_in(header)
+        found = names_in(header).roles(tuple(header))
         groups = {data.group_column} & set(header) if data.group_column else set()
-        return groups | {name for role in ("text", "label", "rating") for name in names.find(role, header)}
+        return groups | {name for role in ("text", "label", "rating") for name in found.get(role, ())}
 
     if isinstance(location, Path):
         table, source = read_table(location, select, data.encoding), str(location)
@@ -164,23 +190,8 @@ def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read
     return _Read(table.columns, table.header, source, names)
 
 
-def _read_groups(read: _Read, name: str) -> npt.NDArray[np.int64]:
-    if name not in read.header:
-        raise DataError(
-            f"{read.source} has no column '{name}'; it has: {listed(read.header)}.",
-            "Name the column of the groups, --set data.group_column=NAME, or do without: --set data.group_column=null",
-        )
-    codes = read.table.column(name).combine_chunks().dictionary_encode().indices
-    # A row without a group is one of its own.
-    return np.where(codes.is_null(), -1 - np.arange(len(codes)), codes.fill_null(0)).astype(np.int64)
-
-
 def _first_there(header: Sequence[str], *choices: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return next((columns for columns in choices if columns and set(columns) <= set(header)), None)
-
-
-def _tuple(name: str | None) -> tuple[str, ...] | None:
-    return None if name is None else (name,)
 
 
 def _require_readable(table: Table, data: DataConfig, source: str) -> None:
@@ -189,28 +200,11 @@ def _require_readable(table: Table, data: DataConfig, source: str) -> None:
     first = table.bad[0]
     problem = f"{len(table.bad):,} rows of {source} cannot be read: line {first.line}: {first.reason}"
     if data.bad_rows == "error":
-        hint = (
+        mend = (
             "Put a text that holds commas, quotes or line breaks into double quotes" if "row has" in problem else "Mend"
         )
-        raise DataError(f"{problem}.", f"{hint}, or leave such rows out with --set data.bad_rows=skip")
+        raise DataError(f"{problem}.", f"{mend}, or leave such rows out with --set data.bad_rows=skip")
     _log.warning("left out %s", problem)
-
-
-def _joined_text(table: pa.Table, columns: Sequence[str], source: str) -> pa.ChunkedArray:
-    parts = []
-    for column in columns:
-        values = table.column(column)
-        if pa.types.is_dictionary(values.type):
-            values = values.cast(values.type.value_type)
-        if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type) or not len(values)):
-            raise DataError(
-                f"Column '{column}' of {source} holds {values.type} values, not text.",
-                "Is data.text_columns the right one?",
-            )
-        parts.append(values.cast(pa.large_string()))
-    if len(parts) == 1:
-        return parts[0]
-    return pc.binary_join_element_wise(*parts, pa.scalar("\n", pa.large_string()), null_handling="skip")
 
 
 def _names_in_schema(table: pa.Table, label_column: str, source: str) -> ClassNames:
@@ -223,26 +217,15 @@ def _names_in_schema(table: pa.Table, label_column: str, source: str) -> ClassNa
         return tuple(map(str, feature.get("names", ()))) if isinstance(feature, dict) else ()
 
 
-def _require_labels(labels: ClassNumbers, source: str) -> None:
-    if not len(labels):
-        raise DataError(f"{source} has no rows.", "It needs rows with a text and a label.")
-    if (labels == UNLABELLED).all():
-        raise DataError(
-            f"no row of {source} has a label: the column is empty, or its labels are kept secret.",
-            "Judge by another split or file: --set data.test=validation to train, --split validation to evaluate.",
-        )
-
-
 def _without_bad_rows(texts: pa.ChunkedArray, rows: Examples, data: DataConfig, source: str) -> Examples:
     """The rows, which lack their texts as yet, with the texts and without those that lack anything else."""
     blank = pc.fill_null(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0), True).to_numpy()
-    lacks = {"have no text": blank}
-    lacks[f"have no label, or none of: {listed(rows.label_names)}"] = rows.labels == UNLABELLED
+    lacks = {"have no text": blank, f"have no label, or none of: {listed(rows.label_names)}": rows.labels == UNLABELLED}
     wanted, lacking = "both a text and a label", "a text or a label"
     if rows.ratings is not None:
-        wanted = f"a text, a label and a number in column '{data.rating_column}'"
-        lacking = f"a text, a label or a number in column '{data.rating_column}'"
-        lacks[f"have no number in column '{data.rating_column}'"] = np.isnan(rows.ratings)
+        number = f"number in column '{data.rating_column}'"
+        wanted, lacking = f"a text, a label and a {number}", f"a text, a label or a {number}"
+        lacks[f"have no {number}"] = np.isnan(rows.ratings)
     good = ~np.logical_or.reduce(list(lacks.values()))
     if not good.any():
         raise DataError(f"{source} has no row with {wanted}.", "Is it the right file, and column?")
@@ -253,7 +236,7 @@ def _without_bad_rows(texts: pa.ChunkedArray, rows: Examples, data: DataConfig, 
                 f"{count:,} of {len(bad):,} rows of {source} {what} (the first is row {first:,}).",
                 "Mend them, or leave them out with --set data.bad_rows=skip",
             )
-    if good.all():
-        return replace(rows, texts=texts.to_pylist())
-    _log.warning("left out %s rows of %s that lack %s", f"{int((~good).sum()):,}", source, lacking)
-    return replace(rows.without_texts(good), texts=texts.filter(pa.array(good)).to_pylist())
+    if not good.all():
+        _log.warning("left out %s rows of %s that lack %s", f"{int((~good).sum()):,}", source, lacking)
+        rows, texts = rows.without_texts(good), texts.filter(pa.array(good))
+    return replace(rows, texts=texts.to_pylist())

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sentrec.errors import DataError, listed, shortened
-from sentrec.files.parse import one_line
+from sentrec.errors import DataError, listed
+from sentrec.files.parse import user_path
 
 STANDARD_INPUT = "-"
 SAMPLE = 1 << 20
@@ -25,34 +25,31 @@ _SUFFIXES = (*_TEXT_SUFFIXES, ".parquet", ".xlsx", ".txt")
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 _COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".zip")
 _XZ, _ZIP, _OLD_EXCEL, PARQUET = b"\xfd7zXZ\0", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
-_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF16_LE: "utf-16"} | {
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_BE: "utf-16",
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"} | {
+    mark: "utf-16" for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 }
 _log = logging.getLogger(__name__)
 
 
 def is_file(name: str | Path) -> bool:
     """Whether `name` is a file; any string may be asked about, e.g. a text or the name of a class."""
-    try:
-        return Path(name).expanduser().is_file()
-    except (OSError, RuntimeError, ValueError):  # too long, a loop of links, an unknown home, a zero byte
-        return False
+    return _holds(name, Path.is_file)
 
 
 def exists(name: str | Path) -> bool:
     """Whether `name` is a file, a folder or anything else that can be reached."""
-    try:
-        return Path(name).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):
-        return False
+    return _holds(name, Path.exists)
 
 
 def same_file(first: str | Path, second: str | Path) -> bool:
     """Whether two paths are the same place, as far as they can be followed."""
+    return _holds(first, lambda one: one.resolve() == Path(second).expanduser().resolve())
+
+
+def _holds(name: str | Path, question: Callable[[Path], bool]) -> bool:
     try:
-        return Path(first).expanduser().resolve() == Path(second).expanduser().resolve()
-    except (OSError, RuntimeError, ValueError):
+        return question(Path(name).expanduser())
+    except (OSError, RuntimeError, ValueError):  # too long, a loop of links, an unknown home, a zero byte
         return False
 
 
@@ -75,20 +72,15 @@ def checked_path(name: str, needs: str = "It needs rows with a text.") -> tuple[
     Raises:
         DataError: If it is missing, a folder, empty, or no path at all.
     """
-    try:
-        path = Path(name).expanduser()
-        status = path.stat()
-    except FileNotFoundError:
-        raise DataError(
-            f"{name} does not exist.", "Check the path; relative ones start at the current folder."
-        ) from None
-    except (OSError, RuntimeError, ValueError) as error:
-        raise DataError(f"{shortened(name)} cannot be read: {one_line(error)}", "Check the path.") from error
+    path = user_path(name, DataError)
+    if not path.exists():
+        raise DataError(f"{name} does not exist.", "Check the path; relative ones start at the current folder.")
     if path.is_dir():
         raise DataError(f"{name} is a folder.", f"Name its files: {name}/*.jsonl")
-    if path.is_file() and not status.st_size:
+    size = path.stat().st_size
+    if path.is_file() and not size:
         raise DataError(f"{name} is empty.", needs)
-    return path, status.st_size
+    return path, size
 
 
 def unpacked(raw: io.BufferedReader, name: str) -> tuple[io.BufferedReader, str]:
@@ -159,11 +151,8 @@ def encoding_of(sample: bytes, name: str, forced: str | None = None) -> str:
         except (LookupError, ValueError) as error:
             known = "utf-8, utf-16, windows-1252, latin-1, mac-roman"
             raise DataError(f"'{forced}' is no encoding that is known.", f"Usual ones: {known}") from error
-    marked = next((encoding for mark, encoding in _MARKS.items() if sample.startswith(mark)), None)
-    if marked == "utf-8-sig":
-        return marked
-    found = marked or _unmarked(sample)
-    if found != "utf-8":
+    found = next((encoding for mark, encoding in _MARKS.items() if sample.startswith(mark)), None) or _unmarked(sample)
+    if not found.startswith("utf-8"):
         _log.info("%s is read as %s; --encoding (or data.encoding) states another.", name, found)
     return found
 
@@ -182,9 +171,8 @@ def _unmarked(sample: bytes) -> str:
 
     telling = b"\n".join(line for line in sample.splitlines()[:-1] or [sample] if not line.isascii())[: 1 << 16]
     best = from_bytes(telling, cp_isolation=["cp1252", "mac_roman"]).best() or from_bytes(telling).best()
-    return (
-        {"cp1252": "windows-1252", "mac_roman": "mac-roman"}.get(found := best.encoding, found) if best else "latin-1"
-    )
+    found = best.encoding if best else "latin-1"
+    return {"cp1252": "windows-1252", "mac_roman": "mac-roman"}.get(found, found)
 
 
 def text_format(sample: str, suffix: str, is_header: Callable[[str], bool]) -> str:

@@ -1,26 +1,27 @@
-"""Where a split comes from: a file named in the recipe, ``SENTREC_DATA``, a package, or the hub, in this order."""
+"""Where a split comes from: memory, a file, ``SENTREC_DATA``, a package, or the hub, in this order."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
 
 from sentrec import plugins
 from sentrec.data.formats import looks_like_file
 from sentrec.data.tables import mirror_folder, mirrored_datasets
 from sentrec.errors import DataError, did_you_mean
+from sentrec.files.storage import atomic_path, cache_home
 from sentrec.hookspecs import DatasetSpec
 from sentrec.recipe.sections import DataConfig
+from sentrec.text.vocabulary import fingerprint
 
 _DEFAULT_SHARES = {"validation": 0.1, "test": 0.2}
 
 
 def spec_of(name: str) -> DatasetSpec:
-    """What is known of a dataset; of a file or an unregistered folder of ``SENTREC_DATA``, only that it is local.
-
-    Raises:
-        DataError: If there is no such dataset; the hint gives the nearest name.
-    """
-    known = plugins.registry().datasets.get(name)
-    if known is not None:
+    """What is known of a dataset; of a file or an unregistered folder of ``SENTREC_DATA``, only that it is local."""
+    if known := plugins.registry().datasets.get(name):
         return known
     if looks_like_file(name) or mirror_folder(name) is not None:
         return DatasetSpec(name, None, ())
@@ -33,11 +34,7 @@ def is_dataset(name: str) -> bool:
 
 
 def has_split(data: DataConfig, split: str) -> bool:
-    """Whether the recipe's dataset offers `split` without holding rows out of train.
-
-    Raises:
-        DataError: If there is no such dataset.
-    """
+    """Whether the recipe's dataset offers `split` without holding rows out of train."""
     if looks_like_file(data.dataset):
         return False
     folder = mirror_folder(data.dataset)
@@ -47,18 +44,7 @@ def has_split(data: DataConfig, split: str) -> bool:
 
 
 def source_of(data: DataConfig, part: str) -> str | float:
-    """Where the rows of ``train``, ``validation`` or ``test`` come from.
-
-    Args:
-        data: The recipe's data section.
-        part: One of the three.
-
-    Returns:
-        A split or a file, or the share of train to hold out.
-
-    Raises:
-        DataError: If there is no such dataset.
-    """
+    """Where the rows of ``train``, ``validation`` or ``test`` come from: a split, a file, or a share of train."""
     if part == "train":
         return data.train
     wanted = data.validation if part == "validation" else data.test
@@ -70,11 +56,7 @@ def source_of(data: DataConfig, part: str) -> str | float:
 
 
 def require_different_rows(data: DataConfig) -> None:
-    """Checks that train, validation and test are not the same rows.
-
-    Raises:
-        DataError: If two of them are, or one is not to be found.
-    """
+    """Raises a `DataError` if two of train, validation and test are the same rows, or one is not to be found."""
     seen: dict[object, str] = {}
     for part in ("train", "validation", "test"):
         source = source_of(data, part)
@@ -91,11 +73,7 @@ def require_different_rows(data: DataConfig) -> None:
 
 
 def is_local(data: DataConfig) -> bool:
-    """Whether train, validation and test can be read without asking the hub.
-
-    Raises:
-        DataError: If one of them is not to be found.
-    """
+    """Whether train, validation and test can be read without asking the hub."""
     sources = (source_of(data, part) for part in ("train", "validation", "test"))
     return all(isinstance(source, float) or isinstance(locate_split(data, source), Path) for source in sources)
 
@@ -116,7 +94,12 @@ def locate_split(data: DataConfig, split: str) -> Path | DatasetSpec:
     if looks_like_file(split):
         return Path(split).expanduser()
     if looks_like_file(data.dataset):
-        return _whole_file(data.dataset, split)
+        if split != "train":
+            raise DataError(
+                f"{data.dataset} is one file and has no split '{split}'.",
+                "Name another file, e.g. --set data.test=test.csv, or a share of the rows, e.g. --set data.test=0.2",
+            )
+        return Path(data.dataset).expanduser()
     spec, folder = spec_of(data.dataset), mirror_folder(data.dataset)
     mirrored = folder / f"{split}.parquet" if folder else None
     if mirrored is not None and mirrored.is_file():
@@ -129,10 +112,27 @@ def locate_split(data: DataConfig, split: str) -> Path | DatasetSpec:
     return spec
 
 
-def _whole_file(file: str, split: str) -> Path:
-    if split != "train":
-        raise DataError(
-            f"{file} is one file and has no split '{split}'.",
-            "Name another file, e.g. --set data.test=test.csv, or a share of the rows, e.g. --set data.test=0.2",
-        )
-    return Path(file).expanduser()
+def data_from_memory(data: DataConfig, texts: Iterable[str], labels: Iterable[str | int]) -> DataConfig:
+    """A data section that reads these rows.
+
+    Args:
+        data: Says what is held out for validation and test (shares; by default 0.1 and 0.2), and how to read labels.
+        texts: The texts.
+        labels: The class of each of them: names, or numbers.
+
+    Raises:
+        DataError: If there are not as many labels as texts, or a text is not a string.
+    """
+    rows, names = list(texts), [str(label) for label in labels]
+    if len(rows) != len(names):
+        raise DataError(f"There are {len(rows):,} texts and {len(names):,} labels.", "Give one label for each text.")
+    if wrong := next(((number, text) for number, text in enumerate(rows, 1) if not isinstance(text, str)), None):
+        raise DataError(f"Text {wrong[0]} is not a string but a {type(wrong[1]).__name__}.")
+    path = cache_home() / "rows" / f"{fingerprint(rows, names)}.parquet"
+    if not path.is_file():
+        table = pa.table({"text": pa.array(rows, pa.string()), "label": pa.array(names, pa.string())})
+        with atomic_path(path) as temporary:
+            pa.parquet.write_table(table, temporary)
+    shares = {name: share for name in ("validation", "test") if isinstance(share := getattr(data, name), float)}
+    kept = data.model_dump(include={"label_names", "label_map", "train_rows", "unlabelled", "split_seed", "bad_rows"})
+    return DataConfig(dataset=str(path), text_columns=("text",), label_column="label", **kept, **shares)

@@ -1,15 +1,15 @@
 """Which rows to train on, select on and judge by; duplicates never straddle a border."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.data.contamination import SeenTexts
+from sentrec.data.contamination import SeenTexts, normalized
 from sentrec.data.examples import Examples, load_examples
 from sentrec.data.locate import require_different_rows, source_of
-from sentrec.data.mixture import load_training_rows
 from sentrec.errors import DataError
 from sentrec.recipe.sections import DataConfig
 
@@ -63,13 +63,17 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
     parts: dict[str, Examples] = {}
     for index, (name, source) in enumerate(sources.items()):
         if isinstance(source, str):
-            parts[name] = _same_classes(load_examples(data, source), train, name)
+            hint = "State all classes in their order: --set data.label_names=[...]"
+            parts[name] = _same_classes(load_examples(data, source), train, f"the {name} split", hint)
         else:
             kept, held_out = stratified_holdout(train, source, seed=data.split_seed + 1000 * index)
-            _require_rows(held_out, train, name)
+            if not len(held_out):
+                raise _too_few(train, name)
             # Rows are judged by their labels: they are the same ones whether train has ratings or not.
             train, parts[name] = train.take(kept), train.take(held_out).alone()
-    _require_unlike_parts(parts)
+    if parts["validation"].texts == parts["test"].texts:  # a copy of a file, or a mirror beside the hub
+        hint = "Select on a share of train instead: --set data.validation=0.1"
+        raise DataError("validation and test hold the same rows.", hint)
     if data.train_rows is not None and data.train_rows < len(train):
         train = train.take(stratified_sample(train.labels, data.train_rows, data.split_seed))
     _require_two_classes(train)
@@ -79,7 +83,54 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
         if count and say_overlap:
             level = logging.DEBUG if name == "test" else logging.INFO  # those of test are told with the result
             _log.log(level, "%s of %s %s texts also occur in train", f"{count:,}", f"{len(parts[name]):,}", name)
-    return Splits(train, parts["validation"], parts["test"], _duplicates(train), overlap["test"], overlap["validation"])
+    duplicates = len(train) - len(set(train.texts))
+    return Splits(train, parts["validation"], parts["test"], duplicates, overlap["test"], overlap["validation"])
+
+
+def mixed_sources(data: DataConfig) -> Iterator[tuple[DataConfig, str]]:
+    """For each dataset that is mixed in, the section that describes it and its split or file; nothing is read."""
+    for other in data.mixed_with:
+        own = other.model_dump(exclude={"most_per_class"})
+        yield DataConfig(**own, label_names=data.label_names, bad_rows=data.bad_rows), other.train
+
+
+def load_training_rows(data: DataConfig) -> Examples:
+    """Reads the rows to learn from: those of the recipe's dataset, then those of each dataset that is mixed in.
+
+    Of texts that occur in several datasets, by their letters and digits, the first is kept.
+
+    Raises:
+        DataError: If a dataset cannot be found or read, its classes are others, or stars or groups are asked for.
+    """
+    train = load_examples(data, data.train, for_training=True)
+    if not data.mixed_with:
+        return train
+    if train.ratings is not None or train.groups is not None:
+        raise DataError(
+            "data.rating_column and data.group_column cannot be used with data.mixed_with.",
+            "Other datasets have no such columns: leave one or the other out.",
+        )
+    parts, seen = [train], {normalized(text) for text in train.texts}
+    for other, (section, split) in zip(data.mixed_with, mixed_sources(data), strict=True):
+        hint = "Say what they mean, e.g. label_map: {{{}: " + train.label_names[0] + "}}"
+        who = f"{other.dataset}, which data.mixed_with names,"
+        part = _same_classes(load_examples(section, split), train, who, hint)
+        keys = {normalized(text): row for row, text in reversed(list(enumerate(part.texts)))}
+        new = np.array([row for key, row in keys.items() if key not in seen], dtype=np.int64)
+        seen.update(keys)
+        part = _capped(part.take(np.sort(new)), other.most_per_class, data.split_seed)
+        _log.info("%s rows of %s", f"{len(part):,}", other.dataset)
+        parts.append(part)
+    texts = [text for part in parts for text in part.texts]
+    return Examples(texts, np.concatenate([part.labels for part in parts]), train.label_names)
+
+
+def _capped(part: Examples, most: int | None, seed: int) -> Examples:
+    if most is None:
+        return part
+    order = np.random.default_rng(seed).permutation(len(part))
+    kept = [order[part.labels[order] == label][:most] for label in range(len(part.label_names))]
+    return part.take(np.sort(np.concatenate(kept)))
 
 
 def stratified_holdout(
@@ -89,13 +140,8 @@ def stratified_holdout(
 
     Rows that equal texts or groups tie together are moved as one, by the class of most of them.
 
-    Args:
-        examples: The rows to divide.
-        share: Share of the rows to hold out, between 0 and 1.
-        seed: Seed of the choice.
-
     Returns:
-        The rows that stay and the rows held out, both ascending.
+        The rows that stay and the `share` of rows that is held out, both ascending.
     """
     generator = np.random.default_rng(seed)
     _, first_row, group = np.unique(np.asarray(examples.texts, dtype=object), return_index=True, return_inverse=True)
@@ -129,15 +175,9 @@ def _tied(texts: npt.NDArray[np.int64], groups: npt.NDArray[np.int64]) -> npt.ND
 
 
 def stratified_sample(labels: npt.NDArray[np.int64], rows: int, seed: int) -> npt.NDArray[np.int64]:
-    """Chooses `rows` rows with the classes in their shares; a smaller sample of one seed is part of a larger one.
+    """Chooses `rows` of the rows with these class numbers, the classes in their shares; their numbers, ascending.
 
-    Args:
-        labels: Class numbers, shape ``(n,)``.
-        rows: How many to choose, at most ``n``.
-        seed: Seed of the choice.
-
-    Returns:
-        Row numbers, ascending.
+    A smaller sample of one seed is part of a larger one.
     """
     generator = np.random.default_rng(seed)
     # Each row's place within its shuffled class, as a share of the class: taking the smallest keeps classes in step.
@@ -148,48 +188,27 @@ def stratified_sample(labels: npt.NDArray[np.int64], rows: int, seed: int) -> np
     return np.sort(np.argsort(place, kind="stable")[:rows])
 
 
-def _require_rows(held_out: npt.NDArray[np.int64], train: Examples, name: str) -> None:
-    if not len(held_out):
-        different = len(set(train.texts))
-        what = "rows" if different == len(train) else f"different texts in {len(train):,} rows"
-        raise DataError(
-            f"{different:,} {what} are too few to hold out a {name} part.",
-            f"Give more rows, or a file of its own: --set data.{name}=FILE",
-        )
-
-
-def _same_classes(part: Examples, train: Examples, name: str) -> Examples:
-    if part.label_names == train.label_names:
-        return part
-    unknown = sorted(set(part.label_names) - set(train.label_names))
-    if unknown:
-        raise DataError(
-            f"the {name} split has labels that train lacks: {', '.join(unknown)}.",
-            "State all classes in their order: --set data.label_names=[...]",
-        )
-    numbers = np.array([train.label_names.index(label) for label in part.label_names])
+def _same_classes(part: Examples, train: Examples, who: str, hint: str) -> Examples:
+    """The part with its classes numbered as those of train; `hint` may have a place for one that train lacks."""
+    if unknown := sorted(set(part.label_names) - set(train.label_names)):
+        raise DataError(f"{who} has labels that train lacks: {', '.join(unknown)}.", hint.format(unknown[0]))
+    numbers = np.array([train.label_names.index(name) for name in part.label_names], dtype=np.int64)
     return Examples(part.texts, numbers[part.labels], train.label_names)
-
-
-def _require_unlike_parts(parts: dict[str, Examples]) -> None:
-    # A copy of a file, or a mirror beside the hub, has another name and the same rows.
-    if parts["validation"].texts == parts["test"].texts:
-        raise DataError(
-            "validation and test hold the same rows.",
-            "Select on a share of train instead: --set data.validation=0.1",
-        )
 
 
 def _require_two_classes(train: Examples) -> None:
     present = np.unique(train.labels)
     if len(present) < 2:
-        raise DataError(
-            f"all {len(train):,} training rows have the same label, '{train.label_names[present[0]]}'.",
-            "A classifier needs rows of at least two classes.",
-        )
+        message = f"all {len(train):,} training rows have the same label, '{train.label_names[present[0]]}'."
+        raise DataError(message, "A classifier needs rows of at least two classes.")
     if len(present) > _MANY_CLASSES:
         _log.warning("%s classes: fitting them takes long. Is data.label_column the right one?", f"{len(present):,}")
 
 
-def _duplicates(train: Examples) -> int:
-    return len(train) - len(set(train.texts))
+def _too_few(train: Examples, name: str) -> DataError:
+    different = len(set(train.texts))
+    what = "rows" if different == len(train) else f"different texts in {len(train):,} rows"
+    return DataError(
+        f"{different:,} {what} are too few to hold out a {name} part.",
+        f"Give more rows, or a file of its own: --set data.{name}=FILE",
+    )

@@ -50,11 +50,7 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands for a value that is there but cannot be read.
-
-    Attributes:
-        reason: What is wrong with it.
-    """
+    """Stands for a value that is there but cannot be read, for this reason."""
 
     reason: str
 
@@ -65,31 +61,23 @@ AnyRow: TypeAlias = Row | BadRow
 def plain_rows(text: TextIO) -> Iterator[AnyRow]:
     """Every line as a text; blank ones too, so that there is one row a line."""
     for line, content in _lines(text):
-        if content is None or (problem := not_utf8(content)):
-            yield _too_long(line) if content is None else BadRow(line, str(problem), shown(content))
-        else:
-            yield Row(line, {"text": content.rstrip("\r\n")})
+        problem = not_utf8(content)
+        yield _bad(line, problem, content) if problem else Row(line, {"text": content.rstrip("\r\n")})
 
 
 def json_rows(text: TextIO) -> Iterator[AnyRow]:
     """A JSON object a line."""
     for line, content in _lines(text):
-        if content is None:
-            yield _too_long(line)
-        elif content and not content.isspace():
-            yield _json_row(line, content)
-
-
-def _json_row(line: int, content: str) -> Row | BadRow:
-    try:
-        fields = json.loads(content)
-    except (ValueError, RecursionError) as error:  # ValueError: also an integer of more digits than Python reads
-        return BadRow(line, not_utf8(content) or f"not JSON: {one_line(error)}", shown(content))
-    if not isinstance(fields, dict):
-        return BadRow(line, "not a JSON object", shown(content))
-    if problem := not_utf8(content):
-        return BadRow(line, problem, shown(content))
-    return Row(line, fields)
+        if content.isspace():
+            continue
+        fields: Any = None
+        try:
+            fields, problem = json.loads(content), not_utf8(content)
+        except (ValueError, RecursionError) as error:  # ValueError: also an integer of more digits than Python reads
+            problem = not_utf8(content) or f"not JSON: {one_line(error)}"
+        if not problem and not isinstance(fields, dict):
+            problem = "not a JSON object"
+        yield _bad(line, problem, content) if problem else Row(line, fields)
 
 
 def document_rows(text: TextIO, name: str) -> Iterator[AnyRow]:
@@ -127,13 +115,14 @@ def _records(value: Any) -> list[Any]:
     return [value]
 
 
-def shown(content: str) -> str:
-    """A line as far as it can be shown."""
-    return content[:1000].encode("utf-8", "backslashreplace").decode().rstrip("\r\n")
+def _bad(line: int, reason: str, content: str) -> BadRow:
+    return BadRow(line, reason, content[:1000].encode("utf-8", "backslashreplace").decode().rstrip("\r\n"))
 
 
 def not_utf8(content: str) -> str | None:
-    """What is wrong with a line of bytes that are no UTF-8; None where nothing is."""
+    """What is wrong with a line that is too long or of bytes that are no UTF-8; None where nothing is."""
+    if len(content) >= LONGEST_LINE and not content.endswith("\n"):
+        return f"the line is longer than {LONGEST_LINE:,} characters"
     try:
         content.encode()
     except UnicodeEncodeError as error:
@@ -141,21 +130,15 @@ def not_utf8(content: str) -> str | None:
     return None
 
 
-def _too_long(line: int) -> BadRow:
-    return BadRow(line, f"the line is longer than {LONGEST_LINE:,} characters", "")
-
-
-def _lines(text: TextIO) -> Iterator[tuple[int, str | None]]:
-    """Lines with their numbers; None in place of one that is too long."""
+def _lines(text: TextIO) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers; of one that is too long, its beginning."""
     number = 0
     while content := text.readline(LONGEST_LINE):
         number += 1
-        if len(content) < LONGEST_LINE or content.endswith("\n"):
-            yield number, content
-            continue
-        while (rest := text.readline(LONGEST_LINE)) and not rest.endswith("\n"):
-            pass
-        yield number, None
+        rest = content
+        while len(rest) == LONGEST_LINE and not rest.endswith("\n"):
+            rest = text.readline(LONGEST_LINE)
+        yield number, content
 
 
 def delimiter_of(header: str) -> str:
@@ -174,16 +157,10 @@ def names_columns(line: str) -> bool:
     return len(cells) > 1 and any(map(is_known, cells)) and all(len(cell) <= _LONGEST_NAME for cell in cells)
 
 
-def _header(first: Sequence[str]) -> tuple[list[str], bool]:
-    """Column names from the first record, and whether it names them at all rather than being data."""
-    cells = [cell.strip() for cell in first]
-    if any(map(is_known, cells)) or not any(_DATA_CELL.fullmatch(cell) for cell in cells):
-        return cells, True
-    return [str(place) for place in range(1, len(cells) + 1)], False
-
-
 def csv_rows(text: TextIO, start: str, suffix: str, set_header: Callable[[Sequence[str]], None]) -> Iterator[AnyRow]:
     """The rows of a table whose cells are separated by commas, semicolons, tabs or bars.
+
+    A first record that names no columns but is data itself is a row; the columns then are called 1, 2, 3 ...
 
     Args:
         text: The whole file.
@@ -204,10 +181,13 @@ def csv_rows(text: TextIO, start: str, suffix: str, set_header: Callable[[Sequen
             if cells:
                 yield _csv_row(line, names, cells)
         elif any(cell.strip() for cell in cells):
-            header, is_header = _header(cells)
+            header = [cell.strip() for cell in cells]
+            is_data = any(_DATA_CELL.fullmatch(cell) for cell in header) and not any(map(is_known, header))
+            if is_data:
+                header = [str(place) for place in range(1, len(cells) + 1)]
             set_header(header)
             names = unique_names(header)
-            if not is_header:
+            if is_data:
                 yield _csv_row(line, names, cells)
 
 
@@ -261,10 +241,9 @@ def unique_names(header: Sequence[str]) -> list[str]:
 
 
 def _csv_row(line: int, header: list[str], values: list[str]) -> Row | BadRow:
+    # Spreadsheets leave out empty cells at the end of a row, and add some.
+    if len(values) > len(header) and not any(values[len(header) :]):
+        values = values[: len(header)]
     if len(values) != len(header):
-        # Spreadsheets leave out empty cells at the end of a row, and add some.
-        if len(values) > len(header) and not any(values[len(header) :]):
-            values = values[: len(header)]
-        else:
-            return BadRow(line, f"the row has {len(values)} fields, the header {len(header)}", shown(",".join(values)))
+        return _bad(line, f"the row has {len(values)} fields, the header {len(header)}", ",".join(values))
     return Row(line, dict(zip(header, values, strict=True)))

@@ -1,11 +1,21 @@
-"""Values of a row as texts, names and numbers, and why one cannot be used."""
+"""Values as texts, names and numbers: of a row, and why one cannot be used; of a whole column of ratings."""
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from sentrec.data.text_rows import Unreadable
+from sentrec.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Ratings = npt.NDArray[np.float32]
 
 _NO_RATING = ("", "n/a", "na", "nan", "none", "null", "-")
 
@@ -15,11 +25,7 @@ class UnusableError(Exception):
 
 
 def text_of(fields: Mapping[str, Any], columns: Sequence[str]) -> str:
-    """The text of a row; those of several columns stand on lines of their own, blank ones left out.
-
-    Raises:
-        UnusableError: If there is none, or it is no text.
-    """
+    """The text of a row, those of several columns on lines of their own; an `UnusableError` where there is none."""
     parts = [part for column in columns if (part := _text(fields.get(column), column))]
     if not parts:
         raise UnusableError(f"no text (field '{'+'.join(columns)}')")
@@ -36,11 +42,7 @@ def _text(value: Any, column: str) -> str | None:
 
 
 def name_of(value: Any, what: str, column: str) -> str | None:
-    """An identifier as a string; None where there is none.
-
-    Raises:
-        UnusableError: If it is no name.
-    """
+    """An identifier as a string, None where there is none; an `UnusableError` if it is no name."""
     value = _decoded(value, what, column)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -51,11 +53,7 @@ def name_of(value: Any, what: str, column: str) -> str | None:
 
 
 def rating_of(value: Any, what: str, column: str) -> float | None:
-    """A rating as a number; None where there is none.
-
-    Raises:
-        UnusableError: If it is no number.
-    """
+    """A rating as a number, None where there is none; an `UnusableError` if it is no number."""
     value = _decoded(value, what, column)
     if value is None or (isinstance(value, str) and value.strip().casefold() in _NO_RATING):
         return None
@@ -66,6 +64,28 @@ def rating_of(value: Any, what: str, column: str) -> float | None:
     if math.isinf(rating) or isinstance(value, bool):
         raise UnusableError(f"the {what} (field '{column}') is no number: {value!r}"[:200])
     return None if math.isnan(rating) else rating
+
+
+def read_ratings(column: "pa.ChunkedArray", name: str, source: str) -> Ratings:
+    """The ratings of a column of numbers, or of numbers as text: NaN where a row has none.
+
+    Raises:
+        DataError: If the column holds neither.
+    """
+    values = column.to_pylist()
+    if any(isinstance(one, bool) or not isinstance(one, str | int | float | Decimal | None) for one in values):
+        message = f"column '{name}' of {source} holds {column.type} values, not numbers."
+        raise DataError(message, "Is data.rating_column the right one?")
+    ratings = np.array([_number(one) for one in values], dtype=np.float32)
+    return np.where(np.isfinite(ratings), ratings, np.float32(np.nan))
+
+
+def _number(value: Any) -> float:
+    # A single word among the numbers of a CSV file makes all of them text.
+    try:
+        return math.nan if value is None else float(value)
+    except (ValueError, OverflowError):
+        return math.nan
 
 
 def _decoded(value: Any, what: str, column: str) -> Any:

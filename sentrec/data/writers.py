@@ -12,9 +12,12 @@ from typing import Any
 
 from sentrec.data.text_rows import Unreadable
 from sentrec.errors import DataError, listed
+from sentrec.files.parse import one_line
 from sentrec.files.storage import atomic_path
 
 Rows = Sequence[Mapping[str, Any]]
+_Change = Callable[[Any], Any]
+_Add = Callable[[Rows, Sequence[str], bool], None]
 _LONGEST_CELL = 32_767
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[-+]?\d+([.,:/]\d+)*\s?%?")
@@ -36,23 +39,28 @@ def table_writer(path: Path, csv_safe: bool = True) -> Iterator[Callable[[Rows],
         SentrecError: If the disk is full or may not be written.
     """
     check_table_name(path)
+    columns: list[str] = []
     with atomic_path(path) as temporary, ExitStack() as stack:
-        if path.suffix.lower() == ".csv":
-            yield _csv(temporary, path, stack, harmless if csv_safe else lambda value: value)
-        else:
-            yield _WRITERS[path.suffix.lower()](temporary, path, stack)
+        add = _WRITERS[path.suffix.lower()](temporary, stack, harmless if csv_safe else lambda value: value)
+
+        def write(rows: Rows) -> None:
+            if not rows:
+                return
+            there, is_first = dict.fromkeys(name for row in rows for name in row), not columns
+            columns.extend(there if is_first else ())
+            if path.suffix.lower() != ".jsonl" and (new := [name for name in there if name not in columns]):
+                message = f"{path}: a row has a column that the first ones lack: {listed(new)}."
+                raise DataError(message, "Name a .jsonl file.")
+            add(rows, columns, is_first)
+
+        yield write
 
 
 def check_table_name(path: Path) -> None:
-    """Refuses the name of a file that `table_writer` cannot write.
-
-    Raises:
-        DataError: If it ends in no known way.
-    """
+    """Raises a `DataError` for the name of a file that `table_writer` cannot write."""
     if path.suffix.lower() not in _WRITERS:
-        raise DataError(
-            f"Cannot write {path}: its name tells no known kind of table.", f"Its name must end in {listed(_WRITERS)}."
-        )
+        message = f"Cannot write {path}: its name tells no known kind of table."
+        raise DataError(message, f"Its name must end in {listed(_WRITERS)}.")
 
 
 def harmless(value: Any) -> Any:
@@ -78,57 +86,45 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
-def _csv(
-    temporary: Path, path: Path, stack: ExitStack, made: Callable[[Any], Any] = harmless
-) -> Callable[[Rows], None]:
+def _csv(temporary: Path, stack: ExitStack, made: _Change) -> _Add:
     file = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
     writer = csv.writer(file, lineterminator="\n")
-    columns: list[str] = []
 
-    def write(rows: Rows) -> None:
-        if not columns:
-            columns.extend(_columns(rows))
+    def add(rows: Rows, columns: Sequence[str], is_first: bool) -> None:
+        if is_first:
             writer.writerow(map(made, columns))
-        for row in rows:
-            _require_known(row, columns, path)
-            writer.writerow([made(_cell(row.get(name))) for name in columns])
+        writer.writerows([made(_cell(row.get(name))) for name in columns] for row in rows)
 
-    return write
+    return add
 
 
-def _json_lines(temporary: Path, path: Path, stack: ExitStack) -> Callable[[Rows], None]:
+def _json_lines(temporary: Path, stack: ExitStack, _made: _Change) -> _Add:
     file = stack.enter_context(temporary.open("w", encoding="utf-8"))
-
-    def write(rows: Rows) -> None:
-        file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
-
-    return write
+    return lambda rows, *_: file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
 
 
-def _parquet(temporary: Path, path: Path, stack: ExitStack) -> Callable[[Rows], None]:
+def _parquet(temporary: Path, stack: ExitStack, _made: _Change) -> _Add:
     import pyarrow as pa
     import pyarrow.parquet
 
-    writer: list[pa.parquet.ParquetWriter] = []
+    writers: list[pa.parquet.ParquetWriter] = []
 
-    def write(rows: Rows) -> None:
+    def add(rows: Rows, columns: Sequence[str], is_first: bool) -> None:
         try:
-            if not writer:
-                first = pa.table({name: pa.array([row.get(name) for row in rows]) for name in _columns(rows)})
-                text = [pa.string() if pa.types.is_null(kind) else kind for kind in first.schema.types]
-                schema = pa.schema(list(zip(first.column_names, text, strict=True)))
-                writer.append(stack.enter_context(pa.parquet.ParquetWriter(temporary, schema, compression="zstd")))
-            for row in rows:
-                _require_known(row, writer[0].schema.names, path)
-            writer[0].write_table(pa.Table.from_pylist([dict(row) for row in rows], writer[0].schema))
+            if is_first:
+                kinds = [pa.array([row.get(name) for row in rows]).type for name in columns]
+                text = (pa.string() if pa.types.is_null(kind) else kind for kind in kinds)
+                schema = pa.schema(list(zip(columns, text, strict=True)))
+                writers.append(stack.enter_context(pa.parquet.ParquetWriter(temporary, schema, compression="zstd")))
+            writers[0].write_table(pa.Table.from_pylist([dict(row) for row in rows], writers[0].schema))
         except (pa.ArrowException, OverflowError, UnicodeError) as error:
             hint = "Values of several types in one column go into JSON lines: name a .jsonl file."
-            raise DataError(f"{path} cannot be written: {str(error).splitlines()[0]}", hint) from error
+            raise DataError(f"The table cannot be written: {one_line(error)}.", hint) from error
 
-    return write
+    return add
 
 
-def _excel(temporary: Path, path: Path, stack: ExitStack) -> Callable[[Rows], None]:
+def _excel(temporary: Path, stack: ExitStack, _made: _Change) -> _Add:
     try:
         import openpyxl
         from openpyxl.cell import WriteOnlyCell
@@ -138,7 +134,6 @@ def _excel(temporary: Path, path: Path, stack: ExitStack) -> Callable[[Rows], No
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet()
     stack.callback(lambda: book.save(temporary))
-    columns: list[str] = []
 
     def cell(value: Any) -> Any:
         if not isinstance(value, str):
@@ -147,28 +142,15 @@ def _excel(temporary: Path, path: Path, stack: ExitStack) -> Callable[[Rows], No
         made.data_type = "s"  # never a formula
         return made
 
-    def write(rows: Rows) -> None:
-        if not columns:
-            columns.extend(_columns(rows))
-            sheet.append([cell(name) for name in columns])
-        for row in rows:
-            _require_known(row, columns, path)
-            sheet.append([cell(_cell(row.get(name))) for name in columns])
+    def add(rows: Rows, columns: Sequence[str], is_first: bool) -> None:
+        for values in ([columns] if is_first else [], ([_cell(row.get(name)) for name in columns] for row in rows)):
+            for row in values:
+                sheet.append([cell(value) for value in row])
 
-    return write
+    return add
 
 
 _WRITERS = {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet, ".xlsx": _excel}
-
-
-def _columns(rows: Rows) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def _require_known(row: Mapping[str, Any], columns: Sequence[str], path: Path) -> None:
-    if len(row) > len(columns) or any(name not in columns for name in row):
-        new = [name for name in row if name not in columns]
-        raise DataError(f"{path}: a row has a column that the first ones lack: {listed(new)}.", "Name a .jsonl file.")
 
 
 def _cell(value: Any) -> Any:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sentrec.data.contamination import count_seen
+from sentrec.data.contamination import SeenTexts
 from sentrec.data.examples import Examples, load_examples
 from sentrec.data.formats import looks_like_file
-from sentrec.data.label_matching import match_labels
-from sentrec.data.labels import LEFT_OUT
+from sentrec.data.labels import LEFT_OUT, match_labels
 from sentrec.data.locate import is_local, locate_split
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.unlabelled import load_unlabelled, sources_of
@@ -223,7 +222,7 @@ class RunData:
 
 def _told_overlap(examples: Examples, where: str, read: Callable[[], list[str]]) -> str | None:
     try:
-        count = count_seen(examples.texts, read())
+        count = SeenTexts(read()).count(examples.texts)
     except DataError as error:
         return f"Texts that also occur in {where} were not counted: {error.message}"
     return f"{count:,} of the {len(examples):,} texts also occur in {where}." if count else None

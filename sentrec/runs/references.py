@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sentrec.data.label_matching import ClassMatch, matching_classes
+from sentrec.data.labels import ClassMatch, matching_classes
 from sentrec.errors import DataError, RecipeError, RunError, did_you_mean
 from sentrec.recipe.sections import NGRAMS_TEACHER, InitConfig
 from sentrec.runs.directory import BUILTIN_MODELS, Run, open_run

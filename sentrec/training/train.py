@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from sentrec.data.memory import data_from_memory
+from sentrec.data.locate import data_from_memory
 from sentrec.errors import Interrupted
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sentrec.data.label_matching import matching_classes
+from sentrec.data.labels import matching_classes
 from sentrec.errors import DataError, RecipeError
 from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
 from sentrec.models.kinds import build_model

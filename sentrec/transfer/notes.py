@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sentrec.data.contamination import SeenTexts
-from sentrec.data.label_matching import matching_classes
+from sentrec.data.labels import matching_classes
 from sentrec.transfer.schema import Moves
 from sentrec.transfer.source import Source
 from sentrec.transfer.target import TargetData

@@ -15,7 +15,7 @@ import pyarrow.parquet as parquet
 import sentrec
 from sentrec import load_recipe
 from sentrec.data.examples import Examples
-from sentrec.data.label_matching import matching_classes
+from sentrec.data.labels import matching_classes
 from sentrec.metrics.intervals import paired_difference
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import recipe_from_dict

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sentrec.data.contamination import SeenTexts, count_seen, normalized
+from sentrec.data.contamination import SeenTexts, normalized
 
 
 @pytest.mark.parametrize(
@@ -26,5 +26,5 @@ def test_letters_digits_and_texts_of_neither_do(first: str, second: str) -> None
 
 
 def test_every_text_that_was_seen_is_counted() -> None:
-    assert count_seen(["A b.", "a B", "c", "d"], ["AB", "c!"]) == 3
-    assert count_seen(["a"], []) == 0
+    assert SeenTexts(["AB", "c!"]).count(["A b.", "a B", "c", "d"]) == 3
+    assert SeenTexts([]).count(["a"]) == 0

@@ -18,7 +18,7 @@ import pytest
 
 from sentrec.data.columns import FieldNames
 from sentrec.data.examples import load_examples
-from sentrec.data.label_matching import match_labels
+from sentrec.data.labels import match_labels
 from sentrec.data.sources import Source
 from sentrec.errors import DataError
 from sentrec.inference.lines import classify_source

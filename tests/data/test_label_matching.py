@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from sentrec.data.label_matching import match_labels, matching_classes
-from sentrec.data.labels import LEFT_OUT
+from sentrec.data.labels import LEFT_OUT, match_labels, matching_classes
 from sentrec.errors import DataError
 
 RUN = ("negative", "positive")

@@ -9,8 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from sentrec.checks.recipe import check_recipe
-from sentrec.data.mixture import load_training_rows
-from sentrec.data.splits import load_splits
+from sentrec.data.splits import load_splits, load_training_rows
 from sentrec.errors import DataError
 from sentrec.recipe import DataConfig, read_recipe, recipe_from_dict
 

@@ -12,7 +12,7 @@ from small_runs import small_recipe
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from sentrec.data.label_matching import ClassMatch, matching_classes
+from sentrec.data.labels import ClassMatch, matching_classes
 from sentrec.errors import DataError, RecipeError
 from sentrec.models.base import TextModel
 from sentrec.models.kinds import kind_of

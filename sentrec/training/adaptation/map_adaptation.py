@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sentrec.data.label_matching import ClassMatch
+from sentrec.data.labels import ClassMatch
 from sentrec.errors import listed
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.models.base import ClosedFormModel, TextModel

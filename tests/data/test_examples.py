@@ -1,5 +1,7 @@
 """Rows become texts and classes; what lacks a text, a label or a column is named."""
 
+import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from small_files import load, put, refusal
+
+from sentrec.data.examples import Examples, load_examples
+from sentrec.data.splits import load_splits
+from sentrec.errors import DataError
+from sentrec.recipe import DataConfig
 
 
 def test_a_csv_with_named_columns(tmp_path: Path) -> None:
@@ -104,3 +111,93 @@ def test_texts_that_are_no_strings_are_refused(tmp_path: Path, texts: Any) -> No
 def test_texts_as_categories_are_text(tmp_path: Path) -> None:
     path = put(tmp_path / "x.parquet", text=pa.array(["a", "b"]).dictionary_encode(), label=[0, 1])
     assert load(path).texts == ["a", "b"]
+
+
+def starred(path: Path, stars: Any, **data: Any) -> Examples:
+    rows = len(stars)
+    put(path, text=[f"text {row}" for row in range(rows)], label=[row % 2 for row in range(rows)], stars=stars)
+    return load_examples(DataConfig(dataset=str(path), rating_column="stars", **data), "train", for_training=True)
+
+
+@pytest.mark.parametrize(
+    "stars",
+    [
+        pa.array([1, 8, 10], pa.int8()),
+        [1.0, 8.0, 10.0],
+        ["1", " 8 ", "10.0"],
+        [Decimal("1.0"), Decimal("8.0"), Decimal("10.0")],
+        pa.array(["1", "8", "10"]).dictionary_encode(),
+    ],
+)
+def test_numbers_are_read_whatever_their_type(tmp_path: Path, stars: Any) -> None:
+    ratings = starred(tmp_path / "x.parquet", stars).ratings
+    assert ratings is not None
+    assert ratings.dtype == np.float32
+    assert ratings.tolist() == [1, 8, 10]
+
+
+@pytest.mark.parametrize("stars", [[1, None, 3], ["1", "many", "3"], [1.0, float("nan"), 3.0], ["1", "inf", "3"]])
+def test_rows_without_a_number_stop_or_are_left_out(
+    tmp_path: Path, stars: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(DataError) as caught:
+        starred(tmp_path / "x.parquet", stars)
+    assert "1 of 3 rows" in caught.value.message
+    assert "have no number in column 'stars' (the first is row 2)" in caught.value.message
+    kept = starred(tmp_path / "x.parquet", stars, bad_rows="skip")
+    assert kept.ratings is not None
+    assert (kept.texts, kept.labels.tolist(), kept.ratings.tolist()) == (["text 0", "text 2"], [0, 0], [1, 3])
+    assert "left out 1 rows" in caplog.text
+    assert "or a number in column 'stars'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("stars", "message"),
+    [
+        ([None, None], "has no row with a text, a label and a number in column 'stars'"),
+        ([datetime.date(2020, 1, 1)] * 2, "column 'stars' of"),
+        ([True, False], "holds bool values, not numbers"),
+    ],
+)
+def test_a_column_of_something_else_is_refused(tmp_path: Path, stars: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        starred(tmp_path / "x.parquet", stars, bad_rows="skip")
+
+
+def test_a_missing_column_is_named_with_the_ways_out(tmp_path: Path) -> None:
+    path = put(tmp_path / "x.parquet", text=["a", "b"], label=[0, 1])
+    data = DataConfig(dataset=str(path), rating_column="stars")
+    with pytest.raises(DataError, match="no column 'stars'; it has: text, label") as caught:
+        load_examples(data, "train", for_training=True)
+    assert "data.rating_column=null --set objective.ratings=0" in str(caught.value.hint)
+    assert load_examples(data, "train").ratings is None  # rows that judge need none
+
+
+def test_the_rows_to_learn_from_keep_their_stars_and_judging_rows_have_none(tmp_path: Path) -> None:
+    rows = np.arange(200)
+    texts = [f"text {row % 190}" for row in rows]  # ten texts are there twice
+    path = put(tmp_path / "x.parquet", text=texts, label=rows % 190 % 2, stars=rows % 190)
+    data = DataConfig(dataset=str(path), validation=0.2, test=0.2, train_rows=50, rating_column="stars")
+    splits, plain = load_splits(data), load_splits(data.model_copy(update={"rating_column": None}))
+    assert splits.train.ratings is not None
+    assert [f"text {stars:g}" for stars in splits.train.ratings] == splits.train.texts
+    assert len(splits.train) == 50
+    assert splits.validation.ratings is splits.test.ratings is plain.train.ratings is None
+    for part in ("train", "validation", "test"):
+        assert getattr(splits, part).fingerprint() == getattr(plain, part).fingerprint()
+
+
+def test_files_to_judge_by_need_no_stars(tmp_path: Path) -> None:
+    train = put(tmp_path / "train.parquet", text=["a", "b", "c"], label=[0, 1, 1], stars=[1, 8, 9])
+    judged = [put(tmp_path / f"{name}.parquet", text=[f"{name} d", "e"], label=[0, 1]) for name in ("one", "two")]
+    data = DataConfig(dataset=str(train), validation=str(judged[0]), test=str(judged[1]), rating_column="stars")
+    splits = load_splits(data)
+    assert splits.train.ratings is not None
+    assert splits.train.ratings.tolist() == [1, 8, 9]
+    assert splits.test.ratings is None
+
+
+def test_numbers_that_are_no_stars_but_numbers_are_read(tmp_path: Path) -> None:
+    ratings = starred(tmp_path / "x.parquet", pa.array([2**60 + 1, 2**60 + 3, 5])).ratings
+    assert ratings is not None
+    assert ratings[0] == pytest.approx(2.0**60)

@@ -153,10 +153,7 @@ ALL: dict[str, tuple[str, str | bytes]] = {
     "stars as fractions": ("a.csv", csv_of(with_labels("5/5", "1/5", "3.5/4", "0.5/4"))),
     "stars as signs": ("a.csv", csv_of(with_labels("★★★★★", "★", "★★★★☆", "★½"))),
     "grades": ("a.csv", csv_of(with_labels("A-", "D", "B+", "F"))),
-    "Letterboxd": (
-        "a.csv",
-        named("Name", "Review", "Rating", [4.5, 0.5, 5, 1], **{"Letterboxd URI": "u"}),
-    ),
+    "Letterboxd": ("a.csv", named("Name", "Review", "Rating", [4.5, 0.5, 5, 1], **{"Letterboxd URI": "u"})),
     "Amazon 2018": (
         "a.jsonl",
         jsonl(
@@ -201,17 +198,9 @@ NONE: dict[str, tuple[str, str | bytes, dict[str, str]]] = {
     "other words": ("a.csv", csv_of().replace("hotel,review,sentiment", "alfa,beta,gamma"), NO_TEXT),
     "column twice": ("a.csv", csv_of().replace(",sentiment", ",review"), dict.fromkeys(COMMANDS, "Rename one of them")),
     "empty": ("a.csv", "", dict.fromkeys(COMMANDS, "It needs rows")),
-    "old Excel": (
-        "a.xls",
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 99,
-        dict.fromkeys(COMMANDS, "Save it as .xlsx"),
-    ),
+    "old Excel": ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" * 99, dict.fromkeys(COMMANDS, "Save it as .xlsx")),
     "two files in a zip": ("a.zip", zipped(a_csv=b"x", b_csv=b"y"), dict.fromkeys(COMMANDS, "name one of them")),
-    "cut gzip": (
-        "a.csv.gz",
-        gzip.compress(csv_of().encode() * 9)[:-40],
-        dict.fromkeys(COMMANDS, "Is it whole"),
-    ),
+    "cut gzip": ("a.csv.gz", gzip.compress(csv_of().encode() * 9)[:-40], dict.fromkeys(COMMANDS, "Is it whole")),
     "garbled Parquet": ("a.parquet", parquet()[:-9] + b"x" + parquet()[-8:], dict.fromkeys(COMMANDS, "Is it whole")),
     "broken array": ("a.json", json.dumps(ROWS)[:-20], dict.fromkeys(COMMANDS, "Is it whole")),
 }

@@ -1,12 +1,14 @@
-"""Labels of any type become numbered classes, and what is no class column is refused."""
+"""Labels of any type become numbered classes and are matched with those of a run; other columns are refused."""
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from small_files import load, put, refusal
 
+from sentrec.data.labels import LEFT_OUT, match_labels, matching_classes
 from sentrec.errors import DataError
 
 
@@ -136,3 +138,66 @@ def test_what_is_no_class_column_is_refused(tmp_path: Path, labels: Any, data: A
     assert error.hint
     with pytest.raises(DataError, match=message):
         raise error
+
+
+RUN = ("negative", "positive")
+
+
+def matched(numbers: list[int], data_names: tuple[str, ...], run_names: tuple[str, ...] = RUN) -> list[int]:
+    return match_labels(np.array(numbers), data_names, run_names, "reviews.csv")[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "names", "run", "expected", "note"),
+    [
+        ([0, 1, 1], ("Positive", "NEGATIVE"), RUN, [1, 0, 0], None),
+        ([2, 0], ("negative", "neutral", "positive"), RUN, [1, 0], None),
+        ([0, 1], ("1", "2"), RUN, [0, 1], "Labels were matched by number: 1 = negative, 2 = positive."),
+        ([0, 1], RUN, ("0", "1"), [0, 1], "Labels were matched by number: negative = 0, positive = 1."),
+        ([0, 0], ("1",), RUN, [1, 1], "Labels were matched by number: 1 = positive."),
+    ],
+)
+def test_labels_are_matched_by_name_else_by_number_which_is_told(
+    numbers: list[int], names: tuple[str, ...], run: tuple[str, ...], expected: list[int], note: str | None
+) -> None:
+    labels, told = match_labels(np.array(numbers), names, run, "reviews.csv")
+    assert (labels.tolist(), told) == (expected, note)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("negative", "neutral", "positive"), [0, LEFT_OUT, 1]),
+        (("bad", "good"), [0, 1]),
+        (("NEG", "Positive"), [0, 1]),
+        (("False", "True"), [0, 1]),
+        (("1", "2", "3", "4", "5"), [0, 0, LEFT_OUT, 1, 1]),
+        (("4", "5"), [1, 1]),
+        (("1", "4", "7", "10"), [0, 0, 1, 1]),
+    ],
+)
+def test_labels_are_matched_by_their_meaning(names: tuple[str, ...], expected: list[int]) -> None:
+    labels, note = match_labels(np.arange(len(names)), names, RUN, "hotels.csv")
+    assert labels.tolist() == expected
+    assert note is not None
+    assert note.startswith("Labels were matched by meaning: ")
+
+
+def test_classes_that_differ_in_case_stay_apart() -> None:
+    assert matched([0, 1, 1], ("IT", "it"), ("IT", "it")) == [0, 1, 1]
+    with pytest.raises(DataError):
+        matched([0, 1], ("IT", "it"), ("it", "fr"))
+
+
+def test_a_model_of_the_same_meaning_keeps_its_head() -> None:
+    match = matching_classes(RUN, ("Positive", "NEG"))
+    assert match is not None
+    assert match.numbers == [1, 0]
+
+
+@pytest.mark.parametrize("names", [("1", "2", "3"), ("red", "blue"), ("2",)])
+def test_labels_that_the_run_does_not_know_are_an_error_that_lists_both(names: tuple[str, ...]) -> None:
+    with pytest.raises(DataError) as caught:
+        matched(list(range(len(names))), names)
+    assert all(name in caught.value.message for name in (*names, *RUN, "reviews.csv"))
+    assert caught.value.hint

@@ -5,7 +5,6 @@ import io
 import json
 import sys
 import unicodedata
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,31 +41,13 @@ def as_parquet() -> bytes:
     return buffer.getvalue()
 
 
-def zstd(content: bytes) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(sink, "zstd") as stream:
-        stream.write(content)
-    return bytes(sink.getvalue())
-
-
 FORMATS = {"jsonl": as_json_lines, "csv": as_csv, "parquet": as_parquet}
-COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".zst": zstd}
 
 
 def read(path: Path, names: FieldNames | None = None) -> tuple[list[Review], list[Reject]]:
     rejects: list[Reject] = []
     chunks = read_chunks([Source(str(path))], names or FieldNames(), 2, rejects.append)
     return [review for chunk in chunks for review in chunk], rejects
-
-
-@pytest.mark.parametrize("compression", COMPRESSIONS)
-@pytest.mark.parametrize("name", FORMATS)
-def test_each_format_and_compression_gives_the_same_reviews(name: str, compression: str, tmp_path: Path) -> None:
-    path = tmp_path / f"reviews.{name}{compression}"
-    path.write_bytes(COMPRESSIONS[compression](FORMATS[name]()))
-    reviews, rejects = read(path)
-    assert [(one.movie, one.text, one.rating) for one in reviews] == [tuple(row.values()) for row in ROWS]
-    assert rejects == []
 
 
 @pytest.mark.parametrize("name", FORMATS)

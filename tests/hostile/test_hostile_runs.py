@@ -17,54 +17,32 @@ def copy(small_run: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_run.path, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints")))
 
 
-def replace(run: Path, name: str, content: bytes) -> None:
-    """Puts other content into a file of a run, and the checksum of it where that is recorded."""
-    (run / name).write_bytes(content)
-    environment = json.loads((run / ENVIRONMENT).read_text())
-    environment["sha256"][name] = hashlib.sha256(content).hexdigest()
-    (run / ENVIRONMENT).write_text(json.dumps(environment))
+def without(*names: str) -> dict[str, bytes]:
+    return {name: case for name, case in BAD_JSON.items() if name not in names}
 
 
-def require_one_error(run: Path) -> None:
+CASES = {
+    ENVIRONMENT: BAD_JSON,
+    METRICS: without("lone surrogate"),
+    LABELS: BAD_JSON,
+    HISTORY: without("empty", "list", "number", "null", "text", "lone surrogate"),
+    RECIPE: BAD_YAML,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [pytest.param(name, case, id=f"{name} {what}") for name, cases in CASES.items() for what, case in cases.items()],
+)
+def test_a_hostile_file_of_a_run_is_one_error(copy: Path, name: str, content: bytes) -> None:
+    (copy / name).write_bytes(content)
+    if name != ENVIRONMENT:  # which then says that the file is as it should be
+        environment = json.loads((copy / ENVIRONMENT).read_text())
+        environment["sha256"][name] = hashlib.sha256(content).hexdigest()
+        (copy / ENVIRONMENT).write_text(json.dumps(environment))
     with pytest.raises(SentrecError) as caught:
-        _ = open_run(run).history
+        _ = open_run(copy).history
     require_one_clean_line(caught.value.message, caught.value.hint)
-
-
-@pytest.mark.parametrize("content", each(BAD_JSON))
-def test_a_hostile_environment_is_one_error(copy: Path, content: bytes) -> None:
-    (copy / ENVIRONMENT).write_bytes(content)
-    require_one_error(copy)
-
-
-NO_OBJECT = {name: case for name, case in BAD_JSON.items() if name != "lone surrogate"}
-
-
-@pytest.mark.parametrize("content", each(NO_OBJECT))
-def test_hostile_metrics_are_one_error(copy: Path, content: bytes) -> None:
-    replace(copy, METRICS, content)
-    require_one_error(copy)
-
-
-@pytest.mark.parametrize("content", each(BAD_JSON))
-def test_hostile_labels_are_one_error(copy: Path, content: bytes) -> None:
-    replace(copy, LABELS, content)
-    require_one_error(copy)
-
-
-SEVERAL_LINES = ("empty", "list", "number", "null", "text", "lone surrogate")
-
-
-@pytest.mark.parametrize("content", each({name: case for name, case in BAD_JSON.items() if name not in SEVERAL_LINES}))
-def test_a_hostile_history_is_one_error(copy: Path, content: bytes) -> None:
-    replace(copy, HISTORY, content)
-    require_one_error(copy)
-
-
-@pytest.mark.parametrize("content", each(BAD_YAML))
-def test_a_hostile_recipe_of_a_run_is_one_error(copy: Path, content: bytes) -> None:
-    replace(copy, RECIPE, content)
-    require_one_error(copy)
 
 
 @pytest.mark.parametrize("name", each(BAD_PATHS))

@@ -16,6 +16,7 @@ from sentrec.text.tokenizer import (
     build_tokenizer,
     clean_text,
     count_words,
+    emoji_as_emoticons,
     load_tokenizer,
     with_vocabulary,
     words_of,
@@ -40,6 +41,7 @@ def words(text: str, tokenizer: Tokenizer = FOLDING) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        # words and clitics of the Penn Treebank
         ("I don't like it's end.", "i do n't like it 's end ."),
         ("can't won't shan't ain't", "ca n't wo n't sha n't ai n't"),
         ("We're they'd I'll I've I'm", "we 're they 'd i 'll i 've i 'm"),
@@ -53,15 +55,7 @@ def words(text: str, tokenizer: Tokenizer = FOLDING) -> list[str]:
         ("beat 'em in the '80s", "beat 'em in the '80s"),
         ("AT&T plays R&B", "at&t plays r&b"),
         ("cannot gonna", "cannot gonna"),
-    ],
-)
-def test_words_and_clitics_follow_the_penn_treebank(text: str, expected: str) -> None:
-    assert words(text) == expected.split()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
+        # numbers
         ("1,000.50 dollars, 50%", "1,000.50 dollars , 50 %"),
         ("$5.00 at 10:30pm", "$ 5.00 at 10:30 pm"),
         ("8/10, 8.5/10 and 1/2", "8/10 , 8.5/10 and 1/2"),
@@ -69,38 +63,32 @@ def test_words_and_clitics_follow_the_penn_treebank(text: str, expected: str) ->
         ("1980s 60's", "1980s 60 's"),
         ("2.5stars 5star", "2.5 stars 5star"),
         ("1-2", "1-2"),
-    ],
-)
-def test_numbers_stay_whole(text: str, expected: str) -> None:
-    assert words(text) == expected.split()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
+        # abbreviations
         ("U.S. e.g. i.e. p.m. J.K. Rowling", "u.s. e.g. i.e. p.m. j.k. rowling"),
         ("Mr. Smith vs. Dr. No, etc.", "mr. smith vs. dr. no , etc."),
         ("the end. Start", "the end . start"),
         ("the end.Start", "the end . start"),
         ("Mr... what", "mr ... what"),
-    ],
-)
-def test_abbreviations_keep_their_dots_and_sentences_lose_theirs(text: str, expected: str) -> None:
-    assert words(text) == expected.split()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
+        # quotes, dashes and ellipses
         ("\u201cHi\u201d \u2018there\u2019 don\u2019t don\u00b4t", "\" hi \" ' there ' do n't do n't"),
         ("wait.. what... why...... \u2026 \u2026.", "wait ... what ... why ... ... ..."),
         ("a--b - c --- d \u2014 e", "a -- b - c -- d \u2014 e"),
         ("``quoted''", "`` quoted ''"),
         ("so good!!! really?!", "so good ! ! ! really ? !"),
         ("a _film_ *bold* snake_case", "a _ film _ * bold * snake _ case"),
+        # HTML entities
+        ("it #39;s don&#39;t", "it 's do n't"),
+        ("&quot;A &amp; B&quot; &lt;b&gt;bold&lt;/b&gt;", '" a & b " bold'),
+        ("quot;war quot;", '" war "'),
+        ("the #1 film &co", "the # 1 film & co"),
+        # scripts without spaces
+        ("这部电影 good!", "这 部 电 影 good !"),
+        ("日本語です。", "日 本 語 で す 。"),
+        ("a電b 10分", "a 電 b 10 分"),
+        ("ไม่ดี", "ไ ม ่ ด ี"),
     ],
 )
-def test_quotes_dashes_and_ellipses_are_those_of_glove(text: str, expected: str) -> None:
+def test_text_is_split_as_that_of_glove_was(text: str, expected: str) -> None:
     assert words(text) == expected.split()
 
 
@@ -111,19 +99,6 @@ def test_markup_separates_words_and_is_no_word(line_break: str) -> None:
 
 def test_what_is_not_markup_stays() -> None:
     assert words("a < b and c > d <3") == ["a", "<", "b", "and", "c", ">", "d", "<3"]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("it #39;s don&#39;t", "it 's do n't"),
-        ("&quot;A &amp; B&quot; &lt;b&gt;bold&lt;/b&gt;", '" a & b " bold'),
-        ("quot;war quot;", '" war "'),
-        ("the #1 film &co", "the # 1 film & co"),
-    ],
-)
-def test_html_entities_are_what_they_stand_for(text: str, expected: str) -> None:
-    assert words(text) == expected.split()
 
 
 @pytest.mark.parametrize("emoticon", EMOTICONS.split())
@@ -163,19 +138,6 @@ def test_other_scripts_and_accents_are_words() -> None:
     assert words("Café naïve мир हिन्दी 한국어") == ["café", "naïve", "мир", "हिन्दी", "한국어"]
     assert words("cafe\u0301") == ["caf\u00e9"], "accents are composed, as in GloVe"
     assert words("enter\u00adtainment \ufeffa\u200bb\x00c") == ["entertainment", "a", "b", "c"]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("这部电影 good!", "这 部 电 影 good !"),
-        ("日本語です。", "日 本 語 で す 。"),
-        ("a電b 10分", "a 電 b 10 分"),
-        ("ไม่ดี", "ไ ม ่ ด ี"),
-    ],
-)
-def test_scripts_without_spaces_are_split_into_characters(text: str, expected: str) -> None:
-    assert words(text) == expected.split()
 
 
 @pytest.mark.parametrize(
@@ -282,3 +244,24 @@ def test_ids_follow_the_vocabulary_and_survive_the_file() -> None:
 )
 def test_no_text_makes_it_slow(unit: str) -> None:
     assert words(unit * (600_000 // len(unit)))
+
+
+def tokens(text: str, vocabulary: list[str]) -> list[str]:
+    return list(with_vocabulary(FOLDING, vocabulary).encode(text).tokens)
+
+
+def test_unknown_emoji_become_known_emoticons() -> None:
+    known = ["fine", ":)", ":("]
+    assert tokens("Fine😍", known) == ["fine", ":)"]
+    assert tokens("fine 😡😡", known) == ["fine", ":(", ":("]
+    assert tokens("fine ❤️", known) == ["fine", ":)"]
+
+
+def test_known_emoji_and_those_without_a_mood_stay() -> None:
+    assert tokens("fine 😡", ["fine", "😡", ":("]) == ["fine", "😡"]
+    assert tokens("fine 🚗", ["fine", ":)"]) == ["fine", "<unk>"]
+
+
+def test_nothing_is_replaced_by_what_is_unknown_itself() -> None:
+    assert emoji_as_emoticons(["fine"]) == []
+    assert tokens("fine 😍", ["fine"]) == ["fine", "<unk>"]

@@ -9,6 +9,7 @@ import platform
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ _REFUSALS = (
     *(errno.ENOTEMPTY, errno.EXDEV, errno.EFBIG, errno.ENXIO, errno.EILSEQ),
 )
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_FORGOTTEN_SECONDS = 30 * 24 * 3600
 _CLEANED: set[Path] = set()
 """Folders in which this process has looked for what others left."""
 
@@ -51,6 +53,14 @@ def read_cached(path: Path, read: Callable[[Path], _Value]) -> _Value | None:
     except SentrecError as error:
         _log.warning("%s It is made again.", error.message)
         return None
+
+
+def remove_forgotten(folder: Path) -> None:
+    """Removes the folders in `folder` that nobody changed for 30 days: what was kept of unfinished work."""
+    for kept in folder.glob("*/"):
+        if kept.stat().st_mtime < time.time() - _FORGOTTEN_SECONDS:
+            _log.info("Removing what was kept of work that nobody went on with for 30 days: %s", kept)
+            shutil.rmtree(kept, ignore_errors=True)
 
 
 @contextmanager

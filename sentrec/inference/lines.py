@@ -1,7 +1,13 @@
 """Rows of texts classified in their order; every row gives exactly one result."""
 
+import json
+import logging
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +17,15 @@ from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row
 from sentrec.data.values import UnusableError, text_of
 from sentrec.data.writers import plain
-from sentrec.inference.predictor import Prediction, Predictor
+from sentrec.errors import Interrupted
+from sentrec.files.storage import cache_home, read_cached, remove_forgotten, write_json
+from sentrec.files.versions import code_version
+from sentrec.inference.predictor import Prediction, Predictor, fingerprint_of
 from sentrec.text.encoding import CHUNK_CHARACTERS, EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
+from sentrec.text.vocabulary import fingerprint
+
+_log = logging.getLogger(__name__)
 
 CHUNK = 1024
 """Rows that are classified together."""
@@ -63,7 +75,11 @@ class RowResult:
 
 
 def classify_source(
-    predictor: Predictor, source: Source, names: FieldNames | None = None, chunk_rows: int = CHUNK
+    predictor: Predictor,
+    source: Source,
+    names: FieldNames | None = None,
+    chunk_rows: int = CHUNK,
+    kept: Path | None = None,
 ) -> Iterator[RowResult]:
     """Classifies the texts of a file or of standard input, read as a stream.
 
@@ -72,6 +88,7 @@ def classify_source(
         source: What to read.
         names: Which columns are the text and the id; None: those with the usual names.
         chunk_rows: How many rows are classified together; with 1 each result comes before the next row is read.
+        kept: A folder, as of `kept_answers`, from which answers are taken and to which new ones go; None: none.
 
     Raises:
         DataError: If the source cannot be read, or its header has no column for the text.
@@ -86,18 +103,52 @@ def classify_source(
             raise names.missing("text", source.name, "its header has", source.header)
         names = replace(names, text=source.header)
     require_single(names.find("text", source.header or ()), source.header, source.name)
-    yield from classify_rows(predictor, (row for part in ((first,), rows) for row in part), names, chunk_rows)
+    yield from classify_rows(predictor, chain([first], rows), names, chunk_rows, kept)
 
 
 def classify_rows(
-    predictor: Predictor, rows: Iterable[Row | BadRow], names: FieldNames | None = None, chunk_rows: int = CHUNK
+    predictor: Predictor,
+    rows: Iterable[Row | BadRow],
+    names: FieldNames | None = None,
+    chunk_rows: int = CHUNK,
+    kept: Path | None = None,
 ) -> Iterator[RowResult]:
     """Classifies rows; one that cannot be used gives a result with an error. Arguments as of `classify_source`."""
     results = (_result(row, names or FieldNames()) for row in rows)
     for chunk in _chunks(results, chunk_rows):
-        predictions = iter(predictor.predict([one.text for one in chunk if one.text is not None]))
+        predictions = iter(_predictions(predictor, [one.text for one in chunk if one.text is not None], kept))
         for result in chunk:
             yield result if result.text is None else replace(result, prediction=next(predictions))
+
+
+@contextmanager
+def kept_answers(predictor: Predictor, source: Source) -> Iterator[Path]:
+    """Gives a folder of the cache for a model's answers to a file; unless the block ends well, it stays.
+
+    Raises:
+        Interrupted: On Ctrl-C in the block.
+    """
+    key = fingerprint([source.path, fingerprint_of(predictor.run)], str(predictor.device), code_version())
+    folder = cache_home() / "predictions" / key
+    remove_forgotten(folder.parent)
+    if folder.is_dir():
+        _log.info("Going on where an earlier run of this command was stopped")
+    try:
+        yield folder
+    except KeyboardInterrupt:
+        raise Interrupted("What was classified is kept.", "Go on with the same command.") from None
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _predictions(predictor: Predictor, texts: list[str], kept: Path | None) -> list[Prediction]:
+    if kept is None:
+        return predictor.predict(texts)
+    path = kept / f"{fingerprint(texts)}.json"
+    found = read_cached(path, lambda path: [Prediction(**one) for one in json.loads(path.read_text(encoding="utf-8"))])
+    if found is None:
+        found = predictor.predict(texts)
+        write_json(path, [asdict(one) for one in found])
+    return found
 
 
 def unknown_share(predictor: Predictor, texts: list[str]) -> float:

@@ -108,6 +108,8 @@ def one_line(cause: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(cause, MemoryError):
         return "there is not enough memory for it"
+    if "integer string conversion" in str(cause):  # Python's words for it name a function of the interpreter
+        return "a number has thousands of digits"
     text = (isinstance(cause, OSError) and cause.strerror) or str(cause)
     first = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return shortened(first.rstrip(".") or type(cause).__name__, 200)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from sentrec.errors import SentrecError, shortened
-from sentrec.files.parse import MOST_DEPTH
+from sentrec.files.parse import MOST_DEPTH, one_line
 
 MOST_CHARACTERS = 1 << 20
 MOST_VALUES = 100_000
@@ -47,7 +47,7 @@ def parse_yaml(text: str, source: str, error: type[SentrecError] = SentrecError)
         return loader.construct_document(node)
     # A tag such as `!!int` on other text raises a plain ValueError, `!!timestamp` and `!!binary` whatever they like.
     except Exception as cause:
-        what = "it is nested too deeply" if isinstance(cause, RecursionError) else shortened(cause, 500)
+        what = one_line(cause) if isinstance(cause, RecursionError | ValueError) else shortened(cause, 500)
         raise error(f"{source} is not valid YAML: {what}") from cause
 
 

@@ -136,6 +136,7 @@ def require_one_clean_line(message: str, hint: str | None) -> None:
     """An error is short, whatever it is about, and says something."""
     for text in (message, hint or ""):
         assert len(text) <= MOST_CHARACTERS
+        assert "sys.set_int" not in text, "a message of Python for programmers"
     assert message.strip()
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ import pytest
 import sentrec
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import Row
+from sentrec.errors import Interrupted
 from sentrec.inference import lines as module
-from sentrec.inference.lines import RowResult, classify_rows, classify_source, unknown_share
+from sentrec.inference.languages import language_groups, script_of
+from sentrec.inference.lines import RowResult, classify_rows, classify_source, kept_answers, unknown_share
 from sentrec.inference.predictor import Predictor
 from sentrec.runs.directory import Run
 
@@ -110,3 +113,40 @@ def test_the_share_of_unknown_words_is_told(predictor: Predictor) -> None:
     assert unknown_share(predictor, [GOOD, BAD]) == 0
     assert unknown_share(predictor, ["这部电影非常好看"]) == 1
     assert unknown_share(predictor, []) == 0
+
+
+def _take_five_and_stop(results: Iterator[RowResult]) -> None:
+    assert len(list(islice(results, 5))) == 5
+    raise KeyboardInterrupt
+
+
+def test_what_was_stopped_goes_on_to_the_same_answers(
+    predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(f"{GOOD} {number}" for number in range(10)))
+    source = Source(str(tmp_path / "a.txt"))
+    whole = list(classify_source(predictor, source, chunk_rows=2))
+    with pytest.raises(Interrupted, match="is kept"), kept_answers(predictor, source) as kept:
+        _take_five_and_stop(classify_source(predictor, source, chunk_rows=2, kept=kept))
+    broken, *_ = sorted(kept.iterdir())
+    broken.write_text("[{}]")
+    asked: list[str] = []
+    predict = predictor.predict
+    monkeypatch.setattr(predictor, "predict", lambda texts: asked.extend(texts) or predict(texts))
+    with kept_answers(predictor, source) as kept:
+        assert list(classify_source(predictor, source, chunk_rows=2, kept=kept)) == whole
+    assert len(asked) == 10 - 6 + 2, "all but the three chunks that were kept, of which one broke"
+    assert not kept.exists()
+
+
+def test_texts_are_grouped_by_script_and_known_words(predictor: Predictor) -> None:
+    rows = (Row(line, {"text": text}) for line, text in enumerate([GOOD, "un film très émouvant", BAD, "Фильм", ""], 1))
+    groups = language_groups(predictor, classify_rows(predictor, rows))
+    assert [(one.script, one.is_known, one.rows, one.line) for one in groups] == [
+        ("Latin", True, 2, 1),
+        ("Latin", False, 1, 2),
+        ("Cyrillic", False, 1, 4),
+    ]
+    assert groups[0].known == 1
+    assert groups[2].example == "Фильм"
+    assert [script_of(text) for text in ("这部", "8/10 👍", "мир hi мир")] == ["Cjk", "none", "Cyrillic"]

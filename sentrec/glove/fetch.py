@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sentrec.errors import GloveError, SentrecError
+from sentrec.errors import GloveError, SentrecError, shortened
 from sentrec.files.lock import sole_use
 from sentrec.glove.catalog import PUBLICATIONS, Publication, publication
 from sentrec.glove.download import Retry, Source, download, partial_bytes
@@ -47,6 +47,9 @@ def fetch_glove(
             is faulty.
         SentrecError: If the disk is full.
     """
+    if mirror is not None and not mirror.startswith(("http://", "https://")):
+        hint = "Name the folder of a server: --mirror https://HOST/FOLDER. A file: --from-file FILE"
+        raise GloveError(f"{shortened(mirror)!r} is no address of a mirror.", hint)
     member = publication(name).member(dim) if from_file is None or name in PUBLICATIONS else None
     if not force and (vectors := cached_vectors(name, dim)):
         return vectors

@@ -76,7 +76,7 @@ class LineReader:
         """The text's lines in order; a byte order mark before the first is dropped.
 
         Raises:
-            GloveError: If a line is so long that this cannot be a GloVe text.
+            GloveError: If a line is so long that this cannot be a GloVe text, or its size is not the stated one.
         """
         line = 1
         rest = b""
@@ -104,3 +104,6 @@ class LineReader:
                 self._progress("parse", self.bytes_read, self._size)
             yield chunk.removeprefix(_BYTE_ORDER_MARK) if first else chunk
             first = False
+        if self._size is not None and self.bytes_read != self._size:  # a member of a zip file may say what it likes
+            found = f"{self.bytes_read:,} bytes instead of the {self._size:,} that it states"
+            raise GloveError(f"{self._source} is damaged: it holds {found}.", "Download the file again.")

@@ -56,6 +56,8 @@ def open_text(path: Path, dim: int, member: str | None = None) -> Iterator[TextS
 
 def _open(path: Path, dim: int, member: str | None, stack: ExitStack) -> TextStream:
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is no regular file")
         file = stack.enter_context(path.open("rb"))
         start = file.read(512)
         file.seek(0)

@@ -1,5 +1,6 @@
 import hashlib
 import logging
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -224,3 +225,13 @@ def test_two_at_once_download_once(sites: Sites) -> None:
         thread.join()
     assert found == [2, 2, 2]
     assert len(sites.first.requests) == 2, "one broken and one resumed request, all by the first to come"
+
+
+def test_a_pipe_is_no_file_and_a_word_no_mirror(tmp_path: Path, sites: Sites) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(GloveError, match="it is no regular file"):
+        fetch_glove("mine", 2, from_file=tmp_path / "pipe")
+    fetch_glove("tiny", 2)
+    with pytest.raises(GloveError, match="no address of a mirror") as caught:
+        fetch_glove("tiny", 2, mirror="garbage")
+    assert "--mirror https://" in str(caught.value.hint)

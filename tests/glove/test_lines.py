@@ -47,3 +47,9 @@ def test_progress_counts_bytes_up_to_the_size(monkeypatch: pytest.MonkeyPatch) -
     seen: list[tuple[str, int, int | None]] = []
     list(LineReader(io.BytesIO(b"ab 1\ncd 2\n"), "t", 10, lambda *event: seen.append(event)).blocks())
     assert seen == [("parse", 4, 10), ("parse", 8, 10), ("parse", 10, 10)]
+
+
+@pytest.mark.parametrize("size", [9, 11, 10**12])
+def test_a_text_of_another_size_than_its_archive_states_is_damaged(size: int) -> None:
+    with pytest.raises(GloveError, match="t is damaged: it holds 10 bytes instead of"):
+        list(LineReader(io.BytesIO(b"ab 1\ncd 2\n"), "t", size).blocks())

@@ -89,7 +89,7 @@ def test_a_damaged_file_is_told(file: Path, content: bytes) -> None:
 
 
 def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
-    for path, reason in ((tmp_path / "none.txt", "No such file"), (tmp_path, "directory")):
+    for path, reason in ((tmp_path / "none.txt", "No such file"), (tmp_path, "no regular file")):
         with pytest.raises(GloveError, match=reason):
             read(path)
 

@@ -24,7 +24,7 @@ from sentrec.plugins import PluginReport, command_registry, registry
 _DISTRIBUTION = "sentrec"
 _LITTLE_SPACE = 2 * 1024**3
 """Bytes; GloVe 6B takes 0.9 GB to download."""
-_MADE_AGAIN = ("encoded", "tokenizers", "taught", "sources", "scoring")
+_MADE_AGAIN = ("encoded", "tokenizers", "taught", "sources", "scoring", "predictions")
 """Folders of the cache that sentrec fills by itself and that may be deleted."""
 
 

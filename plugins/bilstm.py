@@ -4,17 +4,12 @@ from torch import nn
 
 from sentrec import RegisterEncoder, hookimpl
 
-from .recurrent import RecurrentConfig, RecurrentEncoder
-
-
-class BiLSTMConfig(RecurrentConfig):
-    """Options of the BiLSTM."""
+from .recurrent import RecurrentEncoder
 
 
 class BiLSTM(RecurrentEncoder):
     """Bidirectional LSTM with pooling over time: as accurate as the GRU, and faster on processors."""
 
-    Config = BiLSTMConfig
     network = nn.LSTM
 
 

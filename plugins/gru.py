@@ -4,17 +4,12 @@ from torch import nn
 
 from sentrec import RegisterEncoder, hookimpl
 
-from .recurrent import RecurrentConfig, RecurrentEncoder
-
-
-class GRUConfig(RecurrentConfig):
-    """Options of the bidirectional GRU."""
+from .recurrent import RecurrentEncoder
 
 
 class GRU(RecurrentEncoder):
     """Bidirectional GRU with pooling over time: a quarter fewer parameters than the BiLSTM."""
 
-    Config = GRUConfig
     network = nn.GRU
 
 

@@ -71,14 +71,14 @@ class _SideBySide(torch.autograd.Function):
 def _both(work: Callable[[int], T]) -> tuple[T, T]:
     """Does work 1 in another thread while this one does work 0, each with half of the threads."""
     threads = torch.get_num_threads()
-    share = threads // 2
+    half = threads // 2
     dtype = torch.get_autocast_dtype("cpu")
     autocast, cached = torch.is_autocast_enabled("cpu"), torch.is_autocast_cache_enabled()
     grad, inference = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
 
     def elsewhere() -> T:
         # What torch is to do is known to each thread by itself.
-        torch.set_num_threads(share)
+        torch.set_num_threads(half)
         with (
             torch.inference_mode(inference),
             torch.set_grad_enabled(grad),
@@ -87,7 +87,7 @@ def _both(work: Callable[[int], T]) -> tuple[T, T]:
             return work(1)
 
     try:
-        torch.set_num_threads(share)
+        torch.set_num_threads(half)
         second = _helper().submit(elsewhere)
         try:
             first = work(0)

@@ -7,13 +7,7 @@ from typing import Any
 
 
 def make_callable(package: str, module: str, function: str) -> None:
-    """Lets a package be called as a function of one of its modules, which is imported at the first call.
-
-    Args:
-        package: The package's full name.
-        module: Which of its modules has the function.
-        function: The function's name.
-    """
+    """Lets a package be called as a function of one of its modules, which is imported at the first call."""
 
     class CallablePackage(ModuleType):
         def __call__(self, *args: Any, **options: Any) -> Any:

@@ -51,14 +51,8 @@ class Encoder(nn.Module, ABC):
         """
 
     def layer_of(self, parameter: str) -> int:
-        """Which layer a parameter belongs to, for transfer that moves or thaws an encoder layer by layer.
+        """Which layer a parameter of `named_parameters` belongs to, from 0, the nearest to the embeddings.
 
-        An encoder of one layer need not say anything.
-
-        Args:
-            parameter: A name of `named_parameters`.
-
-        Returns:
-            The layer, from 0 nearest to the embeddings.
+        For transfer that moves or unfreezes an encoder layer by layer; an encoder of one layer need not override it.
         """
         return 0

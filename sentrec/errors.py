@@ -1,8 +1,4 @@
-"""The few errors that sentrec raises on purpose.
-
-Every one carries what went wrong and, where there is one, what to do next. The command line prints both; the library
-raises them, so that a caller can tell a mistake in the input from a bug.
-"""
+"""The few errors that sentrec raises on purpose, and helpers for their messages."""
 
 import difflib
 from collections.abc import Iterable
@@ -13,12 +9,7 @@ _LONGEST_NAME = 200
 
 
 def shortened(value: object, most: int = 120) -> str:
-    """`value` as text, cut to at most so many characters; what is left out is counted.
-
-    Args:
-        value: Anything; its text may be of any length.
-        most: Most characters to keep.
-    """
+    """`value` as text, cut to at most `most` characters; what is left out is counted."""
     text = str(value)
     return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} more characters)"
 
@@ -62,15 +53,7 @@ class Interrupted(SentrecError):  # noqa: N818 - it is nobody's error
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known name, else all of them.
-
-    Args:
-        name: What the user wrote.
-        known: What would have been valid.
-
-    Returns:
-        ``"did you mean 'x'?"`` or ``"known: a, b, c"``.
-    """
+    """A hint for a name that is not known: ``"did you mean 'x'?"``, or ``"known: a, b, c"`` where none is near."""
     names = sorted(known)
     nearest = difflib.get_close_matches(name[:_LONGEST_NAME], names[:_MOST_COMPARED], n=1, cutoff=0.6)
     if nearest:

@@ -28,13 +28,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PluginReport:
-    """What became of one plugin.
-
-    Attributes:
-        name: Its entry point's name.
-        origin: The distribution that brought it, e.g. ``sentrec 0.1.0``.
-        error: Why it could not be used, else None.
-    """
+    """One plugin: its entry point's name, its distribution, e.g. ``sentrec 0.1.0``, and why it could not be used."""
 
     name: str
     origin: str
@@ -43,15 +37,17 @@ class PluginReport:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a recipe may name in ``encoder:``, with the distribution that brought it."""
+    """What a recipe may name in ``encoder:``: an encoder, which reads embeddings, or a kind of text model.
+
+    Attributes:
+        name: What recipes call it.
+        origin: The distribution that brought it.
+        implementation: The registered class, a subclass of `sentrec.Encoder` or `sentrec.TextModel`.
+    """
 
     name: str
     origin: str
-
-    @property
-    def implementation(self) -> type[Any]:
-        """The registered class."""
-        raise NotImplementedError
+    implementation: type[Any]
 
     @property
     def config(self) -> "type[EncoderConfig]":
@@ -66,34 +62,10 @@ class Entry:
 
     def fault(self, what: str) -> PluginError:
         """The error to raise where its own code does not keep its contract."""
-        hint = (
-            f"`sentrec encoders {self.name}` shows its options. If they are right, tell those who made {self.origin}."
+        return PluginError(
+            f"encoder '{self.name}' ({self.origin}) {what}.",
+            f"`sentrec encoders {self.name}` shows its options. If they are right, tell those who made {self.origin}.",
         )
-        return PluginError(f"encoder '{self.name}' ({self.origin}) {what}.", hint)
-
-
-@dataclass(frozen=True)
-class EncoderEntry(Entry):
-    """An encoder, which reads embeddings."""
-
-    encoder: type["Encoder"]
-
-    @property
-    def implementation(self) -> type["Encoder"]:
-        """The encoder's class."""
-        return self.encoder
-
-
-@dataclass(frozen=True)
-class ModelEntry(Entry):
-    """A kind of text model, which owns the way from text to logits."""
-
-    model: type[Any]
-
-    @property
-    def implementation(self) -> type[Any]:
-        """The model's class."""
-        return self.model
 
 
 @dataclass(frozen=True)
@@ -106,11 +78,7 @@ class CommandEntry:
     origin: str
 
     def load(self) -> Any:
-        """Imports the function.
-
-        Raises:
-            PluginError: If it cannot be imported; it names the plugin.
-        """
+        """Imports the function; a `PluginError` names the plugin if that fails."""
         try:
             return metadata.EntryPoint(self.name, self.target, COMMAND_GROUP).load()
         except KeyboardInterrupt:
@@ -127,44 +95,25 @@ class CommandEntry:
 class Registry:
     """Everything that plugins added, and a report on each of them."""
 
-    encoders: dict[str, EncoderEntry] = field(default_factory=dict)
-    models: dict[str, ModelEntry] = field(default_factory=dict)
+    encoders: dict[str, Entry] = field(default_factory=dict)
+    models: dict[str, Entry] = field(default_factory=dict)
     datasets: dict[str, DatasetSpec] = field(default_factory=dict)
     commands: dict[str, CommandEntry] = field(default_factory=dict)
     reports: list[PluginReport] = field(default_factory=list)
 
-    def encoder(self, name: str) -> EncoderEntry:
-        """The encoder called `name`.
-
-        Raises:
-            PluginError: If no plugin registered that name; the hint gives the nearest one.
-        """
-        if name not in self.encoders:
+    def entry(self, name: str) -> Entry:
+        """The encoder or the kind of model called `name`; a `PluginError` with the nearest name if there is none."""
+        known = self.encoders | self.models
+        if name not in known:
             raise PluginError(
                 f"'{name}' is not a registered encoder.",
-                f"{did_you_mean(name, [*self.encoders, *self.models])} `sentrec encoders` lists all; "
+                f"{did_you_mean(name, known)} `sentrec encoders` lists all; "
                 "`sentrec doctor` shows plugins that failed to load.",
             )
-        return self.encoders[name]
-
-    def entry(self, name: str) -> Entry:
-        """The encoder or the kind of model called `name`.
-
-        Raises:
-            PluginError: If no plugin registered that name; the hint gives the nearest one.
-        """
-        return self.models[name] if name in self.models else self.encoder(name)
+        return known[name]
 
     def dataset(self, name: str, others: tuple[str, ...] = ()) -> DatasetSpec:
-        """The dataset called `name`.
-
-        Args:
-            name: As recipes call it.
-            others: Names beside the registered ones that the hint may propose.
-
-        Raises:
-            DataError: If no plugin registered that name; the hint gives the nearest one.
-        """
+        """The dataset called `name`; a `DataError` with the nearest name, also of `others`, if there is none."""
         if name not in self.datasets:
             raise DataError(
                 f"'{name}' is not a known dataset, nor a file.", did_you_mean(name, {*self.datasets, *others})
@@ -188,10 +137,7 @@ class Registry:
 
     def _merge(self, staged: "Registry") -> None:
         kinds: list[tuple[dict[str, Any], dict[str, Any]]] = [
-            (self.encoders, staged.encoders),
-            (self.models, staged.models),
-            (self.datasets, staged.datasets),
-            (self.commands, staged.commands),
+            (getattr(self, kind), getattr(staged, kind)) for kind in ("encoders", "models", "datasets", "commands")
         ]
         for mine, new in kinds:
             for taken in mine.keys() & new.keys():
@@ -213,21 +159,19 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
     manager.check_pending()
 
     def register_encoder(name: str, encoder: type["Encoder"]) -> None:
-        from sentrec.encoder import Encoder, EncoderConfig
+        from sentrec.encoder import Encoder
 
         _require_name("encoder", name, registry.encoders)
         if not (isinstance(encoder, type) and issubclass(encoder, Encoder)):
             raise PluginError(f"encoder '{name}' is not a subclass of sentrec.Encoder.")
-        if not (isinstance(encoder.Config, type) and issubclass(encoder.Config, EncoderConfig)):
-            raise PluginError(f"the Config of encoder '{name}' is not a subclass of sentrec.EncoderConfig.")
-        if "name" in encoder.Config.model_fields:
-            raise PluginError(f"encoder '{name}' has an option 'name'; in a recipe that is the encoder's own name.")
-        registry.encoders[name] = EncoderEntry(name, origin, encoder)
+        _require_options("encoder", name, encoder)
+        registry.encoders[name] = Entry(name, origin, encoder)
 
     def register_model(name: str, model: type[Any]) -> None:
         _require_name("model", name, registry.models)
-        _require_model(name, model)
-        registry.models[name] = ModelEntry(name, origin, model)
+        # Whether it is a text model is asked in `sentrec.models.kinds`: the interface lies above this module.
+        _require_options("model", name, model)
+        registry.models[name] = Entry(name, origin, model)
 
     def register_dataset(spec: DatasetSpec) -> None:
         if not isinstance(spec, DatasetSpec):
@@ -247,15 +191,14 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
     manager.hook.sentrec_register_commands(register=register_command)
 
 
-def _require_model(name: str, model: Any) -> None:
-    """Looks at the options only: the interface itself lies above this room, and `sentrec.models.kinds` asks for it."""
+def _require_options(kind: str, name: str, implementation: Any) -> None:
     from sentrec.encoder import EncoderConfig
 
-    config = getattr(model, "Config", None)
-    if not (isinstance(model, type) and isinstance(config, type) and issubclass(config, EncoderConfig)):
-        raise PluginError(f"model '{name}' is not a subclass of sentrec.TextModel with an EncoderConfig as its Config.")
+    config = getattr(implementation, "Config", None)
+    if not (isinstance(implementation, type) and isinstance(config, type) and issubclass(config, EncoderConfig)):
+        raise PluginError(f"the Config of {kind} '{name}' is not a subclass of sentrec.EncoderConfig.")
     if "name" in config.model_fields:
-        raise PluginError(f"model '{name}' has an option 'name'; in a recipe that is the model's own name.")
+        raise PluginError(f"{kind} '{name}' has an option 'name'; in a recipe that is the {kind}'s own name.")
 
 
 def _require_name(kind: str, name: Any, known: Mapping[str, Any]) -> None:
@@ -281,13 +224,8 @@ def _of_group(group: str, core: tuple[metadata.EntryPoint, ...]) -> Registry:
     result = Registry()
     for point in core:
         result.add(point.name, "sentrec", point.load)
-    for point in sorted(metadata.entry_points(group=group), key=_builtin_first):
-        distribution = point.dist
-        origin = f"{distribution.name} {distribution.version}" if distribution else "unknown"
-        result.add(point.name, origin, point.load)
-    return result
-
-
-def _builtin_first(point: metadata.EntryPoint) -> tuple[bool, str]:
+    found = [(point.dist.name if point.dist else "unknown", point) for point in metadata.entry_points(group=group)]
     # Built-ins register first, so that no third-party plugin can take one of their names.
-    return (point.dist is None or point.dist.name != "sentrec", point.name)
+    for name, point in sorted(found, key=lambda one: (one[0] != "sentrec", one[1].name)):
+        result.add(point.name, f"{name} {point.dist.version}" if point.dist else name, point.load)
+    return result

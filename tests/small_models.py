@@ -7,7 +7,7 @@ import numpy as np
 from sentrec.models.base import TextModel
 from sentrec.models.kinds import build_model
 from sentrec.models.ngrams import NgramModel
-from sentrec.models.reader import TokenReader
+from sentrec.models.words import TokenReader
 from sentrec.recipe import Recipe
 from sentrec.recipe.sections import NgramsConfig
 from sentrec.text.encoding import EncodedTexts

@@ -76,7 +76,7 @@ def test_the_readme_encoder_works_as_it_stands() -> None:
     plugin = type("Plugin", (), {"sentrec_register_encoders": staticmethod(namespace["sentrec_register_encoders"])})
     registry.add("mean", "readme", lambda: plugin)
     assert [report.error for report in registry.reports] == [None]
-    encoder = registry.encoder("mean").encoder(namespace["MeanConfig"](size=3), 5)
+    encoder = registry.entry("mean").implementation(namespace["MeanConfig"](size=3), 5)
     features = encoder(torch.ones(2, 4, 5), torch.tensor([[True] * 4, [True, False, False, False]]))
     assert features.shape == (2, 3)
     assert torch.allclose(features[0], features[1])

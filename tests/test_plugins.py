@@ -16,8 +16,8 @@ from torch import Tensor
 from sentrec import DatasetSpec, Encoder, EncoderConfig, hookimpl, load_recipe, train
 from sentrec.errors import PluginError
 from sentrec.models import embedding, kinds
-from sentrec.models.encoder import build_encoder
-from sentrec.plugins import EncoderEntry, Registry
+from sentrec.models.embedding import build_encoder
+from sentrec.plugins import Entry, Registry
 
 
 class Mine(Encoder):
@@ -69,8 +69,8 @@ def _unknown_hook(register: Any) -> None:
 def test_a_plugin_adds_its_encoder_with_origin_and_summary() -> None:
     registry = Registry()
     registry.add("mine", "my-plugin 1.0", lambda: plugin(("mine", Mine)))
-    entry = registry.encoder("mine")
-    assert (entry.encoder, entry.origin, entry.summary) == (Mine, "my-plugin 1.0", "My encoder.")
+    entry = registry.entry("mine")
+    assert (entry.implementation, entry.origin, entry.summary) == (Mine, "my-plugin 1.0", "My encoder.")
     assert [(report.name, report.error) for report in registry.reports] == [("mine", None)]
 
 
@@ -101,15 +101,15 @@ def test_a_broken_plugin_is_reported_and_adds_nothing(load: Any, reason: str, ca
     registry.add("broken", "broken 0.1", load)
     registry.add("last", "last 1.0", lambda: plugin(("last", Mine)))
     assert set(registry.encoders) == {"first", "last"}
-    assert registry.encoder("first").origin == "first 1.0"
+    assert registry.entry("first").origin == "first 1.0"
     [report] = [report for report in registry.reports if report.error]
     assert (report.name, report.origin) == ("broken", "broken 0.1")
     assert reason in str(report.error)
     assert "Plugin 'broken' (broken 0.1) was left out" in caplog.text
 
 
-def _entry(encoder: type[Encoder]) -> EncoderEntry:
-    return EncoderEntry("theirs", "theirs 0.3", encoder)
+def _entry(encoder: type[Encoder]) -> Entry:
+    return Entry("theirs", "theirs 0.3", encoder)
 
 
 class FailsToBuild(Mine):
@@ -196,7 +196,7 @@ def test_an_unknown_encoder_names_the_nearest_one() -> None:
     registry = Registry()
     registry.add("mine", "mine 1.0", lambda: plugin(("self-attention", Mine)))
     with pytest.raises(PluginError) as caught:
-        registry.encoder("self-atention")
+        registry.entry("self-atention")
     assert "did you mean 'self-attention'?" in str(caught.value.hint)
 
 

@@ -232,7 +232,7 @@ def test_a_sound_encoder_passes(check: str) -> None:
         (WithoutDefault, "test_options_are_documented_and_have_defaults", "'depth' has no default"),
         (WithoutDescription, "test_options_are_documented_and_have_defaults", "'depth' has no description"),
         (OptionCalledName, "test_options_are_documented_and_have_defaults", "cannot be called 'name'"),
-        (LenientOptions, "test_options_are_documented_and_have_defaults", "does not know"),
+        (LenientOptions, "test_options_are_documented_and_have_defaults", "accepts unknown options"),
         (WrongSize, "test_features_have_the_promised_shape", r"\(8, 6\); expected .* \(8, 7\)"),
         (NoSize, "test_features_have_the_promised_shape", "set self.output_size"),
         (IntegerFeatures, "test_features_have_the_promised_shape", "must be floats"),

@@ -136,7 +136,7 @@ def _glove(findings: list[Finding]) -> list[CacheEntry]:
     entries = cached()
     for entry in entries:
         if entry.problem:
-            findings.append(Finding("glove", "note", entry.problem, entry.mend))
+            findings.append(Finding("glove", "note", entry.problem, entry.fix))
     if not entries:
         detail = "no vectors are in the cache; the built-in recipes, but for quickstart, start from GloVe."
         findings.append(Finding("glove", "note", detail, f"sentrec fetch-glove {DEFAULT_NAME} --dim 50"))

@@ -39,8 +39,8 @@ def export(
     """Quantize a run's model to int8 and float16, and refuse it if its predictions change."""
     if out is None and not starter:
         raise typer.BadParameter("--out DIR is needed, unless it is the --starter.")
-    from sentrec.export.agreement import Bound
     from sentrec.export.export import export_model, starter_directory
+    from sentrec.export.measure import Bound
 
     bound = Bound(min_agreement, max_mean_difference, max_difference)
     result = export_model(run, out or starter_directory(), max_megabytes, bound, with_card=starter)

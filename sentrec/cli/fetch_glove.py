@@ -13,7 +13,7 @@ import typer
 from sentrec.cli.display import console
 
 if TYPE_CHECKING:
-    from sentrec.glove.lines import Progress
+    from sentrec.glove.parse import Progress
     from sentrec.glove.store import GloveVectors
 
 

@@ -1,19 +1,18 @@
-"""The model card: architecture, training data, accuracy, speed and known weaknesses, all of it measured."""
+"""The model card, as JSON and Markdown: architecture, training data, accuracy, speed and known weaknesses."""
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from sentrec.data.formats import looks_like_file
+from sentrec.errors import counted
 from sentrec.evaluation.rows import RunData
-from sentrec.export.accuracy import measure_accuracy
-from sentrec.export.agreement import Agreement, Bound
-from sentrec.export.challenge import predict_challenge_set
-from sentrec.export.speed import measure_speed
+from sentrec.export.challenge import KINDS, predict_challenge_set
+from sentrec.export.measure import Agreement, Bound, measure_accuracy, measure_speed
 from sentrec.inference.predictor import load
-from sentrec.recipe.schema import Recipe
 from sentrec.runs.directory import TOKENIZER, Run
 from sentrec.text.tokenizer import load_tokenizer
 
@@ -25,7 +24,7 @@ _LICENCES = {
 
 
 def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, sizes: dict[str, int]) -> dict[str, Any]:
-    """Measures all that a card says.
+    """Measures all that a card says; it is in plain JSON types.
 
     Args:
         run: The quantized model.
@@ -34,23 +33,27 @@ def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, si
         bound: What was asked of that.
         sizes: Bytes of the run's files.
 
-    Returns:
-        The card in plain JSON types.
-
     Raises:
         RunError: If the model's classes do not say what is positive.
         DataError: If the original's data cannot be read again.
     """
-    predictor = load(run)
-    readings = [reading.to_dict() for reading in predict_challenge_set(predictor)]
+    predictor, recipe, ngrams = load(run), run.recipe, run.recipe.model.ngrams
+    readings = predict_challenge_set(predictor)
     accuracies, missing = measure_accuracy(predictor, load(original))
+    licences = {"own": True, "imdb": recipe.data.dataset == "imdb", "glove": recipe.glove is not None}
     return {
         "made": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "sentrec": metadata.version("sentrec"),
-        "recipe": run.recipe.name,
-        "description": run.recipe.description,
+        "recipe": recipe.name,
+        "description": recipe.description,
         "classes": list(run.label_names),
-        "model": _model(run),
+        "model": {
+            "encoder": recipe.encoder,
+            "longest_ngram": ngrams.max_n if ngrams else 0,
+            "parameters": run.metrics["parameters"],
+            "words": load_tokenizer((run.path / TOKENIZER).read_bytes()).get_vocab_size(),
+            "max_tokens": recipe.text.max_tokens,
+        },
         "size": {"bytes": sizes, "megabytes": round(sum(sizes.values()) / 1e6, 3)},
         "training": _training(run),
         "agreement": agreement.to_dict() | {"bound": asdict(bound)},
@@ -59,18 +62,7 @@ def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, si
         "calibration": run.metrics["calibration"],
         "speed": measure_speed(run.path, RunData(original).part("test").texts),
         "challenge_set": readings,
-        "licences": _licences(run.recipe),
-    }
-
-
-def _model(run: Run) -> dict[str, Any]:
-    ngrams = run.recipe.model.ngrams
-    return {
-        "encoder": run.recipe.encoder,
-        "longest_ngram": ngrams.max_n if ngrams else 0,
-        "parameters": run.metrics["parameters"],
-        "words": load_tokenizer((run.path / TOKENIZER).read_bytes()).get_vocab_size(),
-        "max_tokens": run.recipe.text.max_tokens,
+        "licences": [_LICENCES[name] for name, applies in licences.items() if applies],
     }
 
 
@@ -95,6 +87,144 @@ def _training(run: Run) -> dict[str, Any]:
     }
 
 
-def _licences(recipe: Recipe) -> list[str]:
-    applies = {"own": True, "imdb": recipe.data.dataset == "imdb", "glove": recipe.glove is not None}
-    return [_LICENCES[name] for name, does in applies.items() if does]
+def card_as_markdown(card: dict[str, Any]) -> str:
+    """A card of `measure_card`, for people; every number in it comes from the card itself."""
+    sections = (_head(card), _data(card), _accuracy(card), _agreement(card), _speed(card), _challenge_set(card))
+    return "\n".join([*sections, _section("Licences", [f"- {line}" for line in card["licences"]])]).strip() + "\n"
+
+
+def _head(card: dict[str, Any]) -> str:
+    model, size = card["model"], card["size"]
+    made = f"Made on {card['made']} with sentrec {card['sentrec']}."
+    options = ", ".join(f"{key} {_value(value)}" for key, value in model["encoder"].items() if key != "name")
+    encoder = model["encoder"]["name"] + (f" ({options})" if options else "")
+    lines = [
+        f"# Model card: {card['recipe']}",
+        "",
+        f"{_sentence(card['description'] or 'a text classifier')} {made}",
+        "",
+        f"- Classes: {', '.join(card['classes'])}.",
+        f"- Encoder: {encoder}, {model['parameters']:,} parameters; "
+        f"{model['words']:,} words; it reads {model['max_tokens']:,} tokens of a text.",
+    ]
+    if model["longest_ngram"]:
+        lines.append(f"- Beside it a linear model of n-grams, up to {model['longest_ngram']} tokens long.")
+    parts = ", ".join(f"{name} {taken / 1e6:.2f}" for name, taken in size["bytes"].items() if taken >= 5000)
+    lines.append(f"- Size: {size['megabytes']:.2f} MB without this card ({parts}).")
+    return "\n".join([*lines, ""])
+
+
+def _data(card: dict[str, Any]) -> str:
+    training = card["training"]
+    vectors = f"word vectors from GloVe {training['glove']}" if training["glove"] else "no pretrained word vectors"
+    lines = [
+        f"{training['rows']:,} texts of {training['data']}, seed {training['seed']}, {vectors}; what had to be chosen "
+        f"was chosen on {training['validation_rows']:,} further texts. The recipe, fully expanded, is in `recipe.yaml` "
+        "beside this card.",
+    ]
+    if training["unlabelled_rows"]:
+        of = ", ".join(training.get("unlabelled", ()))
+        read = f"{training['unlabelled_rows']:,} texts without labels" + (f", of {of}" if of else "")
+        lines.append(f"It also read {read}.{_judged(training)}")
+    if training["teacher"]:
+        lines.append(f"A teacher, {_TEACHERS.get(training['teacher'], training['teacher'])}, labelled these for it.")
+    if training["init"]:
+        lines.append(f"It went on from another model: {training['init']}.")
+    if training["test_texts_in_train"]:
+        lines.append(f"{training['test_texts_in_train']:,} texts of its test rows also occur in train.")
+    return _section("Training", lines)
+
+
+def _judged(training: dict[str, Any]) -> str:
+    """How many rows that judge the model also stood among the texts without labels."""
+    test, validation = (training.get(f"{part}_texts_in_unlabelled") for part in ("test", "validation"))
+    if test is None or validation is None:  # of a run from before they were counted
+        return ""
+    return f" {test:,} test texts and {validation:,} validation texts were also among them, and were left out there."
+
+
+def _accuracy(card: dict[str, Any]) -> str:
+    rows = [
+        (
+            one["title"],
+            one["split"],
+            f"{one['n']:,}",
+            f"{one['accuracy']:.3f} ({one['accuracy_interval'][0]:.3f} to {one['accuracy_interval'][1]:.3f})",
+            f"{one['original']:.3f}",
+            f"{one['ece']:.3f}",
+        )
+        for one in card["accuracy"]
+    ]
+    headings = ("data", "rows", "n", "accuracy (95 % interval)", "original's", "calibration error")
+    lines = [*_table(headings, rows), ""]
+    names = ", ".join(one["title"] for one in card["accuracy"] if one["zero_shot"])
+    none = "None is zero-shot: labels of other rows of each were learned from."
+    zero_shot = f"Zero-shot, no label of it was learned from: {names}." if names else none
+    lines.append(f"{zero_shot} Calibration error: gap between confidence and accuracy, 15 bins.")
+    for one in card["accuracy"]:
+        lines += [f"- {one['data']} {one['split']}: {note}" for note in one["notes"]]
+    lines += [f"- Not measured: {sentence}" for sentence in card["missing"]]
+    return _section("Accuracy", lines)
+
+
+def _agreement(card: dict[str, Any]) -> str:
+    found, bound = card["agreement"], card["agreement"]["bound"]
+    mean, largest = found["mean_difference"], found["largest_difference"]
+    rows = [
+        ("equal labels", _percent(found["equal_labels"]), f"at least {_percent(bound['equal_labels'])}"),
+        ("mean difference of a probability", f"{mean:.4f}", f"at most {bound['mean_difference']:g}"),
+        ("largest difference", f"{largest:.3f}", f"at most {bound['largest_difference']:g}"),
+    ]
+    lines = [f"With the model before quantization, on {found['texts']:,} of its texts:", ""]
+    return _section("Agreement", [*lines, *_table(("", "measured", "asked for"), rows)])
+
+
+def _speed(card: dict[str, Any]) -> str:
+    speed = card["speed"]
+    each = " and ".join(f"{value:,} texts a second in {name}" for name, value in speed["texts_per_second"].items())
+    line = (
+        f"{each}, from raw text ({speed['texts']:,} texts of its test rows); `sentrec predict` with one text "
+        f"takes {speed['first_answer_seconds']:.2f} s from its start. "
+        f"Measured with {counted(speed['threads'], 'thread')} on {speed['machine']}."
+    )
+    return _section("Speed", [line])
+
+
+def _challenge_set(card: dict[str, Any]) -> str:
+    lines = [
+        "A challenge set written for this project: the expected sentiment, positive (+), negative (-) or neutral (0), "
+        "and the predicted probability of positive. Too few sentences to measure anything; they show what happens.",
+    ]
+    for kind, title in KINDS.items():
+        readings = [one for one in card["challenge_set"] if one["kind"] == kind]
+        right = sum(one["correct"] for one in readings)
+        lines += ["", f"{title}: {right} of {len(readings)} correct.", ""]
+        rows = [(_SIGNS[one["expected"]], f"{one['positive']:.2f}", one["text"]) for one in readings]
+        lines += _table(("expected", "probability", "text"), rows)
+    return _section("Known weaknesses", lines)
+
+
+_TEACHERS = {"ngrams": "the n-grams of the model itself"}
+_SIGNS = {0.0: "-", 0.5: "0", 1.0: "+"}
+
+
+def _section(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"## {title}", "", *lines, ""])
+
+
+def _table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    head = list(headings)
+    cells = [head, ["---"] * len(head), *(list(row) for row in rows)]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _value(value: Any) -> str:
+    return " and ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

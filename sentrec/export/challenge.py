@@ -1,6 +1,5 @@
 """A challenge set: sentences that are hard for a small sentiment model, written for this project."""
 
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from sentrec.inference.predictor import Predictor
@@ -60,31 +59,12 @@ _NEAR = 0.2
 """A neutral text is classified correctly if its probability is so near to one half."""
 
 
-@dataclass(frozen=True)
-class ChallengeResult:
-    """A model's prediction for a sentence.
-
-    Attributes:
-        kind: One of `KINDS`.
-        text: The sentence.
-        expected: 1 positive, 0 negative, 0.5 neutral.
-        positive: The predicted probability of positive sentiment.
-        correct: Whether the two agree.
-    """
-
-    kind: str
-    text: str
-    expected: float
-    positive: float
-    correct: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """The prediction in plain JSON types."""
-        return asdict(self)
-
-
-def predict_challenge_set(predictor: Predictor) -> list[ChallengeResult]:
+def predict_challenge_set(predictor: Predictor) -> list[dict[str, Any]]:
     """Predicts the sentiment of `SENTENCES`.
+
+    Returns:
+        For each its ``kind`` and ``text``, the ``expected`` sentiment (1 positive, 0 negative, 0.5 neutral), the
+        predicted probability of ``positive``, and whether that is ``correct``.
 
     Raises:
         RunError: If the model's classes do not say what is positive.
@@ -92,8 +72,8 @@ def predict_challenge_set(predictor: Predictor) -> list[ChallengeResult]:
     weights = class_weights(predictor.label_names)
     positives = predictor.predict_proba([text for _, text, _ in SENTENCES]) @ weights
     return [
-        ChallengeResult(kind, text, expected, round(float(positive), 4), _is_correct(expected, float(positive)))
-        for (kind, text, expected), positive in zip(SENTENCES, positives, strict=True)
+        {"kind": kind, "text": text, "expected": expected, "positive": round(p, 4), "correct": _is_correct(expected, p)}
+        for (kind, text, expected), p in zip(SENTENCES, positives.tolist(), strict=True)
     ]
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation.rows import RunData
-from sentrec.export.agreement import Agreement, Bound, measure_agreement
-from sentrec.export.card import measure_card
-from sentrec.export.card_text import card_as_markdown
+from sentrec.export.card import card_as_markdown, measure_card
 from sentrec.export.known import CARD, CARD_TEXT
+from sentrec.export.measure import Agreement, Bound, measure_agreement
 from sentrec.files.storage import atomic_directory, write_json, write_text
+from sentrec.inference.predictor import load
 from sentrec.metrics.calibration import softmax
-from sentrec.models.quantization import quantize
-from sentrec.models.weights import read_tensors, write_tensors
+from sentrec.models.weights import quantize, read_tensors, write_tensors
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import MODEL, STARTER, TOKENIZER, Run, open_run, read_environment, write_end, write_start
 from sentrec.training.finish import calibrated_figures
@@ -60,7 +59,7 @@ def export_model(
 ) -> Export:
     """Writes a run's model with quantized weights: a run directory that predicts, evaluates and ranks as any other.
 
-    Large tensors become int8, the others float16, see `sentrec.models.quantization`. Temperature and metrics are
+    Large tensors become int8, the others float16, see `sentrec.models.weights`. Temperature and metrics are
     measured anew; only the temperature of a run that went on from a model stays, since it was fitted on other rows.
 
     Args:
@@ -69,9 +68,6 @@ def export_model(
         max_megabytes: Largest size on disk, in millions of bytes, without a card.
         bound: How far it has to agree with the original.
         with_card: Whether to measure and write a model card.
-
-    Returns:
-        What was written.
 
     Raises:
         RunError: If the run is missing, unfinished, altered or an ensemble; for a card, if no class is positive.
@@ -88,7 +84,10 @@ def export_model(
         agreement, metrics = _measure(run, temporary)
         agreement.require(bound)
         write_end(temporary, run.history, metrics)
-        card = _write_card(run, temporary, agreement, bound) if with_card else None
+        card = measure_card(open_run(temporary), run, agreement, bound, _sizes(temporary)) if with_card else None
+        if card:
+            write_json(temporary / CARD, card)
+            write_text(temporary / CARD_TEXT, card_as_markdown(card))
         sizes = _sizes(temporary)
     return Export(open_run(out), agreement, sizes, card)
 
@@ -142,8 +141,6 @@ def _require_size(directory: Path, max_megabytes: float) -> None:
 
 def _measure(run: Run, directory: Path) -> tuple[Agreement, dict[str, Any]]:
     """How far the written model agrees with the original, and its own metrics."""
-    from sentrec.inference.predictor import load
-
     data = RunData(run)
     validation, test = data.part("validation"), data.part("test")
     compared = [*validation.texts, *(test.texts if len(validation) < _FEWEST_TO_COMPARE else ())]
@@ -151,20 +148,13 @@ def _measure(run: Run, directory: Path) -> tuple[Agreement, dict[str, Any]]:
     small = load(directory)
     # A run that went on from a model was calibrated by cross-fitting, which cannot be repeated here.
     known = run.metrics["calibration"]["temperature"] if run.recipe.init else None
-    figures = calibrated_figures(
+    metrics = calibrated_figures(
         validation, small.logits(validation.texts), test, small.logits(test.texts), temperature=known
     )
-    probabilities = softmax(small.logits(compared), figures["calibration"]["temperature"])
+    probabilities = softmax(small.logits(compared), metrics["calibration"]["temperature"])
     agreement = measure_agreement(load(run).predict_proba(compared), probabilities)
-    told = {"agreement": agreement.to_dict(), "test_accuracy_of_original": run.metrics["test"]["accuracy"]}
-    return agreement, run.metrics | figures | {_MARK: told}
-
-
-def _write_card(run: Run, directory: Path, agreement: Agreement, bound: Bound) -> dict[str, Any]:
-    card = measure_card(open_run(directory), run, agreement, bound, _sizes(directory))
-    write_json(directory / CARD, card)
-    write_text(directory / CARD_TEXT, card_as_markdown(card))
-    return card
+    compared_with = {"agreement": agreement.to_dict(), "test_accuracy_of_original": run.metrics["test"]["accuracy"]}
+    return agreement, run.metrics | metrics | {_MARK: compared_with}
 
 
 def _sizes(directory: Path) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The models that can be named, with their cards: what `sentrec models` lists and shows."""
 
 import shlex
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -43,15 +44,20 @@ def known_models(folder: Path = Path("runs")) -> list[KnownModel]:
     """The models that come with sentrec, then the finished runs of a folder, by name; broken ones are left out."""
     builtin = [name for name, place in runs.BUILTIN_MODELS.items() if place.is_dir()]
     trained = sorted(str(path) for path in folder.glob("*") if path.is_dir() and runs.is_finished(path))
-    models = (_known(name) for name in (*builtin, *trained))
-    return [model for model in models if model is not None]
+    models = []
+    for name in (*builtin, *trained):
+        directory = find_model(name)
+        with suppress(SentrecError, KeyError, TypeError, ValueError):  # `models show` says what is wrong with it
+            # Opening a run checks its encoder too, which takes torch: too long for a list.
+            ensemble = runs.holds_ensemble(directory)
+            recipe = runs.ensemble_name(directory) if ensemble else str(read_tree(directory / runs.RECIPE)["name"])
+            accuracy = float(read_object(directory / runs.METRICS)["test"]["accuracy"])
+            models.append(KnownModel(name, recipe, accuracy, _megabytes(directory), (directory / CARD).is_file()))
+    return models
 
 
 def card_of(name: str | Path) -> dict[str, Any]:
-    """The card of a model; of a run without one, what is known from its training.
-
-    Args:
-        name: What `sentrec.runs.directory.find_model` takes.
+    """The card of a model that `find_model` takes; of a run without one, what is known from its training.
 
     Raises:
         RunError: If there is no such model, or it is unfinished or altered.
@@ -61,43 +67,22 @@ def card_of(name: str | Path) -> dict[str, Any]:
 
 
 def card_text_of(name: str | Path) -> str:
-    """What `card_of` gives, as Markdown.
-
-    Raises:
-        RunError: If there is no such model, or it is unfinished or altered.
-    """
+    """What `card_of` gives, as Markdown; raises likewise."""
     directory = find_model(name)
     path = directory / CARD_TEXT
-    return (
-        read_text(path, RunError, INCOMPLETE) if path.is_file() else _facts_as_text(_facts(open_run(name)), directory)
-    )
-
-
-def _known(name: str) -> KnownModel | None:
-    directory = find_model(name)
-    try:
-        # Opening a run checks its encoder too, which takes torch: too long for a list.
-        recipe = _recipe_name(directory)
-        accuracy = float(read_object(directory / runs.METRICS)["test"]["accuracy"])
-    except (SentrecError, KeyError, TypeError, ValueError):
-        return None  # `models show` says what is wrong with it
-    return KnownModel(name, recipe, accuracy, _megabytes(directory), (directory / CARD).is_file())
-
-
-def _recipe_name(directory: Path) -> str:
-    """What a model is called; an ensemble of different runs has no recipe of its own."""
-    if runs.holds_ensemble(directory):
-        return runs.ensemble_name(directory)
-    return str(read_tree(directory / runs.RECIPE)["name"])
+    if path.is_file():
+        return read_text(path, RunError, INCOMPLETE)
+    return _facts_as_text(_facts(open_run(name)), directory)
 
 
 def _facts(run: Run) -> dict[str, Any]:
     test = run.metrics["test"]
+    members = [{"recipe": one.recipe.name, **_maker(one)} for one in run.members]
     return {
         "recipe": run.recipe.name,
         "description": "" if run.members else run.recipe.description,
         "classes": list(run.label_names),
-        **_maker(run),
+        **({"members": members} if members else _maker(run)),
         "parameters": run.metrics.get("parameters"),
         "data": Path(run.recipe.data.dataset).name,
         "test": {key: test[key] for key in ("n", "accuracy", "accuracy_interval", "ece")},
@@ -106,34 +91,30 @@ def _facts(run: Run) -> dict[str, Any]:
 
 
 def _maker(run: Run) -> dict[str, Any]:
-    if run.members:
-        return {"members": [{"recipe": one.recipe.name, **_maker(one)} for one in run.members]}
     return {"encoder": run.recipe.encoder, "seed": run.recipe.seed}
-
-
-def _maker_in_words(maker: dict[str, Any]) -> str:
-    if "members" not in maker:
-        return f"encoder {maker['encoder'].get('name')}, seed {maker['seed']}"
-    members = [f"{one['recipe']} ({_maker_in_words(one)})" for one in maker["members"]]
-    return f"ensemble of {', '.join(members)}"
 
 
 def _facts_as_text(facts: dict[str, Any], path: Path) -> str:
     test = facts["test"]
     low, high = test["accuracy_interval"]
+    made = [f"encoder {one['encoder'].get('name')}, seed {one['seed']}" for one in facts.get("members", [facts])]
+    if "members" in facts:
+        named = [f"{one['recipe']} ({how})" for one, how in zip(facts["members"], made, strict=True)]
+        made = [f"ensemble of {', '.join(named)}"]
+        card = "an ensemble is no single model. Distil it into one, and export that with --starter."
+    else:
+        card = f"one is measured by: sentrec export {shlex.quote(str(path))} --starter --out DIR"
     lines = [
         f"# {facts['recipe']}",
         "",
         *([facts["description"], ""] if facts["description"] else []),
         f"- Classes: {', '.join(facts['classes'])}.",
-        f"- Made by: {_maker_in_words(facts)}; trained on {facts['data']}.",
+        f"- Made by: {made[0]}; trained on {facts['data']}.",
         f"- Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}, {test['n']:,} texts), "
         f"calibration error {test['ece']:.4f}.",
         f"- Size: {facts['megabytes']:.2f} MB.",
         "",
-        "It has no card: an ensemble is no single model. Distil it into one, and export that with --starter."
-        if "members" in facts
-        else f"It has no card; one is measured by: sentrec export {shlex.quote(str(path))} --starter --out DIR",
+        f"It has no card{':' if 'members' in facts else ';'} {card}",
     ]
     return "\n".join(lines) + "\n"
 

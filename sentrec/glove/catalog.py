@@ -1,7 +1,7 @@
 """The GloVe files that Stanford published: names, dimensions, sizes and checksums (Pennington et al. 2014)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sentrec.errors import GloveError, did_you_mean
 
@@ -27,7 +27,7 @@ class Publication:
     archive_bytes: int
     words: int
     description: str
-    checksums: Mapping[int, str | None] = field(default_factory=dict)
+    checksums: Mapping[int, str | None]
 
     @property
     def dims(self) -> tuple[int, ...]:
@@ -35,11 +35,7 @@ class Publication:
         return tuple(self.checksums)
 
     def member(self, dim: int) -> str:
-        """Name of the text file of `dim` dimensions inside the archive.
-
-        Raises:
-            GloveError: If that number of dimensions was not published; the message gives those that were.
-        """
+        """Name of the text file of `dim` dimensions inside the archive; a `GloveError` if there is none."""
         if dim not in self.checksums:
             published = ", ".join(map(str, self.dims))
             raise GloveError(
@@ -50,67 +46,37 @@ class Publication:
 
     def stored_bytes(self, dim: int) -> int:
         """About how much disk the vectors of `dim` dimensions take once they are stored."""
-        return self.words * (4 * dim + _BYTES_OF_A_WORD)
+        return self.words * (4 * dim + 16)
 
 
-_BYTES_OF_A_WORD = 16
-
-PUBLICATIONS: Mapping[str, Publication] = {
-    publication.name: publication
-    for publication in (
-        Publication(
-            "6B",
-            "glove.6B.zip",
-            862_182_613,
-            400_000,
-            "Wikipedia 2014 + Gigaword 5, lower case",
-            {
-                50: "0fac3659c38a4c0e9432fe603de60b12",
-                100: "dd7f3ad906768166883176d69cc028de",
-                200: "49fa83e4a287c42c6921f296a458eb80",
-                300: "b78f53fb56ec1ce9edc367d2e6186ba4",
-            },
-        ),
-        Publication(
-            "42B",
-            "glove.42B.300d.zip",
-            1_877_800_501,
-            1_917_494,
-            "Common Crawl, lower case",
-            {300: "01fcdb413b93691a7a26180525a12d6e"},
-        ),
-        Publication(
-            "840B",
-            "glove.840B.300d.zip",
-            2_176_768_927,
-            2_196_017,
-            "Common Crawl, upper and lower case",
-            {300: "eec7d467bccfa914726b51aac484d43a"},
-        ),
-        Publication(
-            "twitter.27B",
-            "glove.twitter.27B.zip",
-            1_520_408_563,
-            1_193_514,
-            "2 billion tweets, lower case",
-            {
-                25: "f38598c6654cba5e6d0cef9bb833bdb1",
-                50: "6e8369db39aa3ea5f7cf06c1f3745b06",
-                100: "ccbdddec6b9610196dd2e187635fee63",
-                200: None,
-            },
-        ),
-    )
+_MD5_6B = {
+    50: "0fac3659c38a4c0e9432fe603de60b12",
+    100: "dd7f3ad906768166883176d69cc028de",
+    200: "49fa83e4a287c42c6921f296a458eb80",
+    300: "b78f53fb56ec1ce9edc367d2e6186ba4",
 }
+_MD5_TWITTER = {
+    25: "f38598c6654cba5e6d0cef9bb833bdb1",
+    50: "6e8369db39aa3ea5f7cf06c1f3745b06",
+    100: "ccbdddec6b9610196dd2e187635fee63",
+    200: None,
+}
+_MD5_42B, _MD5_840B = {300: "01fcdb413b93691a7a26180525a12d6e"}, {300: "eec7d467bccfa914726b51aac484d43a"}
+_WIKIPEDIA, _CRAWL = "Wikipedia 2014 + Gigaword 5, lower case", "Common Crawl, upper and lower case"
+_SETS = (
+    Publication("6B", "glove.6B.zip", 862_182_613, 400_000, _WIKIPEDIA, _MD5_6B),
+    Publication("42B", "glove.42B.300d.zip", 1_877_800_501, 1_917_494, "Common Crawl, lower case", _MD5_42B),
+    Publication("840B", "glove.840B.300d.zip", 2_176_768_927, 2_196_017, _CRAWL, _MD5_840B),
+    Publication(
+        "twitter.27B", "glove.twitter.27B.zip", 1_520_408_563, 1_193_514, "2 billion tweets, lower case", _MD5_TWITTER
+    ),
+)
+PUBLICATIONS: Mapping[str, Publication] = {one.name: one for one in _SETS}
 """The published sets by name."""
 
 
 def publication(name: str) -> Publication:
-    """The published set called `name`.
-
-    Raises:
-        GloveError: If there is none; the hint gives the nearest name and how to use vectors of one's own.
-    """
+    """The published set called `name`; a `GloveError` if there is none."""
     if name not in PUBLICATIONS:
         raise GloveError(
             f"'{name}' is not a published set of GloVe vectors.",

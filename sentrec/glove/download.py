@@ -12,8 +12,7 @@ import httpx
 from sentrec.errors import GloveError, SentrecError
 from sentrec.files.parse import parse_json, read_text
 from sentrec.files.storage import disk_errors, write_json
-from sentrec.glove.lines import Progress
-from sentrec.glove.textfile import looks_like_html
+from sentrec.glove.parse import Progress
 
 _log = logging.getLogger(__name__)
 
@@ -23,13 +22,7 @@ _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 @dataclass(frozen=True)
 class Source:
-    """Where a file can be downloaded.
-
-    Attributes:
-        label: What to call it, e.g. ``Stanford``.
-        url: Its address.
-        headers: Further request headers, e.g. a token.
-    """
+    """Where a file can be downloaded: what to call it, its address, and further request headers, e.g. a token."""
 
     label: str
     url: str
@@ -66,19 +59,13 @@ class _TemporaryError(Exception):
         self.asked_pause = asked_pause
 
 
-@dataclass(frozen=True)
 class _Partial:
     """An unfinished download beside its target: the bytes so far, and which version of the file they belong to."""
 
-    target: Path
-
-    @property
-    def path(self) -> Path:
-        return self.target.with_name(self.target.name + ".part")
-
-    @property
-    def state_path(self) -> Path:
-        return self.target.with_name(self.target.name + ".part.json")
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + ".part")
+        self.state_path = target.with_name(target.name + ".part.json")
 
     @property
     def size(self) -> int:
@@ -106,6 +93,11 @@ class _Partial:
         self.state_path.unlink(missing_ok=True)
 
 
+def looks_like_html(start: bytes) -> bool:
+    """Whether a file that starts so is a web page, e.g. the error page of a server or a login page of a network."""
+    return start.lstrip()[:64].lower().startswith((b"<!doctype", b"<html", b"<?xml", b"<head"))
+
+
 def partial_bytes(target: Path) -> int:
     """How many bytes of an unfinished download of `target` lie beside it."""
     return _Partial(target).size
@@ -128,30 +120,22 @@ def download(source: Source, target: Path, retry: Retry, progress: Progress | No
                 _attempt(client, source, partial, progress)
                 break
             except (httpx.UnsupportedProtocol, httpx.TooManyRedirects, httpx.InvalidURL) as error:
-                raise DownloadError(_describe(error)) from error
+                raise DownloadError(_reason(error)) from error
             except (httpx.TransportError, _TemporaryError) as error:
                 # Only bytes never reached before count as progress: a server that cannot resume starts over each time.
                 failures = 1 if partial.size > furthest else failures + 1
                 furthest = max(furthest, partial.size)
-                if failures >= _patience(retry, error, partial):
-                    raise DownloadError(f"{_describe(error)} ({failures} attempts)") from error
+                # Without any network, the user should hear of it soon; an outage in the middle is worth waiting for.
+                unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not partial.size
+                if failures >= (min(2, retry.attempts) if unreachable else retry.attempts):
+                    raise DownloadError(f"{_reason(error)} ({failures} attempts)") from error
                 pause = retry.pause(failures, getattr(error, "asked_pause", 0.0))
-                _log.warning("%s: %s; trying again in %.0f s", source.label, _describe(error), pause)
+                _log.warning("%s: %s; trying again in %.0f s", source.label, _reason(error), pause)
                 time.sleep(pause)
         if not zipfile.is_zipfile(partial.path):
             partial.discard()
             raise DownloadError("what came is not a whole zip archive")
         partial.finish()
-
-
-def _patience(retry: Retry, error: Exception, partial: _Partial) -> int:
-    # Without any network, the user should hear of it soon; an outage in the middle of a download is worth waiting for.
-    unreachable = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not partial.size
-    return min(2, retry.attempts) if unreachable else retry.attempts
-
-
-def _describe(error: Exception) -> str:
-    return str(error) or type(error).__name__
 
 
 def _attempt(client: httpx.Client, source: Source, partial: _Partial, progress: Progress | None) -> None:
@@ -161,30 +145,23 @@ def _attempt(client: httpx.Client, source: Source, partial: _Partial, progress: 
         # If-Range: the server resumes only if the file is still the same, else it sends the whole new one.
         headers |= {"Range": f"bytes={partial.size}-", "If-Range": validator}
     with client.stream("GET", source.url, headers=headers) as response:
-        if _is_complete(response, partial):
-            return
-        _check_response(response)
-        total = _place(response, source.url, partial)
-        _save(response, partial, total, progress)
+        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if response.headers.get("Content-Range", "") == f"bytes */{partial.size}":
+                return  # it is complete
+            partial.discard()
+            raise _TemporaryError("the unfinished download does not fit the server's file; starting over")
+        if response.status_code in _RETRY_STATUS:
+            asked = response.headers.get("Retry-After", "")
+            raise _TemporaryError(_status(response), float(asked) if asked.isdigit() else 0.0)
+        if response.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
+            raise DownloadError(_status(response))
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise DownloadError("a web page came instead of the archive")
+        _save(response, partial, _place(response, source.url, partial), progress)
 
 
-def _is_complete(response: httpx.Response, partial: _Partial) -> bool:
-    if response.status_code != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-        return False
-    if response.headers.get("Content-Range", "") == f"bytes */{partial.size}":
-        return True
-    partial.discard()
-    raise _TemporaryError("the unfinished download does not fit the server's file; starting over")
-
-
-def _check_response(response: httpx.Response) -> None:
-    if response.status_code in _RETRY_STATUS:
-        asked = response.headers.get("Retry-After", "")
-        raise _TemporaryError(_status(response), float(asked) if asked.isdigit() else 0.0)
-    if response.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
-        raise DownloadError(_status(response))
-    if response.headers.get("Content-Type", "").startswith("text/html"):
-        raise DownloadError("a web page came instead of the archive")
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _status(response: httpx.Response) -> str:

@@ -1,15 +1,18 @@
-"""Turns a GloVe text (``word number number ...``) into words and a float32 matrix.
+"""Reads a GloVe text (``word number number ...``) as blocks of whole lines, and turns them into words and a matrix.
 
 Arrow's CSV reader does the work, some megabytes at a time on several threads. A block that does not fit its plain rules
 (a word with spaces, trailing spaces, a faulty line) is read again line by line, which gives the same result or the
 error with its line number.
 """
 
+import hashlib
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,37 +20,108 @@ import pyarrow as pa
 import pyarrow.csv
 
 from sentrec.errors import GloveError
-from sentrec.glove.lines import Block, LineReader
 
 Matrix = npt.NDArray[np.float32]
+Progress = Callable[[str, int, int | None], None]
+"""Called with the name of a stage (``download`` or ``parse``), bytes done, bytes in all (None where unknown)."""
+
+BLOCK_BYTES = 1 << 20
+_LONGEST_LINE = 1 << 22
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _WORKERS = 2
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Parsed lines.
+class Block:
+    """Whole lines of a text with their line breaks, its name, and the number of the first of them, from 1."""
 
-    Attributes:
-        words: ``(n,)`` Arrow array of the words' bytes.
-        matrix: ``(n, dim)`` their vectors.
+    source: str
+    first_line: int
+    data: bytes
+
+    def error(self, line: int, reason: str) -> GloveError:
+        """The error that names `line` (its number in the text) and what is wrong there."""
+        return GloveError(
+            f"{self.source}, line {line}: {reason}.",
+            "A line holds a word and its numbers, separated by one space. Is the file whole, and of this --dim?",
+        )
+
+
+class LineReader:
+    """Gives a stream as blocks of whole lines; counts bytes and takes checksums of what was read so far.
+
+    Args:
+        stream: The text as bytes, from its beginning.
+        source: Name of the text, for messages.
+        size: Its length in bytes where that is known.
+        progress: Called with the bytes read so far.
     """
+
+    def __init__(
+        self, stream: BinaryIO, source: str, size: int | None = None, progress: Progress | None = None
+    ) -> None:
+        self._stream, self._source, self.size, self._progress = stream, source, size, progress
+        self.sha256 = hashlib.sha256()
+        # md5 guards against damage here, not against an attacker: it is what was published for these files.
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.bytes_read = 0
+
+    def blocks(self) -> Iterator[Block]:
+        """The text's lines in order; a byte order mark before the first is dropped.
+
+        Raises:
+            GloveError: If a line is so long that this cannot be a GloVe text, or its size is not the stated one.
+        """
+        line = 1
+        rest = b""
+        for chunk in self._chunks():
+            lines, line_break, rest_of_chunk = chunk.rpartition(b"\n")
+            if line_break:
+                block = Block(self._source, line, rest + lines + line_break)
+                line += block.data.count(b"\n")
+                yield block
+                rest = rest_of_chunk
+            else:
+                rest += chunk
+            if len(rest) > _LONGEST_LINE:
+                raise Block(self._source, line, b"").error(line, "no line break in 4 MB, so this is not a GloVe text")
+        if rest:
+            yield Block(self._source, line, rest)
+
+    def _chunks(self) -> Iterator[bytes]:
+        while chunk := self._stream.read(BLOCK_BYTES):
+            first = self.bytes_read == 0
+            self.sha256.update(chunk)
+            self.md5.update(chunk)
+            self.bytes_read += len(chunk)
+            if self._progress:
+                self._progress("parse", self.bytes_read, self.size)
+            yield chunk.removeprefix(_BYTE_ORDER_MARK) if first else chunk
+        if self.size is not None and self.bytes_read != self.size:  # a member of a zip file may say what it likes
+            found = f"{self.bytes_read:,} bytes instead of the {self.size:,} that it states"
+            raise GloveError(f"{self._source} is damaged: it holds {found}.", "Download the file again.")
+
+
+class Rows(NamedTuple):
+    """Parsed lines: ``(n,)`` Arrow array of the words' bytes, and their vectors ``(n, dim)``."""
 
     words: pa.BinaryArray
     matrix: Matrix
 
 
-@dataclass(frozen=True)
-class ParsedWords:
+class ParsedWords(NamedTuple):
     """The words of a whole text.
 
     Attributes:
-        words: ``(n,)`` Arrow array of strings, in the order of the text, repeated words included.
+        words: ``(n,)`` Arrow array of strings, in the order of the text, each once.
+        repeated: How many lines were left out because their word stood before.
         not_utf8: How many words held bytes that are not UTF-8; each such byte became U+FFFD.
     """
 
     words: pa.StringArray
+    repeated: int
     not_utf8: int
 
 
@@ -57,30 +131,30 @@ def parse_text(reader: LineReader, dim: int, write: Callable[[Matrix], object]) 
     Args:
         reader: The text. A header line ``count dim`` as in word2vec's format is skipped.
         dim: Numbers per line.
-        write: Takes the next ``(rows, dim)`` vectors.
+        write: Takes the next ``(rows, dim)`` vectors, of words that did not occur before.
 
     Raises:
         GloveError: If a line is not a word and `dim` finite numbers (with its line number), if the vectors have another
             number of dimensions, if there are none, or fewer or more than the header says.
     """
     expected, blocks = _without_header(reader.blocks(), dim)
-    parts: list[pa.StringArray] = []
-    not_utf8 = 0
+    seen: dict[str, None] = {}  # in their order
+    lines = not_utf8 = 0
     for rows in _parse_blocks(blocks, dim):
-        write(rows.matrix)
         words, replaced = _decode(rows.words)
-        parts.append(words)
+        new = []
+        for row, word in enumerate(words):
+            if word not in seen:
+                seen[word] = None
+                new.append(row)
+        write(rows.matrix if len(new) == len(words) else rows.matrix[new])
+        lines += len(words)
         not_utf8 += replaced
-    words = pa.concat_arrays(parts) if parts else pa.array([], pa.string())
-    _check_count(len(words), expected)
-    return ParsedWords(words, not_utf8)
-
-
-def _check_count(rows: int, expected: int | None) -> None:
-    if rows == 0:
+    if lines == 0:
         raise GloveError("The text holds no vectors.")
-    if expected is not None and rows != expected:
-        raise GloveError(f"The first line promises {expected:,} words, the text holds {rows:,}.", "Is the file whole?")
+    if expected is not None and lines != expected:
+        raise GloveError(f"The first line promises {expected:,} words, the text holds {lines:,}.", "Is the file whole?")
+    return ParsedWords(pa.array(list(seen), pa.string()), lines - len(seen), not_utf8)
 
 
 def _parse_blocks(blocks: Iterator[Block], dim: int) -> Iterator[Rows]:
@@ -108,12 +182,7 @@ def _without_header(blocks: Iterator[Block], dim: int) -> tuple[int | None, Iter
         found = len(fields) - 1 if all(map(_NUMBER.fullmatch, fields[1:])) else dim
     if found not in (dim, 0):
         raise GloveError(f"{first.source} holds vectors of {found} dimensions, not {dim}.", f"Use --dim {found}.")
-    return expected, _chain(first, blocks)
-
-
-def _chain(first: Block, others: Iterator[Block]) -> Iterator[Block]:
-    yield first
-    yield from others
+    return expected, chain([first], blocks)
 
 
 def parse_block(block: Block, dim: int) -> Rows:
@@ -123,12 +192,13 @@ def parse_block(block: Block, dim: int) -> Rows:
         GloveError: As `parse_carefully`.
     """
     data = block.data.replace(b"\r\n", b"\n")
-    plain = b"\r" not in data and not data.startswith(b"\xef\xbb\xbf")  # both mean something else to a CSV reader
-    rows = _parse_plain(data, dim) if plain else None
+    plain = b"\r" not in data and not data.startswith(_BYTE_ORDER_MARK)  # both mean something else to a CSV reader
+    rows = parse_plain(data, dim) if plain else None
     return rows if rows is not None and np.isfinite(rows.matrix).all() else parse_carefully(block, dim)
 
 
-def _parse_plain(data: bytes, dim: int) -> Rows | None:
+def parse_plain(data: bytes, dim: int) -> Rows | None:
+    """Parses some lines by Arrow; None where one of them is not plain."""
     names = [str(column) for column in range(dim + 1)]
     try:
         table = pyarrow.csv.read_csv(
@@ -163,40 +233,32 @@ def parse_carefully(block: Block, dim: int) -> Rows:
         GloveError: If a line is not a word and `dim` finite numbers; names the first such line.
     """
     words: list[bytes] = []
-    lines: list[int] = []
-    numbers: list[str] = []
+    vectors = [np.empty((0, dim), np.float32)]
     for line, text in enumerate(block.data.split(b"\n"), block.first_line):
         text = text.removesuffix(b"\r").rstrip(b" ")
         if text:
             word, *fields = text.rsplit(b" ", dim)
-            _check_length(block, line, word, fields, dim)
+            _, space, end_of_word = word.rpartition(b" ")
+            if len(fields) < dim:
+                raise block.error(line, f"{len(fields)} numbers where {dim} were expected")
+            if space and _NUMBER.fullmatch(end_of_word):
+                raise block.error(line, f"more than {dim} numbers; a word of several parts may not end in a number")
             words.append(word)
-            lines.append(line)
-            # Latin-1 reads any byte; what is not a number is found below, by the same parser as in the plain case.
-            numbers.extend(field.decode("latin-1").strip(" \t") for field in fields)
-    matrix = _to_matrix(block, lines, numbers, dim)
-    return Rows(pa.array(words, pa.binary()), matrix)
+            vectors.append(_to_vector(block, line, fields))
+    return Rows(pa.array(words, pa.binary()), np.concatenate(vectors))
 
 
-def _check_length(block: Block, line: int, word: bytes, fields: list[bytes], dim: int) -> None:
-    if len(fields) < dim:
-        raise block.error(line, f"{len(fields)} numbers where {dim} were expected")
-    _, space, end_of_word = word.rpartition(b" ")
-    if space and _NUMBER.fullmatch(end_of_word):
-        raise block.error(line, f"more than {dim} numbers; a word of several parts may not end in a number")
-
-
-def _to_matrix(block: Block, lines: list[int], numbers: list[str], dim: int) -> Matrix:
+def _to_vector(block: Block, line: int, fields: list[bytes]) -> Matrix:
+    # Latin-1 reads any byte; what is not a number is found by the same parser as in the plain case.
+    numbers = [field.decode("latin-1").strip(" \t") for field in fields]
     try:
-        values = pa.array(numbers, pa.string()).cast(pa.float32()).to_numpy()
+        vector: Matrix = pa.array(numbers, pa.string()).cast(pa.float32()).to_numpy()
     except pa.ArrowInvalid:
-        place = next(index for index, number in enumerate(numbers) if not _is_number(number))
-        raise block.error(lines[place // dim], f"'{numbers[place]}' is not a number") from None
-    matrix: Matrix = values.reshape(len(lines), dim)
-    bad_rows = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
-    if len(bad_rows):
-        raise block.error(lines[bad_rows[0]], "a number is not finite (NaN or infinity)")
-    return matrix
+        wrong = next(number for number in numbers if not _is_number(number))
+        raise block.error(line, f"'{wrong}' is not a number") from None
+    if not np.isfinite(vector).all():
+        raise block.error(line, "a number is not finite (NaN or infinity)")
+    return vector.reshape(1, -1)
 
 
 def _is_number(text: str) -> bool:
@@ -207,10 +269,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _decode(words: pa.BinaryArray) -> tuple[pa.StringArray, int]:
+def _decode(words: pa.BinaryArray) -> tuple[list[str], int]:
     try:
-        return words.cast(pa.string()), 0
+        return words.cast(pa.string()).to_pylist(), 0
     except pa.ArrowInvalid:
         decoded = [word.decode("utf-8", errors="replace") for word in words.to_pylist()]
-        replaced = sum(text.encode() != word for text, word in zip(decoded, words.to_pylist(), strict=True))
-        return pa.array(decoded, pa.string()), replaced
+        return decoded, sum(text.encode() != word for text, word in zip(decoded, words.to_pylist(), strict=True))

@@ -6,7 +6,7 @@ Each set lies in ``<cache>/glove/<name>.<dim>d/`` as ``matrix.npy`` (float32), `
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -20,31 +20,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sentrec.errors import GloveError
 from sentrec.files.storage import atomic_directory, cache_home, write_text
 from sentrec.glove.catalog import PUBLICATIONS
-from sentrec.glove.lines import LineReader
-from sentrec.glove.parse import Matrix, parse_text
+from sentrec.glove.parse import LineReader, Matrix, parse_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _FOLDER = re.compile(r"(?P<name>.+)\.(?P<dim>\d+)d")
-_ROWS_AT_ONCE = 50_000
 
 
 class VectorsInfo(BaseModel):
     """What ``info.json`` says of stored vectors.
 
     Attributes:
-        format: Version of this layout.
         name: The name that recipes use, e.g. ``6B``.
-        dim: Dimensions.
-        words: Number of distinct words.
-        repeated_words: Lines left out because their word stood before.
+        words: Number of distinct words; `repeated_words` lines were left out because their word stood before.
         not_utf8_words: Words with bytes that are not UTF-8 (they became U+FFFD).
-        source: File or address that the text came from.
-        source_bytes: Length of the text.
-        md5: Checksum of the text.
-        sha256: Checksum of the text.
+        source: File or address that the text came from; then its length and checksums.
         verified: Whether the text has the checksum that was published for it.
-        matrix_bytes: Size of ``matrix.npy``.
-        words_bytes: Size of ``words.arrow``.
     """
 
     # Vectors that version 0.1.0 stored have a key `window`.
@@ -67,7 +57,7 @@ class VectorsInfo(BaseModel):
 
 @dataclass(frozen=True)
 class GloveVectors:
-    """GloVe vectors, read from the disk only where they are looked at.
+    """GloVe vectors, read from the disk only where they are needed.
 
     Attributes:
         info: Where they come from and what was found while parsing.
@@ -97,13 +87,9 @@ class GloveVectors:
         return self.info.sha256
 
     def rows(self, words: Sequence[str]) -> npt.NDArray[np.int64]:
-        """The row of each word in `matrix`, -1 for a word without a vector.
+        """The row of each word in `matrix`, shape ``(len(words),)``; -1 for a word without a vector.
 
-        Args:
-            words: Words exactly as in the vocabulary (6B, 42B and twitter.27B are lower case).
-
-        Returns:
-            ``(len(words),)`` row numbers.
+        Words are looked up as they stand: 6B, 42B and twitter.27B are lower case.
         """
         found = pyarrow.compute.index_in(pa.array(words, pa.string()), value_set=self.words)
         rows: npt.NDArray[np.int64] = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -112,16 +98,12 @@ class GloveVectors:
 
 @dataclass(frozen=True)
 class CacheEntry:
-    """Vectors that lie in the cache.
+    """Vectors in the cache: their folder, the disk space they take, and how many words.
 
     Attributes:
-        name: The name that recipes use.
-        dim: Dimensions.
-        path: Their folder.
-        bytes: Disk space they take.
-        words: Number of words; None if they cannot be opened.
+        words: None if they cannot be opened.
         problem: Why they cannot be opened, else None.
-        mend: What then puts others in their place.
+        fix: The command that then puts others in their place.
     """
 
     name: str
@@ -130,7 +112,7 @@ class CacheEntry:
     bytes: int
     words: int | None = None
     problem: str | None = None
-    mend: str | None = None
+    fix: str | None = None
 
 
 def glove_home() -> Path:
@@ -139,11 +121,7 @@ def glove_home() -> Path:
 
 
 def vectors_path(name: str, dim: int) -> Path:
-    """Where the vectors of that name and size lie, or would lie.
-
-    Raises:
-        GloveError: If `name` cannot be a folder's name.
-    """
+    """Where the vectors of that name and size lie, or would lie; a `GloveError` if the name cannot be a folder's."""
     if not _NAME.fullmatch(name):
         raise GloveError(f"'{name}' cannot name vectors.", "Use letters, digits, '.', '_', '+' and '-'.")
     return glove_home() / f"{name}.{dim}d"
@@ -153,7 +131,7 @@ def open_vectors(name: str, dim: int) -> GloveVectors:
     """Opens vectors from the cache: milliseconds, whatever their size.
 
     Raises:
-        GloveError: If they are not in the cache, or if their files were altered; the hint is the command that mends it.
+        GloveError: If they are not in the cache, or if their files were altered; the hint is the command that fixes it.
     """
     path = vectors_path(name, dim)
     if not path.is_dir():
@@ -197,20 +175,17 @@ def _open(path: Path, info: VectorsInfo) -> GloveVectors:
 
 def cached() -> list[CacheEntry]:
     """The vectors in the cache, by name and size; damaged ones too, with what is wrong."""
-    home = glove_home()
-    found = sorted(home.iterdir()) if home.is_dir() else []
-    entries = [_entry(path, match) for path in found if (match := _FOLDER.fullmatch(path.name)) and path.is_dir()]
+    entries = []
+    for path in glove_home().iterdir() if glove_home().is_dir() else ():
+        if (match := _FOLDER.fullmatch(path.name)) and path.is_dir():
+            entry = CacheEntry(
+                match["name"], int(match["dim"]), path, sum(file.stat().st_size for file in path.iterdir())
+            )
+            try:
+                entries.append(replace(entry, words=open_vectors(entry.name, entry.dim).info.words))
+            except GloveError as error:
+                entries.append(replace(entry, problem=error.message, fix=error.hint))
     return sorted(entries, key=lambda entry: (entry.name, entry.dim))
-
-
-def _entry(path: Path, match: re.Match[str]) -> CacheEntry:
-    name, dim = match["name"], int(match["dim"])
-    size = sum(file.stat().st_size for file in path.iterdir())
-    try:
-        vectors = open_vectors(name, dim)
-    except GloveError as error:
-        return CacheEntry(name, dim, path, size, problem=error.message, mend=error.hint)
-    return CacheEntry(name, dim, path, size, words=vectors.info.words)
 
 
 def store_vectors(name: str, dim: int, reader: LineReader, source: str, published_md5: str | None) -> GloveVectors:
@@ -233,25 +208,27 @@ def store_vectors(name: str, dim: int, reader: LineReader, source: str, publishe
         with matrix_path.open("wb") as file:
             _write_header(file, 0, dim)
             parsed = parse_text(reader, dim, lambda matrix: file.write(matrix.data))
-        if published_md5 is not None and reader.md5 != published_md5:
+            file.seek(0)
+            _write_header(file, len(parsed.words), dim)
+        md5 = reader.md5.hexdigest()
+        if published_md5 is not None and md5 != published_md5:
             raise GloveError(
-                f"{source} is not the published text: its md5 is {reader.md5} instead of {published_md5}.",
+                f"{source} is not the published text: its md5 is {md5} instead of {published_md5}.",
                 "Fetch it again. To use vectors of your own, give them a name: --name my-vectors",
             )
-        kept = _first_occurrences(parsed.words)
-        words = parsed.words if len(kept) == len(parsed.words) else parsed.words.take(pa.array(kept))
-        _finish_matrix(matrix_path, kept, len(parsed.words), dim)
-        write_words(words_path, words)
+        batch = pa.record_batch([parsed.words], names=["word"])
+        with pa.OSFile(str(words_path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
+            writer.write_batch(batch)
         info = VectorsInfo(
             name=name,
             dim=dim,
-            words=len(words),
-            repeated_words=len(parsed.words) - len(words),
+            words=len(parsed.words),
+            repeated_words=parsed.repeated,
             not_utf8_words=parsed.not_utf8,
             source=source,
             source_bytes=reader.bytes_read,
-            md5=reader.md5,
-            sha256=reader.sha256,
+            md5=md5,
+            sha256=reader.sha256.hexdigest(),
             verified=published_md5 is not None,
             matrix_bytes=matrix_path.stat().st_size,
             words_bytes=words_path.stat().st_size,
@@ -264,35 +241,3 @@ def _write_header(file: BinaryIO, rows: int, dim: int) -> None:
     # numpy pads this header so that it keeps its length when the number of rows grows.
     header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.float32)), "fortran_order": False, "shape": (rows, dim)}
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def _first_occurrences(words: pa.StringArray) -> npt.NDArray[np.int64]:
-    encoded = words.dictionary_encode()
-    if len(encoded.dictionary) == len(words):
-        return np.arange(len(words))
-    _, first = np.unique(encoded.indices.to_numpy(), return_index=True)
-    return np.sort(first)
-
-
-def _finish_matrix(path: Path, kept: npt.NDArray[np.int64], rows: int, dim: int) -> None:
-    """Moves the kept rows together, in place, and writes the header for them."""
-    with path.open("r+b") as file:
-        _write_header(file, len(kept), dim)
-        start = file.tell()
-        if len(kept) < rows:
-            matrix = np.memmap(path, np.float32, "r+", start, (rows, dim))
-            for at in range(0, len(kept), _ROWS_AT_ONCE):
-                # Kept rows only move towards the front, so no row is overwritten before it was moved.
-                chosen = kept[at : at + _ROWS_AT_ONCE]
-                matrix[at : at + len(chosen)] = matrix[chosen]
-            matrix.flush()
-            # Windows cuts no file that is still mapped.
-            del matrix
-        file.truncate(start + 4 * dim * len(kept))
-
-
-def write_words(path: Path, words: pa.StringArray) -> None:
-    """Writes ``words.arrow``."""
-    batch = pa.record_batch([words], names=["word"])
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)

@@ -35,14 +35,14 @@ UNKNOWN_SHARE = 0.2
 
 @dataclass(frozen=True)
 class RowResult:
-    """What came of one row.
+    """The result of one row.
 
     Attributes:
         line: Its line or row in the input, from 1.
         fields: All of its values by column; empty where it could not be read.
         id: The text's id, where the row has one.
         text: The text; None where there is none.
-        prediction: What the model says; None where the row cannot be used.
+        prediction: None where the row cannot be used.
         error: Why not.
         content: A row that could not be read, as it stands in the file.
     """
@@ -60,12 +60,7 @@ class RowResult:
         values: dict[str, Any] = {"line": self.line} | ({} if self.id is None else {"id": self.id})
         if self.prediction is None:
             return values | {"error": self.error}
-        prediction = self.prediction
-        return values | {
-            "label": prediction.label,
-            "probability": prediction.probability,
-            "probabilities": prediction.probabilities,
-        }
+        return values | vars(self.prediction)
 
     def to_row(self) -> dict[str, Any]:
         """The row with `label` and `probability` added, as ``predicted_label`` where it has such a column already."""

@@ -1,7 +1,7 @@
 """A finished run or an ensemble, ready to classify texts: the one place where a directory becomes logits."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,7 @@ import torch
 from sentrec.errors import DataError, RunError
 from sentrec.files.parse import read_text
 from sentrec.metrics.calibration import softmax
-from sentrec.models.base import TextModel
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.contracts import TextReader
 from sentrec.models.device import find_device
 from sentrec.models.kinds import restore_model
@@ -24,13 +23,7 @@ from sentrec.text.vocabulary import fingerprint
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one text.
-
-    Attributes:
-        label: The likeliest class.
-        probability: Its calibrated probability.
-        probabilities: The calibrated probability of every class.
-    """
+    """The likeliest class of a text, its calibrated probability, and those of all classes by name."""
 
     label: str
     probability: float
@@ -39,11 +32,11 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Member:
-    """One set of weights of a predictor, and what it reads texts with.
+    """One model of a predictor.
 
     Attributes:
-        run: The run that the weights are from; no ensemble.
-        model: The run's model with its weights, on the device that is to compute.
+        run: The run that its weights are from; no ensemble.
+        model: The run's model, on the device that is to compute.
         reader: What encodes texts for it; members that read alike share one.
         weight: What its logits are multiplied by before they are added to those of the others.
     """
@@ -61,6 +54,8 @@ class Predictor:
     so that members of different architectures speak in the same units. That is a geometric mean of their probabilities
     (a logarithmic opinion pool: Heskes 1998), which the ensemble's own temperature then calibrates.
 
+    Methods raise a `DataError` if something in their `texts` is not a string.
+
     Args:
         run: The finished run or ensemble.
         members: What to compute its logits with, at least one.
@@ -77,19 +72,11 @@ class Predictor:
         return self.members[0].model.device
 
     def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Scores of each class before the temperature, shape ``(len(texts), classes)``, columns as in `label_names`.
-
-        Raises:
-            DataError: If something in `texts` is not a string.
-        """
+        """Scores of each class before the temperature, shape ``(len(texts), classes)``, columns as in `label_names`."""
         return self.logits_of(self.encode(texts))
 
     def encode(self, texts: Sequence[str]) -> list[EncodedTexts]:
-        """Token ids of texts as each of `members` reads them; those that read alike have one object in common.
-
-        Raises:
-            DataError: If something in `texts` is not a string.
-        """
+        """Token ids of texts as each of `members` reads them; those that read alike have one object in common."""
         short = [shortened(text) for text in _checked(texts)]
         readers = {member.reader.key: member.reader for member in self.members}
         encoded = {key: reader.encode(short) for key, reader in readers.items()}
@@ -102,19 +89,11 @@ class Predictor:
         return sum(others, start=first)
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Calibrated probabilities of each class, shape ``(len(texts), classes)``, columns as in `label_names`.
-
-        Raises:
-            DataError: If something in `texts` is not a string.
-        """
+        """Calibrated probabilities of each class, shape ``(len(texts), classes)``, columns as in `label_names`."""
         return softmax(self.logits(texts), self.run.temperature)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """The likeliest class of each text, in their order.
-
-        Raises:
-            DataError: If something in `texts` is not a string.
-        """
+        """The likeliest class of each text, in their order."""
         predictions = []
         for row in self.predict_proba(texts):
             by_name = {name: float(value) for name, value in zip(self.label_names, row, strict=True)}
@@ -130,24 +109,25 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
         run: The run, or its directory, or ``starter``: the model that comes with sentrec.
         device: Where to compute, e.g. ``cpu``; by default CUDA, else MPS, else the CPU.
 
-    Returns:
-        The predictor.
-
     Raises:
         RunError: If the run is missing, unfinished or altered.
         SentrecError: If there is no such device.
     """
-    where = find_device(device)
-    run = run if isinstance(run, Run) else open_run(run)
-    readers: dict[str, TextReader] = {}
-    return Predictor(run, [_load_member(one, weight, readers, where) for one, weight in _weighted(run)])
+    where, run = find_device(device), run if isinstance(run, Run) else open_run(run)
+    readers: dict[str, TextReader] = {}  # members that read alike share one
+    members = []
+    for one in run.members or (run,):
+        model = restore_model(
+            one.recipe, read_text(one.path / TOKENIZER, RunError), len(one.label_names), one.path / MODEL
+        )
+        reader = readers.setdefault(model.text_reader.key, model.text_reader)
+        weight = 1.0 / (len(run.members) * one.temperature) if run.members else 1.0
+        members.append(Member(one, model.to(where).eval(), reader, weight))
+    return Predictor(run, members)
 
 
 def fingerprint_of(run: Run) -> str:
     """A short name that changes with all that a run's or an ensemble's answers depend on.
-
-    That is its weights and words, how it reads texts and what it is built of, its classes and its temperature; of an
-    ensemble, all of that for every member.
 
     Raises:
         RunError: If its environment is missing or broken.
@@ -157,22 +137,6 @@ def fingerprint_of(run: Run) -> str:
     checksums = read_environment(run.path)["sha256"]
     built = run.recipe.model_dump_json(include={"text", "encoder", "model"})
     return fingerprint([checksums[MODEL], checksums[TOKENIZER], built, *run.label_names], run.temperature)
-
-
-def _weighted(run: Run) -> Iterator[tuple[Run, float]]:
-    """The runs whose logits make up those of a run, and what each of them is multiplied by."""
-    if not run.members:
-        yield run, 1.0
-    for member in run.members:
-        yield member, 1.0 / (len(run.members) * member.temperature)
-
-
-def _load_member(run: Run, weight: float, readers: dict[str, TextReader], device: torch.device) -> Member:
-    """Reads a run's weights; its reader is taken from `readers` where one reads alike, else added there."""
-    tokenizer = read_text(run.path / TOKENIZER, RunError)
-    model = restore_model(run.recipe, tokenizer, len(run.label_names), run.path / MODEL)
-    reader = readers.setdefault(model.text_reader.key, model.text_reader)
-    return Member(run, model.to(device).eval(), reader, weight)
 
 
 def _compute_in_one_thread() -> None:

@@ -1,7 +1,9 @@
-"""The interface of a text model: all that training, transfer, evaluation, recommending and export know of one."""
+"""The interface of a text model, all that other packages know of one; and its logits and features for many texts."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -9,27 +11,31 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from sentrec.data.batches import Batch, make_batch
+from sentrec.data.batches import Batch, make_batch, plan_batches
 from sentrec.encoder import EncoderConfig
-from sentrec.models.compute import feature_matrix
 from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Requirement, TextReader
+from sentrec.models.device import exact_float32, memory_errors, one_thread
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 
 EMBEDDINGS = "embeddings"
 HEAD = "head"
+INFERENCE_BATCH_SIZE = 256
+INFERENCE_BATCH_TOKENS = 32_768
+LENGTH_MULTIPLE = 8
+"""oneDNN keeps code for every shape that it meets: with few shapes, memory does not grow with the number of texts."""
 
 
 class TextModel(nn.Module, ABC):
     """Classifies texts. Subclass it, and register the class by the hook ``sentrec_register_models``.
 
-    A model owns the way from text to logits, its tokenizer included: what `reader` encodes and `collate` makes a batch
-    of is opaque to everybody else. Parts that learn by gradients are its ``nn.Parameter``s; tensors that are fitted in
+    A model owns the way from text to logits, its tokenizer included: nobody else looks into what `reader` encodes and
+    `collate` makes a batch of. Parts that learn by gradients are its ``nn.Parameter``s; tensors that are fitted in
     closed form are buffers, which `fit` fills.
 
-    A registered class needs `reader` and `build`, and in its instances `classes`, `text_reader`, `forward`; with
-    `feature_size`, `features` and a linear ``self.head`` over these features it can also be gone on from and be moved
-    by a transfer study. `sentrec.testing.TextModelConformance` checks all of it.
+    A registered class needs `reader`, `build` and `forward`; with `feature_size`, `features` and a linear ``self.head``
+    over these features it can also be fine-tuned and be the source of a transfer study.
+    `sentrec.testing.TextModelConformance` checks all of it.
 
     Args:
         classes: Number of classes.
@@ -43,7 +49,7 @@ class TextModel(nn.Module, ABC):
     """Whether its token ids stand for words, so that n-grams that are stacked on it can be made of them."""
 
     learns_by_gradients: ClassVar[bool] = True
-    """Whether training takes steps; a kind that is all fitted in closed form draws nothing, whatever the seed."""
+    """Whether training takes steps; a kind that is fitted in closed form draws nothing, whatever the seed."""
 
     feature_size: int = 0
     """Width of `features`; 0 where it has none."""
@@ -55,8 +61,6 @@ class TextModel(nn.Module, ABC):
         super().__init__()
         self.classes = classes
         self.text_reader = text_reader
-
-    # What a kind needs, and how one of its models is made.
 
     @classmethod
     def requirements(cls, recipe: Recipe) -> list[Requirement]:
@@ -95,12 +99,10 @@ class TextModel(nn.Module, ABC):
                 taken from it, and pretrained weights need not be read. None: weights as training starts from.
         """
 
-    # From texts to logits.
-
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return next(iter([*self.parameters(), *self.buffers()])).device
+        return next(chain(self.parameters(), self.buffers())).device
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Encodes texts, in their order."""
@@ -122,8 +124,8 @@ class TextModel(nn.Module, ABC):
         """
 
     def features(self, batch: Batch) -> Tensor:
-        """What `head` reads, float, shape ``(batch, feature_size)``."""
-        raise NotImplementedError(f"{type(self).__name__} has no features.")
+        """What `head` reads, float, shape ``(batch, feature_size)``: nothing by default."""
+        return torch.empty(len(batch.rows), 0, device=self.device)
 
     @property
     def word_vectors(self) -> Tensor | None:
@@ -132,8 +134,6 @@ class TextModel(nn.Module, ABC):
         Recommending averages them to say which items are alike.
         """
         return None
-
-    # Layers: freezing, layer-wise learning rates, moving weights.
 
     def layers(self) -> dict[str, tuple[str, ...]]:
         """Names of the trainable parameters by layer, from the bottom up: ``embeddings``, ``encoder.0``, …, ``head``.
@@ -173,18 +173,16 @@ class TextModel(nn.Module, ABC):
 
         Args:
             source: The trained model.
-            classes: The source's class for each class of this model; None: they are other classes, so that what is of
-                classes starts at zero.
+            classes: The source's class for each class of this model; None: they are others, the head starts at zero.
         """
-        theirs = {name: value for name, value in source.state_dict().items() if not name.startswith(f"{HEAD}.")}
-        self.load_state_dict(theirs, strict=False)
-        with torch.no_grad():
-            for name, tensor in self.state_dict().items():
-                if name.startswith(f"{HEAD}."):
-                    given = source.state_dict()[name]
-                    tensor.copy_(torch.zeros_like(tensor) if classes is None else given[list(classes)])
-
-    # What is learned in closed form.
+        theirs = source.state_dict()
+        for name, tensor in self.state_dict().items():
+            if not name.startswith(f"{HEAD}."):
+                tensor.copy_(theirs[name])
+            elif classes is None:
+                tensor.zero_()
+            else:
+                tensor.copy_(theirs[name][list(classes)])
 
     @property
     def closed_form(self) -> "ClosedFormModel | None":
@@ -224,13 +222,10 @@ class TextModel(nn.Module, ABC):
 
 
 class ClosedFormModel(TextModel):
-    """A linear model that is fitted in closed form, such as the n-grams that are stacked on another model.
-
-    Attributes:
-        is_fitted: Whether it was fitted in this process; weights that were loaded do not count.
-    """
+    """A linear model that is fitted in closed form, such as the n-grams that are stacked on another model."""
 
     is_fitted: bool = False
+    """Whether it was fitted in this process; weights that were loaded do not count."""
 
     @abstractmethod
     def fitted_like(self, features: Features, labels: npt.NDArray[np.int64]) -> Self:
@@ -239,3 +234,56 @@ class ClosedFormModel(TextModel):
     @abstractmethod
     def add(self, other: Self, mixing: npt.NDArray[np.float64]) -> None:
         """Adds to the logits those of another model over the same features, times a matrix ``(classes, classes)``."""
+
+
+def predict_logits(
+    model: TextModel, encoded: EncodedTexts, process_index: int = 0, processes: int = 1
+) -> npt.NDArray[np.float32]:
+    """Scores every text in float32, without dropout.
+
+    Always float32, on CUDA without TF32: a score must not depend on the batch it was computed in, nor on the
+    processor's short formats.
+
+    Args:
+        model: The model; its mode is restored afterwards.
+        encoded: The texts.
+        process_index: Which part of the batches to compute, for several processes.
+        processes: How many processes divide the work; rows of the others stay zero, so that a sum joins them.
+
+    Returns:
+        Logits, shape ``(texts, classes)``.
+
+    Raises:
+        SentrecError: If there is not enough memory.
+    """
+    result = np.zeros((len(encoded), model.classes), np.float32)
+    return _computed(model, model, encoded, result, process_index, processes)
+
+
+def feature_matrix(model: TextModel, encoded: EncodedTexts) -> npt.NDArray[np.float64]:
+    """The features of every text, computed likewise, shape ``(texts, feature_size)``."""
+    return _computed(model, model.features, encoded, np.empty((len(encoded), model.feature_size)))
+
+
+def evaluation_plan(encoded: EncodedTexts) -> list[npt.NDArray[np.int64]]:
+    """The rows of each batch in which texts are scored."""
+    return plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
+
+
+def _computed(
+    model: TextModel,
+    function: Callable[[Batch], Tensor],
+    encoded: EncodedTexts,
+    result: npt.NDArray[Any],
+    process_index: int = 0,
+    processes: int = 1,
+) -> npt.NDArray[Any]:
+    device, was_training = model.device, model.training
+    model.train(False)
+    threads = one_thread(device) if len(encoded) == 1 else nullcontext()
+    memory = memory_errors("End other programs that use it, or compute on another device.")
+    with torch.inference_mode(), exact_float32(device), memory, threads:
+        for rows in evaluation_plan(encoded)[process_index::processes]:
+            result[rows] = function(model.collate(encoded, rows, LENGTH_MULTIPLE).to(device)).float().cpu().numpy()
+    model.train(was_training)
+    return result

@@ -58,14 +58,12 @@ class Requirement:
 
 @dataclass(frozen=True)
 class ClosedFormData:
-    """What a model learns from that is not learned by gradients.
+    """Encoded texts for what is not learned by gradients; labels are class numbers, int64, shape ``(rows,)``.
 
     Attributes:
-        train: Encoded training rows.
-        labels: Their class numbers, int64, shape ``(rows,)``.
-        validation: Encoded validation rows.
-        validation_labels: Their class numbers.
-        unlabelled: Encoded texts without labels, or None.
+        train: Training rows, with `labels`.
+        validation: Validation rows, with `validation_labels`.
+        unlabelled: Texts without labels, or None.
         pseudo_labels: A teacher's class for each of these, int64; None where labels alone are learned from.
     """
 

@@ -9,48 +9,86 @@ import torch
 from torch import Tensor, nn
 
 from sentrec.data.batches import Batch, make_batch
-from sentrec.encoder import Encoder
+from sentrec.encoder import Encoder, EncoderConfig
 from sentrec.errors import GloveError
 from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
 from sentrec.models.contracts import Requirement, TextReader
-from sentrec.models.embeddings import TokenEmbedding, initial_embeddings
-from sentrec.models.encoder import build_encoder
-from sentrec.models.reader import TokenReader
-from sentrec.plugins import registry
+from sentrec.models.device import one_thread
+from sentrec.models.words import TokenReader, WordModel
+from sentrec.plugins import Entry, registry
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts, Keep
 from sentrec.text.tokenizer import (
     PADDING_ID,
     SPECIAL_TOKENS,
+    UNKNOWN_ID,
     build_tokenizer,
     load_tokenizer,
     with_vocabulary,
     words_of,
 )
-from sentrec.text.vocabulary import folds_case, learn_tokenizer
+from sentrec.text.vocabulary import folds_case
 
 if TYPE_CHECKING:
     from sentrec.glove.store import GloveVectors
 
 _WORDS = "embedding.table.weight"
 _ENCODER = "encoder."
+_SCRATCH_SCALE = 0.1
 
 
-class EmbeddingModel(TextModel):
+class TokenEmbedding(nn.Module):
+    """Looks token ids up in the shared table, with word dropout and embedding dropout while training.
+
+    Word dropout replaces whole words by the unknown word, which trains that word's vector and keeps the model from
+    leaning on single words. Embedding dropout drops the same dimensions at every token of a text (Gal and Ghahramani
+    2016).
+
+    Args:
+        vocabulary_size: Rows of the table.
+        dim: Width of a row.
+        word_dropout: Proportion of words replaced.
+        embedding_dropout: Proportion of dimensions dropped.
+    """
+
+    def __init__(self, vocabulary_size: int, dim: int, word_dropout: float, embedding_dropout: float) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocabulary_size, dim, padding_idx=PADDING_ID)
+        self.word_dropout = word_dropout
+        self.embedding_dropout = embedding_dropout
+
+    def forward(self, token_ids: Tensor, mask: Tensor) -> Tensor:
+        """Embeds tokens; float, shape ``(batch, tokens, dim)``, zero at padding.
+
+        Args:
+            token_ids: int64, shape ``(batch, tokens)``.
+            mask: True where there is a token, shape ``(batch, tokens)``.
+        """
+        if self.training and self.word_dropout > 0:
+            dropped = (torch.rand(token_ids.shape, device=token_ids.device) < self.word_dropout) & mask
+            token_ids = token_ids.masked_fill(dropped, UNKNOWN_ID)
+        embedded: Tensor = self.table(token_ids)
+        if self.training and self.embedding_dropout > 0:
+            kept = 1.0 - self.embedding_dropout
+            shape = (embedded.shape[0], 1, embedded.shape[2])
+            embedded = embedded * (torch.rand(shape, device=embedded.device) < kept) / kept
+        return embedded
+
+
+class EmbeddingModel(WordModel):
     """Shared embeddings, an encoder and a linear head.
 
     Args:
         embedding: The shared embeddings.
         encoder: Any registered encoder.
         classes: Number of classes.
-        output_dropout: Share of features dropped before the head.
+        output_dropout: Proportion of features dropped before the head.
         text_reader: What encodes its texts.
         max_tokens: Most tokens of a text that the encoder reads; None: all.
         keep: Which part of a longer text it reads.
     """
 
-    tokens_are_words = True
-    head: nn.Linear
+    text_reader: TokenReader
 
     def __init__(
         self,
@@ -73,51 +111,53 @@ class EmbeddingModel(TextModel):
 
     @classmethod
     def requirements(cls, recipe: Recipe) -> list[Requirement]:
-        """Word vectors; a model that goes on from another one needs none."""
-        return [] if recipe.init is not None else [_glove_requirement(recipe)]
+        """Word vectors; a fine-tuned model needs none."""
+        if recipe.init is not None:
+            return []
+        scratch = f"none: embeddings of {recipe.model.embedding_dim} dimensions learned from scratch"
+        try:
+            vectors = cls.vectors(recipe)
+        except GloveError as error:
+            return [Requirement("glove", None, problem=error)]
+        if vectors is None:
+            return [Requirement("glove", scratch)]
+        found = f"{vectors.name}, {vectors.dim} dimensions, {len(vectors.words):,} words, in the cache"
+        return [Requirement("glove", found, vectors.fingerprint)]
 
     @classmethod
     def check(cls, recipe: Recipe) -> None:
         """Builds the encoder and tries it on a tiny batch."""
-        _build_encoder(recipe, _width(recipe, _open_vectors(recipe)))
+        _build_encoder(recipe, _width(recipe, cls.vectors(recipe)))
 
     @classmethod
-    def learn_tokenizer(cls, recipe: Recipe, texts: Sequence[str]) -> str:
-        """Learns the vocabulary: frequent words, and those with a word vector."""
-        learned: str = learn_tokenizer(texts, recipe.text, _open_vectors(recipe)).to_str()
-        return learned
+    def vectors(cls, recipe: Recipe) -> "GloveVectors | None":
+        """The recipe's GloVe vectors, from the cache."""
+        from sentrec.glove.store import open_vectors  # predicting need not wait for it
+
+        return open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
 
     @classmethod
     def join_tokenizers(cls, recipe: Recipe, own: str, source: str) -> str:
         """The words of both; its own keep their ids. A word that only the source has met may stand in a new text."""
         words, others = (words_of(load_tokenizer(one.encode())) for one in (own, source))
-        known, special = set(words), len(SPECIAL_TOKENS)
         rules = build_tokenizer(folds_case(recipe.text, recipe.glove.name if recipe.glove else None))
-        added = [word for word in others if word not in known]
-        joined: str = with_vocabulary(rules, [*words[special:], *added]).to_str()
-        return joined
-
-    @classmethod
-    def reader(cls, recipe: Recipe, tokenizer: str) -> TextReader:
-        """Reads as many tokens as any part of the model does."""
-        return TokenReader(tokenizer, recipe.tokens_read, recipe.text.keep)
+        joined = dict.fromkeys([*words, *others])
+        return str(with_vocabulary(rules, list(joined)[len(SPECIAL_TOKENS) :]).to_str())
 
     @classmethod
     def build(cls, recipe: Recipe, tokenizer: str, classes: int, weights: Mapping[str, Tensor] | None = None) -> Self:
         """Weights drawn from ``recipe.seed``, embeddings from GloVe; see `TextModel.build`."""
-        reader = TokenReader(tokenizer, recipe.tokens_read, recipe.text.keep)
+        reader = cls.reader(recipe, tokenizer)
         words = words_of(reader.tokenizer)
-        vectors = _open_vectors(recipe) if weights is None else None
+        vectors = cls.vectors(recipe) if weights is None else None
         dim = _width(recipe, vectors) if weights is None or _WORDS not in weights else weights[_WORDS].shape[1]
-        model = recipe.model
+        model, text = recipe.model, recipe.text
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             # The encoder draws its weights first: the other way round, every seed would give another model than it did.
             encoder = _build_encoder(recipe, dim)
             embedding = TokenEmbedding(len(words), dim, model.word_dropout, model.embedding_dropout)
-            made = cls(
-                embedding, encoder, classes, model.output_dropout, reader, recipe.text.max_tokens, recipe.text.keep
-            )
+            made = cls(embedding, encoder, classes, model.output_dropout, reader, text.max_tokens, text.keep)
         if weights is None:
             with torch.no_grad():
                 embedding.table.weight.copy_(initial_embeddings(words, vectors, dim, recipe.seed))
@@ -137,7 +177,7 @@ class EmbeddingModel(TextModel):
         return encoded if self.max_tokens is None else encoded.cut(self.max_tokens, self.keep)
 
     def features(self, batch: Batch) -> Tensor:
-        """What the encoder makes of each text, shape ``(batch, feature_size)``."""
+        """The encoder's features, shape ``(batch, feature_size)``."""
         features: Tensor = self.encoder(self.embedding(batch.token_ids, batch.mask), batch.mask)
         return features
 
@@ -163,49 +203,69 @@ class EmbeddingModel(TextModel):
     def copy_layers(self, source: TextModel, layers: Sequence[str], classes: Sequence[int] | None = None) -> None:
         """Embeddings are copied word by word: words that the source does not know keep the vectors they have."""
         source = source.gradient_model
+        assert isinstance(source, EmbeddingModel)  # of the same kind
         super().copy_layers(source, [layer for layer in layers if layer != EMBEDDINGS], classes)
         if EMBEDDINGS in layers:
-            assert isinstance(source, EmbeddingModel)  # of the same kind
-            row_of = {word: row for row, word in enumerate(_words_of(source))}
-            rows = torch.tensor([row_of.get(word, -1) for word in _words_of(self)])
+            row_of = {word: row for row, word in enumerate(words_of(source.text_reader.tokenizer))}
+            rows = torch.tensor([row_of.get(word, -1) for word in words_of(self.text_reader.tokenizer)])
             rows[PADDING_ID] = -1
             with torch.no_grad():
                 self.word_vectors[rows >= 0] = source.word_vectors[rows[rows >= 0]]
         # Buffers, such as running statistics, belong to the encoder's layers, too.
-        if any(layer.startswith(_ENCODER) for layer in layers):
-            mine = dict(self.encoder.named_buffers())
-            for name, buffer in source.get_submodule(_ENCODER[:-1]).named_buffers():
-                if f"{_ENCODER}{self.encoder.layer_of(name)}" in layers:
-                    mine[name].copy_(buffer)
+        mine = dict(self.encoder.named_buffers())
+        for name, buffer in source.encoder.named_buffers():
+            if f"{_ENCODER}{self.encoder.layer_of(name)}" in layers:
+                mine[name].copy_(buffer)
 
 
-def _words_of(model: EmbeddingModel) -> Sequence[str]:
-    assert isinstance(model.text_reader, TokenReader)  # what `build` gave it
-    return words_of(model.text_reader.tokenizer)
+def initial_embeddings(words: Sequence[str], vectors: "GloveVectors | None", dim: int, seed: int) -> Tensor:
+    """The table that training starts from, float32, shape ``(len(words), dim)``.
+
+    Words, in the order of their ids, with a GloVe vector have it; the others are drawn from a normal distribution of
+    the vectors' own spread; the padding row is zero.
+    """
+    generator = np.random.default_rng(seed)
+    known = vectors.rows(words) if vectors is not None else np.full(len(words), -1)
+    # Special tokens are no words, even where a GloVe file holds one of that name.
+    known[[PADDING_ID, UNKNOWN_ID]] = -1
+    found = known >= 0
+    table = generator.standard_normal((len(words), dim), dtype=np.float32)
+    if vectors is not None and found.any():
+        pretrained = np.asarray(vectors.matrix[known[found]], dtype=np.float32)
+        table *= pretrained.std()
+        table[found] = pretrained
+    else:
+        table *= _SCRATCH_SCALE
+    table[PADDING_ID] = 0.0
+    return torch.from_numpy(table)
 
 
-def _open_vectors(recipe: Recipe) -> "GloveVectors | None":
-    from sentrec.glove.store import open_vectors  # predicting need not wait for it
+def build_encoder(entry: Entry, options: EncoderConfig, input_size: int) -> Encoder:
+    """Builds a registered encoder, in training mode, and runs it on a tiny batch, so that a fault is found early.
 
-    return open_vectors(recipe.glove.name, recipe.glove.dim) if recipe.glove else None
+    Raises:
+        PluginError: If it cannot be built, fails on the batch, or its features have another shape than it promises.
+    """
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    try:
+        encoder: Encoder = entry.implementation(options, input_size)
+        # Neither random numbers nor the state of the encoder may change by it.
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), one_thread(torch.device("cpu")):
+            shape = tuple(encoder.eval()(torch.zeros(2, 3, input_size), mask).shape)
+        encoder.train()
+        promised = (2, encoder.output_size)
+    # An encoder is foreign code and may raise anything.
+    except Exception as error:
+        raise entry.fault(f"fails: {type(error).__name__}: {error}") from error
+    if shape != promised:
+        raise entry.fault(f"gives features of shape {shape} for 2 texts, but its output_size promises {promised}")
+    return encoder
+
+
+def _build_encoder(recipe: Recipe, input_size: int) -> Encoder:
+    entry = registry().entry(recipe.encoder_name)
+    return build_encoder(entry, entry.config.model_validate(recipe.encoder_options), input_size)
 
 
 def _width(recipe: Recipe, vectors: "GloveVectors | None") -> int:
     return vectors.dim if vectors else recipe.model.embedding_dim
-
-
-def _build_encoder(recipe: Recipe, input_size: int) -> Encoder:
-    entry = registry().encoder(recipe.encoder_name)
-    return build_encoder(entry, entry.encoder.Config.model_validate(recipe.encoder_options), input_size)
-
-
-def _glove_requirement(recipe: Recipe) -> Requirement:
-    if recipe.glove is None:
-        return Requirement("glove", f"none: embeddings of {recipe.model.embedding_dim} dimensions learned from scratch")
-    try:
-        vectors = _open_vectors(recipe)
-    except GloveError as error:
-        return Requirement("glove", None, problem=error)
-    assert vectors is not None  # the recipe names some
-    found = f"{recipe.glove.name}, {recipe.glove.dim} dimensions, {len(vectors.words):,} words, in the cache"
-    return Requirement("glove", found, vectors.fingerprint)

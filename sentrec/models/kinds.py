@@ -1,6 +1,5 @@
 """Which kind of model a recipe describes, and how one is built or restored from a run."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -16,7 +15,8 @@ from sentrec.models.weights import TRAIN_AGAIN, load_weights, read_tensors
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
 
-_OLD_NGRAMS = "wide."
+_FORMER_NGRAMS, _FORMER_MIXING = "wide.", "wide.shares"
+"""Names of weights in runs from before models could be stacked."""
 
 
 @hookimpl
@@ -32,7 +32,7 @@ def kind_of(recipe: Recipe) -> type[TextModel]:
         PluginError: If no plugin registered that name.
     """
     found = registry().models.get(recipe.encoder_name)
-    base: type[TextModel] = EmbeddingModel if found is None else found.model
+    base: type[TextModel] = EmbeddingModel if found is None else found.implementation
     if not issubclass(base, TextModel):
         raise PluginError(f"model '{recipe.encoder_name}' is not a subclass of sentrec.TextModel.")
     alone = recipe.model.ngrams is None or issubclass(base, NgramModel)
@@ -40,12 +40,7 @@ def kind_of(recipe: Recipe) -> type[TextModel]:
 
 
 def build_model(recipe: Recipe, tokenizer: str, classes: int) -> TextModel:
-    """A recipe's model with the weights that training starts from.
-
-    Args:
-        recipe: A checked recipe.
-        tokenizer: What the kind's `learn_tokenizer` gave.
-        classes: Number of classes.
+    """A recipe's model with the weights that training starts from; see `TextModel.build`.
 
     Raises:
         PluginError: If the encoder fails.
@@ -60,8 +55,7 @@ def restore_model(recipe: Recipe, tokenizer: str, classes: int, path: Path) -> T
         RunError: If the file is broken, holds the weights of another model, or numbers that are not finite.
         PluginError: If the encoder fails.
     """
-    weights, _ = read_tensors(path)
-    weights = today(weights, recipe)
+    weights = _renamed(read_tensors(path)[0], issubclass(kind_of(recipe), StackedModel))
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.sum())) and not bool(tensor.isfinite().all()):
             raise RunError(f"{path} holds numbers that are not finite, in {name}.", TRAIN_AGAIN)
@@ -73,19 +67,13 @@ def restore_model(recipe: Recipe, tokenizer: str, classes: int, path: Path) -> T
     return model
 
 
-def today(weights: Mapping[str, Tensor], recipe: Recipe) -> dict[str, Tensor]:
-    """The weights of a run under today's names; those of runs from before models could be stacked are translated."""
-    kind = kind_of(recipe)
-    if not any(name.startswith(_OLD_NGRAMS) for name in weights):
-        return dict(weights)
-    if not issubclass(kind, StackedModel):
-        return {name.removeprefix(_OLD_NGRAMS): one for name, one in weights.items() if name != "wide.shares"}
-    renamed = {}
+def _renamed(weights: dict[str, Tensor], stacked: bool) -> dict[str, Tensor]:
+    if not any(name.startswith(_FORMER_NGRAMS) for name in weights):
+        return weights
+    if not stacked:
+        return {name.removeprefix(_FORMER_NGRAMS): one for name, one in weights.items() if name != _FORMER_MIXING}
+    renamed = {"mixing_weights": weights.pop(_FORMER_MIXING)} if _FORMER_MIXING in weights else {}
     for name, tensor in weights.items():
-        if name == "wide.shares":
-            renamed["mixing_weights"] = tensor
-        elif name.startswith(_OLD_NGRAMS):
-            renamed[f"ngrams.{name.removeprefix(_OLD_NGRAMS)}"] = tensor
-        else:
-            renamed[f"base.{name}"] = tensor
+        ngrams = name.startswith(_FORMER_NGRAMS)
+        renamed[f"ngrams.{name.removeprefix(_FORMER_NGRAMS)}" if ngrams else f"base.{name}"] = tensor
     return renamed

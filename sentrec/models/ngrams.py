@@ -11,15 +11,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sentrec.data.batches import Batch, make_batch
-from sentrec.models.base import ClosedFormModel, TextModel
-from sentrec.models.compute import evaluation_plan
+from sentrec.data.batches import Batch
+from sentrec.models.base import ClosedFormModel, TextModel, evaluation_plan
 from sentrec.models.contracts import ClosedFormData, LinearChange, TextReader
-from sentrec.models.reader import TokenReader
+from sentrec.models.words import WordModel
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import NgramsConfig
 from sentrec.text.encoding import EncodedTexts, join_texts
-from sentrec.text.vocabulary import learn_tokenizer
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -28,7 +26,7 @@ _STEP = 0x9E3779B97F4A7C15 - 2**64  # odd, as multiplicative hashing wants it (K
 _HIGH_BITS = 40
 
 
-class NgramModel(ClosedFormModel):
+class NgramModel(ClosedFormModel, WordModel):
     """Logistic regression over the n-grams that occur in a text, weighted by naive Bayes (Wang and Manning 2012).
 
     A text's sum of weights is divided by a power of how many n-grams it has: the many n-grams of a long text say the
@@ -39,12 +37,8 @@ class NgramModel(ClosedFormModel):
         config: Longest n-gram, size of the table, and that power.
         classes: Number of classes.
         text_reader: What encodes its texts.
-
-    Attributes:
-        is_fitted: Whether `fit` filled the weights in this process; weights that were loaded do not count.
     """
 
-    tokens_are_words = True
     learns_by_gradients = False
     weights: Tensor
     bias: Tensor
@@ -54,7 +48,6 @@ class NgramModel(ClosedFormModel):
         super().__init__(classes, text_reader)
         self.config = config
         self.rows = 2**config.table_bits
-        self.is_fitted = False
         margins = 1 if classes == 2 else classes
         self.register_buffer("weights", torch.zeros(self.rows, margins))
         self.register_buffer("bias", torch.zeros(margins))
@@ -62,58 +55,33 @@ class NgramModel(ClosedFormModel):
         self.register_buffer("scaling", torch.tensor([1.0, config.length_power]))
 
     @classmethod
-    def learn_tokenizer(cls, recipe: Recipe, texts: Sequence[str]) -> str:
-        """Learns the vocabulary: frequent words."""
-        learned: str = learn_tokenizer(texts, recipe.text, None).to_str()
-        return learned
-
-    @classmethod
-    def reader(cls, recipe: Recipe, tokenizer: str) -> TextReader:
-        """Reads as many tokens as n-grams are taken from."""
-        return TokenReader(tokenizer, recipe.tokens_read, recipe.text.keep)
-
-    @classmethod
     def build(cls, recipe: Recipe, tokenizer: str, classes: int, weights: Mapping[str, Tensor] | None = None) -> Self:
         """All weights are zero until `fit`."""
         assert recipe.model.ngrams is not None  # the schema wants them
         return cls(recipe.model.ngrams, classes, cls.reader(recipe, tokenizer))
 
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return self.weights.device
+    def _hashed(self, token_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The table rows of the n-grams of each text, ascending, and which of them count: each once, and no padding.
 
-    def collate(self, encoded: EncodedTexts, rows: npt.NDArray[np.int64], multiple: int = 1) -> Batch:
-        """A padded batch of these texts."""
-        return make_batch(encoded, rows, multiple)
-
-    def hashed(self, token_ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The table rows of the n-grams of each text.
-
-        Args:
-            token_ids: int64, shape ``(batch, tokens)``, padding at the end.
-            mask: True where there is a token, shape ``(batch, tokens)``.
-
-        Returns:
-            Rows, int32, ascending within a text, and which of them count: each row of a text once, and no padding. Both
-            of shape ``(batch, n-grams)``.
+        Both of shape ``(batch, n-grams)``.
         """
         code = torch.zeros_like(token_ids)
         found = []
-        for length in range(1, self.config.max_n + 1):
-            if length > token_ids.shape[1]:
-                break
+        for length in range(1, min(self.config.max_n, token_ids.shape[1]) + 1):
             ends = token_ids[:, length - 1 :]
             code = (code[:, : ends.shape[1]] + ends + 1) * _STEP
             row = ((code >> _HIGH_BITS) & (self.rows - 1)).int()
             # An n-gram is there where its last token is; `rows` is larger than every row, so that padding sorts last.
             found.append(row.masked_fill(~mask[:, length - 1 :], self.rows))
-        ordered = _sorted_rows(torch.cat(found, dim=1))
+        rows = torch.cat(found, dim=1)
+        # On CPU, NumPy sorts ten times faster than torch, by the processor's vector instructions.
+        on_cpu = rows.device.type == "cpu"
+        ordered = torch.from_numpy(np.sort(rows.numpy(), axis=1)) if on_cpu else rows.sort(dim=1).values
         counts = ordered < self.rows
         counts[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
         return ordered, counts
 
-    def feature_values(self, occurring: Tensor) -> Tensor:
+    def _feature_values(self, occurring: Tensor) -> Tensor:
         """The value of each n-gram's feature in texts of so many different n-grams; float32, of the same shape."""
         factor, power = self.scaling
         values: Tensor = factor / occurring.float() ** power
@@ -121,23 +89,23 @@ class NgramModel(ClosedFormModel):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float32, shape ``(batch, classes)``."""
-        rows, counts = self.hashed(batch.token_ids, batch.mask)
+        rows, counts = self._hashed(batch.token_ids, batch.mask)
         found = self.weights[rows.clamp(max=self.rows - 1)] * counts.unsqueeze(-1)
-        margins = found.sum(dim=1) * self.feature_values(counts.sum(dim=1)).unsqueeze(-1) + self.bias
+        margins = found.sum(dim=1) * self._feature_values(counts.sum(dim=1)).unsqueeze(-1) + self.bias
         return torch.cat([-margins, margins], dim=1) / 2 if margins.shape[1] == 1 else margins
 
     def feature_matrix(self, encoded: EncodedTexts) -> "sparse.csr_matrix":
         """The features of texts: float32 with int32 indices, shape ``(texts, rows of the table)``."""
         from scipy import sparse  # predicting need not wait for it
 
-        columns: list[npt.NDArray[np.int32]] = [np.empty(0, dtype=np.int32)] * len(encoded)
+        columns = [np.empty(0, dtype=np.int32)] * len(encoded)
         for rows in evaluation_plan(encoded):
             batch = self.collate(encoded, rows)
-            hashed, counts = self.hashed(batch.token_ids, batch.mask)
+            hashed, counts = self._hashed(batch.token_ids, batch.mask)
             for row, found, counted in zip(batch.rows, hashed.numpy(), counts.numpy(), strict=True):
                 columns[row] = found[counted]
         occurring = np.fromiter(map(len, columns), dtype=np.int64, count=len(columns))
-        values = self.feature_values(torch.from_numpy(occurring).to(self.device)).cpu().numpy()
+        values = self._feature_values(torch.from_numpy(occurring).to(self.device)).cpu().numpy()
         starts = np.concatenate([[0], np.cumsum(occurring)])
         # SciPy widens all indices to 64 bits if the row starts have as many.
         starts = starts.astype(np.int32 if starts[-1] <= np.iinfo(np.int32).max else np.int64)
@@ -185,18 +153,17 @@ class NgramModel(ClosedFormModel):
         features.data *= factor
         self.scaling[0] *= factor
         wholes = np.arange(len(labels)) if wholes is None else wholes
-        found = fit_linear(features, labels, self.classes, self.config, wholes, unlabelled)
+        found, bias = fit_linear(features, labels, self.classes, self.config, wholes, unlabelled)
         self.weights.zero_()
-        for columns, weights in found.weights:
+        for columns, weights in found:
             self.weights[torch.from_numpy(columns)] += torch.from_numpy(weights).to(self.weights)
-        self.bias.copy_(torch.from_numpy(found.bias))
+        self.bias.copy_(torch.from_numpy(bias))
         self.is_fitted = True
 
     def with_crops(self, texts: EncodedTexts) -> tuple[EncodedTexts, npt.NDArray[np.int64]]:
         """The texts, then the beginnings and the ends of the longer ones; and which text each of all these is of."""
         rows, tokens = np.arange(len(texts)), self.config.crops
-        longer = rows[texts.lengths() > tokens] if tokens is not None else rows[:0]
-        if tokens is None or not len(longer):
+        if tokens is None or not len(longer := rows[texts.lengths() > tokens]):
             return texts, rows
         whole = texts.take(longer)
         for keep in ("head", "tail"):
@@ -204,13 +171,9 @@ class NgramModel(ClosedFormModel):
         return texts, np.concatenate([rows, longer, longer])
 
     def fitted_like(self, features: Any, labels: npt.NDArray[np.int64]) -> Self:
-        """A model over the same features, up to a factor, fitted on other texts; every class has some.
-
-        Its intercept is fitted, whatever the recipe says: the texts are as long as those to come.
-        """
-        other = type(self)(
-            self.config.model_copy(update={"intercept": "fitted", "lsa": None}), self.classes, self.text_reader
-        )
+        """See `ClosedFormModel`; the intercept is fitted, whatever the recipe says: texts are as long as new ones."""
+        config = self.config.model_copy(update={"intercept": "fitted", "lsa": None})
+        other = type(self)(config, self.classes, self.text_reader)
         other.scaling.copy_(self.scaling)
         other.fit_features(features.copy(), labels)
         return other.to(self.device)
@@ -266,10 +229,3 @@ class NgramModel(ClosedFormModel):
 def as_margins(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Scores of classes as the n-gram model keeps them: those of two classes as one difference."""
     return scores[..., 1:] - scores[..., :1] if scores.shape[-1] == 2 else scores
-
-
-def _sorted_rows(rows: Tensor) -> Tensor:
-    if rows.device.type != "cpu":
-        return rows.sort(dim=1).values
-    # NumPy sorts ten times faster, by the processor's vector instructions.
-    return torch.from_numpy(np.sort(rows.numpy(), axis=1))

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from sentrec.data.batches import Batch, make_batch
 from sentrec.metrics.calibration import softmax
-from sentrec.models.base import TextModel
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Requirement, TextReader
 from sentrec.models.ngrams import NgramModel
 from sentrec.recipe.schema import Recipe
@@ -30,21 +29,16 @@ class StackedModel(TextModel):
         base: The model that learns by gradients.
         ngrams: The model that is fitted in closed form.
         text_reader: What encodes the texts of both.
-
-    Attributes:
-        is_fitted: Whether the n-grams and the mixing weights were fitted, and take part.
     """
 
     base_kind: ClassVar[type[TextModel]]
-    base: TextModel
-    ngrams: NgramModel
     mixing_weights: Tensor
 
     def __init__(self, base: TextModel, ngrams: NgramModel, text_reader: TextReader) -> None:
         super().__init__(base.classes, text_reader)
         self.base = base
         self.ngrams = ngrams
-        self.is_fitted = False
+        self.is_fitted = False  # whether n-grams and mixing weights were fitted, and take part
         self.feature_size = base.feature_size
         self.register_buffer("mixing_weights", torch.tensor([1.0, 0.0]))
 
@@ -97,11 +91,6 @@ class StackedModel(TextModel):
         return model
 
     @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return self.mixing_weights.device
-
-    @property
     def word_vectors(self) -> Tensor | None:
         """Those of the base model, if it shares its token ids."""
         return self.base.word_vectors if self.base_kind.tokens_are_words else None
@@ -117,8 +106,7 @@ class StackedModel(TextModel):
 
     def features(self, batch: Batch) -> Tensor:
         """The base model's."""
-        features: Tensor = self.base.features(batch.beside or batch)
-        return features
+        return self.base.features(batch.beside or batch)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float32, shape ``(batch, classes)``; see `TextModel.forward`."""
@@ -163,9 +151,9 @@ class StackedModel(TextModel):
         return self.ngrams
 
     def fit(self, data: ClosedFormData) -> dict[str, Any]:
-        """Fits the n-grams, unless they were fitted before, and the mixing weights on the validation rows.
+        """Fits the n-grams, unless they were fitted before, and the mixing weights on the held-out validation rows.
 
-        Neither model has learned from these. Where n-grams learn from crops, those of the validation rows count, too.
+        Where n-grams learn from crops, those of the validation rows count, too.
 
         Returns:
             Validation accuracy of each model and of both, and the mixing weights.
@@ -174,16 +162,14 @@ class StackedModel(TextModel):
             self.ngrams.fit(data)
         labels = data.validation_labels
         texts, rows = self.ngrams.with_crops(data.validation)
-        alone = predict_logits(self.base, _of_base(texts)), predict_logits(self.ngrams, texts)
-        weights = fit_mixing_weights(*alone, labels[rows])
+        base, ngrams = predict_logits(self.base, _of_base(texts)), predict_logits(self.ngrams, texts)
+        weights = fit_mixing_weights(base, ngrams, labels[rows])
         self.mixing_weights.copy_(torch.tensor(weights))
         self.is_fitted = True
-        both = weights[0] * alone[0] + weights[1] * alone[1]
-        logits = {_BASE: alone[0], _NGRAMS: alone[1], "both": both}
+        logits = {_BASE: base, _NGRAMS: ngrams, "both": weights[0] * base + weights[1] * ngrams}
+        right = {name: scores[: len(labels)].argmax(axis=1) == labels for name, scores in logits.items()}
         return {
-            "validation_accuracy": {
-                name: float((of[: len(labels)].argmax(axis=1) == labels).mean()) for name, of in logits.items()
-            },
+            "validation_accuracy": {name: float(rows_right.mean()) for name, rows_right in right.items()},
             "mixing_weights": {_BASE: weights[0], _NGRAMS: weights[1]},
         }
 
@@ -219,13 +205,7 @@ def _empty(base: type[TextModel]) -> StackedModel:
 def fit_mixing_weights(
     first: npt.NDArray[np.float32], second: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
 ) -> tuple[float, float]:
-    """The non-negative weights of two classifiers' logits with the lowest log loss on rows that neither has seen.
-
-    Args:
-        first: Logits of the one, shape ``(rows, classes)``.
-        second: Logits of the other.
-        labels: Class numbers, shape ``(rows,)``.
-    """
+    """The non-negative weights of two classifiers' logits, ``(rows, classes)``, with the lowest log loss on rows."""
     from scipy import optimize  # predicting need not wait for it
 
     rows = np.arange(len(labels))

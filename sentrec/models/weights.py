@@ -1,18 +1,42 @@
-"""Tensors in files: safetensors, written whole or not at all, and checked when read; see `quantize` for small ones."""
+"""Weights in safetensors files: written whole or not at all, checked when read, quantized for an export.
 
+`quantize` stores large tensors as int8 with a scale for every 64 numbers, the others as float16: symmetric block-wise
+quantization as in section 2.1 of Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization", so that a large
+weight coarsens only the 63 others of its block. Rows of zeros, e.g. the unused ones of a hash table, take a bit each.
+"""
+
+import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
+import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sentrec.errors import RunError
 from sentrec.files.storage import atomic_path
-from sentrec.models.quantization import METADATA, dequantize
 
 TRAIN_AGAIN = "It is missing, cut off or altered; train again."
+Quantized: TypeAlias = tuple[dict[str, Tensor], dict[str, str]]
+"""What a safetensors file holds: tensors and metadata."""
+
+METADATA = "sentrec.int8"
+"""The key of the metadata that holds the shapes of the tensors in int8, as JSON."""
+_FORMER_METADATA = "sentrec.compact"
+BLOCK = 64
+"""Numbers that share a scale."""
+INT8_FROM = 100_000
+"""A tensor of so many numbers becomes int8."""
+_FLOAT16_FROM = 1024
+"""A tensor of fewer numbers stays in float32: there is nothing to gain."""
+_TOP = 127
+_VALUES, _SCALES, _ROWS = ".int8", ".scale", ".rows"
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
@@ -21,11 +45,7 @@ def save_weights(path: Path, model: nn.Module) -> None:
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
-    """Puts weights in place.
-
-    Raises:
-        RunError: If they are not those of this model.
-    """
+    """Puts weights in place; a `RunError` if they are not those of this model."""
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
@@ -33,11 +53,7 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> No
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Writes tensors as safetensors, atomically.
-
-    Raises:
-        SentrecError: If the disk is full or may not be written.
-    """
+    """Writes tensors as safetensors, atomically; a `SentrecError` if the disk is full or may not be written."""
     # Copies, because safetensors refuses views of one storage, which recurrent layers on CUDA are.
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     with atomic_path(path) as temporary:
@@ -62,19 +78,86 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def is_quantized(path: Path) -> bool:
-    """Whether the weights of a file are in few bytes, as an export's are.
-
-    Raises:
-        RunError: If it is no safetensors file.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return METADATA in (file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path} cannot be read: {error}.", TRAIN_AGAIN) from error
+    """Whether the weights of a file are quantized, as an export's are; raises as `read_tensors`."""
+    return METADATA in read_tensors(path)[1]
 
 
 def _as_os_error(error: SafetensorError, path: Path) -> OSError:
     # safetensors reports the system's refusals, a full disk among them, only as text.
     number = re.search(r"\(os error (\d+)\)", str(error))
     return OSError(int(number[1]), os.strerror(int(number[1])), str(path)) if number else OSError(str(error))
+
+
+def quantize(tensors: Mapping[str, Tensor], int8_from: int = INT8_FROM) -> Quantized:
+    """Quantizes the weights of a model for a file that `dequantize` restores; integers stay as they are.
+
+    Args:
+        tensors: Tensors by name.
+        int8_from: The number of elements from which on a tensor becomes int8.
+
+    Raises:
+        ValueError: If a number is not finite, or too large for float16.
+    """
+    parts: dict[str, Tensor] = {}
+    shapes: dict[str, list[int]] = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or tensor.numel() < min(_FLOAT16_FROM, int8_from):
+            parts[name] = tensor
+        elif tensor.numel() < int8_from:
+            parts[name] = _finite(tensor.half(), name)
+        else:
+            shapes[name] = list(tensor.shape)
+            parts |= {name + suffix: part for suffix, part in _to_int8(_finite(tensor, name), name).items()}
+    return parts, {METADATA: json.dumps(shapes)}
+
+
+def dequantize(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Tensor]:
+    """Restores from a file's tensors and metadata what `quantize` stored, as float32; others come back as they are.
+
+    Raises:
+        ValueError: If the parts do not fit together, or are of a format that is no longer read.
+    """
+    if _FORMER_METADATA in metadata:
+        raise ValueError("its weights are in the format of an earlier version of sentrec; export the run again")
+    if METADATA not in metadata:
+        return dict(parts)
+    rest, tensors = dict(parts), {}
+    try:
+        for name, shape in json.loads(metadata[METADATA]).items():
+            rows = rest.pop(name + _ROWS, None)
+            tensors[name] = _from_int8(rest.pop(name + _VALUES), rest.pop(name + _SCALES), rows, tuple(shape))
+    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise ValueError(f"its int8 weights do not fit together: {error}") from error
+    return tensors | {name: part.float() if part.dtype == torch.float16 else part for name, part in rest.items()}
+
+
+def _to_int8(tensor: Tensor, name: str) -> dict[str, Tensor]:
+    filled = tensor.reshape(len(tensor), -1).ne(0).any(dim=1)
+    sparse = {_ROWS: torch.from_numpy(np.packbits(filled.numpy()))}
+    numbers = (tensor[filled] if (~filled).sum() > len(filled) / 8 else tensor).flatten()
+    blocks = functional.pad(numbers, (0, -len(numbers) % BLOCK)).view(-1, BLOCK)
+    scales = _finite((blocks.abs().amax(dim=1, keepdim=True) / _TOP).half(), name)
+    steps = (blocks / scales.float().clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(-_TOP, _TOP)
+    values = steps.to(torch.int8).flatten()[: len(numbers)]
+    return {_VALUES: values, _SCALES: scales.flatten(), **(sparse if len(numbers) < tensor.numel() else {})}
+
+
+def _from_int8(values: Tensor, scales: Tensor, rows: Tensor | None, shape: tuple[int, ...]) -> Tensor:
+    blocks = functional.pad(values.float(), (0, -len(values) % BLOCK)).view(-1, BLOCK)
+    if scales.shape != (len(blocks),) or not torch.isfinite(scales).all():
+        raise ValueError(f"{len(blocks)} blocks have scales of shape {tuple(scales.shape)}, or some are not finite")
+    numbers = (blocks * scales.float().unsqueeze(1)).flatten()[: len(values)]
+    if rows is None:
+        return numbers.view(shape)
+    if len(rows) != -(-shape[0] // 8):
+        raise ValueError(f"a bitmap of {len(rows)} bytes is not one of {shape[0]} rows")
+    filled = torch.from_numpy(np.unpackbits(rows.numpy(), count=shape[0]).astype(bool))
+    tensor = torch.zeros(shape)
+    tensor[filled] = numbers.view(int(filled.sum()), *shape[1:])
+    return tensor
+
+
+def _finite(tensor: Tensor, name: str) -> Tensor:
+    if not torch.isfinite(tensor).all():
+        raise ValueError(f"{name} holds numbers that are not finite, or too large for float16")
+    return tensor.detach().cpu()

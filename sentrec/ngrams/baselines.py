@@ -1,6 +1,6 @@
-"""Linear n-gram classifiers: what a model has to beat, a command away.
+"""Linear n-gram classifiers as baselines.
 
-The options were chosen on held-out parts of training sets (IMDB and Rotten Tomatoes), never on a test set.
+Their options were chosen on held-out parts of training sets (IMDB and Rotten Tomatoes), never on a test set.
 """
 
 from abc import ABC, abstractmethod
@@ -25,25 +25,39 @@ Texts: TypeAlias = Sequence[str] | sparse.csr_matrix
 
 
 class Baseline(ABC):
-    """A classifier of texts by logistic regression over n-grams of words."""
+    """A classifier of texts by logistic regression over the n-grams of words that occur in two training texts.
 
-    _ngrams: "_NGrams"
+    Hashing instead of a vocabulary is four times faster and takes a fraction of the memory; with 2^24 places, few of
+    the millions of trigrams share one.
 
-    def count(self, texts: Sequence[str]) -> sparse.csr_matrix:
+    Args:
+        longest: Words of the longest n-gram.
+        binary: Whether an n-gram counts once in a text.
+    """
+
+    def __init__(self, longest: int, binary: bool) -> None:
+        self._hashing = HashingVectorizer(
+            n_features=_HASH_SIZE,
+            ngram_range=(1, longest),
+            token_pattern=_WORD,
+            preprocessor=_plain,
+            binary=binary,
+            norm=None,
+            alternate_sign=False,
+        )
+
+    def count(self, texts: Texts) -> sparse.csr_matrix:
         """The n-grams of texts, one row each, for `fit` and `predict_proba` of many trainings on the same texts."""
-        return self._ngrams.count(texts)
+        return texts if sparse.issparse(texts) else self._hashing.transform(texts)
 
     @abstractmethod
     def fit(self, texts: Texts, labels: npt.NDArray[np.int64], n_classes: int) -> "Baseline":
-        """Trains on labelled texts.
+        """Trains on labelled texts, and gives itself.
 
         Args:
             texts: The texts, or what `count` made of them.
             labels: Class numbers of shape ``(texts,)``, of at least two classes.
             n_classes: Number of classes; one that no text has gets probability 0.
-
-        Returns:
-            Itself.
 
         Raises:
             DataError: If the texts hold no word, or all have the same label.
@@ -52,6 +66,24 @@ class Baseline(ABC):
     @abstractmethod
     def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
         """The probability of each class, ``(texts, n_classes)``, of texts or of what `count` made of them."""
+
+    def _fit_counts(self, texts: Texts, labels: npt.NDArray[np.int64], n_classes: int) -> sparse.csr_matrix:
+        """Chooses classes and n-grams by the training texts, and gives the counts of these n-grams."""
+        self._classes, self._n_classes = np.unique(labels), n_classes
+        if len(self._classes) < 2:
+            raise DataError("A baseline needs training rows of at least two classes.")
+        counts = self.count(texts)
+        occurrences = np.bincount(counts.indices, minlength=_HASH_SIZE)
+        self._kept = np.flatnonzero(occurrences >= min(_FEWEST_TEXTS, occurrences.max()))
+        if not occurrences.any():
+            raise DataError("The training texts hold no words that a baseline could learn from.")
+        return counts[:, self._kept]
+
+    def _in_columns(self, probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Probabilities of the classes that had training rows, and 0 for the others."""
+        result = np.zeros((len(probabilities), self._n_classes))
+        result[:, self._classes] = probabilities
+        return result
 
 
 _OFFSET_SCALE = 3.0
@@ -65,13 +97,13 @@ class NaiveBayesLogisticRegression(Baseline):
     classes are modelled directly, more of them one against the rest.
 
     Args:
-        fit_intercept: Whether the intercept is fitted, and then makes up for what the n-grams of a text of usual length
-            sum up to; short texts are judged by it where they should not. False: it is the log odds of the class, and
-            the weights are fitted as if classes were of equal size (prior correction: King and Zeng 2001).
+        fit_intercept: Whether the intercept is fitted; it then compensates the sum of n-grams of a text of usual
+            length, which misjudges short texts. False: it is the log odds of the class, and the weights are fitted as
+            if classes were of equal size (prior correction: King and Zeng 2001).
     """
 
     def __init__(self, fit_intercept: bool = True) -> None:
-        self._ngrams = _NGrams(longest=3, binary=True)
+        super().__init__(longest=3, binary=True)
         self._fit_intercept = fit_intercept
 
     def fit(
@@ -83,36 +115,28 @@ class NaiveBayesLogisticRegression(Baseline):
     ) -> "NaiveBayesLogisticRegression":
         """Trains on labelled texts; see `Baseline.fit`.
 
-        Args:
-            texts: The texts.
-            labels: Class numbers.
-            n_classes: How many classes there are.
-            offset: Another model's margins of each text, as of `linear_weights`: the n-grams are fitted beside them,
-                and `offset_weights` says how much these count. New texts are then scored with both, elsewhere.
+        With another model's margins of each text as `offset`, as of `linear_weights`, the n-grams are fitted beside
+        them, and `offset_weights` gives their factors.
         """
-        self._classes, self._n_classes = _present_classes(labels), n_classes
-        counts = self._ngrams.fit_transform(texts)
+        counts = self._fit_counts(texts, labels, n_classes)
         positives = self._classes[1:] if len(self._classes) == 2 else self._classes
-        others = [None] * len(positives) if offset is None else list(offset.T)
-        self._models = [
-            self._fit_one(counts, labels == positive, other) for positive, other in zip(positives, others, strict=True)
-        ]
+        offsets = [None] * len(positives) if offset is None else list(offset.T)
+        pairs = zip(positives, offsets, strict=True)
+        self._models = [self._fit_one(counts, labels == positive, given) for positive, given in pairs]
         return self
 
     def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
         """The probability of each class, ``(texts, n_classes)``."""
-        counts = self._ngrams.transform(texts)
+        counts = self.count(texts)[:, self._kept]
         scores = np.column_stack([model.predict_proba(_weighted(counts, ratio))[:, 1] for ratio, model in self._models])
         if len(self._models) == 1:
             scores = np.column_stack([1.0 - scores, scores])
-        return _in_columns(scores / scores.sum(axis=1, keepdims=True), self._classes, self._n_classes)
+        return self._in_columns(scores / scores.sum(axis=1, keepdims=True))
 
     def linear_weights(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The fitted model as a plain linear one over the n-grams that `count` gives.
+        """The fitted model as a plain linear one: columns of `count`, their weights ``(n, margins)``, and the bias.
 
-        Returns:
-            The columns that it uses, shape ``(n,)``, their weights ``(n, margins)`` and the bias ``(margins,)``. With
-            two classes there is one margin, of the second class; else one for each class.
+        There is one margin of two classes, of the second; else one for each class.
 
         Raises:
             DataError: If a class had no rows.
@@ -120,7 +144,7 @@ class NaiveBayesLogisticRegression(Baseline):
         if len(self._classes) < self._n_classes:
             raise DataError("A linear model needs training rows of every class.")
         weights = np.column_stack([ratio * model.coef_[0, : len(ratio)] for ratio, model in self._models])
-        return self._ngrams.kept, weights, np.concatenate([model.intercept_ for _, model in self._models])
+        return self._kept, weights, np.concatenate([model.intercept_ for _, model in self._models])
 
     def offset_weights(self) -> npt.NDArray[np.float64]:
         """What the offset margins of `fit` are multiplied by, shape ``(margins,)``."""
@@ -155,20 +179,19 @@ class TfidfLogisticRegression(Baseline):
     """Logistic regression over TF-IDF weighted words and bigrams, with sublinear term frequency."""
 
     def __init__(self) -> None:
-        self._ngrams = _NGrams(longest=2, binary=False)
+        super().__init__(longest=2, binary=False)
 
     def fit(self, texts: Texts, labels: npt.NDArray[np.int64], n_classes: int) -> "TfidfLogisticRegression":
         """Trains on labelled texts; see `Baseline.fit`."""
-        self._classes, self._n_classes = _present_classes(labels), n_classes
         self._weights = TfidfTransformer(sublinear_tf=True)
-        features = self._weights.fit_transform(self._ngrams.fit_transform(texts))
+        features = self._weights.fit_transform(self._fit_counts(texts, labels, n_classes))
         self._model = LogisticRegression(C=10.0, max_iter=1000).fit(features, labels)
         return self
 
     def predict_proba(self, texts: Texts) -> npt.NDArray[np.float64]:
         """The probability of each class, ``(texts, n_classes)``."""
-        features = self._weights.transform(self._ngrams.transform(texts))
-        return _in_columns(self._model.predict_proba(features), self._classes, self._n_classes)
+        features = self._weights.transform(self.count(texts)[:, self._kept])
+        return self._in_columns(self._model.predict_proba(features))
 
 
 BASELINES: Mapping[str, Callable[[], Baseline]] = MappingProxyType(
@@ -188,61 +211,13 @@ def make_baseline(name: str) -> Baseline:
     return BASELINES[name]()
 
 
-class _NGrams:
-    """Counts the n-grams that occur in at least two training texts.
-
-    Hashing instead of a vocabulary is four times faster and takes a fraction of the memory; with 2^24 places, few of
-    the millions of trigrams share one.
-    """
-
-    def __init__(self, longest: int, binary: bool) -> None:
-        self._hashing = HashingVectorizer(
-            n_features=_HASH_SIZE,
-            ngram_range=(1, longest),
-            token_pattern=_WORD,
-            preprocessor=_plain,
-            binary=binary,
-            norm=None,
-            alternate_sign=False,
-        )
-
-    def count(self, texts: Texts) -> sparse.csr_matrix:
-        return texts if sparse.issparse(texts) else self._hashing.transform(texts)
-
-    def fit_transform(self, texts: Texts) -> sparse.csr_matrix:
-        counts = self.count(texts)
-        occurrences = np.bincount(counts.indices, minlength=_HASH_SIZE)
-        self.kept = np.flatnonzero(occurrences >= min(_FEWEST_TEXTS, occurrences.max()))
-        if not occurrences.any():
-            raise DataError("The training texts hold no words that a baseline could learn from.")
-        return counts[:, self.kept]
-
-    def transform(self, texts: Texts) -> sparse.csr_matrix:
-        return self.count(texts)[:, self.kept]
-
-
 def _plain(text: str) -> str:
     # Reviews scraped from web pages carry line breaks as tags.
     return text.replace("<br />", " ").lower()
 
 
-def _present_classes(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    present = np.unique(labels)
-    if len(present) < 2:
-        raise DataError("A baseline needs training rows of at least two classes.")
-    return present
-
-
 def _weighted(counts: sparse.csr_matrix, ratio: npt.NDArray[np.float64]) -> sparse.csr_matrix:
-    # Shares everything but the numbers: millions of n-grams occur in every few thousand texts.
+    # All but the values is the same array: millions of n-grams occur in every few thousand texts.
     weights = ratio[counts.indices]
     weights *= counts.data
     return sparse.csr_matrix((weights, counts.indices, counts.indptr), shape=counts.shape)
-
-
-def _in_columns(
-    probabilities: npt.NDArray[np.float64], classes: npt.NDArray[np.int64], n_classes: int
-) -> npt.NDArray[np.float64]:
-    result = np.zeros((len(probabilities), n_classes))
-    result[:, classes] = probabilities
-    return result

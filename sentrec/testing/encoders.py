@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from sentrec.encoder import Encoder, EncoderConfig
 from sentrec.models.device import has_bfloat16
+from sentrec.testing.checks import require, require_documented_options
 
 _LENGTHS = (7, 1, 4, 2, 9, 3, 9, 5)
 """Tokens of the eight texts of the checks: one token, equal lengths, and some shorter than a usual kernel."""
@@ -54,62 +55,50 @@ class EncoderConformance:
 
     def test_is_an_encoder_with_a_summary(self) -> None:
         """It is an `Encoder`, and its docstring begins with a line for `sentrec encoders`."""
-        _require(issubclass(self.encoder, Encoder), f"{self.encoder.__name__} must be a subclass of sentrec.Encoder.")
+        require(issubclass(self.encoder, Encoder), f"{self.encoder.__name__} must be a subclass of sentrec.Encoder.")
         # The class's own docstring: nn.Module's would otherwise stand in for it.
         summary = (vars(self.encoder).get("__doc__") or "").strip().partition("\n")[0]
-        _require(summary, f"{self.encoder.__name__} has no docstring; its first line is what `sentrec encoders` shows.")
+        require(summary, f"{self.encoder.__name__} has no docstring; its first line is what `sentrec encoders` shows.")
 
     def test_options_are_documented_and_have_defaults(self) -> None:
         """`Config` is an `EncoderConfig`, knows every option by default and description, and refuses unknown ones."""
         config = self.encoder.Config
-        _require(issubclass(config, EncoderConfig), "Config must be a subclass of sentrec.EncoderConfig.")
-        _require("name" not in config.model_fields, "an option cannot be called 'name': recipes name the encoder so.")
-        for name, field in config.model_fields.items():
-            _require(not field.is_required(), f"option '{name}' has no default; a recipe may leave any option out.")
-            _require(field.description, f"option '{name}' has no description: use Field(default, description=...).")
+        require(issubclass(config, EncoderConfig), "Config must be a subclass of sentrec.EncoderConfig.")
+        require("name" not in config.model_fields, "an option cannot be called 'name': recipes name the encoder so.")
+        require_documented_options(config)
         try:
             config.model_validate({"no_such_option": 1})
         except ValidationError:
             return
-        raise AssertionError(
-            "Config accepts options it does not know, so misspelt ones would pass: keep extra='forbid'."
-        )
+        raise AssertionError("Config accepts unknown options, so misspelt ones would pass: keep extra='forbid'.")
 
     def test_config_survives_json_and_yaml(self) -> None:
         """The options are the same after being written to a run's recipe and read back."""
         options = self._options()
         values = options.model_dump(mode="json")
         for form, back in (("JSON", json.loads(json.dumps(values))), ("YAML", yaml.safe_load(yaml.safe_dump(values)))):
-            _require(
-                self.encoder.Config.model_validate(back) == options,
-                f"the options are not the same after {form}: {values} came back as {back}. Use plain types.",
-            )
+            changed = f"the options are not the same after {form}: {values} came back as {back}. Use plain types."
+            require(self.encoder.Config.model_validate(back) == options, changed)
 
     def test_features_have_the_promised_shape(self) -> None:
         """Features are finite floats of shape ``(batch, output_size)`` for any batch size and text length."""
         encoder = self.build()
         size = getattr(encoder, "output_size", None)
-        _require(isinstance(size, int) and size > 0, f"set self.output_size to a positive integer (it is {size!r}).")
+        require(isinstance(size, int) and size > 0, f"set self.output_size to a positive integer (it is {size!r}).")
         for lengths in (_LENGTHS, (1,), (3,), (400, 1)):
             features = encoder(*self._texts(lengths))
-            expected = (len(lengths), size)
-            _require(
-                tuple(features.shape) == expected,
-                f"features have shape {tuple(features.shape)}; expected (batch, output_size) = {expected}.",
-            )
-            _require(features.is_floating_point(), f"features must be floats, not {features.dtype}.")
+            shape, expected = tuple(features.shape), (len(lengths), size)
+            require(shape == expected, f"features have shape {shape}; expected (batch, output_size) = {expected}.")
+            require(features.is_floating_point(), f"features must be floats, not {features.dtype}.")
             _require_finite(features, f"texts of {lengths} tokens")
 
     def test_padding_does_not_change_features(self) -> None:
         """More padding behind a text changes nothing."""
         encoder = self.build()
         embedded, mask = self._texts()
-        padded = functional.pad(embedded, (0, 0, 0, 6)), functional.pad(mask, (0, 6))
-        self._require_same(
-            encoder(*padded),
-            encoder(embedded, mask),
-            "the features of a text change with the padding behind it. Mask every step that mixes or pools tokens.",
-        )
+        padded = encoder(functional.pad(embedded, (0, 0, 0, 6)), functional.pad(mask, (0, 6)))
+        advice = "the features of a text change with the padding behind it. Mask every step that mixes or pools tokens."
+        self._require_same(padded, encoder(embedded, mask), advice)
 
     def test_other_texts_do_not_change_features(self) -> None:
         """A text has the same features alone, in a batch, and at another place of the batch."""
@@ -136,7 +125,7 @@ class EncoderConformance:
         before = embedded.clone(), mask.clone()
         self.build()(embedded, mask)
         unchanged = torch.equal(embedded, before[0]) and torch.equal(mask, before[1])
-        _require(unchanged, "the encoder writes into its input; use masked_fill instead of masked_fill_, and so on.")
+        require(unchanged, "the encoder writes into its input; use masked_fill instead of masked_fill_, and so on.")
 
     def test_saved_and_loaded_gives_the_same_features(self) -> None:
         """Parameters written as safetensors and loaded into a new encoder give the very same features."""
@@ -149,23 +138,17 @@ class EncoderConformance:
                 raise AssertionError(f"the parameters cannot be saved as safetensors: {error}") from error
             other.load_state_dict(load_file(path))
         texts = self._texts()
-        _require(
-            torch.equal(encoder(*texts), other(*texts)),
-            "a loaded encoder answers differently: some state is neither a parameter nor a registered buffer.",
-        )
+        advice = "a loaded encoder answers differently: some state is neither a parameter nor a registered buffer."
+        require(torch.equal(encoder(*texts), other(*texts)), advice)
 
     def test_same_seed_gives_the_same_encoder(self) -> None:
         """The seed alone decides the parameters, and in evaluation mode nothing is random."""
         first, second = self.build(seed=3), self.build(seed=3)
         texts = self._texts()
-        _require(
-            torch.equal(first(*texts), first(*texts)),
-            "two answers for the same texts differ in evaluation mode; switch dropout off there (nn.Dropout does).",
-        )
-        _require(
-            torch.equal(first(*texts), second(*texts)),
-            "two encoders built after the same torch.manual_seed differ; draw every parameter from torch's generator.",
-        )
+        advice = "two answers for the same texts differ in evaluation mode; switch dropout off there (nn.Dropout does)."
+        require(torch.equal(first(*texts), first(*texts)), advice)
+        advice = "two encoders built after one torch.manual_seed differ; draw every parameter from torch's generator."
+        require(torch.equal(first(*texts), second(*texts)), advice)
 
     def test_gradient_reaches_every_parameter(self) -> None:
         """Training can change every parameter and the word vectors, and padding receives no gradient."""
@@ -178,10 +161,10 @@ class EncoderConformance:
         for name, parameter in encoder.named_parameters():
             reached = parameter.grad is not None and bool(parameter.grad.ne(0).any())
             unreached = f"no gradient reaches parameter '{name}': is it used in forward?"
-            _require(reached or not parameter.requires_grad, unreached)
+            require(reached or not parameter.requires_grad, unreached)
         gradient = embedded.grad if embedded.grad is not None else torch.zeros_like(embedded)
-        _require(gradient.ne(0).any(), "no gradient reaches the embedded tokens: embeddings could not be fine-tuned.")
-        _require(not gradient[~mask].ne(0).any(), "padding receives a gradient, so it takes part in the answer.")
+        require(gradient.ne(0).any(), "no gradient reaches the embedded tokens: embeddings could not be fine-tuned.")
+        require(not gradient[~mask].ne(0).any(), "padding receives a gradient, so it takes part in the answer.")
 
     def test_is_finite_under_bfloat16(self) -> None:
         """Forward and backward stay finite under bfloat16 autocast, on long texts too."""
@@ -209,10 +192,10 @@ class EncoderConformance:
                 torch.autograd.backward(functional.cross_entropy(head(encoder(*texts)), labels))
                 optimizer.step()
         right = int((head(encoder.eval()(*texts)).argmax(dim=1) == labels).sum())
-        _require(right == len(labels), f"after 100 steps on eight texts it gets {right} right; it does not learn.")
+        require(right == len(labels), f"after 100 steps on eight texts it gets {right} right; it does not learn.")
 
     def _options(self) -> EncoderConfig:
-        _require(hasattr(self, "encoder"), f"{type(self).__name__} must set `encoder = YourEncoder`.")
+        require(hasattr(self, "encoder"), f"{type(self).__name__} must set `encoder = YourEncoder`.")
         return self.encoder.Config.model_validate(copy.deepcopy(dict(self.config)))
 
     def _texts(self, lengths: tuple[int, ...] = _LENGTHS) -> tuple[Tensor, Tensor]:
@@ -223,7 +206,7 @@ class EncoderConformance:
 
     def _require_same(self, features: Tensor, expected: Tensor, message: str) -> None:
         distance = float((features - expected).detach().abs().max())
-        _require(distance <= self.tolerance, f"{message} (largest difference {distance:.2g})")
+        require(distance <= self.tolerance, f"{message} (largest difference {distance:.2g})")
 
 
 @contextlib.contextmanager
@@ -251,9 +234,4 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def _require_finite(values: Tensor, where: str) -> None:
-    _require(values.isfinite().all(), f"NaN or infinite values for {where}.")
-
-
-def _require(condition: object, message: str) -> None:
-    if not condition:
-        raise AssertionError(message)
+    require(values.isfinite().all(), f"NaN or infinite values for {where}.")

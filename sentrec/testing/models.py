@@ -11,10 +11,10 @@ from safetensors.torch import load, save
 from torch.nn import functional
 
 from sentrec.metrics.calibration import softmax
-from sentrec.models.base import HEAD, TextModel
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import HEAD, TextModel, predict_logits
 from sentrec.models.contracts import ClosedFormData, LinearChange
 from sentrec.recipe.schema import Recipe
+from sentrec.testing.checks import require, require_documented_options
 
 _TEXTS = (
     "A moving film, superb from the first scene to the last.",
@@ -55,21 +55,19 @@ class TextModelConformance:
 
     def test_options_have_defaults_and_descriptions(self) -> None:
         """`Config` knows every option by default and description."""
-        for name, field in self.model.Config.model_fields.items():
-            _require(not field.is_required(), f"option '{name}' has no default; a recipe may leave any option out.")
-            _require(field.description, f"option '{name}' has no description: use Field(default, description=...).")
+        require_documented_options(self.model.Config)
 
     def test_every_text_is_encoded_alike_wherever_it_stands(self) -> None:
         """`encode` gives each text a row of at least one token; an empty text has one, too."""
         model = self.build()
         together = model.encode(_TEXTS)
-        _require(len(together) == len(_TEXTS), f"{len(_TEXTS)} texts were encoded as {len(together)} rows.")
-        _require(together.lengths().min() >= 1, "a text was encoded without any token; give it an unknown one.")
+        require(len(together) == len(_TEXTS), f"{len(_TEXTS)} texts were encoded as {len(together)} rows.")
+        require(together.lengths().min() >= 1, "a text was encoded without any token; give it an unknown one.")
         for row, text in enumerate(_TEXTS):
             alone, same = model.encode([text]), together.take(np.array([row]))
-            _require(np.array_equal(alone.token_ids, same.token_ids), f"{text[:30]!r} is encoded otherwise alone.")
+            require(np.array_equal(alone.token_ids, same.token_ids), f"{text[:30]!r} is encoded otherwise alone.")
         cached = model.text_reader.encode_cached(_TEXTS)
-        _require(np.array_equal(cached.token_ids, together.token_ids), "encode_cached differs from encode.")
+        require(np.array_equal(cached.token_ids, together.token_ids), "encode_cached differs from encode.")
 
     def test_logits_have_a_column_for_each_class_and_no_text_depends_on_others(self) -> None:
         """Float32 of shape ``(texts, classes)``, finite, whatever the batch and its padding."""
@@ -80,9 +78,9 @@ class TextModelConformance:
             with torch.inference_mode():
                 logits = model(batch)
             expected = (len(_TEXTS), classes)
-            _require(tuple(logits.shape) == expected, f"logits have shape {tuple(logits.shape)}, not {expected}.")
-            _require(logits.dtype == torch.float32, f"logits are {logits.dtype}; end with .float().")
-            _require(bool(logits.isfinite().all()), "logits are not finite.")
+            require(tuple(logits.shape) == expected, f"logits have shape {tuple(logits.shape)}, not {expected}.")
+            require(logits.dtype == torch.float32, f"logits are {logits.dtype}; end with .float().")
+            require(bool(logits.isfinite().all()), "logits are not finite.")
             for row in range(len(encoded)):
                 alone = predict_logits(model, encoded.take(np.array([row])))[0]
                 self._require_close(logits[row].numpy(), alone, "a text's logits depend on its batch or on padding.")
@@ -93,12 +91,12 @@ class TextModelConformance:
         expected = torch.rand(1)
         torch.manual_seed(5)
         first, again = (self.build().state_dict() for _ in range(2))
-        _require(torch.equal(torch.rand(1), expected), "building draws from the caller's generator: use fork_rng.")
+        require(torch.equal(torch.rand(1), expected), "building draws from the caller's generator: use fork_rng.")
         for name, value in first.items():
-            _require(torch.equal(value, again[name]), f"{name} differs between two models of one seed.")
+            require(torch.equal(value, again[name]), f"{name} differs between two models of one seed.")
         if self.model.learns_by_gradients:
             other = self.build(seed=2).state_dict()
-            _require(any(not torch.equal(first[name], other[name]) for name in first), "the seed changes nothing.")
+            require(any(not torch.equal(first[name], other[name]) for name in first), "the seed changes nothing.")
 
     def test_a_model_comes_back_from_its_weights(self) -> None:
         """Built anew with the saved weights, it gives the same logits."""
@@ -108,15 +106,14 @@ class TextModelConformance:
         restored = self.model.build(recipe, tokenizer, 3, tensors)
         restored.load_state_dict(tensors)
         encoded = model.encode(_TEXTS)
-        self._require_close(
-            predict_logits(restored, encoded), predict_logits(model, encoded), "saved and loaded, it answers otherwise."
-        )
+        found, expected = predict_logits(restored, encoded), predict_logits(model, encoded)
+        self._require_close(found, expected, "saved and loaded, it answers otherwise.")
 
     def test_layers_hold_every_parameter_once(self) -> None:
         """`layers` names every trainable parameter, and none twice."""
         model = self.build()
         named = [name for names in model.layers().values() for name in names]
-        _require(sorted(named) == sorted(dict(model.named_parameters())), "layers() leaves out or repeats parameters.")
+        require(sorted(named) == sorted(dict(model.named_parameters())), "layers() leaves out or repeats parameters.")
 
     def test_layers_move_to_another_model(self) -> None:
         """`copy_layers` copies the layers that it is asked for, the head by classes, and no others."""
@@ -129,17 +126,17 @@ class TextModelConformance:
                 mine, given = model.state_dict()[name], source.state_dict()[name]
                 expected = given.flip(0) if layer == HEAD else given
                 special = 2 if layer == "embeddings" else 0  # padding and the unknown word may keep their own
-                _require(torch.equal(mine[special:], expected[special:]), f"copy_layers does not copy {name}.")
+                require(torch.equal(mine[special:], expected[special:]), f"copy_layers does not copy {name}.")
         others = before.keys() - {name for names in model.layers().values() for name in names}
         for name in others:
-            _require(torch.equal(model.state_dict()[name], before[name]), f"copy_layers changes {name}.")
+            require(torch.equal(model.state_dict()[name], before[name]), f"copy_layers changes {name}.")
 
     def test_it_learns(self) -> None:
         """By gradients, in closed form, or by both, it tells two classes apart."""
         model = self._trained(self.build())
         texts, labels = self._corpus()
         accuracy = (predict_logits(model, model.encode(texts)).argmax(axis=1) == labels).mean()
-        _require(accuracy > 0.9, f"after training it has an accuracy of {accuracy:.2f} on its own training texts.")
+        require(accuracy > 0.9, f"after training it has an accuracy of {accuracy:.2f} on its own training texts.")
 
     def test_it_can_be_gone_on_from(self) -> None:
         """`start_from` takes over the answers; `shift` adds to the logits what a linear model of the features says."""
@@ -157,9 +154,8 @@ class TextModelConformance:
         bias = generator.normal(size=2)
         model.shift([LinearChange(one) for one in weights], bias)
         expected = swapped + sum(block @ one for block, one in zip(blocks, weights, strict=True)) + bias
-        self._require_close(
-            softmax(predict_logits(model, encoded)), softmax(expected), "shift moves the logits otherwise than it says."
-        )
+        found = predict_logits(model, encoded)
+        self._require_close(softmax(found), softmax(expected), "shift moves the logits otherwise than it says.")
 
     def _corpus(self) -> tuple[list[str], npt.NDArray[np.int64]]:
         generator = np.random.default_rng(0)
@@ -183,15 +179,10 @@ class TextModelConformance:
                     loss.backward()  # type: ignore[no-untyped-call]
                     optimizer.step()
             missing = [name for name, parameter in model.named_parameters() if parameter.grad is None]
-            _require(not missing, f"these parameters get no gradient: {', '.join(missing)}.")
+            require(not missing, f"these parameters get no gradient: {', '.join(missing)}.")
         model.eval().fit(ClosedFormData(encoded, labels, encoded, labels))
         return model
 
     def _require_close(self, found: npt.NDArray[Any], expected: npt.NDArray[Any], message: str) -> None:
         off = float(np.abs(np.asarray(found) - np.asarray(expected)).max())
-        _require(off <= self.tolerance, f"{message} They differ by up to {off:.2g}.")
-
-
-def _require(holds: object, message: str) -> None:
-    if not holds:
-        raise AssertionError(message)
+        require(off <= self.tolerance, f"{message} They differ by up to {off:.2g}.")

@@ -14,8 +14,7 @@ from sentrec.data.batches import plan_batches
 from sentrec.files.storage import atomic_path, cache_home, read_cached
 from sentrec.inference.predictor import fingerprint_of, load
 from sentrec.metrics.calibration import fit_temperature, softmax
-from sentrec.models.base import ClosedFormModel
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import ClosedFormModel, predict_logits
 from sentrec.models.contracts import ClosedFormData
 from sentrec.recipe.schema import Recipe
 from sentrec.runs.directory import Run

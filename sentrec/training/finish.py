@@ -13,8 +13,7 @@ from sentrec.data.examples import Examples
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.metrics.classification import classification_metrics
 from sentrec.models.contracts import ClosedFormData
-from sentrec.models.quantization import dequantize, quantize
-from sentrec.models.weights import is_quantized, load_weights, read_tensors, write_tensors
+from sentrec.models.weights import dequantize, is_quantized, load_weights, quantize, read_tensors, write_tensors
 from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run, write_end
 from sentrec.training.adaptation.map_adaptation import Adapted, adapt
 from sentrec.training.checkpoint import remove_checkpoints

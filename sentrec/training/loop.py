@@ -14,8 +14,8 @@ from torch import Tensor
 from sentrec.data.batches import Batch, plan_batches, to_device
 from sentrec.errors import SentrecError
 from sentrec.metrics.calibration import softmax
-from sentrec.models.base import TextModel
-from sentrec.models.compute import memory_errors, predict_logits
+from sentrec.models.base import TextModel, predict_logits
+from sentrec.models.device import memory_errors
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.device import training_dtype

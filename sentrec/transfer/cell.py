@@ -15,8 +15,7 @@ from scipy import sparse
 
 from sentrec.errors import RunError
 from sentrec.files.storage import atomic_directory, write_json
-from sentrec.models.base import TextModel
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import Recipe

@@ -12,8 +12,7 @@ import torch
 from torch import nn
 
 from sentrec import load_recipe
-from sentrec.models.base import TextModel
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.device import has_bfloat16
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.prepare import prepare

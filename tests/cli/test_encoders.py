@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from sentrec import Encoder, EncoderConfig, plugins
 from sentrec.cli.main import app
 from sentrec.errors import PluginError
-from sentrec.plugins import EncoderEntry, PluginReport, Registry
+from sentrec.plugins import Entry, PluginReport, Registry
 
 runner = CliRunner()
 
@@ -39,7 +39,7 @@ class _Undescribable(_Stub):
 @pytest.fixture
 def stubbed(monkeypatch: pytest.MonkeyPatch) -> Registry:
     registry = Registry(
-        encoders={"stub": EncoderEntry("stub", "stubs 1.0", _Stub)},
+        encoders={"stub": Entry("stub", "stubs 1.0", _Stub)},
         reports=[PluginReport("stub", "stubs 1.0"), PluginReport("bad", "bad 2.0", "ImportError: [x] is absent")],
     )
     monkeypatch.setattr(plugins, "registry", lambda: registry)
@@ -82,7 +82,7 @@ def test_plugins_that_failed_are_shown_with_the_reason(stubbed: Registry) -> Non
 
 
 def test_options_that_cannot_be_shown_hide_no_other_encoder(stubbed: Registry) -> None:
-    stubbed.encoders["odd"] = EncoderEntry("odd", "odd 0.1", _Undescribable)
+    stubbed.encoders["odd"] = Entry("odd", "odd 0.1", _Undescribable)
     result = runner.invoke(app, ["encoders"])
     assert result.exit_code == 0
     assert "its options cannot be shown: AttributeError" in result.stdout

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from sentrec.cli.export import export
 from sentrec.cli.main import app
 from sentrec.errors import SentrecError
-from sentrec.export.agreement import Bound
 from sentrec.export.export import MAX_MEGABYTES
+from sentrec.export.measure import Bound
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run
 

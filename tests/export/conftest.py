@@ -14,11 +14,11 @@ from sentrec.runs.directory import Run
 
 
 @pytest.fixture(scope="session")
-def wide_run(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def stacked_run(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run on `reviews`, with n-grams beside its encoder; not to be changed."""
     recipe = small_recipe(reviews, "model.ngrams={table_bits: 17}", "encoder.hidden=24", "model.embedding_dim=24")
     with cache_in(shared_home):
-        return sentrec.train(recipe, tmp_path_factory.mktemp("wide") / "run")
+        return sentrec.train(recipe, tmp_path_factory.mktemp("stacked") / "run")
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +35,10 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def starter(
-    wide_run: Run, films: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory
+    stacked_run: Run, films: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Export]:
     """The run as a starter, with its card; not to be changed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTREC_HOME", str(shared_home))
         patch.setenv("SENTREC_DATA", str(films))
-        yield export_model(wide_run, tmp_path_factory.mktemp("exported") / "starter", with_card=True)
+        yield export_model(stacked_run, tmp_path_factory.mktemp("exported") / "starter", with_card=True)

@@ -7,7 +7,7 @@ import pytest
 
 import sentrec
 from sentrec.errors import RunError
-from sentrec.export.accuracy import measure_accuracy
+from sentrec.export.measure import measure_accuracy
 from sentrec.inference.predictor import Predictor
 from sentrec.recipe.sections import InitConfig, MixedConfig, ObjectiveConfig
 from sentrec.runs import origins
@@ -16,32 +16,34 @@ from sentrec.runs.directory import Run
 
 @pytest.mark.parametrize("teacher", ["dvd-model", "two-of-them"])
 def test_what_a_teacher_learned_from_is_not_zero_shot(
-    wide_run: Run, films: Path, monkeypatch: pytest.MonkeyPatch, teacher: str
+    stacked_run: Run, films: Path, monkeypatch: pytest.MonkeyPatch, teacher: str
 ) -> None:
     monkeypatch.setenv("SENTREC_DATA", str(films))
-    on_dvds = wide_run.recipe.data.model_copy(update={"dataset": "blitzer_dvd"})
-    model = replace(wide_run, recipe=wide_run.recipe.model_copy(update={"data": on_dvds}))
-    found = {"dvd-model": model, "two-of-them": replace(wide_run, members=(wide_run, model))}
+    on_dvds = stacked_run.recipe.data.model_copy(update={"dataset": "blitzer_dvd"})
+    model = replace(stacked_run, recipe=stacked_run.recipe.model_copy(update={"data": on_dvds}))
+    found = {"dvd-model": model, "two-of-them": replace(stacked_run, members=(stacked_run, model))}
     monkeypatch.setattr(origins, "open_run", found.__getitem__)
     objective = ObjectiveConfig(distil=1.0, teacher=teacher)
-    taught = replace(wide_run, recipe=wide_run.recipe.model_copy(update={"objective": objective}))
-    assert _zero_shot(wide_run, wide_run) == [("train", False), ("blitzer_dvd", True)]
-    assert _zero_shot(wide_run, taught) == [("train", False), ("blitzer_dvd", False)]
+    distilled = replace(stacked_run, recipe=stacked_run.recipe.model_copy(update={"objective": objective}))
+    assert _zero_shot(stacked_run, stacked_run) == [("train", False), ("blitzer_dvd", True)]
+    assert _zero_shot(stacked_run, distilled) == [("train", False), ("blitzer_dvd", False)]
     mixed = on_dvds.model_copy(update={"dataset": "imdb", "mixed_with": (MixedConfig(dataset="blitzer_dvd"),)})
-    trained = replace(wide_run, recipe=wide_run.recipe.model_copy(update={"data": mixed}))
+    trained = replace(stacked_run, recipe=stacked_run.recipe.model_copy(update={"data": mixed}))
     found["dvd-model"] = trained
-    assert ("blitzer_dvd", False) in _zero_shot(wide_run, taught)
+    assert ("blitzer_dvd", False) in _zero_shot(stacked_run, distilled)
 
 
-def test_what_cannot_be_looked_up_is_said(wide_run: Run, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_looked_up_is_said(stacked_run: Run, films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTREC_DATA", str(films))
 
     def gone(name: str) -> Run:
         raise RunError(f"there is no run at {name}.")
 
     monkeypatch.setattr(origins, "open_run", gone)
-    moved = wide_run.recipe.model_copy(update={"init": InitConfig(run="runs/gone")})
-    own, *_ = measure_accuracy(_load(wide_run, wide_run), _load(wide_run, replace(wide_run, recipe=moved)))[0]
+    moved = stacked_run.recipe.model_copy(update={"init": InitConfig(run="runs/gone")})
+    own, *_ = measure_accuracy(_load(stacked_run, stacked_run), _load(stacked_run, replace(stacked_run, recipe=moved)))[
+        0
+    ]
     assert any("runs/gone, which it learned from, is not here" in note for note in own["notes"])
 
 

@@ -1,4 +1,4 @@
-"""The card: every figure is measured, what is missing is said to be missing, and the text says what the figures say."""
+"""The card: every number is measured, what is missing is said to be missing, and the text says the same."""
 
 import json
 import shutil
@@ -8,11 +8,11 @@ import pytest
 
 import sentrec
 from sentrec.errors import RunError
-from sentrec.export.accuracy import OTHER_DATA
-from sentrec.export.card_text import card_as_markdown
+from sentrec.export.card import card_as_markdown
 from sentrec.export.challenge import KINDS, SENTENCES, predict_challenge_set
 from sentrec.export.export import Export
 from sentrec.export.known import card_of, card_text_of, known_models
+from sentrec.export.measure import CARD_DATA
 from sentrec.runs.directory import Run
 from sentrec.training.ensemble import ensemble
 
@@ -41,15 +41,15 @@ def test_its_accuracies_are_what_evaluate_measures(
 
 def test_data_that_is_not_here_is_said_to_be_missing(starter: Export) -> None:
     missing = {line.partition(":")[0] for line in starter.card["missing"]}
-    assert missing == {other.name for other in OTHER_DATA if other.name != "blitzer_dvd"}
+    assert missing == CARD_DATA.keys() - {"blitzer_dvd"}
     text = card_as_markdown(starter.card)
     assert all(f"- Not measured: {line}" in text for line in starter.card["missing"])
 
 
-def test_it_says_what_it_was_made_from_and_how_near_it_stayed(starter: Export, wide_run: Run) -> None:
+def test_it_says_what_it_was_made_from_and_how_near_it_stayed(starter: Export, stacked_run: Run) -> None:
     card, text = starter.card, card_as_markdown(starter.card)
-    assert card["training"]["rows"] == wide_run.metrics["data"]["train_rows"] == 96
-    assert card["training"]["seed"] == wide_run.recipe.seed
+    assert card["training"]["rows"] == stacked_run.metrics["data"]["train_rows"] == 96
+    assert card["training"]["seed"] == stacked_run.recipe.seed
     assert card["agreement"]["equal_labels"] == starter.agreement.equal_labels
     assert card["agreement"]["bound"]["equal_labels"] == 0.995
     assert card["size"]["bytes"].items() <= starter.bytes.items() | card["size"]["bytes"].items()
@@ -90,14 +90,14 @@ def test_its_speed_is_of_this_machine(starter: Export) -> None:
 def test_the_sentences_are_read_by_the_exported_model(starter: Export) -> None:
     predictor = sentrec.load(starter.run.path)
     readings = predict_challenge_set(predictor)
-    assert [reading.to_dict() for reading in readings] == starter.card["challenge_set"]
-    assert {reading.kind for reading in readings} == set(KINDS)
+    assert readings == starter.card["challenge_set"]
+    assert {reading["kind"] for reading in readings} == set(KINDS)
     for reading in readings[:5]:
-        assert reading.positive == pytest.approx(predictor.predict_proba([reading.text])[0, 1], abs=1e-3)
+        assert reading["positive"] == pytest.approx(predictor.predict_proba([reading["text"]])[0, 1], abs=1e-3)
     for reading in readings:
-        neutral = reading.expected == 0.5
-        expected = abs(reading.positive - 0.5) <= 0.2 if neutral else (reading.positive > 0.5) == reading.expected
-        assert reading.correct == expected
+        positive, expected = reading["positive"], reading["expected"]
+        right = abs(positive - 0.5) <= 0.2 if expected == 0.5 else (positive > 0.5) == expected
+        assert reading["correct"] == right
     assert len({text for _, text, _ in SENTENCES}) == len(SENTENCES)
 
 
@@ -109,38 +109,40 @@ def test_a_model_that_does_not_say_what_is_positive_gets_no_card() -> None:
         predict_challenge_set(Topics())  # type: ignore[arg-type]
 
 
-def test_a_run_without_a_card_is_described_from_its_training(wide_run: Run) -> None:
-    facts = card_of(wide_run.path)
-    assert facts["test"]["accuracy"] == wide_run.metrics["test"]["accuracy"]
+def test_a_run_without_a_card_is_described_from_its_training(stacked_run: Run) -> None:
+    facts = card_of(stacked_run.path)
+    assert facts["test"]["accuracy"] == stacked_run.metrics["test"]["accuracy"]
     assert facts["encoder"]["name"] == "bilstm"
-    text = card_text_of(wide_run.path)
-    assert f"Test accuracy {wide_run.metrics['test']['accuracy']:.4f}" in text
+    text = card_text_of(stacked_run.path)
+    assert f"Test accuracy {stacked_run.metrics['test']['accuracy']:.4f}" in text
     assert "It has no card" in text
 
 
 def test_the_shelf_lists_what_comes_with_sentrec_and_finished_runs(
-    wide_run: Run, starter: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stacked_run: Run, starter: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sentrec.runs.directory, "BUILTIN_MODELS", {"starter": starter.run.path})  # type: ignore[attr-defined]
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "metrics.json").write_text("{}")
-    (tmp_path / "mine").symlink_to(wide_run.path)
+    (tmp_path / "mine").symlink_to(stacked_run.path)
     first, second = known_models(tmp_path)
     assert (first.name, first.has_card) == ("starter", True)
     assert (second.name, second.has_card) == (str(tmp_path / "mine"), False)
-    assert second.accuracy == wide_run.metrics["test"]["accuracy"]
+    assert second.accuracy == stacked_run.metrics["test"]["accuracy"]
     assert first.megabytes == pytest.approx(starter.megabytes, abs=0.001)
 
 
 def test_an_ensemble_is_listed_and_described_by_its_members(
-    wide_run: Run, starter: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stacked_run: Run, starter: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sentrec.runs.directory, "BUILTIN_MODELS", {})  # type: ignore[attr-defined]
-    pair = ensemble([wide_run, starter.run], tmp_path / "pair", name="both")
-    headless = shutil.copytree(wide_run.path, tmp_path / "headless")
+    pair = ensemble([stacked_run, starter.run], tmp_path / "pair", name="both")
+    headless = shutil.copytree(stacked_run.path, tmp_path / "headless")
     (headless / "recipe.yaml").unlink()
     facts = card_of(pair.path)
-    assert [(one["encoder"]["name"], one["seed"]) for one in facts["members"]] == [("bilstm", wide_run.recipe.seed)] * 2
+    assert [(one["encoder"]["name"], one["seed"]) for one in facts["members"]] == [
+        ("bilstm", stacked_run.recipe.seed)
+    ] * 2
     assert facts["test"]["accuracy"] == pair.metrics["test"]["accuracy"]
     text = card_text_of(pair.path)
     assert text.startswith("# both\n")

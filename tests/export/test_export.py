@@ -8,8 +8,8 @@ import pytest
 
 import sentrec
 from sentrec.errors import RunError, SentrecError
-from sentrec.export.agreement import Bound, measure_agreement
 from sentrec.export.export import Export, export_model, starter_directory
+from sentrec.export.measure import Bound, measure_agreement
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import STARTER, Run, open_run
 
@@ -23,36 +23,35 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def small(wide_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Export:
-    return export_model(wide_run, tmp_path_factory.mktemp("small") / "model")
+def small(stacked_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    return export_model(stacked_run, tmp_path_factory.mktemp("small") / "model")
 
 
-def test_it_says_what_its_original_says(wide_run: Run, small: Export) -> None:
-    before, after = sentrec.load(wide_run), sentrec.load(small.run.path)
+def test_it_says_what_its_original_says(stacked_run: Run, small: Export) -> None:
+    before, after = sentrec.load(stacked_run), sentrec.load(small.run.path)
     np.testing.assert_allclose(after.predict_proba(TEXTS), before.predict_proba(TEXTS), atol=0.02)
     assert small.agreement.equal_labels == 1.0
     assert small.agreement.texts == 32 + 32  # of validation, and of test because these are few
     assert small.agreement.mean_difference <= small.agreement.largest_difference < 0.02
 
 
-def test_it_is_a_run_of_the_same_recipe_and_smaller(wide_run: Run, small: Export) -> None:
-    assert small.run.recipe == wide_run.recipe
-    assert small.run.label_names == wide_run.label_names
-    assert small.run.history == wide_run.history
+def test_it_is_a_run_of_the_same_recipe_and_smaller(stacked_run: Run, small: Export) -> None:
+    assert small.run.recipe == stacked_run.recipe
+    assert small.run.label_names == stacked_run.label_names
+    assert small.run.history == stacked_run.history
     model = small.bytes[runs.MODEL]
-    assert model < (wide_run.path / runs.MODEL).stat().st_size / 4
+    assert model < (stacked_run.path / runs.MODEL).stat().st_size / 4
     assert model == (small.run.path / runs.MODEL).stat().st_size
     assert small.megabytes == pytest.approx(sum(path.stat().st_size for path in small.run.path.iterdir()) / 1e6)
     assert small.card is None
     assert not (small.run.path / "card.md").exists()
 
 
-def test_its_figures_are_its_own(small: Export) -> None:
+def test_its_metrics_are_its_own(small: Export) -> None:
     evaluated = sentrec.evaluate(small.run, plots=False, out=small.run.path.parent / "evaluated")
     assert small.run.metrics["test"]["accuracy"] == evaluated.metrics["accuracy"]
     assert small.run.metrics["test"]["log_loss"] == pytest.approx(evaluated.metrics["log_loss"])
-    told = small.run.metrics["export"]
-    assert told["agreement"] == small.agreement.to_dict()
+    assert small.run.metrics["export"]["agreement"] == small.agreement.to_dict()
 
 
 def test_it_can_be_exported_again(small: Export, tmp_path: Path) -> None:
@@ -72,7 +71,7 @@ def test_agreement_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bound", "told"),
+    ("bound", "reason"),
     [
         (Bound(1.1, 1.0, 1.0), "100.00 % of the labels are equal, not 110"),
         (Bound(0.0, -1.0, 1.0), "on average, not -1"),
@@ -80,39 +79,37 @@ def test_agreement_is_counted() -> None:
     ],
 )
 def test_a_model_that_strays_is_refused_and_nothing_is_written(
-    wide_run: Run, tmp_path: Path, bound: Bound, told: str
+    stacked_run: Run, tmp_path: Path, bound: Bound, reason: str
 ) -> None:
     with pytest.raises(SentrecError, match="strays too far from its original on 64 of its texts") as caught:
-        export_model(wide_run, tmp_path / "model", bound=bound)
-    assert told in caught.value.message
+        export_model(stacked_run, tmp_path / "model", bound=bound)
+    assert reason in caught.value.message
     assert "--min-agreement" in str(caught.value.hint)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_size_that_cannot_be_kept_is_an_error(wide_run: Run, tmp_path: Path) -> None:
+def test_a_size_that_cannot_be_kept_is_an_error(stacked_run: Run, tmp_path: Path) -> None:
     with pytest.raises(SentrecError, match=r"takes 0\.\d\d MB, more than 0\.01") as caught:
-        export_model(wide_run, tmp_path / "model", max_megabytes=0.01)
+        export_model(stacked_run, tmp_path / "model", max_megabytes=0.01)
     assert "--max-megabytes" in str(caught.value.hint)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_earlier_export_is_replaced_and_nothing_else_is(wide_run: Run, small: Export, tmp_path: Path) -> None:
+def test_an_earlier_export_is_replaced_and_nothing_else_is(stacked_run: Run, small: Export, tmp_path: Path) -> None:
     place = shutil.copytree(small.run.path, tmp_path / "model")
-    assert export_model(wide_run, place).run.path == place
+    assert export_model(stacked_run, place).run.path == place
     (place / "evaluation").mkdir()
     with pytest.raises(SentrecError, match="holds evaluation, which would be lost"):
-        export_model(wide_run, place)
+        export_model(stacked_run, place)
     (place / "evaluation").rmdir()
     (place / "notes.txt").touch()
     with pytest.raises(SentrecError, match=r"holds notes\.txt, which would be lost"):
-        export_model(wide_run, place)
-    copy = shutil.copytree(wide_run.path, tmp_path / "run")
-    for taken in (copy, tmp_path):
+        export_model(stacked_run, place)
+    copy = shutil.copytree(stacked_run.path, tmp_path / "run")
+    for run, taken in ((stacked_run, copy), (stacked_run, tmp_path), (place, place)):
         with pytest.raises(SentrecError, match="holds something else than an earlier export"):
-            export_model(wide_run, taken)
-    with pytest.raises(SentrecError, match="holds something else"):
-        export_model(place, place)
-    assert open_run(copy).metrics == wide_run.metrics
+            export_model(run, taken)
+    assert open_run(copy).metrics == stacked_run.metrics
 
 
 def test_the_starter_goes_to_its_place_in_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +123,7 @@ def test_the_starter_goes_to_its_place_in_a_checkout(tmp_path: Path, monkeypatch
     assert starter_directory() == place
 
 
-def test_an_ensemble_is_no_single_model(wide_run: Run, tmp_path: Path) -> None:
-    pair = Run(tmp_path, wide_run.recipe, wide_run.label_names, wide_run.metrics, (wide_run, wide_run))
+def test_an_ensemble_is_no_single_model(stacked_run: Run, tmp_path: Path) -> None:
+    pair = Run(tmp_path, stacked_run.recipe, stacked_run.label_names, stacked_run.metrics, (stacked_run, stacked_run))
     with pytest.raises(RunError, match="is an ensemble"):
         export_model(pair, tmp_path / "model")

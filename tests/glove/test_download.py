@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentrec.errors import SentrecError
-from sentrec.glove import download as module
 from sentrec.glove.download import DownloadError, Retry, Source, download, partial_bytes
 
 # Random bytes do not compress, so that the archive spans several chunks.
@@ -88,14 +87,18 @@ def test_a_file_that_changed_meanwhile_is_not_glued_to_the_old_beginning(server:
     assert target.read_bytes() == NEW_ARCHIVE
 
 
-@pytest.mark.parametrize("etag", [None, 'W/"weak"'])
-def test_without_a_strong_validator_the_download_starts_over(
-    server: ArchiveServer, target: Path, etag: str | None
+@pytest.mark.parametrize("etag", [None, 'W/"weak"', '"strong"'])
+@pytest.mark.parametrize("state", [None, "", "[]", "{}", '{"url": 1}', "\0"])
+def test_without_a_strong_validator_or_a_sound_state_file_the_download_starts_over(
+    server: ArchiveServer, target: Path, etag: str | None, state: str | None
 ) -> None:
     server.etag = etag
     interrupt(server, target)
+    if state is not None:
+        target.with_name("glove.zip.part.json").write_text(state)
     fetch(server, target)
-    assert server.ranges_asked == [None]
+    resumed = etag == '"strong"' and state is None
+    assert server.ranges_asked == (["bytes=300000-"] if resumed else [None])
     assert target.read_bytes() == ARCHIVE
 
 
@@ -107,28 +110,16 @@ def test_bytes_of_another_source_are_not_resumed(server: ArchiveServer, target: 
     assert target.read_bytes() == NEW_ARCHIVE
 
 
-@pytest.mark.parametrize("state", ["", "[]", "{}", '{"url": 1}', "\0"])
-def test_a_garbled_state_file_means_starting_over(server: ArchiveServer, target: Path, state: str) -> None:
+@pytest.mark.parametrize("more", [b"", b"more"], ids=["complete but not renamed", "longer than the file"])
+def test_an_unfinished_download_that_has_all_is_finished_or_thrown_away(
+    server: ArchiveServer, target: Path, more: bytes
+) -> None:
     interrupt(server, target)
-    target.with_name("glove.zip.part.json").write_text(state)
-    fetch(server, target)
-    assert server.ranges_asked == [None]
-    assert target.read_bytes() == ARCHIVE
-
-
-def test_a_download_that_was_complete_but_not_renamed_is_finished(server: ArchiveServer, target: Path) -> None:
-    interrupt(server, target)
-    target.with_name("glove.zip.part").write_bytes(ARCHIVE)
+    target.with_name("glove.zip.part").write_bytes(ARCHIVE + more)
     fetch(server, target)
     assert target.read_bytes() == ARCHIVE
-    assert server.ranges_asked == [f"bytes={len(ARCHIVE)}-"]
-
-
-def test_an_unfinished_download_longer_than_the_file_is_thrown_away(server: ArchiveServer, target: Path) -> None:
-    interrupt(server, target)
-    target.with_name("glove.zip.part").write_bytes(ARCHIVE + b"more")
-    fetch(server, target)
-    assert target.read_bytes() == ARCHIVE
+    assert server.ranges_asked[0] == f"bytes={len(ARCHIVE + more)}-"
+    assert len(server.requests) == (2 if more else 1)
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
@@ -168,20 +159,22 @@ def test_a_refusal_is_not_tried_again(server: ArchiveServer, target: Path, statu
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize(("content_type", "told"), [("text/html; charset=utf-8", "web page"), ("", "web page")])
-def test_a_web_page_is_refused_and_not_kept(server: ArchiveServer, target: Path, content_type: str, told: str) -> None:
-    server.files["glove.zip"] = b"<!doctype html><p>Log in to this network</p>"
-    server.content_type = content_type
-    with pytest.raises(DownloadError, match=told):
+@pytest.mark.parametrize(
+    ("content", "content_type", "reason"),
+    [
+        (b"<!doctype html><p>Log in to this network</p>", "text/html; charset=utf-8", "web page"),
+        (b"<!doctype html><p>Log in to this network</p>", "", "web page"),
+        (b"the 0.1 0.2\n", "application/zip", "something else came"),
+    ],
+)
+def test_what_is_no_archive_is_refused_and_not_kept(
+    server: ArchiveServer, target: Path, content: bytes, content_type: str, reason: str
+) -> None:
+    server.files["glove.zip"], server.content_type = content, content_type
+    with pytest.raises(DownloadError, match=reason):
         fetch(server, target)
     assert not target.exists()
     assert partial_bytes(target) == 0
-
-
-def test_something_that_is_no_archive_is_refused(server: ArchiveServer, target: Path) -> None:
-    server.files["glove.zip"] = b"the 0.1 0.2\n"
-    with pytest.raises(DownloadError, match="something else came"):
-        fetch(server, target)
 
 
 def test_a_cut_archive_is_noticed_even_if_the_server_never_tells_its_length(
@@ -201,18 +194,15 @@ def test_an_address_that_is_none_is_not_tried_again(target: Path, url: str, monk
         download(Source("test", url), target, Retry(first_pause=5.0))
 
 
-def test_a_server_that_is_not_there_is_told(target: Path) -> None:
+@pytest.mark.parametrize(("begun", "attempts"), [(False, 2), (True, 3)])
+def test_a_server_that_is_not_there_is_waited_for_longer_in_the_middle(
+    server: ArchiveServer, target: Path, begun: bool, attempts: int
+) -> None:
+    if begun:
+        interrupt(server, target)
     with serve({}) as gone:
         url = gone.url
-    with pytest.raises(DownloadError, match=r"refused.*\(2 attempts\)"):
-        download(Source("test", url), target, FAST)
-
-
-def test_a_server_that_went_away_in_the_middle_is_waited_for_longer(server: ArchiveServer, target: Path) -> None:
-    interrupt(server, target)
-    with serve({}) as gone:
-        url = gone.url
-    with pytest.raises(DownloadError, match=r"refused.*\(3 attempts\)"):
+    with pytest.raises(DownloadError, match=rf"refused.*\({attempts} attempts\)"):
         download(Source("test", url), target, FAST)
 
 
@@ -230,9 +220,9 @@ def test_interruption_keeps_the_bytes_and_a_resume_completes_them(server: Archiv
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full to play a full disk")
-def test_a_full_disk_is_told(server: ArchiveServer, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module._Partial, "path", property(lambda _: Path("/dev/full")))
-    monkeypatch.setattr(module._Partial, "start", lambda *_: None)
+def test_a_full_disk_is_told(server: ArchiveServer, target: Path) -> None:
+    target.parent.mkdir()
+    target.with_name("glove.zip.part").symlink_to("/dev/full")
     with pytest.raises(SentrecError, match="The disk is full") as caught:
         fetch(server, target)
     assert not isinstance(caught.value, DownloadError), "another source would not help"

@@ -1,15 +1,21 @@
+import hashlib
+import io
 from pathlib import Path
 
 import pytest
 from glove_server import SMALL_TEXT, gzipped, zipped
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sentrec.errors import GloveError
-from sentrec.glove.textfile import open_text
+from sentrec.glove import parse as module
+from sentrec.glove.fetch import open_text
+from sentrec.glove.parse import LineReader
 
 
 def read(path: Path, dim: int = 2, member: str | None = None) -> bytes:
-    with open_text(path, dim, member) as text:
-        return text.stream.read()
+    with open_text(path, dim, member) as reader:
+        return b"".join(block.data for block in reader.blocks())
 
 
 @pytest.fixture
@@ -26,8 +32,8 @@ def test_the_kind_is_told_by_content_not_by_name(file: Path, content: bytes) -> 
 def test_the_size_is_that_of_the_text_where_it_is_known(file: Path) -> None:
     for content, size in ((SMALL_TEXT, len(SMALL_TEXT)), (zipped({"x.txt": SMALL_TEXT}), len(SMALL_TEXT))):
         file.write_bytes(content)
-        with open_text(file, 2) as text:
-            assert text.size == size
+        with open_text(file, 2) as reader:
+            assert reader.size == size
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,7 @@ def test_the_wanted_text_of_an_archive_is_chosen(file: Path, members: list[str],
 
 
 @pytest.mark.parametrize(
-    ("members", "member", "told"),
+    ("members", "member", "reason"),
     [
         ({"a.txt": b"", "b.txt": b""}, None, "one text of 2 dimensions; it holds a.txt, b.txt"),
         ({"a.csv": b""}, None, "it holds no .txt or .vec file"),
@@ -55,10 +61,10 @@ def test_the_wanted_text_of_an_archive_is_chosen(file: Path, members: list[str],
     ],
 )
 def test_an_archive_without_the_wanted_text_tells_what_it_holds(
-    file: Path, members: dict[str, bytes], member: str | None, told: str
+    file: Path, members: dict[str, bytes], member: str | None, reason: str
 ) -> None:
     file.write_bytes(zipped(members))
-    with pytest.raises(GloveError, match=told):
+    with pytest.raises(GloveError, match=reason):
         read(file, member=member)
 
 
@@ -98,3 +104,49 @@ def test_errors_of_the_reader_pass_unchanged(file: Path) -> None:
     file.write_bytes(SMALL_TEXT)
     with pytest.raises(PermissionError), open_text(file, 2):
         raise PermissionError("elsewhere")
+
+
+pieces = st.lists(st.sampled_from([b"\n", b"\r\n", b"ab", b"\xe9", b" ", b"c" * 9]), max_size=60).map(b"".join)
+
+
+@settings(deadline=None)
+@given(text=pieces, block_bytes=st.integers(1, 40))
+def test_blocks_are_whole_lines_that_together_are_the_text(text: bytes, block_bytes: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BLOCK_BYTES", block_bytes)
+        reader = LineReader(io.BytesIO(text), "text")
+        blocks = list(reader.blocks())
+    assert b"".join(block.data for block in blocks) == text
+    assert all(block.data.endswith(b"\n") for block in blocks[:-1])
+    at = 1
+    for block in blocks:
+        assert block.first_line == at
+        at += block.data.count(b"\n")
+    assert reader.sha256.hexdigest() == hashlib.sha256(text).hexdigest()
+    assert reader.md5.hexdigest() == hashlib.md5(text).hexdigest()
+    assert reader.bytes_read == len(text)
+
+
+def test_a_byte_order_mark_is_dropped_but_counts_for_the_checksum() -> None:
+    text = "\ufeffthe 1\n".encode()
+    reader = LineReader(io.BytesIO(text), "text")
+    assert [block.data for block in reader.blocks()] == [b"the 1\n"]
+    assert reader.sha256.hexdigest() == hashlib.sha256(text).hexdigest()
+
+
+def test_endless_line_is_refused_instead_of_filling_the_memory() -> None:
+    with pytest.raises(GloveError, match=r"text, line 2: no line break in 4 MB"):
+        list(LineReader(io.BytesIO(b"the 1\n" + b"\0" * (9 << 20)), "text").blocks())
+
+
+def test_progress_counts_bytes_up_to_the_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK_BYTES", 4)
+    seen: list[tuple[str, int, int | None]] = []
+    list(LineReader(io.BytesIO(b"ab 1\ncd 2\n"), "t", 10, lambda *event: seen.append(event)).blocks())
+    assert seen == [("parse", 4, 10), ("parse", 8, 10), ("parse", 10, 10)]
+
+
+@pytest.mark.parametrize("size", [9, 11, 10**12])
+def test_a_text_of_another_size_than_its_archive_states_is_damaged(size: int) -> None:
+    with pytest.raises(GloveError, match="t is damaged: it holds 10 bytes instead of"):
+        list(LineReader(io.BytesIO(b"ab 1\ncd 2\n"), "t", size).blocks())

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from sentrec import Encoder, EncoderConfig, hookimpl, load_recipe, plugins
 from sentrec.cli.main import app
 from sentrec.errors import PluginError
-from sentrec.plugins import EncoderEntry, Registry
+from sentrec.plugins import Entry, Registry
 
 
 class Plain(Encoder):
@@ -100,7 +100,7 @@ class _NotFinite(EncoderConfig):
 @pytest.mark.parametrize("config", [_Raising, _Unserialisable, _NotFinite])
 def test_options_that_fail_name_the_plugin(config: type[EncoderConfig], monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = type("Theirs", (Plain,), {"Config": config, "__doc__": "Theirs."})
-    registry = Registry(encoders={"theirs": EncoderEntry(name="theirs", encoder=encoder, origin="theirs 0.3")})
+    registry = Registry(encoders={"theirs": Entry("theirs", "theirs 0.3", encoder)})
     monkeypatch.setattr(plugins, "registry", lambda: registry)
     with pytest.raises(PluginError, match=r"encoder 'theirs' \(theirs 0.3\) cannot take its options") as caught:
         load_recipe("quickstart", ["encoder={name: theirs, width: 5}" if config is _Raising else "encoder.name=theirs"])

@@ -22,43 +22,19 @@ from sentrec.training.train import train
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
 
-SMALL = {"name": "bilstm", "hidden": 6}
-NGRAMS = {"table_bits": 12}
-
-
-CHARACTERS = {"name": "characters"}
-WIDTH = {"model": {"embedding_dim": 8}}
-ALONE = {"model": {"ngrams": NGRAMS}}
-BOTH = {"model": {"embedding_dim": 8, "ngrams": {**NGRAMS, "max_tokens": 900}}}
-
-
-class TestEmbeddings(TextModelConformance):
-    model = EmbeddingModel
-    encoder = SMALL
-    sections = WIDTH
-
-
-class TestNgrams(TextModelConformance):
-    model = NgramModel
-    encoder = {"name": "ngrams"}  # noqa: RUF012 - read only
-    sections = ALONE
-
-
-class TestStacked(TextModelConformance):
-    model = stacked_on(EmbeddingModel)
-    encoder = SMALL
-    sections = BOTH
-
-
-class TestCharacters(TextModelConformance):
-    model = CharacterModel
-    encoder = CHARACTERS
-
-
-class TestCharactersWithNgrams(TextModelConformance):
-    model = stacked_on(CharacterModel)
-    encoder = CHARACTERS
-    sections = ALONE
+ENCODER = {"name": "bilstm", "hidden": 6}
+NGRAMS = {"model": {"ngrams": {"table_bits": 12}}}
+BOTH = {"model": {"embedding_dim": 8, "ngrams": {"table_bits": 12, "max_tokens": 900}}}
+KINDS = {
+    "Embeddings": (EmbeddingModel, ENCODER, {"model": {"embedding_dim": 8}}),
+    "Ngrams": (NgramModel, {"name": "ngrams"}, NGRAMS),
+    "Stacked": (stacked_on(EmbeddingModel), ENCODER, BOTH),
+    "Characters": (CharacterModel, {"name": "characters"}, {}),
+    "CharactersWithNgrams": (stacked_on(CharacterModel), {"name": "characters"}, NGRAMS),
+}
+for name, (kind, encoder, sections) in KINDS.items():
+    members = {"model": kind, "encoder": encoder, "sections": sections}
+    globals()[f"Test{name}"] = type(f"Test{name}", (TextModelConformance,), members)
 
 
 class KilledError(Exception):

@@ -73,13 +73,13 @@ def test_an_unknown_baseline_gets_the_nearest_name() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-def test_without_a_fitted_intercept_a_text_of_unknown_words_has_the_shares_of_the_classes(classes: int) -> None:
+def test_without_a_fitted_intercept_a_text_of_unknown_words_has_the_frequencies_of_the_classes(classes: int) -> None:
     texts, labels = corpus(600, classes, 2)
     kept = np.flatnonzero((labels == 0) | (np.arange(600) % 4 == 0))  # three quarters or so are of the first class
     texts, labels = [texts[row] for row in kept], labels[kept]
     model = NaiveBayesLogisticRegression(fit_intercept=False).fit(texts, labels, classes)
-    shares = np.bincount(labels, minlength=classes) / len(labels)
-    np.testing.assert_allclose(model.predict_proba(["qqq zzz"])[0], shares, atol=1e-9)
+    frequencies = np.bincount(labels, minlength=classes) / len(labels)
+    np.testing.assert_allclose(model.predict_proba(["qqq zzz"])[0], frequencies, atol=1e-9)
     assert (model.predict_proba(texts).argmax(axis=1) == labels).mean() > 0.99
 
 

@@ -19,7 +19,7 @@ from sentrec.models.kinds import build_model
 from sentrec.models.ngrams import NgramModel
 from sentrec.ngrams import lsa as lsa_module
 from sentrec.ngrams.baselines import NaiveBayesLogisticRegression
-from sentrec.ngrams.lsa import _Space, fit_latent_weights
+from sentrec.ngrams.lsa import COMMON_FREQUENCY, FEWEST_OF_A_DIRECTION, LsaSpace, fit_lsa
 from sentrec.recipe import recipe_from_dict
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.prepare import prepare
@@ -27,72 +27,68 @@ from sentrec.training.prepare import prepare
 Dense = npt.NDArray[np.float32]
 
 
-def ngrams(texts: int, slots: int, seed: int, share: float = 0.3) -> sparse.csr_matrix:
+def ngrams(texts: int, columns: int, seed: int, chance: float = 0.3) -> sparse.csr_matrix:
     """Each text has n-grams that count as much as each other, as those of the n-gram model do."""
     generator = np.random.default_rng(seed)
-    occurring = generator.random((texts, slots)) < share
+    occurring = generator.random((texts, columns)) < chance
     occurring[:, 0] = True
     counts = occurring / np.sqrt(occurring.sum(axis=1, keepdims=True))
     return sparse.csr_matrix(counts.astype(np.float32))
 
 
-def positions_of(space: _Space) -> Dense:
-    return space._positions.numpy()
-
-
-def directions_by_hand(space: _Space, occurring: npt.NDArray[np.bool_]) -> Dense:
-    sums = occurring.T.astype(np.float32) @ positions_of(space)
+def directions_by_hand(space: LsaSpace, occurring: npt.NDArray[np.bool_]) -> Dense:
+    sums = occurring.T.astype(np.float32) @ space.positions.numpy()
     lengths = np.linalg.norm(sums, axis=1)
-    shares = np.maximum(occurring.sum(axis=0), 1) / len(occurring)
-    counting = np.minimum(1.0, np.sqrt(lsa_module._COMMON_SHARE / shares))
-    known = occurring.sum(axis=0) >= lsa_module._FEWEST_OF_A_DIRECTION
-    return np.where(known[:, None], sums / np.maximum(lengths, space._shortest)[:, None] * counting[:, None], 0.0)
+    frequency = np.maximum(occurring.sum(axis=0), 1) / len(occurring)
+    counting = np.minimum(1.0, np.sqrt(COMMON_FREQUENCY / frequency))
+    known = occurring.sum(axis=0) >= FEWEST_OF_A_DIRECTION
+    return np.where(known[:, None], sums / np.maximum(lengths, space.shortest)[:, None] * counting[:, None], 0.0)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(6, 40), st.integers(5, 60), st.integers(0, 30), st.integers(1, 12), st.integers(0, 1000))
-def test_a_direction_points_to_the_texts_of_an_ngram(texts: int, slots: int, more: int, dim: int, seed: int) -> None:
-    labelled, others = ngrams(texts, slots, seed), ngrams(more, slots, seed + 1) if more else None
-    space = _Space(labelled, others, dim)
+def test_a_direction_points_to_the_texts_of_an_ngram(texts: int, columns: int, more: int, dim: int, seed: int) -> None:
+    labelled, others = ngrams(texts, columns, seed), ngrams(more, columns, seed + 1) if more else None
+    space = LsaSpace(labelled, others, dim)
     occurring = sparse.vstack([labelled] if others is None else [labelled, others]).toarray() > 0
     expected = directions_by_hand(space, occurring)
-    for part in space.parts():
+    for part in space.blocks():
         np.testing.assert_allclose(space.directions(part).numpy(), expected[part], atol=1e-4)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(6, 30), st.integers(5, 40), st.integers(1, 20), st.integers(1, 10), st.integers(0, 1000))
-def test_a_text_of_the_space_and_an_excerpt_lie_where_their_ngrams_in_other_texts_do(
-    texts: int, slots: int, more: int, dim: int, seed: int
+def test_a_text_of_the_space_and_a_crop_lie_where_their_ngrams_in_other_texts_do(
+    texts: int, columns: int, more: int, dim: int, seed: int
 ) -> None:
-    labelled, others = ngrams(texts, slots, seed), ngrams(more, slots, seed + 1)
-    space = _Space(labelled, others, dim)
+    labelled, others = ngrams(texts, columns, seed), ngrams(more, columns, seed + 1)
+    space = LsaSpace(labelled, others, dim)
     generator = np.random.default_rng(seed)
     wholes = np.concatenate([np.arange(texts), generator.integers(texts, size=5)])
     given = labelled[wholes].toarray()
-    given[texts:] *= generator.random((5, slots)) < 0.5
+    given[texts:] *= generator.random((5, columns)) < 0.5
     found = space.features(sparse.csr_matrix(given), wholes)
-    occurring, positions = sparse.vstack([labelled, others]).toarray() > 0, positions_of(space)
-    shares = occurring.sum(axis=0) / len(occurring)
-    known = np.flatnonzero(occurring.sum(axis=0) >= lsa_module._FEWEST_OF_A_DIRECTION)
+    occurring, positions = sparse.vstack([labelled, others]).toarray() > 0, space.positions.numpy()
+    frequency = occurring.sum(axis=0) / len(occurring)
+    known = np.flatnonzero(occurring.sum(axis=0) >= FEWEST_OF_A_DIRECTION)
     for features, whole, counts in zip(found, wholes, given, strict=True):
         expected = np.zeros(space.dim)
-        for slot in known[counts[known] > 0]:
-            apart = occurring[:, slot].copy()
+        for column in known[counts[known] > 0]:
+            apart = occurring[:, column].copy()
             apart[whole] = False
             direction = positions[apart].sum(axis=0)
             assume(np.linalg.norm(direction) > 0.01)  # where the others cancel, rounding decides
-            counting = min(1.0, np.sqrt(lsa_module._COMMON_SHARE / shares[slot]))
-            expected += counts[slot] * counting * direction / np.linalg.norm(direction)
+            counting = min(1.0, np.sqrt(COMMON_FREQUENCY / frequency[column]))
+            expected += counts[column] * counting * direction / np.linalg.norm(direction)
         np.testing.assert_allclose(features, expected, atol=2e-3)
 
 
 def test_parts_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     labelled, labels = ngrams(40, 300, 1, 0.1), np.arange(40) % 2
-    fitted = fit_latent_weights(labelled, labels, None, 8)
+    fitted = fit_lsa(labelled, labels, None, 8)
     monkeypatch.setattr(lsa_module, "BLOCK_COLUMNS", 7)
-    again = fit_latent_weights(labelled, labels, None, 8)
-    np.testing.assert_array_equal(fitted.slots, again.slots)
+    again = fit_lsa(labelled, labels, None, 8)
+    np.testing.assert_array_equal(fitted.columns, again.columns)
     for name in ("weights", "bias", "margins"):
         np.testing.assert_allclose(getattr(fitted, name), getattr(again, name), atol=5e-3)
 
@@ -102,40 +98,40 @@ def test_ngrams_without_labels_weigh_what_their_company_does(classes: int, margi
     """Each class has its n-grams; the second half of them occurs in unlabelled texts alone, beside the first half."""
     generator, each, texts = np.random.default_rng(2), 20, 300
 
-    def drawn(rows: int, told: npt.NDArray[np.int64], known_only: bool) -> sparse.csr_matrix:
+    def drawn(rows: int, classes_of: npt.NDArray[np.int64], known_only: bool) -> sparse.csr_matrix:
         chance = np.full((rows, classes * each), 0.02)
-        for row, label in enumerate(told):
+        for row, label in enumerate(classes_of):
             chance[row, label * each : (label + 1) * each] = 0.4
         if known_only:
             chance.reshape(rows, classes, each)[:, :, each // 2 :] = 0.0
         return sparse.csr_matrix((generator.random(chance.shape) < chance).astype(np.float32))
 
     labels, hidden = np.arange(60) % classes, np.arange(texts) % classes
-    fitted = fit_latent_weights(drawn(60, labels, True), labels, drawn(texts, hidden, False), classes)
-    assert fitted.weights.shape == (len(fitted.slots), margins)
+    fitted = fit_lsa(drawn(60, labels, True), labels, drawn(texts, hidden, False), classes)
+    assert fitted.weights.shape == (len(fitted.columns), margins)
     assert fitted.bias.shape == (margins,)
     assert fitted.margins.shape == (60, margins)
     table = np.zeros((classes * each, margins))
-    table[fitted.slots] = fitted.weights
-    unseen, told = drawn(200, np.arange(200) % classes, False).toarray(), np.arange(200) % classes
+    table[fitted.columns] = fitted.weights
+    unseen, truth = drawn(200, np.arange(200) % classes, False).toarray(), np.arange(200) % classes
     unseen.reshape(200, classes, each)[:, :, : each // 2] = 0.0
     scores = unseen @ table + fitted.bias
     answers = (scores[:, 0] > 0).astype(int) if margins == 1 else scores.argmax(axis=1)
-    assert (answers == told).mean() > 0.9
+    assert (answers == truth).mean() > 0.9
 
 
 def test_without_an_intercept_nothing_is_added() -> None:
-    fitted = fit_latent_weights(ngrams(30, 50, 3), np.arange(30) % 3 // 2, None, 5, fit_intercept=False)
+    fitted = fit_lsa(ngrams(30, 50, 3), np.arange(30) % 3 // 2, None, 5, fit_intercept=False)
     assert fitted.bias.tolist() == [0.0]
 
 
 def test_more_dimensions_than_texts_or_ngrams_are_as_many_as_there_are() -> None:
-    space = _Space(ngrams(9, 30, 4), None, 512)
+    space = LsaSpace(ngrams(9, 30, 4), None, 512)
     assert space.dim <= 9
     assert np.isfinite(space.features(ngrams(9, 30, 4), np.arange(9))).all()
 
 
-def test_the_table_adds_up_the_latent_weights_and_what_ngrams_add_to_them(
+def test_the_table_adds_up_the_lsa_weights_and_what_ngrams_add_to_them(
     reviews: Path, unlabelled: Path, tmp_path: Path
 ) -> None:
     tree = recipe_with(reviews, unlabelled, *NGRAMS, "model.ngrams.lsa=6").model_dump(mode="json")
@@ -146,12 +142,12 @@ def test_the_table_adds_up_the_latent_weights_and_what_ngrams_add_to_them(
     assert isinstance(model, NgramModel)
     features, labels = model.feature_matrix(data.train), data.splits.train.labels
     features.data /= features.data.mean()
-    fitted = fit_latent_weights(features, labels, model.feature_matrix(data.unlabelled), 6)
+    fitted = fit_lsa(features, labels, model.feature_matrix(data.unlabelled), 6)
     beside = NaiveBayesLogisticRegression().fit(features, labels, 2, fitted.margins)
     kept, weights, bias = beside.linear_weights()
     expected = np.zeros((model.rows, 1))
     expected[kept] = weights
-    expected[fitted.slots] += fitted.weights * beside.offset_weights()
+    expected[fitted.columns] += fitted.weights * beside.offset_weights()
     found = load(sentrec.train(recipe, tmp_path / "run"), "cpu").members[0].model
     np.testing.assert_allclose(found.weights.numpy(), expected, atol=1e-3, rtol=1e-3)
     np.testing.assert_allclose(found.bias.numpy(), bias + fitted.bias * beside.offset_weights(), atol=1e-3)
@@ -185,7 +181,7 @@ def test_what_goes_on_from_such_ngrams_learns_from_its_own_rows(
 
 
 def test_texts_that_share_no_ngrams_give_none_a_weight() -> None:
-    fitted = fit_latent_weights(sparse.csr_matrix(np.eye(6, 9, dtype=np.float32)), np.arange(6) % 2, None, 4)
-    assert len(fitted.slots) == 0
+    fitted = fit_lsa(sparse.csr_matrix(np.eye(6, 9, dtype=np.float32)), np.arange(6) % 2, None, 4)
+    assert len(fitted.columns) == 0
     assert fitted.weights.shape == (0, 1)
     assert np.isfinite(fitted.margins).all()

@@ -10,7 +10,7 @@ from small_runs import small_overrides
 import sentrec
 from sentrec import load_recipe, plugins
 from sentrec.checks.recipe import check_recipe
-from sentrec.errors import PluginError, RecipeError, RunError
+from sentrec.errors import RecipeError
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.plugins import Registry
 from sentrec.recipe import Recipe, recipe_from_dict
@@ -45,10 +45,6 @@ def test_its_run_repeats_it(run: Run, tmp_path: Path) -> None:
     assert np.array_equal(sentrec.load(again).logits(TEXTS), sentrec.load(run).logits(TEXTS))
 
 
-def test_a_finished_run_is_resumed_by_opening_it(run: Run) -> None:
-    assert sentrec.train(run.recipe, run.path, resume=True).metrics == run.metrics
-
-
 def test_it_is_the_linear_model_over_the_same_texts(reviews: Path, run: Run) -> None:
     texts, labels = [], []
     for line in (reviews / "train.csv").read_text().splitlines()[1:]:
@@ -63,18 +59,6 @@ def test_it_ranks_films_but_has_no_vectors_of_reviews(run: Run) -> None:
     scores = ModelScorer(sentrec.load(run), positive="good").score(TEXTS)
     assert scores.positive[0] > 0.5 > scores.positive[1]
     assert scores.embeddings.shape == (2, 0)
-
-
-def test_an_altered_model_is_refused(run: Run, tmp_path: Path) -> None:
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for file in run.path.iterdir():
-        if file.is_file():
-            (copy / file.name).write_bytes(file.read_bytes())
-    recipe = (copy / "recipe.yaml").read_text().replace("table_bits: 14", "table_bits: 13")
-    (copy / "recipe.yaml").write_text(recipe)
-    with pytest.raises(RunError):
-        sentrec.load(copy)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +101,7 @@ def test_it_is_suggested_and_checked_like_an_encoder_but_none_may_take_its_name(
 
     registry.add("mine", "mine 1.0", lambda: Plugin)
     assert "that of an encoder and of a model" in str(registry.reports[0].error)
-    with pytest.raises(PluginError):
-        registry.encoder("ngrams")
+    assert "ngrams" not in registry.encoders
 
 
 def test_it_has_nothing_to_learn_by_gradients(run: Run) -> None:

@@ -169,7 +169,7 @@ def test_a_model_of_other_labels_is_refused_with_a_hint(names: tuple[str, ...], 
 
 def test_of_ten_megabytes_the_predictor_reads_both_ends(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    monkeypatch.setattr("sentrec.models.reader.TokenReader.encode", lambda _, texts: read.extend(texts))
+    monkeypatch.setattr("sentrec.models.words.TokenReader.encode", lambda _, texts: read.extend(texts))
     predictor.encode(["lovely " + "x" * 10_000_000 + " dull"])
     (text,) = read
     assert len(text) == LONGEST_TEXT + 1

@@ -18,7 +18,7 @@ import sentrec
 from sentrec.checks.recipe import check_recipe
 from sentrec.errors import RecipeError, RunError
 from sentrec.inference.predictor import Predictor, load
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import predict_logits
 from sentrec.models.ngrams import NgramModel
 from sentrec.models.stacked import StackedModel, fit_mixing_weights
 from sentrec.recipe import Recipe, to_yaml

@@ -14,7 +14,7 @@ from small_runs import cache_in, small_overrides, small_recipe, write_corpus
 import sentrec
 from sentrec.errors import DataError, RecipeError, RunError
 from sentrec.export.export import export_model
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import predict_logits
 from sentrec.models.kinds import build_model
 from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.runs.directory import Run, open_run, read_environment

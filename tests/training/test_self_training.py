@@ -14,7 +14,7 @@ from sentrec.errors import DataError, RecipeError
 from sentrec.evaluation.rows import RunData
 from sentrec.export.export import export_model
 from sentrec.metrics.calibration import softmax
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import predict_logits
 from sentrec.models.contracts import LinearChange
 from sentrec.models.ngrams import NgramModel
 from sentrec.recipe import Recipe, recipe_from_dict

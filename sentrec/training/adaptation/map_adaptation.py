@@ -26,8 +26,7 @@ from scipy import sparse
 from sentrec.data.labels import ClassMatch
 from sentrec.errors import listed
 from sentrec.metrics.calibration import fit_temperature, softmax
-from sentrec.models.base import ClosedFormModel, TextModel
-from sentrec.models.compute import predict_logits
+from sentrec.models.base import ClosedFormModel, TextModel, predict_logits
 from sentrec.models.contracts import Features, LinearChange
 from sentrec.models.kinds import restore_model
 from sentrec.recipe.sections import InitConfig

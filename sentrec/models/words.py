@@ -1,16 +1,23 @@
-"""Reads texts by a `tokenizers.Tokenizer`, truncated to a number of tokens."""
+"""What the built-in kinds have in common: tokens that are words, read by a `tokenizers.Tokenizer`."""
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
+from sentrec.models.base import TextModel
+from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder
 from sentrec.text.tokenizer import load_tokenizer
+from sentrec.text.vocabulary import learn_tokenizer
+
+if TYPE_CHECKING:
+    from sentrec.glove.store import GloveVectors
 
 
 class TokenReader:
-    """The `sentrec.models.base.TextReader` of the built-in kinds.
+    """The `sentrec.models.contracts.TextReader` of words, truncated to a number of tokens.
 
     Args:
         tokenizer: A serialised tokenizer with its vocabulary.
@@ -23,12 +30,8 @@ class TokenReader:
         self.max_tokens = max_tokens
         self.keep: Keep = keep
         self.key = hashlib.blake2b(f"{max_tokens} {keep} {tokenizer}".encode(), digest_size=16).hexdigest()
+        self.vocabulary_size = int(self.tokenizer.get_vocab_size())
         self._encoder = TextEncoder(self.tokenizer, max_tokens, keep)
-
-    @property
-    def vocabulary_size(self) -> int:
-        """How many different tokens it knows."""
-        return int(self.tokenizer.get_vocab_size())
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Encodes texts; one without any token becomes one unknown word."""
@@ -39,3 +42,24 @@ class TokenReader:
         from sentrec.text.cache import encode_cached  # predicting need not wait for Arrow
 
         return encode_cached(texts, self.tokenizer, self.max_tokens, self.keep)
+
+
+class WordModel(TextModel):
+    """A model whose tokens are words; it encodes as many as any part of the model reads."""
+
+    tokens_are_words = True
+
+    @classmethod
+    def vectors(cls, recipe: Recipe) -> "GloveVectors | None":
+        """The word vectors that it starts from; none by default."""
+        return None
+
+    @classmethod
+    def learn_tokenizer(cls, recipe: Recipe, texts: Sequence[str]) -> str:
+        """Learns the vocabulary: frequent words, and those with a word vector."""
+        return str(learn_tokenizer(texts, recipe.text, cls.vectors(recipe)).to_str())
+
+    @classmethod
+    def reader(cls, recipe: Recipe, tokenizer: str) -> TokenReader:
+        """Reads the words of this tokenizer."""
+        return TokenReader(tokenizer, recipe.tokens_read, recipe.text.keep)

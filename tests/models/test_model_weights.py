@@ -11,8 +11,7 @@ from hypothesis.extra import numpy as arrays
 from torch import Tensor
 
 from sentrec.errors import RunError
-from sentrec.models.quantization import METADATA, dequantize, quantize
-from sentrec.models.weights import read_tensors, write_tensors
+from sentrec.models.weights import METADATA, dequantize, quantize, read_tensors, write_tensors
 
 matrices = arrays.arrays(
     np.float32,

@@ -1,22 +1,21 @@
-"""Memory that runs out is the user's to mend; float32 is exact; copies to CUDA do not wait; one text, one thread."""
+"""Devices that a user names; memory that runs out; exact float32; copies to CUDA; one text, one thread."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import Mock
 
-import numpy as np
 import pytest
 import torch
-from small_models import tokenizer_of
+from small_models import encoded, tokenizer_of
 from torch import Tensor, nn
 
+import sentrec
 from sentrec.data.batches import to_device
 from sentrec.errors import SentrecError
-from sentrec.models.compute import exact_float32, memory_errors, one_thread, predict_logits
-from sentrec.models.embedding import EmbeddingModel
-from sentrec.models.embeddings import TokenEmbedding
-from sentrec.models.reader import TokenReader
-from sentrec.text.encoding import EncodedTexts
+from sentrec.models.base import predict_logits
+from sentrec.models.device import best_device, device_name, exact_float32, find_device, memory_errors, one_thread
+from sentrec.models.embedding import EmbeddingModel, TokenEmbedding
+from sentrec.models.words import TokenReader
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -49,18 +48,23 @@ def test_other_errors_pass(error: Exception) -> None:
         raise error
 
 
-def test_prediction_says_when_memory_is_short() -> None:
-    class Greedy(nn.Module):
+def model_with(read: Callable[[Tensor], Tensor]) -> EmbeddingModel:
+    """A model whose encoder is a function of the embedded tokens, of width 4."""
+
+    class Reading(nn.Module):
         output_size = 4
 
         def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
-            return torch.empty(2**58, dtype=torch.uint8)
+            return read(embedded)
 
     reader = TokenReader(tokenizer_of(9), 9, "head")
-    model = EmbeddingModel(TokenEmbedding(9, 4, 0.0, 0.0), Greedy(), 2, 0.0, reader)  # type: ignore[arg-type]
-    encoded = EncodedTexts(np.array([2, 3], dtype=np.int32), np.array([0, 2]))
+    return EmbeddingModel(TokenEmbedding(9, 4, 0.0, 0.0), Reading(), 2, 0.0, reader)  # type: ignore[arg-type]
+
+
+def test_prediction_says_when_memory_is_short() -> None:
+    model = model_with(lambda embedded: torch.empty(2**58, dtype=torch.uint8))
     with pytest.raises(SentrecError, match="not enough memory"):
-        predict_logits(model, encoded)
+        predict_logits(model, encoded([[2, 3]]))
 
 
 def test_cuda_gets_page_locked_tensors_that_nobody_waits_for() -> None:
@@ -132,16 +136,56 @@ def test_one_thread_comes_back_after_an_error_and_is_the_cpus_alone() -> None:
 
 @pytest.mark.usefixtures("three_threads")
 def test_a_text_alone_is_scored_in_one_thread_and_several_in_all() -> None:
-    class Witness(nn.Module):
-        output_size = 4
-
-        def forward(self, embedded: Tensor, mask: Tensor) -> Tensor:
-            threads.append(torch.get_num_threads())
-            return embedded[:, 0]
-
     threads: list[int] = []
-    reader = TokenReader(tokenizer_of(9), 9, "head")
-    model = EmbeddingModel(TokenEmbedding(9, 4, 0.0, 0.0), Witness(), 2, 0.0, reader)  # type: ignore[arg-type]
-    predict_logits(model, EncodedTexts(np.array([2, 3], dtype=np.int32), np.array([0, 2])))
-    predict_logits(model, EncodedTexts(np.array([2, 3], dtype=np.int32), np.array([0, 1, 2])))
+
+    def read(embedded: Tensor) -> Tensor:
+        threads.append(torch.get_num_threads())
+        return embedded[:, 0]
+
+    predict_logits(model_with(read), encoded([[2, 3]]))
+    predict_logits(model_with(read), encoded([[2], [3]]))
     assert threads == [1, 3]
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("name", ["cuda", "cuda:0", "mps", "foo", "", "meta", "cuda:x"])
+def test_a_device_that_is_not_there_is_refused_with_those_that_are(name: str) -> None:
+    with pytest.raises(SentrecError, match=f"'{name}' is not a device") as caught:
+        find_device(name)
+    assert caught.value.hint == "There is: cpu."
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_every_gpu_has_its_name() -> None:
+    assert find_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(SentrecError) as caught:
+        find_device("cuda:2")
+    assert "cpu, cuda, cuda:0, cuda:1" in str(caught.value.hint)
+
+
+def test_no_name_takes_the_best_device() -> None:
+    assert find_device(None) == best_device()
+    assert find_device("cpu") == torch.device("cpu")
+
+
+def test_a_model_is_not_even_looked_for_on_a_device_that_is_not_there() -> None:
+    with pytest.raises(SentrecError, match="'foo' is not a device"):
+        sentrec.load("no-such-run", device="foo")
+
+
+@pytest.mark.parametrize(("threads", "words"), [(1, ", 1 thread"), (2, ", 2 threads")])
+def test_the_name_of_a_processor_counts_its_threads(monkeypatch: pytest.MonkeyPatch, threads: int, words: str) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert device_name(torch.device("cpu")).endswith(words)

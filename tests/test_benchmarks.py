@@ -13,7 +13,7 @@ import pyarrow.parquet as parquet
 import pytest
 import torch
 from benchmarks import __main__ as command_line
-from benchmarks import comparison, contenders, limits, machine, measure, scaling, steps, table, text, worker, workplace
+from benchmarks import comparison, contenders, limits, measure, scaling, steps, table, text, worker, workplace
 from benchmarks.contender import Contender
 from benchmarks.fasttext_bigrams import FastText, plain_line
 from benchmarks.linear import MeanVectors, NaiveBayesNgrams, TfidfPipeline
@@ -145,7 +145,7 @@ def test_all_contenders_are_measured_and_those_that_are_missing_named(
 
     monkeypatch.setattr(comparison, "run_module", fake)
     monkeypatch.setattr(comparison, "run_process", lambda command: "")
-    monkeypatch.setattr(contenders.PEERS["fasttext"](FULL).__class__, "needs", ("no_such_module_anywhere",))
+    monkeypatch.setattr(FastText, "needs", ("no_such_module_anywhere",))
     settings = FULL.changed(recipes=("imdb-fast",))
     table_, epochs = comparison.compare(workplace.Workplace(tmp_path, tmp_path), settings, lambda text: None)
     assert [one["key"] for one in table_.rows] == [
@@ -254,14 +254,13 @@ def test_without_data_or_vectors_nothing_is_measured(
     assert dict(os.environ) == before
 
 
-def test_a_table_is_written_as_markdown_and_json(tmp_path: Path) -> None:
+def test_a_table_is_written_as_markdown_and_json() -> None:
     columns = (table.Column("name", "model"), table.Column("accuracy", "accuracy", ".3f"))
     section = table.Section("Figures", columns, [{"name": "a|b", "accuracy": 0.91234}, {"name": "c"}], ["A note."])
     written = table.to_markdown("A machine", [section])
     assert "| a/b | 0.912 |\n| c | - |" in written
     assert written.startswith("A machine\n\n### Figures\n\n| model | accuracy |\n| --- | --- |\n")
-    table.write_json(tmp_path / "out.json", {"cores": "2"}, [section])
-    kept = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
+    kept = json.loads(table.to_json({"cores": "2"}, [section]))
     assert kept["machine"] == {"cores": "2"}
     assert kept["sections"][0]["rows"][0]["accuracy"] == 0.91234
 
@@ -273,6 +272,6 @@ def test_a_file_of_an_unknown_kind_is_refused(capsys: pytest.CaptureFixture[str]
 
 
 def test_the_machine_is_described_in_one_line() -> None:
-    facts = machine.machine_facts()
-    assert f"torch {torch.__version__}" in machine.one_line(facts)
+    facts = measure.machine_facts()
+    assert f"torch {torch.__version__}" in measure.one_line(facts)
     assert facts["cores"] == str(measure.all_cores())

@@ -15,10 +15,8 @@ from sentrec.data.formats import looks_like_file
 from sentrec.data.writers import check_table_name, table_writer
 from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation import plots as plotting
-from sentrec.evaluation.drawing import save_png
 from sentrec.evaluation.excerpts import Excerpt, confident_mistakes, sample_predictions
-from sentrec.evaluation.notes import class_notes, group_notes
-from sentrec.evaluation.rows import EvaluationRows, RunData
+from sentrec.evaluation.rows import EvaluationRows, RunData, class_notes, group_notes
 from sentrec.files.storage import atomic_directory, write_json
 from sentrec.metrics.classification import checked_predictions, classification_metrics
 from sentrec.metrics.comparison import Comparison, compare_paired
@@ -128,7 +126,10 @@ def evaluate(
         directory=str(directory),
         plots=_plots_of(run) if plots else (),
     )
-    _write(result, run, rows, probabilities)
+    with atomic_directory(directory) as temporary:
+        if plots:
+            _draw(temporary, run, rows, result.metrics, probabilities)
+        write_json(temporary / EVALUATION, result.to_dict())
     if predictions is not None:
         _write_predictions(predictions, examples, probabilities, names)
     return result
@@ -143,12 +144,8 @@ def _write_predictions(
             parts = zip(examples.texts[rows], examples.labels[rows], probabilities[rows], strict=True)
             write(
                 [
-                    {
-                        "text": text,
-                        "label": names[label],
-                        "predicted_label": names[int(row.argmax())],
-                        "probability": round(float(row.max()), 6),
-                    }
+                    {"text": text, "label": names[label], "predicted_label": names[int(row.argmax())]}
+                    | {"probability": round(float(row.max()), 6)}
                     for text, label, row in parts
                 ]
             )
@@ -190,7 +187,10 @@ def _comparisons(
     own_name, rival_name = _names(run, rival)
     others = {} if rival is None else {rival_name: _probabilities(rival, examples, run.label_names)}
     for name, model in models.items():
-        others[name] = _baseline_probabilities(model, run_data.training_rows(), examples)
+        train, started = run_data.part("train"), time.perf_counter()
+        model.fit(train.texts, train.labels, len(train.label_names))
+        _log.info("trained the baseline on %s texts in %.1f s", f"{len(train):,}", time.perf_counter() - started)
+        others[name] = model.predict_proba(examples.texts)
     return tuple(
         compare_paired(examples.labels, predicted, other.argmax(axis=1), (own_name, name))
         for name, other in others.items()
@@ -208,17 +208,12 @@ def _name(run: Run) -> str:
     return run.builtin_name or run.recipe.name
 
 
-def _baseline_probabilities(model: Baseline, train: Examples, examples: Examples) -> npt.NDArray[np.float64]:
-    started = time.perf_counter()
-    model.fit(train.texts, train.labels, len(train.label_names))
-    _log.info("trained the baseline on %s texts in %.1f s", f"{len(train):,}", time.perf_counter() - started)
-    return model.predict_proba(examples.texts)
-
-
 def _free_directory(run: Run, rows: EvaluationRows, out: str | Path | None) -> Path:
     """Where to write; refuses a folder that holds anything but an earlier evaluation, since it will be replaced."""
     name = Path(rows.source).stem if looks_like_file(rows.source) else rows.source.replace("/", "-")
-    directory = Path(out) if out is not None else _home(run) / "evaluation" / f"{name}-{rows.split}"
+    # A model that comes with sentrec must stay as it is.
+    home = run.path if run.builtin_name is None else Path("runs") / run.builtin_name
+    directory = Path(out) if out is not None else home / "evaluation" / f"{name}-{rows.split}"
     if directory.exists() and not directory.is_dir():
         raise SentrecError(f"{directory} exists and is no folder.", "Choose another --out.")
     others = {path.name for path in directory.glob("*")} - {EVALUATION, *PLOTS}
@@ -227,25 +222,9 @@ def _free_directory(run: Run, rows: EvaluationRows, out: str | Path | None) -> P
     return directory
 
 
-def _home(run: Run) -> Path:
-    """The run's directory; of a model that comes with sentrec, whose own must stay as it is, one in ``runs``."""
-    return run.path if run.builtin_name is None else Path("runs") / run.builtin_name
-
-
-def _validation_accuracy(run: Run) -> float:
-    return float(run.metrics["validation"]["accuracy"])
-
-
 def _plots_of(run: Run) -> tuple[str, ...]:
     # An ensemble was not trained, only its members were.
     return tuple(name for name in PLOTS if not (run.members and name == TRAINING_CURVES))
-
-
-def _write(result: Evaluation, run: Run, rows: EvaluationRows, probabilities: npt.NDArray[np.float64]) -> None:
-    with atomic_directory(Path(result.directory)) as temporary:
-        if result.plots:
-            _draw(temporary, run, rows, result.metrics, probabilities)
-        write_json(temporary / EVALUATION, result.to_dict())
 
 
 def _draw(
@@ -253,12 +232,13 @@ def _draw(
 ) -> None:
     names, labels = run.label_names, rows.examples.labels
     title = f"{_name(run)} on {rows.title}"
-    curves = () if run.members else (plotting.training_curves(run.history, _name(run), _validation_accuracy(run)),)
-    figures = (
-        *curves,
+    figures = [
         plotting.confusion_matrix(metrics["confusion_matrix"], names, title),
         plotting.reliability_diagram(labels, probabilities, title),
         plotting.roc_curves(labels, probabilities, names, title),
-    )
+    ]
+    if not run.members:
+        validated = float(run.metrics["validation"]["accuracy"])
+        figures.insert(0, plotting.training_curves(run.history, _name(run), validated))
     for figure, name in zip(figures, _plots_of(run), strict=True):
-        save_png(figure, directory / name)
+        plotting.save_png(figure, directory / name)

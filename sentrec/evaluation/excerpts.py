@@ -37,7 +37,7 @@ def sample_predictions(
     count: int = 5,
     seed: int = 1,
 ) -> list[Excerpt]:
-    """Predictions for `count` random texts, in the order of the rows.
+    """Predictions for `count` random texts at most, in the order of the rows.
 
     Args:
         texts: The texts.
@@ -47,8 +47,8 @@ def sample_predictions(
         count: How many to show at most.
         seed: Seed of the choice.
     """
-    rows = np.random.default_rng(seed).choice(len(texts), min(count, len(texts)), replace=False)
-    return [_excerpt(int(row), texts, labels, probabilities, label_names) for row in np.sort(rows)]
+    rows = np.sort(np.random.default_rng(seed).choice(len(texts), min(count, len(texts)), replace=False))
+    return _excerpts(rows, texts, labels, probabilities, label_names)
 
 
 def confident_mistakes(
@@ -61,7 +61,7 @@ def confident_mistakes(
     """The wrong predictions with the highest confidence, the surest first; arguments as in `sample_predictions`."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:count]]
-    return [_excerpt(int(row), texts, labels, probabilities, label_names) for row in surest]
+    return _excerpts(surest, texts, labels, probabilities, label_names)
 
 
 def shortened(text: str, longest: int = _LONGEST_EXCERPT) -> str:
@@ -76,18 +76,15 @@ def shortened(text: str, longest: int = _LONGEST_EXCERPT) -> str:
     return head.rstrip() + "…"
 
 
-def _excerpt(
-    row: int,
+def _excerpts(
+    rows: npt.NDArray[np.int64],
     texts: Sequence[str],
     labels: npt.NDArray[Any],
     probabilities: npt.NDArray[np.float64],
-    label_names: Sequence[str],
-) -> Excerpt:
-    predicted = int(probabilities[row].argmax())
-    return Excerpt(
-        row=row + 1,
-        text=shortened(texts[row]),
-        label=label_names[int(labels[row])],
-        predicted=label_names[predicted],
-        confidence=float(probabilities[row, predicted]),
-    )
+    names: Sequence[str],
+) -> list[Excerpt]:
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    return [
+        Excerpt(row + 1, shortened(texts[row]), names[int(labels[row])], names[predicted[row]], float(sure[row]))
+        for row in rows.tolist()
+    ]

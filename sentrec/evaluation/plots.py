@@ -1,6 +1,7 @@
-"""The plots of an evaluation, as matplotlib figures; drawn with the Agg canvas, without pyplot's global state."""
+"""The plots of an evaluation, and what all plots share: figures, the style of axes, writing as PNG."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,27 +9,54 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from scipy import stats
 from sklearn import metrics
 
-from sentrec.evaluation.drawing import TURNED, label_axes, new_figure, short_name
+from sentrec.files.storage import atomic_path
 from sentrec.metrics.calibration import reliability_bins
+from sentrec.metrics.intervals import wilson_interval
 
 _BLUE, _PALE, _ORANGE, _GREY = "#2b6cb0", "#bcd4ee", "#dd6b20", "#718096"
 _MOST_CURVES = 10
 _MOST_LABELLED_CELLS = 20 * 20
+TURNED: Mapping[str, Any] = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+"""Of tick labels that are too long to stand side by side."""
+_LONGEST_NAME = 24
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure without pyplot's global state; the sizes are inches."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def label_axes(axes: Axes, heading: str, title: str, horizontal: str, vertical: str) -> None:
+    """Gives axes a heading, with `title` as its second line where there is one, and their labels."""
+    if heading:
+        axes.set_title("\n".join(filter(None, (heading, title))), fontsize=11)
+    axes.set_xlabel(horizontal)
+    axes.set_ylabel(vertical)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def short_name(name: str) -> str:
+    """A name that fits beside a tick; cut in the middle, since long names tend to differ at either end."""
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[: half - 1]}…{name[-half:]}"
+
+
+def save_png(figure: Figure, path: Path) -> Path:
+    """Writes a figure as PNG, atomically; raises a `SentrecError` if the disk is full or may not be written."""
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150)
+    return path
 
 
 def training_curves(
     history: Sequence[Mapping[str, Any]], title: str = "", final_accuracy: float | None = None
 ) -> Figure:
-    """Loss and validation accuracy over the steps of a training; dotted lines end the epochs.
+    """Loss and validation accuracy over the steps of a training, from a run's ``history.jsonl``; dots end the epochs.
 
-    Args:
-        history: The rows of a run's ``history.jsonl``.
-        title: What was trained.
-        final_accuracy: Validation accuracy of the finished run, which may use more than what is trained step by step,
-            such as n-grams; None where there is none.
+    `final_accuracy` is the validation accuracy of the finished run, which may use more than what is trained step by
+    step, such as n-grams.
     """
     figure = new_figure(9.0, 3.8)
     figure.suptitle(title, fontsize=11)
@@ -63,13 +91,7 @@ def training_curves(
 
 
 def confusion_matrix(matrix: Sequence[Sequence[int]], label_names: Sequence[str], title: str = "") -> Figure:
-    """Counts of true against predicted classes, coloured by their share of the true class.
-
-    Args:
-        matrix: Counts, rows are true classes.
-        label_names: Name of each class.
-        title: What the rows are, e.g. ``imdb test, n = 25,000``.
-    """
+    """Counts of true (rows) against predicted classes, coloured by their share of the true class."""
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     classes = len(label_names)
@@ -91,13 +113,7 @@ def confusion_matrix(matrix: Sequence[Sequence[int]], label_names: Sequence[str]
 
 
 def reliability_diagram(labels: npt.NDArray[Any], probabilities: npt.NDArray[np.float64], title: str = "") -> Figure:
-    """Accuracy against confidence in 15 bins, above the number of predictions in each bin.
-
-    Args:
-        labels: Class numbers of shape ``(n,)``.
-        probabilities: ``(n, classes)``.
-        title: What the rows are.
-    """
+    """Accuracy against confidence in 15 bins, above the number of predictions in each bin; see `reliability_bins`."""
     bins = reliability_bins(labels, probabilities)
     figure = new_figure(5.6, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -132,21 +148,12 @@ def reliability_diagram(labels: npt.NDArray[Any], probabilities: npt.NDArray[np.
 
 
 def roc_curves(
-    labels: npt.NDArray[Any],
-    probabilities: npt.NDArray[np.float64],
-    label_names: Sequence[str],
-    title: str = "",
+    labels: npt.NDArray[Any], probabilities: npt.NDArray[np.float64], label_names: Sequence[str], title: str = ""
 ) -> Figure:
     """ROC curves: of the second class where there are two, else of each class against the rest.
 
     A class that none or all of the rows have has no curve. Of more than ten classes, the ten with the lowest area under
-    the curve are shown.
-
-    Args:
-        labels: Class numbers of shape ``(n,)``.
-        probabilities: ``(n, classes)``.
-        label_names: Name of each class.
-        title: What the rows are.
+    the curve are shown. Labels have the shape ``(n,)``, probabilities ``(n, classes)``.
     """
     candidates = [1] if len(label_names) == 2 else range(len(label_names))
     areas = {
@@ -192,19 +199,13 @@ def _epoch_ends(history: Sequence[Mapping[str, Any]]) -> list[int]:
 
 def _interval_lengths(accuracy: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """How far the 95 % Wilson interval of each accuracy reaches below and above it, ``(2, bins)``."""
-    intervals = [
-        stats.binomtest(round(share * count), int(count)).proportion_ci(method="wilson")
-        for share, count in zip(accuracy, counts, strict=True)
-    ]
-    below = [share - interval.low for share, interval in zip(accuracy, intervals, strict=True)]
-    above = [interval.high - share for share, interval in zip(accuracy, intervals, strict=True)]
-    return np.maximum([below, above], 0.0)
+    low, high = np.array([wilson_interval(*one) for one in zip(accuracy, counts, strict=True)]).reshape(-1, 2).T
+    return np.maximum([accuracy - low, high - accuracy], 0.0)
 
 
 def _write_cells(axes: Axes, counts: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]) -> None:
     size = float(np.interp(len(counts), [2, 10, 20], [12, 8, 5]))
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
-        colour = "white" if share > 0.5 else "black"
-        text = f"{count:,}\n{share:.1%}"
-        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
+        style = {"color": "white" if share > 0.5 else "black", "fontsize": size}
+        axes.text(column, row, f"{count:,}\n{share:.1%}", ha="center", va="center", **style)

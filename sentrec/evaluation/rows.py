@@ -1,10 +1,12 @@
 """Which rows a run is evaluated on, which it was trained on, and what a reader has to know of them."""
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from sentrec.data.contamination import SeenTexts
 from sentrec.data.examples import Examples, load_examples
@@ -13,10 +15,11 @@ from sentrec.data.labels import LEFT_OUT, match_labels
 from sentrec.data.locate import is_local, locate_split
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.unlabelled import load_unlabelled, sources_of
-from sentrec.errors import DataError, did_you_mean
+from sentrec.errors import DataError, RunError, did_you_mean
 from sentrec.recipe.loading import describe_data
 from sentrec.recipe.sections import DataConfig
-from sentrec.runs.directory import Run, read_environment
+from sentrec.runs.directory import METRICS, Run, find_model, holds_group, read_environment
+from sentrec.runs.files import read_object
 from sentrec.runs.origins import origins_of
 from sentrec.text.vocabulary import fingerprint
 
@@ -50,11 +53,7 @@ class EvaluationRows:
 
 
 class RunData:
-    """The data of a run as it can be read now; read at most once.
-
-    Args:
-        run: The finished run.
-    """
+    """The data of a finished run as it can be read now; read at most once."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -68,16 +67,12 @@ class RunData:
         return data
 
     def part(self, name: str) -> Examples:
-        """The very rows that the run was trained, selected or tested on.
-
-        Args:
-            name: ``train``, ``validation`` or ``test``.
+        """The very rows of ``train``, ``validation`` or ``test`` that the run was trained, selected or tested on.
 
         Raises:
             DataError: If the data cannot be read, or is no longer what it was.
         """
-        splits = self._read_splits()
-        rows = {"train": splits.train, "validation": splits.validation, "test": splits.test}[name]
+        rows: Examples = getattr(self._read_splits(), name)
         recorded = read_environment(self.run.path).get("data", {}).get(name)
         if recorded != rows.fingerprint():
             raise DataError(
@@ -86,23 +81,13 @@ class RunData:
             )
         return rows
 
-    def training_rows(self) -> Examples:
-        """Exactly the rows that the run was trained on.
-
-        Raises:
-            DataError: If the data cannot be read, or is no longer what it was.
-        """
-        return self.part("train")
-
     def evaluation_rows(
         self, data: str | Path | DataConfig | None, split: str, overrides: Sequence[str] = ()
     ) -> EvaluationRows:
         """The rows to evaluate on.
 
-        Args:
-            data: A named dataset, a file, or a recipe's data section; None for the run's own data.
-            split: Which split of it.
-            overrides: ``key=value`` pairs that describe `data`, such as ``data.label_column=stars``.
+        `data` is a named dataset, a file, or a recipe's data section; None stands for the run's own data. `overrides`
+        describe it, e.g. ``data.label_column=stars``.
 
         Raises:
             DataError: If the data cannot be used, or has labels that the run does not know.
@@ -129,11 +114,7 @@ class RunData:
         """Sentences on how many texts the run has seen, or on why that was not counted; None where it saw none.
 
         Texts are compared by their letters and digits, see `sentrec.data.contamination`. What a run has seen includes
-        what its teacher and the run that it went on from have.
-
-        Args:
-            examples: The texts.
-            name: What to call the run; empty where it is the one that is evaluated.
+        what its teacher and the run that it went on from have; `name` is empty for the run that is evaluated.
         """
         notes = self._overlaps(examples, name)
         if not name:
@@ -231,3 +212,40 @@ def _told_overlap(examples: Examples, where: str, read: Callable[[], list[str]])
 def _is_same(data: str, own: str) -> bool:
     both_files = looks_like_file(data) and looks_like_file(own)
     return data == own or (both_files and Path(data).resolve() == Path(own).resolve())
+
+
+def class_notes(labels: npt.NDArray[np.int64], label_names: Sequence[str]) -> list[str]:
+    """What is left out where the data lacks a class."""
+    missing = ", ".join(name for number, name in enumerate(label_names) if not (labels == number).any())
+    return [f"No row is labelled {missing}: ROC-AUC, which needs every class, is left out."] if missing else []
+
+
+def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]:
+    """That the run that was opened for what was given is one of a group of seeds, or an ensemble, and how good all are.
+
+    Raises:
+        RunError: If the group's figures were altered.
+    """
+    if opened is not None and opened.members:
+        spread = _spread([100 * float(member.metrics["test"]["accuracy"]) for member in opened.members])
+        return [
+            f"{opened.path} is an ensemble of {len(opened.members)} runs. Test accuracy of each alone when it was "
+            f"trained: {spread}."
+        ]
+    if given is None or opened is None or isinstance(given, Run) or not holds_group(find_model(given)):
+        return []
+    path = find_model(given) / METRICS
+    try:
+        runs = read_object(path)["runs"]
+        accuracies = [100 * float(one["test_accuracy"]) for one in runs]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} was altered: it lacks the accuracy of its runs.", "Train the group again.") from error
+    return [
+        f"{given} holds {len(runs)} runs: this is seed {opened.recipe.seed}, the best of them by validation. "
+        f"Test accuracy of all when they were trained: {_spread(accuracies)}."
+    ]
+
+
+def _spread(percentages: Sequence[float]) -> str:
+    deviation = f" ± {statistics.stdev(percentages):.2f} (mean ± standard deviation)" if len(percentages) > 1 else ""
+    return f"{statistics.fmean(percentages):.2f} %{deviation}"

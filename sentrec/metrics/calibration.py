@@ -95,14 +95,14 @@ def calibrated_error(probabilities: npt.NDArray[np.float64], simulations: int = 
         seed: Seed of the draws.
     """
     confidence = probabilities.max(axis=1)
-    counts, _, place = _binned(confidence, BINS)
+    _, place = _binned(confidence, BINS)
     stated = np.bincount(place, weights=confidence, minlength=BINS)
     generator = np.random.default_rng(seed)
     errors = [
         np.abs(stated - np.bincount(place, weights=generator.random(len(place)) < confidence, minlength=BINS)).sum()
         for _ in range(simulations)
     ]
-    return float(np.mean(errors)) / int(counts.sum())
+    return float(np.mean(errors)) / len(place)
 
 
 def reliability_bins(
@@ -116,20 +116,13 @@ def reliability_bins(
         bins: Number of bins between 0 and 1.
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    counts, edges, place = _binned(confidence, bins)
-    filled = np.maximum(counts, 1)
-    return ReliabilityBins(
-        edges,
-        counts,
-        np.bincount(place, weights=confidence, minlength=bins) / filled,
-        np.bincount(place, weights=right.astype(np.float64), minlength=bins) / filled,
-    )
+    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    edges, place = _binned(confidence, bins)
+    counts = np.bincount(place, minlength=bins)
+    means = (np.bincount(place, one, minlength=bins) / np.maximum(counts, 1) for one in (confidence, right))
+    return ReliabilityBins(edges, counts, *means)
 
 
-def _binned(
-    confidence: npt.NDArray[np.float64], bins: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def _binned(confidence: npt.NDArray[np.float64], bins: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     edges = np.linspace(0.0, 1.0, bins + 1)
-    place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
-    return np.bincount(place, minlength=bins), edges, place
+    return edges, np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)

@@ -1,15 +1,15 @@
-"""What a classifier is worth on rows with known labels, computed with scikit-learn and scipy."""
+"""What a classifier is worth on rows with known labels, computed with scikit-learn."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 from sklearn import metrics
 
 from sentrec.errors import DataError
 from sentrec.metrics.calibration import calibrated_error, reliability_bins
+from sentrec.metrics.intervals import wilson_interval
 
 
 def classification_metrics(
@@ -44,12 +44,15 @@ def classification_metrics(
     predicted = probabilities.argmax(axis=1)
     classes = np.arange(len(label_names))
     right, n = int((predicted == labels).sum()), len(labels)
-    interval = stats.binomtest(right, n).proportion_ci(confidence_level=0.95, method="wilson")
+    columns = metrics.precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0.0)
     return {
         "accuracy": right / n,
-        "accuracy_interval": [float(interval.low), float(interval.high)],
+        "accuracy_interval": list(wilson_interval(right / n, n)),
         "macro_f1": float(metrics.f1_score(labels, predicted, average="macro", zero_division=0.0)),
-        "per_class": _per_class(labels, predicted, label_names),
+        "per_class": {
+            name: {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": int(support)}
+            for name, precision, recall, f1, support in zip(label_names, *columns, strict=True)
+        },
         "roc_auc": _roc_auc(labels, probabilities),
         "log_loss": float(metrics.log_loss(labels, probabilities, labels=classes)),
         "brier": _brier(labels, probabilities),
@@ -65,9 +68,7 @@ def checked_predictions(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
     """The labels as integers and the probabilities in double precision, with every row summing to 1 exactly.
 
-    Raises:
-        DataError: If there are no rows.
-        ValueError: If the shapes do not fit together, or the rows are not probabilities.
+    Raises what `classification_metrics` does.
     """
     labels = np.asarray(labels, dtype=np.int64)
     probabilities = np.asarray(probabilities, dtype=np.float64)
@@ -81,17 +82,6 @@ def checked_predictions(
     if not (probabilities >= 0).all() or not np.allclose(total, 1.0, atol=1e-3):
         raise ValueError("probabilities must not be negative, and each row must sum to 1")
     return labels, probabilities / total
-
-
-def _per_class(
-    labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], label_names: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    classes = np.arange(len(label_names))
-    columns = metrics.precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0.0)
-    return {
-        name: {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": int(support)}
-        for name, precision, recall, f1, support in zip(label_names, *columns, strict=True)
-    }
 
 
 def _roc_auc(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]) -> float | None:

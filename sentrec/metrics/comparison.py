@@ -10,16 +10,9 @@ from sentrec.metrics.intervals import mcnemar, paired_difference
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired comparison of accuracy.
+    """A paired comparison of the accuracy of two classifiers on the same n rows.
 
     Attributes:
-        first: Name of the first classifier.
-        second: Name of the second one.
-        n: Rows that both classified.
-        only_first_right: Rows that only the first classified right.
-        only_second_right: Rows that only the second classified right.
-        first_accuracy: Fraction that the first classified right.
-        second_accuracy: Fraction that the second classified right.
         difference: ``first_accuracy - second_accuracy``.
         interval: 95 % interval of the difference, see `paired_difference`.
         mcnemar_exact: P-value of the exact McNemar test.
@@ -67,15 +60,9 @@ def compare_paired(
     second_predicted: npt.NDArray[Any],
     names: tuple[str, str] = ("the first", "the second"),
 ) -> Comparison:
-    """Compares the accuracy of two classifiers on the same rows.
+    """Compares the accuracy of two classifiers on the same rows, from class numbers of shape ``(n,)``.
 
     The interval covers the choice of test rows, not that of the training seed.
-
-    Args:
-        labels: True class numbers of shape ``(n,)``.
-        first_predicted: Class numbers that the first classifier chose, ``(n,)``.
-        second_predicted: Those that the second one chose, ``(n,)``.
-        names: What to call the two.
 
     Raises:
         ValueError: If there are no rows, or the lengths differ.

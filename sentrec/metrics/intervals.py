@@ -36,8 +36,8 @@ def paired_difference(
     """Compares the accuracy of two arms on the same test rows with the same seeds.
 
     Interval and p-value cover the choice of the test rows and, with two seeds or more, all that differs from seed to
-    seed: the labelled rows, the initial weights, the order. With one seed they cover the test rows alone. What all
-    seeds share is not covered: the target itself, and a source that is one finished run.
+    seed: the labelled rows, the initial weights, the order; not what all seeds share: the target itself, and a source
+    that is one finished run.
 
     Rows and seeds are crossed, as in Owen's pigeonhole bootstrap (2007). The uncertainty is the sum of two independent
     parts, as in an interval of the Behrens-Fisher kind (Fisher 1935):
@@ -101,11 +101,7 @@ def _upper_tail(error: float, freedom: float, seed_error: float, seeds: int) -> 
 
 
 def mcnemar(only_first_right: int, only_second_right: int) -> tuple[float, float]:
-    """McNemar's test of equal accuracy, from the rows on which exactly one of two classifiers is right.
-
-    Args:
-        only_first_right: Rows that only the first classified right.
-        only_second_right: Rows that only the second classified right.
+    """McNemar's test of equal accuracy, from the numbers of rows that only one of two classifiers has right.
 
     Returns:
         The two-sided exact p-value, and the mid-p value (Fagerland, Lydersen and Laake 2013).
@@ -114,6 +110,15 @@ def mcnemar(only_first_right: int, only_second_right: int) -> tuple[float, float
     at_most = float(special.bdtr(smaller, discordant, 0.5))
     below = float(special.bdtr(smaller - 1, discordant, 0.5)) if smaller else 0.0
     return min(1.0, 2.0 * at_most), min(1.0, at_most + below)
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `count` (Wilson 1927); not degenerate where all or none count."""
+    z = float(special.ndtri(0.975))
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * float(np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)))
+    # Of none or all, one end is exactly 0 or 1, whatever rounding says.
+    return (0.0 if share == 0 else centre - half), (1.0 if share == 1 else centre + half)
 
 
 def row_error(differences: npt.NDArray[Any]) -> tuple[float, float, int]:
@@ -130,10 +135,6 @@ def row_error(differences: npt.NDArray[Any]) -> tuple[float, float, int]:
 
     Returns:
         The adjusted mean, its standard error and the degrees of freedom of Student's t.
-
-    References:
-        D. G. Bonett, R. M. Price: Adjusted Wald confidence interval for a difference of binomial proportions based on
-            paired data. Journal of Educational and Behavioral Statistics 37(4), 2012, 479-488.
     """
     adjusted = np.concatenate([differences, [1.0, -1.0]])
     mean = float(adjusted.mean())

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from sentrec.metrics.intervals import wilson_interval
+
 Floats = npt.NDArray[np.float64]
 
 _REPLICATES = 500
@@ -21,12 +23,9 @@ _CUTOFFS = (10, 50)
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric, or the difference of two, and its 95 % interval.
+    """A metric over all items, or the difference of two, and its 95 % interval.
 
-    Attributes:
-        value: Over all items.
-        low: Lower end: percentile bootstrap over items, Wilson's interval for a precision.
-        high: Upper end.
+    The interval is a percentile bootstrap over items; of a precision it is Wilson's.
     """
 
     value: float
@@ -75,8 +74,8 @@ def measure_scores(scores: Mapping[str, Floats], stars: Floats, scale: float, mi
         scale: Most stars that a review can give, 5 or 10.
         min_reviews: Fewest reviews that each of these items has.
     """
-    liked_from = liked_threshold(scale)
-    draws = np.random.default_rng(_SEED).integers(0, len(stars), (_REPLICATES, len(stars)))
+    liked_from, items = liked_threshold(scale), len(stars)
+    draws = np.random.default_rng(_SEED).integers(0, items, (_REPLICATES, items))
     metrics = _metrics(liked_from)
     values = {name: {key: metric(score, stars) for key, metric in metrics.items()} for name, score in scores.items()}
     drawn = {
@@ -86,15 +85,15 @@ def measure_scores(scores: Mapping[str, Floats], stars: Floats, scale: float, mi
     first, *others = scores
     ordered = np.sort(stars)[::-1]
     return RankingMeasures(
-        items=len(stars),
+        items=items,
         min_reviews=min_reviews,
         liked_from=liked_from,
         liked_share=float((stars >= liked_from).mean()),
         mean_stars=float(stars.mean()),
         best_stars={f"top{k}": float(ordered[:k].mean()) for k in _CUTOFFS},
-        chance={key: metric(np.zeros(len(stars)), stars) for key, metric in metrics.items()},
+        chance={key: metric(np.zeros(items), stars) for key, metric in metrics.items()},
         scores={
-            name: {key: _measure(key, value, drawn[name][key], len(stars)) for key, value in found.items()}
+            name: {key: _measure(key, value, drawn[name][key], items) for key, value in found.items()}
             for name, found in values.items()
         },
         differences={
@@ -118,13 +117,7 @@ def liked_threshold(scale: float) -> float:
 
 
 def ndcg(scores: Floats, gains: Floats, k: int) -> float:
-    """Normalised discounted cumulative gain of the first k (Järvelin and Kekäläinen 2002), linear gains.
-
-    Args:
-        scores: What is ranked by, shape ``(items,)``.
-        gains: How good each item is, not negative.
-        k: How many count.
-    """
+    """Normalised discounted cumulative gain of the first k (Järvelin and Kekäläinen 2002), linear gains."""
     k = min(k, len(gains))
     discount = 1.0 / np.log2(np.arange(2, k + 2))
     ideal = float((np.sort(gains)[::-1][:k] * discount).sum())
@@ -134,15 +127,6 @@ def ndcg(scores: Floats, gains: Floats, k: int) -> float:
 def precision_at(scores: Floats, liked: npt.NDArray[np.bool_], k: int) -> float:
     """Share of liked items among the first k."""
     return _mean_of_first(scores, liked.astype(np.float64), k)
-
-
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `count` (Wilson 1927); not degenerate where all or none count."""
-    z = float(stats.norm.ppf(0.975))
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * float(np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)))
-    # Of none or all, one end is exactly 0 or 1, whatever rounding says.
-    return (0.0 if share == 0 else centre - half), (1.0 if share == 1 else centre + half)
 
 
 def _mean_of_first(scores: Floats, values: Floats, k: int) -> float:

@@ -183,7 +183,7 @@ def baseline_items(
     from sentrec.recommend.scoring import BaselineScorer
     from sentrec.runs.directory import open_run
 
-    train = RunData(open_run(run)).training_rows()
+    train = RunData(open_run(run)).part("train")
     model = make_baseline(name).fit(train.texts, train.labels, len(train.label_names))
     scorer = BaselineScorer(model, train.label_names, positive)
     sources = [Source(str(file), scoring.encoding) for file in files]

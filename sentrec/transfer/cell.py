@@ -13,9 +13,10 @@ import torch
 from accelerate import Accelerator
 from scipy import sparse
 
-from sentrec.errors import RunError
+from sentrec.errors import RecipeError, RunError
 from sentrec.files.storage import atomic_directory, write_json
-from sentrec.models.base import TextModel, predict_logits
+from sentrec.models.base import EMBEDDINGS, HEAD, TextModel, predict_logits
+from sentrec.models.kinds import build_model
 from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import Recipe
@@ -23,10 +24,11 @@ from sentrec.runs.files import read_object
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress, TrainingLoop
+from sentrec.training.optimizer import LearningPlan, Rate, recipe_plan
 from sentrec.training.prepare import PreparedData
 from sentrec.training.train import Start, fit
 from sentrec.transfer.results import Cell, CellResult
-from sentrec.transfer.schema import plain_name
+from sentrec.transfer.schema import TransferRecipe, plain_name
 from sentrec.transfer.target import Rows, TargetData
 
 _RESULT = "cell.json"
@@ -39,16 +41,66 @@ _MOST_TRAIN_ROWS = 2000
 _log = logging.getLogger(__name__)
 
 
+def target_only_model(arm: str, recipe: Recipe, tokenizer: str, classes: int) -> TextModel:
+    """A model of the target as it stands before any training, with GloVe's word vectors (random ones for that arm)."""
+    if arm == "random-embeddings" and recipe.glove is not None:
+        of_that_width = recipe.model.model_copy(update={"embedding_dim": recipe.glove.dim})
+        recipe = recipe.model_copy(update={"glove": None, "model": of_that_width})
+    return build_model(recipe, tokenizer, classes)
+
+
+def learning_plan(arm: str, recipe: Recipe, model: TextModel, study: TransferRecipe) -> LearningPlan:
+    """Which weights of an arm learn, how fast, and from which epoch on.
+
+    Raises:
+        RecipeError: If gradual unfreezing would not reach the lowest layer within the training, or might not.
+    """
+    plan, layers = recipe_plan(recipe, model), model.layers()
+    match arm:
+        case "full":
+            return _scaled(plan, study.full.learning_rate_factor)
+        case "probe":
+            return _scaled({name: plan[name] for name in layers.get(HEAD, ())}, study.probe.learning_rate_factor)
+        case "gradual":
+            return _gradual(plan, model, recipe, study)
+        case "frozen-glove":
+            return {name: rate for name, rate in plan.items() if name not in layers.get(EMBEDDINGS, ())}
+        case _:
+            return plan
+
+
+def _scaled(plan: LearningPlan, factor: float) -> dict[str, Rate]:
+    return {name: Rate(rate.factor * factor, rate.from_epoch) for name, rate in plan.items()}
+
+
+def _gradual(plan: LearningPlan, model: TextModel, recipe: Recipe, study: TransferRecipe) -> dict[str, Rate]:
+    options, training = study.gradual, recipe.training
+    # The head thaws first; a layer that is frozen has no stage.
+    layers = [[name for name in names if name in plan] for names in reversed(model.layers().values())]
+    stages = {name: stage for stage, names in enumerate(filter(None, layers)) for name in names}
+    count = len(set(stages.values()))
+    needed = (count - 1) * options.epochs_per_stage + 1
+    if training.max_steps is not None:
+        raise RecipeError(
+            "gradual unfreezing counts epochs, and training.max_steps would end them early.",
+            "Leave `gradual` out of the arms, or training.max_steps out of the recipes.",
+        )
+    if needed > training.epochs:
+        raise RecipeError(
+            f"gradual unfreezing of {count} layers takes {needed} epochs; the training has {training.epochs}.",
+            f"Raise training.epochs to {needed}, or lower gradual.epochs_per_stage.",
+        )
+
+    def thawing(rate: Rate, stage: int) -> Rate:
+        factor = rate.factor * options.learning_rate_factor / options.decay**stage
+        return Rate(factor, stage * options.epochs_per_stage)
+
+    return {name: thawing(rate, stages[name]) for name, rate in plan.items()}
+
+
 @dataclass(frozen=True)
 class Fitting:
-    """A neural arm, ready to be trained.
-
-    Attributes:
-        cell: Which one.
-        recipe: The target's, with the cell's seed and the budget's training section.
-        start: The model to start from, which weights learn, and which ones to judge.
-        data: The rows of its budget.
-    """
+    """A neural arm, ready to be trained: a recipe with the cell's seed, where to start, the budget's rows."""
 
     cell: Cell
     recipe: Recipe
@@ -59,32 +111,27 @@ class Fitting:
 def fit_cell(
     fitting: Fitting, run: Path, accelerator: Accelerator, stop: StopRequest, on_step: Callable[[Progress], None]
 ) -> CellResult:
-    """Trains an arm and predicts the test rows; goes on from the checkpoint of a training that was interrupted.
+    """Trains an arm in the directory `run` and predicts the test rows; goes on from the checkpoint that is there.
 
-    Args:
-        fitting: What to train.
-        run: The run directory of its model and its checkpoints.
-        accelerator: The device.
-        stop: Ends the training before the next step once it is requested.
-        on_step: Called after every step; what it raises ends the cell.
+    A `stop` ends the training before the next step, and so does what `on_step` raises, which is called after each.
     """
     found: list[CellResult] = []
     data, labels = fitting.data, fitting.data.splits.train.labels
 
     def judge(loop: TrainingLoop, logits: npt.NDArray[np.float32]) -> None:
-        rows = np.random.default_rng(fitting.recipe.seed).permutation(len(labels))[:_MOST_TRAIN_ROWS]
+        rows, predicted = _some(np.arange(len(labels)), fitting.recipe.seed), logits.argmax(axis=1)
         result = CellResult(
             cell=fitting.cell,
             labels=len(labels) + len(data.splits.validation),
-            accuracy=0.0,
+            accuracy=_accuracy(predicted, data.splits.test.labels),
             train_accuracy=_accuracy(_classes(loop.model, data.train.take(rows)), labels[rows]),
             validation_rows=len(data.splits.validation),
             seconds=0.0,
             epoch_steps=loop.epoch_steps[0],
             history=loop.state.history,
-            predicted=logits.argmax(axis=1).astype(np.int16),
+            predicted=predicted.astype(np.int16),
         )
-        found.append(replace(result, accuracy=_accuracy(result.predicted, data.splits.test.labels)))
+        found.append(result)
 
     start = replace(fitting.start, on_finish=judge)
     finished = fit(fitting.recipe, data, run, accelerator, stop, resume=True, on_progress=on_step, start=start)
@@ -100,32 +147,23 @@ def judge_unseen(cell: Cell, model: TextModel, target: TargetData, encoded: Enco
 def fit_linear(
     cell: Cell, rows: Rows, labels: int, target: TargetData, pool: sparse.csr_matrix, test: sparse.csr_matrix
 ) -> CellResult:
-    """Trains an n-gram model on the training rows of a budget, as the networks.
+    """Trains an n-gram model on the training rows of a budget (places in the pool), as the networks.
 
-    Args:
-        cell: Which one.
-        rows: Training rows, as places in the pool.
-        labels: Labels of the budget, those of the validation rows included.
-        target: The target's rows.
-        pool: The pool's n-grams, as the arm's `Baseline.count` gives them.
-        test: Those of the test rows.
+    `labels` is the size of the budget, its validation rows included; `pool` and `test` are n-grams, as the arm's
+    `Baseline.count` gives them.
     """
     started = time.perf_counter()
-    baseline = make_baseline(cell.arm).fit(pool[rows], target.pool.labels[rows], len(target.pool.label_names))
-    predicted = baseline.predict_proba(test).argmax(axis=1)
-    seen = rows[np.random.default_rng(cell.seed).permutation(len(rows))[:_MOST_TRAIN_ROWS]]
-    train_accuracy = _accuracy(baseline.predict_proba(pool[seen]).argmax(axis=1), target.pool.labels[seen])
+    known = target.pool.labels
+    baseline = make_baseline(cell.arm).fit(pool[rows], known[rows], len(target.pool.label_names))
+    predicted, seen = baseline.predict_proba(test).argmax(axis=1), _some(rows, cell.seed)
+    train_accuracy = _accuracy(baseline.predict_proba(pool[seen]).argmax(axis=1), known[seen])
     return _without_steps(cell, predicted, train_accuracy, labels, target, started)
 
 
 def save_cell(study: Path, result: CellResult, key: str, run: Path | None = None) -> None:
-    """Writes a finished cell, whole or not at all.
+    """Writes a finished cell into a study's directory, whole or not at all, and moves the run that is to be kept there.
 
-    Args:
-        study: The study's directory.
-        result: What came out.
-        key: What it depends on.
-        run: A run directory to keep with it; moved.
+    `key` stands for all that the result depends on.
     """
     with atomic_directory(_cell_directory(study, result.cell)) as temporary:
         write_tensors(temporary / _PREDICTIONS, {_PREDICTED: torch.from_numpy(result.predicted)})
@@ -169,6 +207,11 @@ def _cell_directory(study: Path, cell: Cell) -> Path:
     return study / _CELLS / plain_name(cell.target) / str(cell.budget) / arm / f"seed-{cell.seed}"
 
 
+def _some(rows: Rows, seed: int) -> Rows:
+    """The rows that the accuracy on training rows is measured on."""
+    return rows[np.random.default_rng(seed).permutation(len(rows))[:_MOST_TRAIN_ROWS]]
+
+
 def _classes(model: TextModel, encoded: EncodedTexts) -> npt.NDArray[np.int64]:
     classes: npt.NDArray[np.int64] = predict_logits(model, encoded).argmax(axis=1)
     return classes
@@ -186,14 +229,5 @@ def _without_steps(
     target: TargetData,
     started: float,
 ) -> CellResult:
-    return CellResult(
-        cell=cell,
-        labels=labels,
-        accuracy=_accuracy(predicted, target.test.labels),
-        train_accuracy=train_accuracy,
-        validation_rows=0,
-        seconds=time.perf_counter() - started,
-        epoch_steps=0,
-        history=[],
-        predicted=predicted.astype(np.int16),
-    )
+    accuracy, seconds = _accuracy(predicted, target.test.labels), time.perf_counter() - started
+    return CellResult(cell, labels, accuracy, train_accuracy, 0, seconds, 0, [], predicted.astype(np.int16))

@@ -9,10 +9,7 @@ from pydantic import ValidationError
 
 from sentrec.errors import RecipeError
 from sentrec.recipe import Recipe
-from sentrec.recipe.loading import (
-    describe_mistakes,
-    recipe_from_dict,
-)
+from sentrec.recipe.loading import describe_mistakes, recipe_from_dict
 from sentrec.recipe.reading import find_recipe, is_study, merged, read_overrides, read_tree
 from sentrec.recipe.schema import names_no_encoder
 from sentrec.recipe.sections import ObjectiveConfig
@@ -33,11 +30,8 @@ def load_transfer(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Tr
     """Reads a transfer recipe, follows its ``extends``, applies overrides and checks it.
 
     The recipes and runs that it names are found beside the file that names them first, then from the current folder,
-    then among the built-in ones; what was found as a file is an absolute path from then on.
-
-    Args:
-        name_or_path: A YAML file, or the name of a built-in recipe such as ``ag-news-to-imdb``.
-        overrides: ``key=value`` pairs such as ``"glove.dim=50"`` (of all recipes alike) or ``"budgets=[100,all]"``.
+    then among the built-in ones; what was found as a file is an absolute path from then on. `overrides` are pairs such
+    as ``"glove.dim=50"`` (of all recipes alike) or ``"budgets=[100,all]"``.
 
     Raises:
         RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
@@ -55,11 +49,7 @@ def load_transfer(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Tr
 
 
 def transfer_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> TransferRecipe:
-    """Checks a transfer recipe that is given as plain values.
-
-    Raises:
-        RecipeError: If anything is wrong; the message lists all mistakes with their paths.
-    """
+    """Checks a transfer recipe that is given as plain values; a `RecipeError` lists all mistakes with their paths."""
     try:
         return TransferRecipe.model_validate(tree)
     except ValidationError as error:
@@ -71,7 +61,8 @@ def load_sides(study: TransferRecipe) -> tuple[list[Source], list[TargetData]]:
     """The sources and targets of a study, which fit each other and its arms; no data is read.
 
     Raises:
-        RecipeError: If a recipe is wrong, sources and targets do not fit each other, or an arm would be another one.
+        RecipeError: If a recipe is wrong, two have one name, sources and targets do not fit each other, or an arm would
+            be another one.
         RunError: If a source's run is missing, unfinished or was altered.
     """
     sources, targets = load_sources(study), load_targets(study)
@@ -83,30 +74,21 @@ def load_sides(study: TransferRecipe) -> tuple[list[Source], list[TargetData]]:
 
 
 def load_sources(study: TransferRecipe) -> list[Source]:
-    """The sources of a study, each with the study's shared sections applied.
-
-    Raises:
-        RecipeError: If a recipe is wrong, or two sources have the same name.
-        RunError: If a run is missing, unfinished or was altered.
-    """
+    """The sources of a study, each with the study's shared sections applied; raises what `load_sides` does."""
     sources = [_load_source(one, study) for one in study.source]
     _require_different_names([one.name for one in sources], "source")
     return sources
 
 
 def load_targets(study: TransferRecipe) -> list[TargetData]:
-    """The targets of a study, each with the study's shared sections applied.
-
-    Raises:
-        RecipeError: If a recipe is wrong, or two targets have the same name.
-    """
-    targets = []
-    for one in study.target:
-        recipe = _with_changes(one.recipe, one, study)
-        name = one.name or recipe.name
-        targets.append(TargetData(name, recipe, one.labels, _setting("target", study.target, name)))
-    _require_different_names([one.name for one in targets], "target")
-    return targets
+    """The targets of a study, each with the study's shared sections applied; raises what `load_sides` does."""
+    recipes = [_with_changes(one.recipe, one, study) for one in study.target]
+    names = [one.name or recipe.name for one, recipe in zip(study.target, recipes, strict=True)]
+    _require_different_names(names, "target")
+    return [
+        TargetData(name, recipe, one.labels, _setting("target", study.target, name))
+        for one, recipe, name in zip(study.target, recipes, names, strict=True)
+    ]
 
 
 def _setting(side: str, all_of_it: Sequence[object], name: str) -> str:
@@ -160,11 +142,7 @@ def _with_changes(name: str, side: SourceConfig | TargetConfig, study: TransferR
 
 
 def _of_labels_and_encoder(tree: dict[str, Any], name: str) -> dict[str, Any]:
-    """A recipe without what would cover what an encoder's weights and the target's labels are worth.
-
-    An n-gram channel has no weights that move. What texts without labels, a teacher or stars tell is no label of a
-    budget.
-    """
+    """A recipe without n-grams, which do not move, and without what teaches beside the labels of a budget."""
     tree = merged(tree, {"model": {"ngrams": None}})
     if tree.pop("objective", None):
         _log.info("%s: learned from labels alone here, without its objective, unlabelled texts and stars", name)
@@ -186,14 +164,13 @@ def _located_side(value: Any, folder: Path) -> Any:
         return _absolute(value, folder, Path.is_file)
     if not isinstance(value, dict):
         return value
-    kinds = {"recipe": Path.is_file, "run": Path.is_dir}
-    named = {key: kind for key, kind in kinds.items() if isinstance(value.get(key), str)}
-    if "run" in named and value["run"] in BUILTIN_MODELS:
-        del named["run"]  # the name of a model, whatever folder lies there
-    return value | {key: _absolute(value[key], folder, is_one) for key, is_one in named.items()}
+    kinds = (("recipe", Path.is_file), ("run", Path.is_dir))
+    return value | {key: _absolute(value[key], folder, kind) for key, kind in kinds if key in value}
 
 
-def _absolute(name: str, folder: Path, is_one: Callable[[Path], bool]) -> str:
+def _absolute(name: Any, folder: Path, is_one: Callable[[Path], bool]) -> Any:
+    if not isinstance(name, str) or (is_one is Path.is_dir and name in BUILTIN_MODELS):
+        return name  # of a built-in model the name is meant, whatever folder lies there
     found = [place for place in (folder / name, Path(name).expanduser()) if is_one(place)]
     return str(found[0].resolve()) if found else name
 
@@ -204,19 +181,20 @@ def _displaced(side: Any, change: Mapping[str, Any]) -> Any:
         side = {"recipe": side}
     if not isinstance(side, dict):
         return side
-    gone = ("recipe", "set", "name") if "run" in change else ("run", "name") if "recipe" in change else ()
-    if "recipe" in change and "run" not in side:
-        return side
+    gone: tuple[str, ...] = ()
+    if "run" in change:
+        gone = ("recipe", "set", "name")
+    elif "recipe" in change and "run" in side:
+        gone = ("run", "name")
     return {key: value for key, value in side.items() if key not in gone}
 
 
 def _require_different_names(names: Sequence[str], side: str) -> None:
     folders = [plain_name(name).casefold() for name in names]
-    bad = [name for name, folder in zip(names, folders, strict=True) if folder in ("", ".", "..")]
-    if bad:
-        raise RecipeError(f"a {side} cannot be called {bad[0]!r}, which names no folder.", "Give it another `name`.")
-    twice = sorted({name for name, folder in zip(names, folders, strict=True) if folders.count(folder) > 1})
-    if twice:
+    for name, folder in zip(names, folders, strict=True):
+        if folder in ("", ".", ".."):
+            raise RecipeError(f"a {side} cannot be called {name!r}, which names no folder.", "Give it another `name`.")
+    if twice := sorted({name for name, folder in zip(names, folders, strict=True) if folders.count(folder) > 1}):
         raise RecipeError(
             f"two {side}s are called {', '.join(twice)}.",
             f"Give each {side} a `name` of its own; case and marks do not tell them apart.",

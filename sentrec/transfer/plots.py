@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from sentrec.evaluation.drawing import TURNED, label_axes, new_figure, short_name
-from sentrec.transfer.format import arm_name, label_count, points, seed_count
-from sentrec.transfer.results import BASELINE, LINEAR_ARMS, TRANSFER_ARMS, ZERO_SHOT, Budget, CellResult, Row
+from sentrec.evaluation.plots import TURNED, label_axes, new_figure, short_name
+from sentrec.transfer import results as names
+from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, ZERO_SHOT, Budget, CellResult, Row
 
 # Okabe and Ito's palette, which the colour-blind tell apart; the linear models, which only give a scale, are grey.
 _COLOURS: Mapping[str, str] = {
@@ -27,6 +27,7 @@ _COLOURS: Mapping[str, str] = {
 }
 _MARKERS: Mapping[str, str] = {"nb-lr": "x", "tfidf-lr": "+"}
 _SOURCE_STYLES = (("o", "-"), ("^", (0, (5, 1.5))), ("s", (0, (3, 1, 1, 1))), ("D", (0, (1, 1))), ("v", "-."))
+_GRID: Mapping[str, Any] = {"color": "#e2e8f0", "linewidth": 0.8}
 _TICK_DISTANCE = 0.08
 """Share of the logarithmic axis that a tick label takes."""
 
@@ -48,15 +49,13 @@ def label_efficiency(rows: Sequence[Row], target: str) -> Figure:
         target: Whose rows to draw.
     """
     rows = [row for row in rows if row.target == target]
-    sources = _sources(rows)
     figure = new_figure(8.4, 7.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     above.set_xscale("log")
     ways = _ways(rows)
-    for place, (source, arm) in enumerate(ways):
-        own = sorted((row for row in rows if (row.source, row.arm) == (source, arm)), key=lambda row: row.labels)
-        style = _style(source, arm, sources)
-        if arm == ZERO_SHOT:
+    for place, (way, style) in enumerate(ways.items()):
+        own = sorted((row for row in rows if (row.source, row.arm) == way), key=lambda row: row.labels)
+        if way[1] == ZERO_SHOT:
             above.axhline(own[0].accuracy, 0.01, 0.99, **{**style, "linestyle": "--"})
         else:
             _draw_accuracy(above, own, style)
@@ -65,9 +64,9 @@ def label_efficiency(rows: Sequence[Row], target: str) -> Figure:
     _tick_budgets(below, rows)
     above.yaxis.set_major_formatter(_percent)
     for axes in (above, below):
-        axes.grid(axis="y", color="#e2e8f0", linewidth=0.8)
+        axes.grid(axis="y", **_GRID)
         axes.set_axisbelow(True)
-    note = seed_count(max((row.seeds for row in rows), default=0))
+    note = names.seed_count(max((row.seeds for row in rows), default=0))
     if any(row.sd is not None for row in rows):
         note += "; bands: ± 1 standard deviation"
     label_axes(above, f"{target}: accuracy by number of labels", note, "", "test accuracy")
@@ -87,25 +86,18 @@ def convergence(results: Sequence[CellResult], target: str, budget: Budget) -> F
         target: Whose cells to draw.
         budget: Those with which budget.
     """
-    cells = [
-        result
-        for result in results
-        if (result.cell.target, result.cell.budget) == (target, budget)
-        and result.cell.arm in (BASELINE, *TRANSFER_ARMS)
-        and result.epoch_steps
-    ]
+    of_budget = [result for result in results if (result.cell.target, result.cell.budget) == (target, budget)]
+    cells = [result for result in of_budget if result.cell.arm in (BASELINE, *TRANSFER_ARMS) and result.epoch_steps]
     figure = new_figure(9.0, 4.2)
     left, right = figure.subplots(1, 2)
-    sources = _sources([result.cell for result in cells])
-    for source, arm in _ways([result.cell for result in cells]):
-        own = [result for result in cells if (result.cell.source, result.cell.arm) == (source, arm)]
-        style = _style(source, arm, sources)
+    for way, style in _ways([result.cell for result in cells]).items():
+        own = [result for result in cells if (result.cell.source, result.cell.arm) == way]
         _draw_curves(left, [_history(result, "validation_accuracy") for result in own], style)
         _draw_curves(right, [_history(result, "loss") for result in own], {**style, "label": None})
     left.yaxis.set_major_formatter(_percent)
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-        axes.grid(axis="y", color="#e2e8f0", linewidth=0.8)
+        axes.grid(axis="y", **_GRID)
     selected_on = max((result.validation_rows for result in cells), default=0)
     label_axes(left, f"Validation accuracy ({selected_on:,} rows)", "", "epoch", "accuracy")
     label_axes(right, "Training loss", "", "epoch", "cross-entropy (nats)")
@@ -128,28 +120,31 @@ def matrix(rows: Sequence[Row], budget: Budget, arm: str) -> Figure:
         budget: Which budget to show.
         arm: Which arm to show.
     """
-    shown = {
-        (row.source, row.target): row
-        for row in rows
-        if row.arm == arm and row.budget == budget and row.source is not None and row.difference is not None
-    }
+    of_arm = [row for row in rows if (row.arm, row.budget) == (arm, budget) and row.source is not None]
+    shown = {(row.source, row.target): row.baseline for row in of_arm if row.baseline}
     sources = list(dict.fromkeys(source for source, _ in shown))
     targets = list(dict.fromkeys(target for _, target in shown))
     values = np.full((len(sources), len(targets)), np.nan)
-    for (source, target), row in shown.items():
-        values[sources.index(source), targets.index(target)] = 100 * (row.difference or 0.0)
+    for (source, target), one in shown.items():
+        values[sources.index(source), targets.index(target)] = 100 * one.difference
     limit = max(1.0, float(np.nanmax(np.abs(values), initial=0.0)))
-    names = [short_name(str(source)) for source in sources]
-    figure = new_figure(3.4 + 0.08 * max(map(len, names), default=0) + 1.1 * len(targets), 2.2 + 0.7 * len(sources))
+    origins = [short_name(str(source)) for source in sources]
+    width = 3.4 + 0.08 * max(map(len, origins), default=0) + 1.1 * len(targets)
+    figure = new_figure(width, 2.2 + 0.7 * len(sources))
     axes = figure.add_subplot()
     image = axes.imshow(values, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
     figure.colorbar(image, ax=axes, aspect=16).set_label("points")
     axes.set_xticks(range(len(targets)), [short_name(target) for target in targets], **TURNED)
-    axes.set_yticks(range(len(sources)), names)
-    for (source, target), row in shown.items():
-        _write_difference(axes, targets.index(target), sources.index(source), row, limit)
-    note = f"★ p < 0.05 after Holm's correction; {seed_count(max((row.seeds for row in shown.values()), default=0))}"
-    label_axes(axes, f"Points of accuracy: {arm} against {BASELINE}, {label_count(budget)}", note, "target", "source")
+    axes.set_yticks(range(len(sources)), origins)
+    for (source, target), one in shown.items():
+        text = names.points(one.difference, 1) + (" ★" if one.significant else "")
+        colour = "white" if abs(100 * one.difference) > 0.6 * limit else "black"
+        place = targets.index(target), sources.index(source)
+        axes.text(*place, text, ha="center", va="center", color=colour, fontsize=10)
+    seeds = max((row.seeds for row in of_arm if row.baseline), default=0)
+    note = f"★ p < 0.05 after Holm's correction; {names.seed_count(seeds)}"
+    heading = f"Points of accuracy: {arm} against {BASELINE}, {names.label_count(budget)}"
+    label_axes(axes, heading, note, "target", "source")
     return figure
 
 
@@ -157,36 +152,33 @@ def _percent(share: float, _: float) -> str:
     return f"{100 * share:.4g} %"
 
 
-def _sources(cells: Sequence[Any]) -> list[str]:
-    return list(dict.fromkeys(cell.source for cell in cells if cell.source is not None))
+def _ways(cells: Sequence[Any]) -> dict[tuple[str | None, str], dict[str, Any]]:
+    """The pairs of source and arm with their style, by arm; one arm's sources in order of first appearance.
 
-
-def _ways(cells: Sequence[Any]) -> list[tuple[str | None, str]]:
-    """The pairs of source and arm, by arm; one arm's sources in order of first appearance."""
-    arms = list(_COLOURS)
-    return sorted(dict.fromkeys((cell.source, cell.arm) for cell in cells), key=lambda way: arms.index(way[1]))
+    The colour tells the arm; marker and dashes tell the source, where there are several.
+    """
+    sources = list(dict.fromkeys(cell.source for cell in cells if cell.source is not None))
+    ways = dict.fromkeys((cell.source, cell.arm) for cell in cells)
+    return {(source, arm): _style(source, arm, sources) for arm in _COLOURS for source, other in ways if other == arm}
 
 
 def _style(source: str | None, arm: str, sources: Sequence[str]) -> dict[str, Any]:
-    """The colour tells the arm; marker and dashes tell the source, where there are several."""
     marker, line = _SOURCE_STYLES[sources.index(source) % len(_SOURCE_STYLES) if source is not None else 0]
     return {
         "color": _COLOURS[arm],
         "marker": _MARKERS.get(arm, marker),
-        "linestyle": ":" if arm in LINEAR_ARMS else line,
+        "linestyle": ":" if arm in names.LINEAR_ARMS else line,
         "linewidth": 2.2 if arm == BASELINE else 1.7,
         "markersize": 5,
-        "label": arm_name(arm, None if source is None else short_name(source)),
+        "label": names.arm_name(arm, None if source is None else short_name(source)),
     }
 
 
 def _draw_accuracy(axes: Axes, rows: Sequence[Row], style: Mapping[str, Any]) -> None:
     labels = [row.labels for row in rows]
     axes.plot(labels, [row.accuracy for row in rows], **style)
-    spread = [row.sd or 0.0 for row in rows]
-    if any(spread):
-        low = [row.accuracy - sd for row, sd in zip(rows, spread, strict=True)]
-        high = [row.accuracy + sd for row, sd in zip(rows, spread, strict=True)]
+    if any(row.sd for row in rows):
+        low, high = ([row.accuracy + sign * (row.sd or 0.0) for row in rows] for sign in (-1, 1))
         axes.fill_between(labels, low, high, color=style["color"], alpha=0.13, linewidth=0)
 
 
@@ -248,10 +240,3 @@ def _mean_curve(curves: Sequence[_Curve]) -> _Curve:
     points = np.unique(np.concatenate([curve.x for curve in curves]))
     points = points[(points >= first) & (points <= last)]
     return _Curve(points, np.mean([np.interp(points, curve.x, curve.y) for curve in curves], axis=0))
-
-
-def _write_difference(axes: Axes, column: int, line: int, row: Row, limit: float) -> None:
-    difference = row.difference or 0.0
-    star = " ★" if row.baseline is not None and row.baseline.significant else ""
-    colour = "white" if abs(100 * difference) > 0.6 * limit else "black"
-    axes.text(column, line, points(difference, 1) + star, ha="center", va="center", color=colour, fontsize=10)

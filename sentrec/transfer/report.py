@@ -1,45 +1,33 @@
 """The report of a transfer study: `report.md` with its plots, `table.csv` and `results.json`."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
+from itertools import zip_longest
 from typing import Any
 
 import yaml
 from matplotlib.figure import Figure
 
-from sentrec.evaluation.drawing import save_png
+from sentrec.evaluation.plots import save_png
 from sentrec.files.storage import write_json, write_text
 from sentrec.transfer import plots
+from sentrec.transfer import results as names
 from sentrec.transfer.analysis import Differences, Review, only_one_right
-from sentrec.transfer.format import (
-    arm_name,
-    code_block,
-    escaped,
-    label_count,
-    markdown_table,
-    points,
-    seed_count,
-    with_interval,
-)
-from sentrec.transfer.results import ARM_MEANINGS, BASELINE, FEWEST_SEEDS, TRANSFER_ARMS, Row, Study, Target
+from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, Row, Study, Target, label_count, points
 
 REPORT = "report.md"
 TABLE = "table.csv"
 RESULTS = "results.json"
 
 _HEADINGS = (
-    "labels",
-    "arm",
-    "accuracy",
-    f"difference to {BASELINE}, points (95 % interval)",
-    f"epochs to {BASELINE}'s best",
-    f"seconds to {BASELINE}'s best",
-    "train less test, points",
-    "seconds",
+    *("labels", "arm", "accuracy", f"difference to {BASELINE}, points (95 % interval)"),
+    *(f"epochs to {BASELINE}'s best", f"seconds to {BASELINE}'s best", "train less test, points", "seconds"),
 )
+_SPECIAL = re.compile(r"([\\`*_{}\[\]|~$#])")
 _METHODS = (
     "**Labels.** A budget of N labels is divided, stratified by class, into training rows, which every arm learns "
     "from, linear models included, and validation rows. With one seed, every arm gets the same rows, and a smaller "
@@ -53,9 +41,9 @@ _METHODS = (
     "more, what differs from seed to seed: the labelled rows, the initial weights, their order. It does not cover the "
     "choice of data sets and recipe, nor, where the source is a finished run, how that run came out: it serves every "
     "seed.",
-    f"**Verdict.** A gain, a loss or a lead has a p-value below 0.05 after Holm's correction (1979) for all "
-    f"comparisons that the study judges: every arm, budget and target. Fewer than {FEWEST_SEEDS} seeds give figures "
-    "and no verdict. The best network, which linear models are compared with, is chosen on the same test rows.",
+    "**Verdict.** A gain, a loss or a lead has a p-value below 0.05 after Holm's correction (1979) for all "
+    f"comparisons that the study judges: every arm, budget and target. Fewer than {names.FEWEST_SEEDS} seeds give "
+    "figures and no verdict. The best network, which linear models are compared with, is chosen on the same test rows.",
     f"**Convergence.** Epochs and seconds of training until the validation accuracy first reaches the best one of "
     f"`{BASELINE}` with the same labels and seed: the median over the seeds, of which one that never gets there counts "
     "as infinite. Where the median is infinite, the number of seeds that get there stands alone.",
@@ -64,20 +52,6 @@ _METHODS = (
     "**Seconds.** Training and scoring, without the preparation of the data (tokens, n-gram counts) and the training "
     "of the sources.",
 )
-
-
-@dataclass(frozen=True)
-class _Plot:
-    """One plot of a report."""
-
-    caption: str
-    figure: Figure
-    file: str
-    target: str | None
-
-    @property
-    def markdown(self) -> str:
-        return f"![{self.caption}]({self.file})"
 
 
 def write_report(study: Study) -> None:
@@ -96,14 +70,15 @@ def write_report(study: Study) -> None:
     write_text(study.path / REPORT, _markdown(study, drawn))
 
 
-def _draw(study: Study) -> list[_Plot]:
-    """Writes all plots: by target, then those over sources and targets."""
-    drawn, rows = [], study.rows
+def _draw(study: Study) -> dict[str | None, list[str]]:
+    """Writes all plots, and gives what embeds them in Markdown: by target, under None those over several."""
+    drawn: dict[str | None, list[str]] = {}
+    rows = study.rows
 
     def draw(figure: Figure, caption: str, target: str | None, *name: str) -> None:
-        parts = [re.sub(r"[^\w.]+", "-", part).strip("-.") for part in name]
-        drawn.append(_Plot(caption, figure, "-".join(parts) + ".png", target))
-        save_png(figure, study.path / drawn[-1].file)
+        file = "-".join(re.sub(r"[^\w.]+", "-", part).strip("-.") for part in name) + ".png"
+        save_png(figure, study.path / file)
+        drawn.setdefault(target, []).append(f"![{caption}]({file})")
 
     for target in study.targets:
         name = target.name
@@ -119,25 +94,22 @@ def _draw(study: Study) -> list[_Plot]:
     compared = [row for row in rows if row.arm in TRANSFER_ARMS and row.baseline]
     if len({(row.source, row.target) for row in compared}) > 1:
         pairs = dict.fromkeys((row.arm, row.budget) for row in compared)
-        for arm, budget in sorted(pairs, key=lambda pair: (TRANSFER_ARMS.index(pair[0]), _size(pair[1]))):
+        for arm, budget in sorted(pairs, key=lambda pair: (TRANSFER_ARMS.index(pair[0]), names.budget_size(pair[1]))):
             caption = f"Difference of {arm} to {BASELINE} with {label_count(budget)}, sources by targets"
             draw(plots.matrix(rows, budget, arm), caption, None, "matrix", arm, str(budget))
     return drawn
 
 
-def _size(budget: int | str) -> float:
-    return float("inf") if isinstance(budget, str) else budget
-
-
 def _csv(rows: Sequence[Row]) -> str:
-    names = [field.name for field in fields(Row) if field.name not in ("baseline", "contrasts")]
+    columns = [field.name for field in fields(Row) if field.name not in ("baseline", "contrasts")]
+    compared_by = ("difference", "interval_low", "interval_high", "p_value", "adjusted_p", "compared_seeds")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*names, "difference", "interval_low", "interval_high", "p_value", "adjusted_p", "compared_seeds"])
+    writer.writerow([*columns, *compared_by])
     for row in rows:
         one = row.baseline
         compared = (one.difference, *one.interval, one.p_value, one.adjusted_p, one.seeds) if one else (None,) * 6
-        writer.writerow([*(getattr(row, name) for name in names), *compared])
+        writer.writerow([*(getattr(row, column) for column in columns), *compared])
     return text.getvalue()
 
 
@@ -148,17 +120,13 @@ def _results(study: Study) -> dict[str, Any]:
         "description": study.description,
         "command": _remake(study),
         "verdict": list(study.verdict),
-        "correction": {"method": "Holm", "comparisons": len(judged), "level": 0.05, "fewest_seeds": FEWEST_SEEDS},
+        "correction": {"method": "Holm", "comparisons": len(judged), "level": 0.05, "fewest_seeds": names.FEWEST_SEEDS},
         "shared_sources": list(study.shared_sources),
         "notes": list(study.notes),
         "targets": [
-            {
-                "name": target.name,
-                "label_names": list(target.label_names),
-                "train_rows": target.train_rows,
-                "test_rows": len(target.texts),
-            }
-            for target in study.targets
+            {"name": one.name, "label_names": list(one.label_names)}
+            | {"train_rows": one.train_rows, "test_rows": len(one.texts)}
+            for one in study.targets
         ],
         "seeds": sorted({result.cell.seed for result in study.results}),
         "rows": [asdict(row) | {"difference": row.difference, "interval": row.interval} for row in study.rows],
@@ -166,19 +134,18 @@ def _results(study: Study) -> dict[str, Any]:
     }
 
 
-def _markdown(study: Study, drawn: Sequence[_Plot]) -> str:
+def _markdown(study: Study, drawn: Mapping[str | None, Sequence[str]]) -> str:
     parts = [f"# {escaped(study.name)}", escaped(study.description)]
     parts += ["## Verdict", _list(study.verdict)]
     parts += ["## Notes on the data", _list(study.notes)] if study.notes else []
     for target in study.targets:
         own = [row for row in study.rows if row.target == target.name]
-        parts += [*_target_section(target, own), *(plot.markdown for plot in drawn if plot.target == target.name)]
+        parts += [*_target_section(target, own), *drawn.get(target.name, ())]
         if differences := only_one_right(study.rows, study.results, target):
             parts += _differences_section(differences, own)
-    matrices = [plot.markdown for plot in drawn if plot.target is None]
-    parts += ["## Sources and targets", *matrices] if matrices else []
+    parts += ["## Sources and targets", *drawn[None]] if None in drawn else []
     arms = dict.fromkeys(row.arm for row in study.rows)
-    parts += ["## Arms", "\n".join(f"- `{arm}`: {escaped(ARM_MEANINGS[arm])}." for arm in arms)]
+    parts += ["## Arms", "\n".join(f"- `{arm}`: {escaped(names.ARM_MEANINGS[arm])}." for arm in arms)]
     parts += ["## Methods", *_METHODS, _learning_rates(study)]
     parts += ["## How to remake it", "In place of what is there:", code_block("sh", _remake(study))]
     parts += [
@@ -212,35 +179,33 @@ def _learning_rates(study: Study) -> str:
 def _target_section(target: Target, rows: Sequence[Row]) -> list[str]:
     seeds = max((row.seeds for row in rows), default=0)
     sources = dict.fromkeys(row.source for row in rows if row.source is not None)
-    facts = f"{len(target.texts):,} test rows; `all` is {target.train_rows:,} labels; {seed_count(seeds)}"
+    facts = f"{len(target.texts):,} test rows; `all` is {target.train_rows:,} labels; {names.seed_count(seeds)}"
     if sources:
         facts += f"; from {', '.join(map(escaped, sources))}"
-    lines = _lines(rows, len(sources) > 1)
-    return [f"## {escaped(target.name)}", f"{facts}.", markdown_table(_HEADINGS, (0, *range(2, 8)), lines)]
-
-
-def _lines(rows: Sequence[Row], several_sources: bool) -> Iterable[list[str]]:
-    for row in rows:
-        yield [
+    lines = [
+        [
             f"{row.labels:,}",
-            _arm(row, several_sources),
+            _arm(row, len(sources) > 1),
             f"{row.accuracy:.4f}" + ("" if row.sd is None else f" ± {row.sd:.4f}"),
-            with_interval(row.difference, row.interval),
+            names.with_interval(row.difference, row.interval),
             _arrival(row, row.epochs_to_baseline),
             _arrival(row, row.seconds_to_baseline),
             "" if row.gap is None else points(row.gap, 1),
             f"{row.seconds:,.1f}",
         ]
+        for row in rows
+    ]
+    return [f"## {escaped(target.name)}", f"{facts}.", markdown_table(_HEADINGS, (0, *range(2, 8)), lines)]
 
 
 def _arm(row: Row, with_source: bool) -> str:
-    return arm_name(f"`{row.arm}`", escaped(row.source) if with_source and row.source else None)
+    return names.arm_name(f"`{row.arm}`", escaped(row.source) if with_source and row.source else None)
 
 
 def _arrival(row: Row, value: float | None) -> str:
     if row.reached is None:
         return ""
-    reached = f"{row.reached} of {seed_count(row.seeds)}"
+    reached = f"{row.reached} of {names.seed_count(row.seeds)}"
     if value is None:
         return reached
     return f"{value:.1f}" + (f" ({reached})" if row.reached < row.seeds else "")
@@ -255,18 +220,31 @@ def _differences_section(found: Differences, rows: Sequence[Row]) -> list[str]:
         f"{found.only_transfer:,}. Some of them, the clearest first, with the true class and what the other arm takes "
         "it for:"
     )
-    columns: Mapping[str, Sequence[Review]] = {
-        f"only `{BASELINE}` is right": found.baseline_reviews,
-        f"only {transfer} is right": found.transfer_reviews,
-    }
-    longest = max(map(len, columns.values()))
-    cells = [[_review(reviews[line : line + 1]) for reviews in columns.values()] for line in range(longest)]
-    heading = f"### Reviews of {escaped(found.row.target)} that only one arm gets right"
-    return [heading, intro, markdown_table(list(columns), (), cells)]
+    headings = [f"only `{BASELINE}` is right", f"only {transfer} is right"]
+    cells = [list(map(_review, pair)) for pair in zip_longest(found.baseline_reviews, found.transfer_reviews)]
+    title = f"### Reviews of {escaped(found.row.target)} that only one arm gets right"
+    return [title, intro, markdown_table(headings, (), cells)]
 
 
-def _review(reviews: Sequence[Review]) -> str:
-    return "".join(
-        f"**{escaped(one.label)}**, not {escaped(one.mistaken_for)} (row {one.row:,}): {escaped(one.text)}"
-        for one in reviews
-    )
+def _review(one: Review | None) -> str:
+    if one is None:
+        return ""
+    return f"**{escaped(one.label)}**, not {escaped(one.mistaken_for)} (row {one.row:,}): {escaped(one.text)}"
+
+
+def escaped(text: str) -> str:
+    """Text on one line, without anything that Markdown or HTML would interpret."""
+    return _SPECIAL.sub(r"\\\1", html.escape(" ".join(text.split()), quote=False))
+
+
+def markdown_table(headings: Sequence[str], right: Iterable[int], lines: Iterable[Sequence[str]]) -> str:
+    """A table in GitHub's Markdown; its cells are Markdown already, the columns `right` (from 0) are aligned right."""
+    aligned = set(right)
+    rule = ["---:" if column in aligned else "---" for column in range(len(headings))]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (headings, rule, *lines))
+
+
+def code_block(language: str, text: str) -> str:
+    """A fenced block; the fence is longer than any within."""
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall(r"`+", text))])
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"

@@ -1,4 +1,4 @@
-"""What a transfer study measures: its cells, the rows of its table, and where it stands."""
+"""What a transfer study measures: its cells, the rows of its table, where it stands; and how these are written."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,6 @@ ARM_MEANINGS: Mapping[str, str] = {
     "tfidf-lr": "TF-IDF logistic regression on the same rows",
 }
 """One line on each arm."""
-
 CHANCE = "most frequent class"
 """A classifier that always predicts the most frequent class of the test rows."""
 FEWEST_SEEDS = 3
@@ -39,15 +38,7 @@ Budget = int | Literal["all"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One measurement of a study.
-
-    Attributes:
-        target: Name of the target recipe.
-        source: Name of the source; None for an arm that has none.
-        arm: Name of the arm.
-        budget: Labels of the target, or ``all``; 0 for zero-shot.
-        seed: Seed of the rows, the weights and the order.
-    """
+    """One measurement of a study: a source (None for an arm that has none), an arm, a budget (0 for zero-shot)."""
 
     target: str
     source: str | None
@@ -61,7 +52,6 @@ class CellResult:
     """What came out of a cell.
 
     Attributes:
-        cell: Which one.
         labels: Labels of the target that it used, those of its validation rows included.
         accuracy: On the whole test split.
         train_accuracy: On (at most 2,000 of) the rows it learned from; None for zero-shot.
@@ -86,14 +76,9 @@ class CellResult:
 
 @dataclass(frozen=True)
 class Target:
-    """The test rows of a target, which all arms share.
+    """The test rows of a target, which all arms share: texts, and class numbers as int64 of shape ``(n,)``.
 
-    Attributes:
-        name: Name of the target recipe.
-        label_names: Names of the classes.
-        texts: Test texts.
-        labels: Their class numbers, int64, shape ``(n,)``.
-        train_rows: Labels that the budget ``all`` holds, those of the validation rows included.
+    `train_rows` are the labels that the budget ``all`` holds, those of the validation rows included.
     """
 
     name: str
@@ -105,13 +90,10 @@ class Target:
 
 @dataclass(frozen=True)
 class Contrast:
-    """How much more accurate a row is than another arm, over the seeds that both have.
+    """How much more accurate a row is than another arm (or `CHANCE`), over the seeds that both have.
 
     Attributes:
-        arm: The other arm, or `CHANCE`.
-        source: The other arm's source; None if it has none.
-        budget: The other arm's budget; 0 for chance.
-        labels: The labels that it used.
+        arm: The other arm; `source`, `budget` and `labels` are the other arm's, too.
         seeds: Seeds that both have.
         difference: Mean accuracy of the row less that of the other.
         interval: Its 95 % confidence interval by itself, see `sentrec.metrics.intervals.paired_difference`.
@@ -141,10 +123,7 @@ class Row:
     """One arm with one label budget, over all its seeds.
 
     Attributes:
-        target: Name of the target.
-        source: Name of the source; None for an arm that has none.
-        arm: Name of the arm.
-        budget: Labels of the target, or ``all``; 0 for zero-shot.
+        target: Name of the target; `source`, `arm` and `budget` as in `Cell`.
         labels: Labels that it used: the median over the seeds.
         seeds: How many seeds it was repeated with.
         accuracy: Mean over the seeds.
@@ -200,8 +179,7 @@ class StudyProgress:
     """Where a study stands, told after every step, every finished cell and every source.
 
     Attributes:
-        done: Finished cells.
-        cells: Cells in all.
+        done: Finished cells, of so many `cells` in all.
         doing: What is at work, e.g. ``full, 500 labels, seed 2`` or ``source ag-news, seed 1``.
         share: Share of that which is done, from 0 to 1.
         seconds_left: Estimate for the whole study; None before there is anything to estimate from.
@@ -221,15 +199,12 @@ class Study:
     """A study that has been run, and what it takes to run it again.
 
     Attributes:
-        path: Its directory.
-        name: Name of its recipe.
-        description: What it asks; may be empty.
+        path: Its directory; `name`, `description` and `recipe_yaml` are of its recipe, fully expanded.
         command: The command line that remakes it.
         targets: Its targets, in the order of the recipe.
         results: Its finished cells.
         rows: The arms over their seeds, see `sentrec.transfer.analysis.table`.
         verdict: What it found, in sentences.
-        recipe_yaml: Its recipe, fully expanded.
         notes: Sentences on what was noticed in the data: texts that source and target share, duplicates.
         shared_sources: Names of the sources that are one finished run, which serves every seed.
     """
@@ -245,3 +220,37 @@ class Study:
     recipe_yaml: str
     notes: tuple[str, ...] = ()
     shared_sources: tuple[str, ...] = ()
+
+
+def budget_size(budget: Budget) -> float:
+    """What budgets are ordered by: ``all`` is the largest."""
+    return float("inf") if budget == "all" else float(budget)
+
+
+def points(share: float, digits: int) -> str:
+    """A share in percentage points, with a sign unless it rounds to nothing."""
+    rounded = round(100 * share, digits)
+    return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"
+
+
+def with_interval(difference: float | None, interval: tuple[float, float] | None, digits: int = 2) -> str:
+    """A difference in percentage points with the ends of its interval; nothing where there is none."""
+    if difference is None or interval is None:
+        return ""
+    low, high = interval
+    return f"{points(difference, digits)} ({points(low, digits)} to {points(high, digits)})"
+
+
+def seed_count(count: int) -> str:
+    """A number of seeds."""
+    return "1 seed" if count == 1 else f"{count} seeds"
+
+
+def label_count(budget: Budget) -> str:
+    """A label budget."""
+    return "all labels" if budget == "all" else f"{budget:,} labels"
+
+
+def arm_name(arm: str, source: str | None) -> str:
+    """An arm, with its source where it is to be named."""
+    return arm if source is None else f"{arm} from {source}"

@@ -1,6 +1,6 @@
 """The schema of a transfer recipe: sources, targets, what moves, how, and what it is compared with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from sentrec.errors import SentrecError
 from sentrec.recipe.sections import Section
-from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, ZERO_SHOT
+from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, ZERO_SHOT, Cell
 
 Arm = Literal[
     "scratch", "full", "probe", "gradual", "zero-shot", "frozen-glove", "random-embeddings", "nb-lr", "tfidf-lr"
@@ -166,13 +166,9 @@ class TransferRecipe(Section):
         return values
 
     @model_validator(mode="after")
-    def _has_something_to_compare(self) -> "TransferRecipe":
+    def _can_be_compared_and_repeated(self) -> "TransferRecipe":
         if BASELINE not in self.arms:
             raise ValueError(f"arms needs `{BASELINE}`, which every other arm is compared with")
-        return self
-
-    @model_validator(mode="after")
-    def _seeds_are_seeds(self) -> "TransferRecipe":
         if self.seed + self.seeds > 2**32:
             raise ValueError("seed + seeds is larger than 2**32, the number of seeds that there are")
         return self
@@ -186,6 +182,19 @@ class TransferRecipe(Section):
     def has_zero_shot(self) -> bool:
         """Whether the sources are also judged before they have seen a label of the target."""
         return ZERO_SHOT in self.arms
+
+    def cells(self, sources: Sequence[str], targets: Sequence[str]) -> list[Cell]:
+        """Every cell of the study, seed by seed, so that a first full picture is there early."""
+        cells = []
+        for seed in range(self.seed, self.seed + self.seeds):
+            for target in targets:
+                if self.has_zero_shot:
+                    cells += [Cell(target, source, ZERO_SHOT, 0, seed) for source in sources]
+                for budget in self.budgets:
+                    for arm in self.arms:
+                        origins = sources if arm in TRANSFER_ARMS else () if arm == ZERO_SHOT else (None,)
+                        cells += [Cell(target, source, arm, budget, seed) for source in origins]
+        return cells
 
 
 @contextmanager

@@ -1,21 +1,23 @@
-"""The source of a study: a recipe, trained once for all studies, or a finished run."""
+"""The source of a study: a recipe, trained once for all studies, or a finished run; and which of its weights move."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
+from sentrec.data.labels import matching_classes
 from sentrec.data.locate import is_local
 from sentrec.data.splits import load_splits
-from sentrec.errors import Interrupted, RecipeError, RunError, SentrecError
+from sentrec.errors import DataError, Interrupted, RecipeError, RunError, SentrecError
 from sentrec.files.lock import next_training
 from sentrec.files.parse import read_text
 from sentrec.files.storage import cache_home
 from sentrec.files.versions import code_of, code_version
-from sentrec.models.base import TextModel
+from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
 from sentrec.models.kinds import restore_model
 from sentrec.plugins import registry
 from sentrec.recipe import Recipe
@@ -25,25 +27,24 @@ from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.train import fit
-from sentrec.transfer.schema import hints_for
+from sentrec.transfer.schema import Moves, TransferRecipe, hints_for
 from sentrec.transfer.target import TargetData
 
+_LEAVE_HEAD = "Leave the head: --set moves.head=false"
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
 class Source:
-    """One source of a study, trained when it is first asked for.
+    """One source of a study: a finished run, which serves every seed, or a recipe, trained when it is first asked for.
 
-    Args:
-        name: What the report calls it.
-        recipe: Its recipe; of a finished run, the one that made it.
-        run: A finished run, which serves every seed; None: the recipe is trained with each seed.
-        setting: How the study changes its recipe, for hints.
+    `name` is what the report calls it, `setting` how the study changes its recipe, for hints.
     """
 
-    def __init__(self, name: str, recipe: Recipe, run: Run | None = None, setting: str = "--set source.set.") -> None:
-        self.name, self.recipe, self.run = name, recipe, run
-        self._setting = setting
+    name: str
+    recipe: Recipe
+    run: Run | None = None
+    setting: str = "--set source.set."
 
     def tokenizer(self) -> str:
         """The source's tokenizer, which its seeds share."""
@@ -70,8 +71,7 @@ class Source:
         """What there is to do before its weights of a seed can be had, in texts read in training."""
         if self.run is not None or is_finished(self._directory(seed)):
             return 0.0
-        data = self._data
-        return len(data.train) * self.recipe.training.epochs + (len(data.test) + len(data.validation)) / 3
+        return len(self._data.train) * self.recipe.training.epochs + len(self._data.test) / 3
 
     def train(self, seed: int, accelerator: Accelerator, stop: StopRequest, on_step: Callable[[Progress], None]) -> Run:
         """The run of a seed, trained now if no study has trained it before.
@@ -118,24 +118,15 @@ class Source:
             if ours.get(key) != theirs.get(key)
         ]
         if differences:
-            hint = "Use a run of the target's architecture."
-            if self.run is None:
-                hint = "Set it for both in the transfer recipe, e.g. --set encoder.name=bilstm."
+            hint = "Set it for both in the transfer recipe, e.g. --set encoder.name=bilstm."
             said = f"the weights of {self.name} do not fit {target.name}: {'; '.join(differences)}."
-            raise RecipeError(said, hint)
+            raise RecipeError(said, "Use a run of the target's architecture." if self.run else hint)
 
     def _directory(self, seed: int) -> Path:
         """Where the run of a seed lies in the cache, named after all that it depends on, the code included."""
         data, recipe = self._data, self.recipe.model_copy(update={"seed": seed})
-        key = fingerprint(
-            [],
-            settings_of(recipe),
-            self._fingerprints,
-            data.fingerprint_of_vectors,
-            data.tokenizer,
-            *code_behind(recipe),
-        )
-        return cache_home() / "sources" / key
+        known = settings_of(recipe), self._fingerprints, data.fingerprint_of_vectors, data.tokenizer
+        return cache_home() / "sources" / fingerprint([], *known, *code_behind(recipe))
 
     @cached_property
     def _fingerprints(self) -> list[tuple[str, str]]:
@@ -143,7 +134,7 @@ class Source:
 
     @cached_property
     def _data(self) -> PreparedData:
-        with hints_for(self._setting):
+        with hints_for(self.setting):
             return prepare(self.recipe)
 
 
@@ -166,11 +157,77 @@ def code_behind(recipe: Recipe) -> tuple[str, str]:
 
 def _architecture(recipe: Recipe) -> dict[str, object]:
     """What two recipes must have in common for weights to move, by the recipe's own names."""
-    encoder = {f"encoder.{key}": value for key, value in recipe.encoder.items()}
-    glove = recipe.glove
-    words: dict[str, object] = (
-        {"glove.name": glove.name, "glove.dim": glove.dim}
-        if glove
-        else {"model.embedding_dim": recipe.model.embedding_dim}
-    )
-    return encoder | words | {"text.lowercase": folds_case(recipe.text, glove.name if glove else None)}
+    found: dict[str, object] = {f"encoder.{key}": value for key, value in recipe.encoder.items()}
+    if glove := recipe.glove:
+        found |= {"glove.name": glove.name, "glove.dim": glove.dim}
+    else:
+        found["model.embedding_dim"] = recipe.model.embedding_dim
+    return found | {"text.lowercase": folds_case(recipe.text, glove.name if glove else None)}
+
+
+def move_weights(
+    source: TextModel, source_labels: Sequence[str], model: TextModel, label_names: Sequence[str], moves: Moves
+) -> None:
+    """Overwrites the starting weights of `model` with the source's, in place, as far as `moves` says.
+
+    The models are of one architecture, over two vocabularies: words that the source does not know keep the vectors
+    that the model has, which are GloVe's. `label_names` are the model's classes, as the source would call them.
+
+    Raises:
+        DataError: If the head is to move and the label sets do not agree.
+    """
+    classes = matching_classes(source_labels, label_names, moves.head)
+    if moves.head and classes is None:
+        raise DataError(_different_labels(source_labels, label_names), _LEAVE_HEAD)
+    layers = [layer for layer in model.layers() if _moves(moves, layer)]
+    if moves.head is not False and classes is not None:
+        layers.append(HEAD)
+    model.copy_layers(source, layers, classes.numbers if classes else None)
+
+
+def require_labels(study: TransferRecipe, source: Source, target: TargetData) -> None:
+    """Makes sure that the label sets allow what a study asks for, and that something moves at all.
+
+    Raises:
+        DataError: If the label sets differ and their difference matters.
+        RecipeError: If nothing would move.
+    """
+    moves, ours, theirs = study.moves, source.label_names(), target.names_for_sources
+    match = matching_classes(ours, theirs, moves.head)
+    if study.has_zero_shot and match is None:
+        said = f"{source.name} cannot be tried on {target.name} without training: {_different_labels(ours, theirs)}"
+        hint = "Leave `zero-shot` out of the arms"
+        if len(ours) != len(theirs):
+            raise DataError(said, f"{hint}.")
+        pairs = ", ".join(f"{name}: {called}" for name, called in zip(theirs, ours, strict=True))
+        hint += f", or say what the source calls each class of the target, e.g. --set 'target.labels={{{pairs}}}'"
+        raise DataError(said, hint)
+    if moves.head and match is None:
+        raise DataError(_different_labels(ours, theirs), _LEAVE_HEAD)
+    moves_head = moves.head is not False and match is not None
+    if study.transfer_arms and not (moves.embeddings or moves.encoder not in ("none", ()) or moves_head):
+        said = f"nothing moves from {source.name} to {target.name}, for: {', '.join(study.transfer_arms)}."
+        raise RecipeError(said, "Let `moves` name a part.")
+
+
+def require_layers(moves: Moves, model: TextModel) -> None:
+    """Raises a `RecipeError` if the encoder lacks a layer that is to move."""
+    known = {_number(layer) for layer in model.layers() if layer not in (EMBEDDINGS, HEAD)}
+    unknown = [] if isinstance(moves.encoder, str) else sorted(set(moves.encoder) - known)
+    if unknown:
+        listed = ", ".join(str(layer) for layer in sorted(known)) or "none"
+        raise RecipeError(f"moves.encoder: the encoder has no layer {unknown[0]}.", f"Its layers are: {listed}.")
+
+
+def _moves(moves: Moves, layer: str) -> bool:
+    if layer in (EMBEDDINGS, HEAD):
+        return layer == EMBEDDINGS and moves.embeddings
+    return moves.encoder == "all" or (moves.encoder != "none" and _number(layer) in moves.encoder)
+
+
+def _number(layer: str) -> int:
+    return int(layer.partition(".")[2])
+
+
+def _different_labels(source: Sequence[str], target: Sequence[str]) -> str:
+    return f"the source's labels ({', '.join(source)}) are not the target's ({', '.join(target)})."

@@ -1,5 +1,6 @@
 """`transfer`: a whole study, from its recipe to the report; finished cells and sources are never measured twice."""
 
+import logging
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 from accelerate import Accelerator
 
+from sentrec.data.contamination import SeenTexts
+from sentrec.data.labels import matching_classes
 from sentrec.errors import Interrupted, RunError, SentrecError
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors, write_json, write_text
@@ -18,17 +21,18 @@ from sentrec.training.interrupt import nothing_begun, stop_on_signals
 from sentrec.transfer.analysis import table
 from sentrec.transfer.cell import remove_cells
 from sentrec.transfer.loading import load_sides, load_transfer, transfer_from_dict
-from sentrec.transfer.notes import Notes
-from sentrec.transfer.progress import OnProgress
 from sentrec.transfer.report import REPORT, RESULTS, TABLE, write_report
 from sentrec.transfer.results import CellResult, Study, Target
-from sentrec.transfer.runner import StudyRunner
+from sentrec.transfer.runner import OnProgress, StudyRunner
 from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.source import Source, require_labels
+from sentrec.transfer.target import TargetData
 from sentrec.transfer.verdict import verdicts
 
 MARKER = "study.json"
 """Marks a directory as that of a study; tells versions, device and the data."""
 RECIPE = "recipe.yaml"
+_log = logging.getLogger(__name__)
 _REPORTED = (REPORT, TABLE, RESULTS, "label-efficiency*.png", "convergence*.png", "matrix-*.png")
 """What the report writes, as patterns."""
 
@@ -76,11 +80,15 @@ def transfer(
     with stop_on_signals() as stop, sole_training(directory), disk_errors(directory):
         stop.raise_at_once(nothing_begun())
         runner = StudyRunner(recipe, directory, sources, targets, accelerator, stop)
-        notes = runner.check()
+        for target in targets:
+            for source in sources:
+                require_labels(recipe, source, target)
+        runner.check_plans()
+        counts, notes = _look_at_rows(sources, targets, recipe)
         stop.defer()
         if force:
             _remove_study(directory)
-        _write_start(runner, notes, accelerator)
+        _write_start(runner, counts, notes, accelerator)
         try:
             results = runner.run(on_progress)
         except Interrupted as error:
@@ -90,7 +98,7 @@ def transfer(
         return study
 
 
-def _study(runner: StudyRunner, results: Sequence[CellResult], notes: Notes) -> Study:
+def _study(runner: StudyRunner, results: Sequence[CellResult], notes: Sequence[str]) -> Study:
     targets = tuple(
         Target(one.name, one.pool.label_names, one.test.texts, one.test.labels, len(one.pool))
         for one in runner.targets.values()
@@ -106,7 +114,7 @@ def _study(runner: StudyRunner, results: Sequence[CellResult], notes: Notes) -> 
         rows=tuple(rows),
         verdict=tuple(verdicts(rows, shared)),
         recipe_yaml=to_yaml(runner.study),
-        notes=notes.sentences,
+        notes=tuple(notes),
         shared_sources=shared,
     )
 
@@ -135,7 +143,9 @@ def _remove_study(directory: Path) -> None:
             path.unlink()
 
 
-def _write_start(runner: StudyRunner, notes: Notes, accelerator: Accelerator) -> None:
+def _write_start(
+    runner: StudyRunner, overlap: Mapping[str, Any], notes: Sequence[str], accelerator: Accelerator
+) -> None:
     facts = {
         "device": device_name(accelerator.device),
         "sources": {
@@ -144,8 +154,58 @@ def _write_start(runner: StudyRunner, notes: Notes, accelerator: Accelerator) ->
         },
         "targets": {name: one.recipe.model_dump(mode="json") for name, one in runner.targets.items()},
         "data": {name: rows.fingerprint for name, rows in runner.targets.items()},
-        "overlap": notes.counts,
-        "notes": list(notes.sentences),
+        "overlap": overlap,
+        "notes": list(notes),
     }
     write_json(runner.directory / MARKER, describe_versions() | facts)
     write_text(runner.directory / RECIPE, to_yaml(runner.study))
+
+
+def _look_at_rows(
+    sources: Sequence[Source], targets: Sequence[TargetData], study: TransferRecipe
+) -> tuple[dict[str, Any], list[str]]:
+    """Counts texts that a model has met with their labels before it is judged on them, by their letters and digits.
+
+    Returns:
+        The counts in plain JSON types, and what of them a reader should know; that is also logged as warnings.
+    """
+    within, between, notes = {}, [], []
+    for target in targets:
+        splits = target.splits
+        within[target.name] = {
+            "test_rows": len(target.test),
+            "train_duplicates": splits.duplicates,
+            "test_texts_in_train": splits.overlap,
+            "validation_texts_in_train": splits.validation_overlap,
+        }
+        if splits.overlap:
+            share = f"{splits.overlap:,} of {len(target.test):,}"
+            notes.append(f"Test texts of {target.name} that also occur in its training rows: {share}.")
+        for source in sources:
+            between.append(shared := _between(source, target))
+            parts = [
+                f"{shared[f'{part}_texts_in_source']:,} of {shared[f'{part}_rows']:,} {where}"
+                for part, where in (("test", "in test"), ("pool", "to train on"))
+                if shared.get(f"{part}_texts_in_source")
+            ]
+            if parts:
+                labelled = f"the labelled rows of {source.name}"
+                notes.append(f"Texts of {target.name} that also occur among {labelled}: {', '.join(parts)}.")
+            match = matching_classes(source.label_names(), target.names_for_sources, study.moves.head)
+            if match and match.note:
+                notes.append(f"From {source.name} to {target.name}: {match.note}")
+    for note in notes:
+        _log.warning("%s", note)
+    return {"within_targets": within, "from_sources": between}, notes
+
+
+def _between(source: Source, target: TargetData) -> dict[str, Any]:
+    counts: dict[str, Any] = {"source": source.name, "target": target.name}
+    texts = source.labelled_texts()
+    if texts is None:
+        _log.info("Whether %s has learned from texts of %s is not known", source.name, target.name)
+        return counts
+    known = SeenTexts(texts)
+    for part, rows in (("test", target.test.texts), ("pool", target.pool.texts)):
+        counts |= {f"{part}_rows": len(rows), f"{part}_texts_in_source": known.count(rows)}
+    return counts

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,11 +41,8 @@ class EncodedTarget:
 class TargetData:
     """A target of a study; its rows are read when they are first asked for.
 
-    Attributes:
-        name: What the report calls it.
-        recipe: Its recipe.
-        labels: What sources call its classes, where they call them otherwise.
-        setting: How the study changes its recipe, for hints.
+    `name` is what the report calls it, `labels` what sources call its classes where they call them otherwise, `setting`
+    how the study changes its recipe, for hints.
     """
 
     name: str
@@ -84,8 +81,7 @@ class TargetData:
     @cached_property
     def tokenizer(self) -> str:
         """Learned on all training texts: labels are scarce, texts are not."""
-        texts = self.pool.texts if self._holds_out else self.splits.train.texts
-        return kind_of(self.recipe).learn_tokenizer(self.recipe, texts)
+        return kind_of(self.recipe).learn_tokenizer(self.recipe, self.pool.texts[: self.available])
 
     @property
     def names_for_sources(self) -> tuple[str, ...]:
@@ -94,13 +90,9 @@ class TargetData:
 
     @property
     def available(self) -> int:
-        """Rows that a budget in numbers may choose from."""
-        return len(self.pool) if self._holds_out else len(self.splits.train)
-
-    @property
-    def _holds_out(self) -> bool:
-        """Whether the validation rows were held out from train, so that a budget may hold them."""
-        return isinstance(source_of(self.recipe.data, "validation"), float)
+        """Rows that a budget in numbers may choose from; validation rows if these were held out from train."""
+        held_out = isinstance(source_of(self.recipe.data, "validation"), float)
+        return len(self.pool) if held_out else len(self.splits.train)
 
     def divide(self, budget: Budget, seed: int) -> tuple[Rows, Rows]:
         """The training and the validation rows of a budget, as places in the pool.
@@ -134,14 +126,9 @@ class TargetData:
     @cached_property
     def fingerprint(self) -> str:
         """What changes when any text, label or class of the target does, its vectors or what is held out for what."""
-        return fingerprint(
-            [*self.pool.texts, *self.test.texts],
-            self.pool.labels.tobytes(),
-            self.test.labels.tobytes(),
-            self.pool.label_names,
-            len(self.splits.train),
-            self.vectors,
-        )
+        pool, test = self.pool, self.test
+        labels = pool.labels.tobytes(), test.labels.tobytes()
+        return fingerprint([*pool.texts, *test.texts], *labels, pool.label_names, len(self.splits.train), self.vectors)
 
     def encode(self, tokenizer: str) -> EncodedTarget:
         """Its rows under a tokenizer, from the cache where they were encoded before."""
@@ -151,17 +138,9 @@ class TargetData:
 
     def prepared(self, encoded: EncodedTarget, train: Rows, validation: Rows) -> PreparedData:
         """What a training on some rows of the pool reads."""
-        noticed = self.splits
-        splits = Splits(
-            self.pool.take(train),
-            self.pool.take(validation),
-            self.test,
-            noticed.duplicates,
-            noticed.overlap,
-            noticed.validation_overlap,
-        )
+        rows = {"train": self.pool.take(train), "validation": self.pool.take(validation)}
         return PreparedData(
-            splits,
+            replace(self.splits, **rows),
             encoded.tokenizer,
             encoded.pool.take(train),
             encoded.pool.take(validation),
@@ -173,13 +152,7 @@ class TargetData:
 
 
 def budget_training(config: TrainingConfig, rows: int, study: TransferRecipe) -> TrainingConfig:
-    """The training section for a budget: small ones get smaller batches and more passes, and all their epochs.
-
-    Args:
-        config: The target recipe's own.
-        rows: Training rows of the budget.
-        study: Says how many steps and batches there should be at least.
-    """
+    """The training section for so many rows: few get smaller batches and more passes, and all their epochs."""
     batch_size = min(config.batch_size, max(_SMALLEST_BATCH, rows // study.minimum_batches))
     epochs = max(config.epochs, math.ceil(study.minimum_steps / math.ceil(rows / batch_size)))
     # Few validation rows are noisy: stopping early on them would end trainings at random.

@@ -1,19 +1,10 @@
 """A transfer study in words that claim no more than its corrected p-values and intervals support."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from sentrec.transfer.format import arm_name, p_text, points, with_interval
-from sentrec.transfer.results import (
-    BASELINE,
-    CHANCE,
-    FEWEST_SEEDS,
-    LINEAR_ARMS,
-    TRANSFER_ARMS,
-    ZERO_SHOT,
-    Contrast,
-    Row,
-)
+from sentrec.transfer import results as names
+from sentrec.transfer.results import BASELINE, Contrast, Row, arm_name, points, with_interval
 
 _NEGLIGIBLE = 0.005
 """Half a point: an interval inside ± this bounds the effect, where a wider one is merely no evidence of it."""
@@ -46,12 +37,19 @@ def verdicts(rows: Sequence[Row], shared_sources: Sequence[str] = ()) -> list[st
     sentences: list[str] = []
     for target in dict.fromkeys(row.target for row in rows):
         own = [row for row in rows if row.target == target]
-        sentences += [_changes(group) for group in _groups(own, TRANSFER_ARMS.__contains__)]
-        sentences += [_zero_shot(row) for row in own if row.arm == ZERO_SHOT]
-        sentences += [_changes(group) for group in _groups(own, _is_another_network)]
-        sentences.append(_linear([row for row in own if row.arm in LINEAR_ARMS]))
+        judged = [row for row in own if row.arm not in (BASELINE, names.ZERO_SHOT, *names.LINEAR_ARMS)]
+        arms = dict.fromkeys((row.source, row.arm) for row in judged)
+        changes = {key: _changes([row for row in judged if (row.source, row.arm) == key]) for key in arms}
+        sentences += [said for (_, arm), said in changes.items() if arm in names.TRANSFER_ARMS]
+        sentences += [_zero_shot(row) for row in own if row.arm == names.ZERO_SHOT]
+        sentences += [said for (_, arm), said in changes.items() if arm not in names.TRANSFER_ARMS]
+        sentences.append(_linear([row for row in own if row.arm in names.LINEAR_ARMS]))
     if shared := [name for name in shared_sources if any(row.source == name for row in rows)]:
-        sentences.append(_uncovered(shared))
+        subject = f"{shared[0]} is one finished run" if len(shared) == 1 else f"{', '.join(shared)} are one run each"
+        sentences.append(
+            f"{subject}, which serves every seed: how well that training happened to go is part of all effects and "
+            "covered by no interval or p-value."
+        )
     if family := sum(contrast.adjusted_p is not None for row in rows for contrast in row.judged):
         comparisons = "the one comparison" if family == 1 else f"all {family} comparisons"
         sentences.append(
@@ -59,15 +57,6 @@ def verdicts(rows: Sequence[Row], shared_sources: Sequence[str] = ()) -> list[st
             "interval is a 95 % one by itself."
         )
     return [sentence for sentence in sentences if sentence]
-
-
-def _is_another_network(arm: str) -> bool:
-    return arm not in (BASELINE, ZERO_SHOT, *TRANSFER_ARMS, *LINEAR_ARMS)
-
-
-def _groups(rows: Sequence[Row], chosen: Callable[[str], bool]) -> list[list[Row]]:
-    keys = dict.fromkeys((row.source, row.arm) for row in rows if chosen(row.arm))
-    return [[row for row in rows if (row.source, row.arm) == key] for key in keys]
 
 
 def _changes(rows: Sequence[Row]) -> str:
@@ -94,28 +83,28 @@ def _changes(rows: Sequence[Row]) -> str:
 def _effect(contrast: Contrast, sign: float, transfers: bool) -> str:
     """What a difference is called; `transfers` if it is one of something that was carried over."""
     largest = max(map(abs, contrast.interval))
-    bounded = f"no effect larger than {max(1, math.ceil(1000 * largest - 1e-9)) / 10:.1f} points"
-    none = "no evidence of transfer" if transfers else "no evidence of a difference"
-    loss = "a loss (negative transfer)" if transfers else "a loss"
-    return _judged(contrast, sign, "a gain", bounded if largest < _NEGLIGIBLE else none, loss)
+    unclear = "no evidence of transfer" if transfers else "no evidence of a difference"
+    if largest < _NEGLIGIBLE:
+        unclear = f"no effect larger than {max(1, math.ceil(1000 * largest - 1e-9)) / 10:.1f} points"
+    return _judged(contrast, sign, "a gain", unclear, "a loss (negative transfer)" if transfers else "a loss")
 
 
 def _judged(contrast: Contrast, sign: float, above: str, unclear: str, below: str) -> str:
     if contrast.adjusted_p is None:
         return "no verdict"
     if contrast.significant:
-        return f"{above if sign * contrast.difference > 0 else below}, {p_text(contrast.adjusted_p)}"
+        return f"{above if sign * contrast.difference > 0 else below}, {_p_text(contrast.adjusted_p)}"
     if contrast.p_value < 0.05:
-        return f"{unclear} ({p_text(contrast.p_value)} by itself, {contrast.adjusted_p:.2g} corrected)"
+        return f"{unclear} ({_p_text(contrast.p_value)} by itself, {contrast.adjusted_p:.2g} corrected)"
     return unclear
 
 
 def _zero_shot(row: Row) -> str:
     """How good a source is that has seen no label, against chance and against the baseline."""
     sentence = f"Zero-shot, {row.source} reaches an accuracy of {row.accuracy:.4f} on {row.target}"
-    for chance in (one for one in row.contrasts if one.arm == CHANCE):
+    for chance in (one for one in row.contrasts if one.arm == names.CHANCE):
         judged = _judged(chance, 1.0, "above chance", "no evidence of more than chance", "below chance")
-        sentence += f", {_amount(chance)} against always answering the {CHANCE}: {judged}"
+        sentence += f", {_amount(chance)} against always answering the {names.CHANCE}: {judged}"
     clauses: dict[str, list[str]] = {}
     for one in (one for one in row.contrasts if one.arm == BASELINE):
         relation = "not told apart from"
@@ -132,15 +121,12 @@ def _linear(rows: Sequence[Row]) -> str:
     """The most accurate linear model against the best network with the same labels, budget by budget."""
     clauses: list[str] = []
     best: list[Contrast] = []
-    for budget in dict.fromkeys(row.budget for row in rows):
-        pairs = [(contrast, row) for row in rows for contrast in row.contrasts if row.budget == budget]
-        if not pairs:
-            continue
-        contrast, row = max(pairs, key=lambda pair: pair[0].difference)
+    for budget in dict.fromkeys(row.budget for row in rows if row.contrasts):
+        pairs = [(contrast, row.arm) for row in rows for contrast in row.contrasts if row.budget == budget]
+        contrast, arm = max(pairs, key=lambda pair: pair[0].difference)
         judged = _judged(contrast, 1.0, "a lead", "no evidence of a lead", "behind")
-        amount = _amount(contrast, in_full=not clauses)
-        network = arm_name(contrast.arm, contrast.source)
-        clauses.append(f"with {_labels(contrast)} labels {row.arm} less {network} is {amount}, {judged}")
+        amount, network = _amount(contrast, in_full=not clauses), arm_name(contrast.arm, contrast.source)
+        clauses.append(f"with {_labels(contrast)} labels {arm} less {network} is {amount}, {judged}")
         best.append(contrast)
     if not clauses:
         return ""
@@ -148,14 +134,6 @@ def _linear(rows: Sequence[Row]) -> str:
     if all(contrast.difference <= 0 for contrast in best):
         start = f"On {rows[0].target} no linear model is ahead of the best network with the same labels"
     return f"{start}: {'; '.join(clauses)}.{_few_seeds(best)}"
-
-
-def _uncovered(sources: Sequence[str]) -> str:
-    subject = f"{sources[0]} is one finished run" if len(sources) == 1 else f"{', '.join(sources)} are one run each"
-    return (
-        f"{subject}, which serves every seed: how well that training happened to go is part of all effects and "
-        "covered by no interval or p-value."
-    )
 
 
 def _amount(contrast: Contrast, sign: float = 1.0, in_full: bool = True) -> str:
@@ -170,11 +148,11 @@ def _amount(contrast: Contrast, sign: float = 1.0, in_full: bool = True) -> str:
 
 def _few_seeds(contrasts: Sequence[Contrast]) -> str:
     """What is said where there are too few seeds for a verdict."""
-    few = [contrast for contrast in contrasts if contrast.seeds < FEWEST_SEEDS]
+    few = [contrast for contrast in contrasts if contrast.seeds < names.FEWEST_SEEDS]
     if not few:
         return ""
     most = max(contrast.seeds for contrast in few)
-    labels = list(dict.fromkeys(_labels(contrast) for contrast in few if contrast.arm != CHANCE))
+    labels = list(dict.fromkeys(_labels(contrast) for contrast in few if contrast.arm != names.CHANCE))
     where = "" if len(few) == len(contrasts) else f" with {' and '.join(labels)} labels"
     seeds = "One seed tells" if most == 1 else "Two seeds tell"
     return f" {seeds} too little of how far seeds differ{where}: a verdict wants three."
@@ -188,3 +166,7 @@ def _digits(low: float, high: float) -> int:
     """Decimals of a point that keep an end of the interval which is not 0 from looking like 0."""
     smallest = min((abs(end) for end in (low, high) if end != 0.0), default=1.0)
     return next((digits for digits in (1, 2) if round(100 * smallest, digits) > 0.0), 3)
+
+
+def _p_text(p_value: float) -> str:
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"

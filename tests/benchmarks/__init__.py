@@ -8,6 +8,6 @@ look:
   ``fasttext_bigrams``, ``tutorial_bilstm``, ``sentrec_recipe``).
 - ``comparison`` starts a process for each measurement of a contender; ``worker`` is that process.
 - ``vectors``, ``text``, ``steps``, ``scaling``, ``limits``: the parts of sentrec by themselves.
-- ``settings``, ``workplace``, ``measure``, ``machine``, ``table``: how much to do, where, how it is timed, and how it
+- ``settings``, ``workplace``, ``measure``, ``table``: how much to do, where, how it is timed, and how it
   is shown.
 """

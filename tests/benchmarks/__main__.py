@@ -11,9 +11,9 @@ from typing import Any
 
 from rich.console import Console
 
-from .machine import machine_facts, one_line
+from .measure import machine_facts, one_line
 from .settings import FULL, QUICK, Settings
-from .table import WRITERS, Section, show
+from .table import Section, show, to_json, to_markdown
 from .workplace import NothingToMeasure, Workplace, workplace
 
 _WIDTH = 190
@@ -37,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     spent = f"{'quick mode, ' if options.quick else ''}{time.perf_counter() - started:.0f} s in all"
     console.print(spent, highlight=False)
     facts = machine_facts()
+    head = f"{one_line(facts)}; {spent}"
     for path in options.out:
-        WRITERS[path.suffix](path, facts | {"run": spent}, f"{one_line(facts)}; {spent}", sections)
+        as_json = path.suffix == ".json"
+        text = to_json(facts | {"run": spent}, sections) if as_json else to_markdown(head, sections)
+        path.write_text(text, encoding="utf-8")
 
 
 def _measure(name: str, place: Workplace | None, settings: Settings, console: Console) -> list[Section]:
@@ -132,8 +135,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _output(name: str) -> Path:
     path = Path(name)
-    if path.suffix not in WRITERS:
-        raise argparse.ArgumentTypeError(f"{name} must end in {' or '.join(WRITERS)}")
+    if path.suffix not in (".json", ".md"):
+        raise argparse.ArgumentTypeError(f"{name} must end in .json or .md")
     return path
 
 

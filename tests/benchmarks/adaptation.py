@@ -24,8 +24,7 @@ from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.optimizer import recipe_plan
 from sentrec.training.train import Start
-from sentrec.transfer.arms import target_only_model
-from sentrec.transfer.cell import Fitting, fit_cell, fit_linear
+from sentrec.transfer.cell import Fitting, fit_cell, fit_linear, target_only_model
 from sentrec.transfer.results import Cell
 from sentrec.transfer.schema import TransferRecipe
 from sentrec.transfer.target import Rows, TargetData, budget_training
@@ -47,9 +46,6 @@ def measure_adaptation(place: Workplace, settings: Settings, tell: Callable[[str
     """Fine-tunes a model on a few labels of each target, as `recipes/my-reviews.yaml` does.
 
     A seed is another choice of labelled rows, which all arms share. Test rows judge and choose nothing.
-
-    Raises:
-        NothingToMeasure: If the data of a target is missing.
     """
     rows: list[dict[str, Any]] = []
     with variable("SENTREC_DATA", place.source):
@@ -76,13 +72,7 @@ def measure_adaptation(place: Workplace, settings: Settings, tell: Callable[[str
 
 @dataclass(frozen=True)
 class Bench:
-    """One target and what is trained on it.
-
-    Attributes:
-        name: The dataset.
-        settings: How many labels and seeds, and the model to start from.
-        folder: Where to work.
-    """
+    """One target and what is trained on it."""
 
     name: str
     settings: Settings

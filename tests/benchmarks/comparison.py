@@ -36,25 +36,15 @@ Tell = Callable[[str], None]
 
 
 def compare(place: Workplace, settings: Settings, tell: Tell) -> list[Section]:
-    """Measures all contenders that can be measured here.
-
-    Args:
-        place: Where data and models lie.
-        settings: How much to do.
-        tell: Is told what is being done.
-
-    Returns:
-        The comparison, and the seconds of an epoch beside the tutorial's.
-    """
+    """Measures all contenders that can be measured here."""
+    title = f"IMDB: trained on {settings.train_rows:,} reviews, judged on {settings.test_rows:,}"
     rows: list[dict[str, Any]] = []
     absent: list[str] = []
     trained: dict[str, dict[str, Any]] = {}
     for key in contender_keys(settings):
         contender = find_contender(key, settings)
-        if missing := contender.missing():
-            absent.append(
-                f"{contender.title} is left out: {', '.join(missing)} is not installed (pip install '.[bench]')."
-            )
+        if missing := ", ".join(contender.missing()):
+            absent.append(f"{contender.title} is left out: {missing} is not installed (pip install '.[bench]').")
             continue
         model = model_key(key)
         if model not in trained:
@@ -63,13 +53,8 @@ def compare(place: Workplace, settings: Settings, tell: Tell) -> list[Section]:
         tell(f"scoring with {contender.title}")
         rows.append({"key": key, "title": contender.title} | trained[model] | scoring(key, place, settings))
     return [
-        Section(_title(settings), COLUMNS, with_ratios(rows), [*_notes(settings), *absent]),
-        Section(
-            "One pass over the training texts, beside the tutorial BiLSTM",
-            _EPOCHS,
-            epochs(rows),
-            [_EPOCH_NOTE],
-        ),
+        Section(title, COLUMNS, with_ratios(rows), [*_notes(settings), *absent]),
+        Section("One pass over the training texts, beside the tutorial BiLSTM", _EPOCHS, epochs(rows), [_EPOCH_NOTE]),
     ]
 
 
@@ -107,11 +92,8 @@ def epochs(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     seen = {model_key(row["key"]): row for row in reversed(rows) if row["epoch_seconds"] is not None}
     tutorial = seen[TUTORIAL]["epoch_seconds"] if TUTORIAL in seen else None
     return [
-        {
-            "title": row["title"],
-            "epoch_seconds": row["epoch_seconds"],
-            "ratio": tutorial / row["epoch_seconds"] if tutorial else None,
-        }
+        {key: row[key] for key in ("title", "epoch_seconds")}
+        | {"ratio": tutorial / row["epoch_seconds"] if tutorial else None}
         for row in reversed(seen.values())
     ]
 
@@ -122,10 +104,6 @@ def _worker(stage: str, key: str, place: Workplace, settings: Settings, cores: i
 
 def _arguments(stage: str, key: str, place: Workplace, settings: Settings, cores: int) -> list[str]:
     return [stage, key, str(place.model(model_key(key))), settings.to_json(), str(cores)]
-
-
-def _title(settings: Settings) -> str:
-    return f"IMDB: trained on {settings.train_rows:,} reviews, judged on {settings.test_rows:,}"
 
 
 def _notes(settings: Settings) -> list[str]:

@@ -16,13 +16,7 @@ Probabilities = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training tells beside the model.
-
-    Attributes:
-        accuracy: Test accuracy, where the training measured it itself.
-        epoch_seconds: Seconds of one pass over the training rows, for models that make passes.
-        estimated_seconds: Seconds of the whole training, where it was not done to its end.
-    """
+    """What a training tells beside the model."""
 
     accuracy: float | None = None
     epoch_seconds: float | None = None

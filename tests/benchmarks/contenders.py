@@ -1,6 +1,7 @@
 """Who takes part, and under which key a process finds whom."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 from .contender import Contender
 from .settings import Settings
@@ -12,42 +13,12 @@ RECIPE = "recipe:"
 _BFLOAT16 = "@bfloat16"
 
 
-def _tfidf(settings: Settings) -> Contender:
-    from .linear import TfidfPipeline
-
-    return TfidfPipeline()
-
-
-def _naive_bayes(settings: Settings) -> Contender:
-    from .linear import NaiveBayesNgrams
-
-    return NaiveBayesNgrams()
-
-
-def _glove_means(settings: Settings) -> Contender:
-    from .linear import GloveMeans
-
-    return GloveMeans()
-
-
-def _fasttext(settings: Settings) -> Contender:
-    from .fasttext_bigrams import FastText
-
-    return FastText()
-
-
-def _tutorial(settings: Settings) -> Contender:
-    from .tutorial_bilstm import TutorialBiLSTM
-
-    return TutorialBiLSTM(settings.tutorial_steps, settings.tutorial_epochs)
-
-
-PEERS: dict[str, Callable[[Settings], Contender]] = {
-    BASELINE: _tfidf,
-    "naive-bayes": _naive_bayes,
-    "fasttext": _fasttext,
-    "glove-means": _glove_means,
-    TUTORIAL: _tutorial,
+PEERS = {
+    BASELINE: "linear:TfidfPipeline",
+    "naive-bayes": "linear:NaiveBayesNgrams",
+    "fasttext": "fasttext_bigrams:FastText",
+    "glove-means": "linear:GloveMeans",
+    TUTORIAL: "tutorial_bilstm:TutorialBiLSTM",
 }
 """The peers; each is imported only by the process that needs it."""
 
@@ -76,9 +47,11 @@ def model_key(key: str) -> str:
 
 def find_contender(key: str, settings: Settings) -> Contender:
     """The contender of a key, not trained yet."""
-    if not key.startswith(RECIPE):
-        return PEERS[key](settings)
-    from .sentrec_recipe import SentrecRecipe
+    if key.startswith(RECIPE):
+        from .sentrec_recipe import SentrecRecipe
 
-    name = model_key(key).removeprefix(RECIPE)
-    return SentrecRecipe(name, settings.overrides, "bfloat16" if key.endswith(_BFLOAT16) else "float32")
+        name = model_key(key).removeprefix(RECIPE)
+        return SentrecRecipe(name, settings.overrides, "bfloat16" if key.endswith(_BFLOAT16) else "float32")
+    module, _, name = PEERS[key].partition(":")
+    kind: Callable[..., Contender] = getattr(import_module(f".{module}", __package__), name)
+    return kind(settings.tutorial_steps, settings.tutorial_epochs) if key == TUTORIAL else kind()

@@ -81,11 +81,7 @@ def plain_line(text: str) -> str:
 
 
 def measure_options(place: Workplace, settings: Settings, tell: Callable[[str], None]) -> list[Section]:
-    """Accuracy of several options on a fifth of the films of train, held out.
-
-    Raises:
-        NothingToMeasure: If fastText is not installed, or IMDB does not name its films.
-    """
+    """Accuracy of several options on a fifth of the films of train, held out."""
     table = parquet.read_table(place.source / "imdb" / "train.parquet")
     if FastText().missing() or "movie_id" not in table.column_names:
         raise NothingToMeasure("fastText is not installed, or imdb/train.parquet has no column movie_id.")

@@ -40,12 +40,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Rates:
-    """What the machine reached.
-
-    Attributes:
-        multiply_adds: Multiply-adds a second in matrix products, by arithmetic.
-        bandwidth: Bytes a second, read and written, in copying a large block.
-    """
+    """What the machine reached."""
 
     multiply_adds: dict[torch.dtype, float]
     bandwidth: float

@@ -81,12 +81,7 @@ class GloveMeans(_Stored):
 
 
 class MeanVectors:
-    """Turns texts into weighted means of word vectors, as a step of a scikit-learn pipeline.
-
-    Args:
-        words: Words, the most frequent first.
-        vectors: Their vectors, shape ``(words, dim)``.
-    """
+    """Turns texts into weighted means of word vectors, as a step of a scikit-learn pipeline."""
 
     def __init__(self, words: Sequence[str], vectors: Any) -> None:
         from sklearn.feature_extraction.text import CountVectorizer

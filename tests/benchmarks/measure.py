@@ -1,19 +1,23 @@
-"""Medians, peak memory, sizes, and measurements that need a process of their own."""
+"""Medians, peak memory, sizes, measurements that need a process of their own, and what figures depend on."""
 
 import json
 import os
+import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import date
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = Path(__file__).parents[1]
+_TESTS = Path(__file__).parents[1]
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 MEGA = 1e6
+_PACKAGES = ("sentrec", "torch", "scikit-learn", "numpy", "tokenizers", "fasttext-numpy2-wheel", "gensim")
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -63,15 +67,8 @@ def module_command(module: str, *arguments: str) -> list[str]:
 
 
 def run_process(command: Sequence[str]) -> str:
-    """Runs a process to its end.
-
-    Returns:
-        What it printed.
-
-    Raises:
-        RuntimeError: If it failed, with the end of what it complained of.
-    """
-    path = os.pathsep.join([str(_PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])])
+    """Runs a process to its end."""
+    path = os.pathsep.join([str(_TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:6])} ... failed:\n{done.stderr[-2000:]}")
@@ -82,3 +79,37 @@ def run_module(module: str, *arguments: str) -> dict[str, Any]:
     """Runs a module of this package in a process of its own and reads the JSON of the last line that it prints."""
     answer: dict[str, Any] = json.loads(run_process(module_command(module, *arguments)).splitlines()[-1])
     return answer
+
+
+def machine_facts() -> dict[str, str]:
+    """Processor, cores, memory, Python, versions of the packages that are installed, and the date."""
+    from sentrec.files.versions import processor_name
+
+    return {
+        "processor": processor_name(),
+        "cores": str(all_cores()),
+        "memory": _memory(),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        **{name: version for name in _PACKAGES if (version := _version(name))},
+        "date": date.today().isoformat(),
+    }
+
+
+def one_line(facts: dict[str, str]) -> str:
+    """The facts as a sentence for the head of a table."""
+    versions = [f"{name} {facts[name]}" for name in ("python", *_PACKAGES) if name in facts]
+    return f"{facts['cores']} cores of {facts['processor']}, {facts['memory']}; {', '.join(versions)}; {facts['date']}"
+
+
+def _memory() -> str:
+    if "SC_PHYS_PAGES" not in os.sysconf_names:
+        return "unknown memory"
+    return f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -44,13 +44,7 @@ CORRELATED = "with the mean"
 
 @dataclass(frozen=True)
 class Generator:
-    """How items are simulated.
-
-    Attributes:
-        means: The items' true means, one of `MEANS`.
-        counts: Reviews of each, one of `COUNTS` or `CORRELATED`.
-        concentrations: Of the reviews around an item's mean; an item has one of them.
-    """
+    """How items are simulated."""
 
     means: str
     counts: str

@@ -11,13 +11,7 @@ from .contender import Contender, Labels, Probabilities, Trained, two_columns
 
 
 class SentrecRecipe(Contender):
-    """Trains as ``sentrec train`` does and scores as ``sentrec recommend`` does.
-
-    Args:
-        recipe: Its name or file.
-        overrides: Changes, as of ``--set``.
-        precision: Arithmetic of scoring many texts; single texts are always scored in float32.
-    """
+    """Trains as ``sentrec train`` does and scores as ``sentrec recommend`` does."""
 
     def __init__(
         self, recipe: str, overrides: Sequence[str], precision: Literal["float32", "bfloat16"] = "float32"

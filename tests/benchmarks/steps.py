@@ -46,13 +46,7 @@ def measure_steps(place: Workplace, settings: Settings) -> list[Section]:
 
 
 def step_parts(recipe: Recipe, data: PreparedData, steps: int) -> dict[str, Any]:
-    """Milliseconds of a mean step and the share of each of its parts.
-
-    Args:
-        recipe: What to train.
-        data: What `prepare` made of it.
-        steps: How many steps to take after the first few; at most as many as come before the first validation.
-    """
+    """Milliseconds of a mean step and the share of each of its parts."""
     plan = _first_plan(recipe, data)
     plan = plan[_WARM_UP : min(_WARM_UP + steps, len(plan) - 1)]
     loop = make_loop(recipe, data)

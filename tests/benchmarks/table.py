@@ -1,9 +1,8 @@
 """Tables of figures: printed, and written as Markdown and JSON."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -14,13 +13,7 @@ ABSENT = "-"
 
 @dataclass(frozen=True)
 class Column:
-    """One figure of every row.
-
-    Attributes:
-        key: Its name in a row and in the JSON.
-        heading: What stands above it.
-        form: How a number is written, as in a format string.
-    """
+    """One figure of every row."""
 
     key: str
     heading: str
@@ -36,14 +29,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """One table.
-
-    Attributes:
-        title: What it shows.
-        columns: Its columns.
-        rows: The figures, as they were measured.
-        notes: What must be known to read it.
-    """
+    """One table."""
 
     title: str
     columns: Sequence[Column]
@@ -56,13 +42,7 @@ class Section:
 
 
 def figures(title: str, rows: Sequence[tuple[str, str, float | str, str]], notes: Sequence[str] = ()) -> Section:
-    """A table of single figures.
-
-    Args:
-        title: What it shows.
-        rows: Of each figure what was measured, on what, the value, and its form with the unit, e.g. ``{:.2f} s``.
-        notes: What must be known to read it.
-    """
+    """A table of single figures."""
     keys = ("what", "on", "value", "result")
     listed = [dict(zip(keys, (what, on, value, form.format(value)), strict=True)) for what, on, value, form in rows]
     columns = (Column("what", "what"), Column("on", "on"), Column("result", "result"))
@@ -92,22 +72,10 @@ def to_markdown(head: str, sections: Sequence[Section]) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def write_markdown(path: Path, head: str, sections: Sequence[Section]) -> None:
-    """Writes `to_markdown`."""
-    path.write_text(to_markdown(head, sections), encoding="utf-8")
-
-
-def write_json(path: Path, facts: dict[str, str], sections: Sequence[Section]) -> None:
-    """Writes every figure as it was measured, with the machine's facts."""
+def to_json(facts: dict[str, str], sections: Sequence[Section]) -> str:
+    """Every figure as it was measured, with the machine's facts."""
     parts = [{"title": one.title, "rows": list(one.rows), "notes": list(one.notes)} for one in sections]
-    path.write_text(json.dumps({"machine": facts, "sections": parts}, indent=2) + "\n", encoding="utf-8")
-
-
-WRITERS: dict[str, Callable[[Path, dict[str, str], str, Sequence[Section]], None]] = {
-    ".json": lambda path, facts, _, sections: write_json(path, facts, sections),
-    ".md": lambda path, _, head, sections: write_markdown(path, head, sections),
-}
-"""How results are written, by the ending of the file's name."""
+    return json.dumps({"machine": facts, "sections": parts}, indent=2) + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -44,12 +44,7 @@ class TutorialNetwork(nn.Module):
 
 
 class TutorialBiLSTM(Contender):
-    """Trains in float32, every text padded or cut to 256 tokens, in shuffled batches of 64, with Adam at 1e-3.
-
-    Args:
-        steps: Steps that are timed, from which the epoch is extrapolated.
-        epochs: Where not 0, it is really trained for so many.
-    """
+    """Trains in float32, every text padded or cut to 256 tokens, in shuffled batches of 64, with Adam at 1e-3."""
 
     title = "tutorial BiLSTM, 2 x 256"
     most_scored = 4 * BATCH

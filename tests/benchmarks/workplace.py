@@ -26,12 +26,7 @@ class NothingToMeasure(Exception):  # noqa: N818 - no mistake of anybody, only a
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where everything lies.
-
-    Attributes:
-        folder: Removed at the end.
-        source: The folder of real data, as it was named by ``SENTREC_DATA``.
-    """
+    """Where everything lies."""
 
     folder: Path
     source: Path
@@ -43,11 +38,7 @@ class Workplace:
 
 @contextmanager
 def workplace(settings: Settings) -> Iterator[Workplace]:
-    """Makes the folder, and lets ``SENTREC_DATA`` and ``SENTREC_HOME`` of this process and its children point into it.
-
-    Raises:
-        NothingToMeasure: If IMDB or the vectors are missing.
-    """
+    """Makes the folder, and lets ``SENTREC_DATA`` and ``SENTREC_HOME`` point into it."""
     source = _real_data()
     require_vectors()
     with tempfile.TemporaryDirectory(prefix="sentrec-bench-") as name:
@@ -63,11 +54,7 @@ def workplace(settings: Settings) -> Iterator[Workplace]:
 
 @contextmanager
 def empty_cache(with_vectors: bool = True) -> Iterator[None]:
-    """Lets this process and its children use a cache in which no earlier training has left anything.
-
-    Args:
-        with_vectors: Whether it shares the stored vectors of the present cache.
-    """
+    """Lets this process and its children use a cache in which no earlier training has left anything."""
     vectors = (cache_home() / "glove").resolve()
     with tempfile.TemporaryDirectory(prefix="sentrec-bench-") as name:
         if with_vectors:

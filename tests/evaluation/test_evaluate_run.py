@@ -97,9 +97,9 @@ def test_a_baseline_learns_from_exactly_the_training_rows(run: Run, monkeypatch:
 
 def test_a_baseline_is_refused_when_the_training_rows_changed(run: Run) -> None:
     data = RunData(run)
-    data.training_rows().labels[0] += 1
+    data.part("train").labels[0] += 1
     with pytest.raises(DataError, match="no longer"):
-        data.training_rows()
+        data.part("train")
 
 
 def test_an_unknown_baseline_fails_before_any_work(run: Run) -> None:

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sentrec.evaluation import plots
-from sentrec.evaluation.drawing import save_png
+from sentrec.evaluation.plots import save_png
 from sentrec.metrics.calibration import softmax
 from sentrec.metrics.classification import classification_metrics
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from sentrec.errors import DataError
-from sentrec.metrics.ranking import ndcg, precision_at, star_scale, wilson_interval
+from sentrec.metrics.intervals import wilson_interval
+from sentrec.metrics.ranking import ndcg, precision_at, star_scale
 from sentrec.recommend.agreement import measure_ranking
 from sentrec.recommend.items import Items
 

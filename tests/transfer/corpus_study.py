@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-import yaml
 from small_runs import WORDS, small_overrides, write_corpus
 
 from sentrec.glove.fetch import fetch_glove
 from sentrec.recipe.reading import read_overrides
 from sentrec.transfer.loading import transfer_from_dict
+from sentrec.transfer.results import StudyProgress
 from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.study import transfer
 
 
 def study_tree(folder: Path, **changes: object) -> dict[str, object]:
@@ -30,13 +31,6 @@ def small_study(folder: Path, **changes: object) -> TransferRecipe:
     return transfer_from_dict(study_tree(folder, **changes))
 
 
-def write_study(folder: Path, **changes: object) -> Path:
-    """The study of `study_tree` as a file."""
-    path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(study_tree(folder, **changes)), encoding="utf-8")
-    return path
-
-
 def small_glove(folder: Path) -> dict[str, object]:
     """The glove section of vectors of 8 dimensions, which are in the cache from then on."""
     text = folder / "tiny.8d.txt"
@@ -45,3 +39,10 @@ def small_glove(folder: Path) -> dict[str, object]:
     text.write_text("\n".join(lines) + "\n", encoding="utf-8")
     fetch_glove("tiny", 8, from_file=text)
     return {"name": "tiny", "dim": 8}
+
+
+def measured_again(recipe: TransferRecipe, out: Path) -> list[str]:
+    """The arms that a resumed study does not take from its cells."""
+    told: list[StudyProgress] = []
+    transfer(recipe, out, resume=True, on_progress=told.append)
+    return [one.finished.cell.arm for one in told if one.finished]

@@ -12,39 +12,31 @@ def cells(arm: str, wrong: list[list[int]], budget: int = 100, source: str | Non
     return [made_up_result(Cell("imdb", source, arm, budget, seed), rows) for seed, rows in enumerate(wrong, start=1)]
 
 
-def found(results: list[CellResult], target: Target | None = None) -> Differences | None:
+def found(results: list[CellResult], target: Target | None = None) -> Differences:
     target = target or made_up_target()
-    return only_one_right(table([target], results), results, target)
+    differences = only_one_right(table([target], results), results, target)
+    assert differences is not None
+    return differences
 
 
 def test_the_majority_of_the_seeds_decides() -> None:
     baseline = cells("scratch", [[3, 30], [3, 30], [30]])
     transfer = cells("full", [[3, 5], [5], []], source="news")
     differences = found([*baseline, *transfer])
-    assert differences is not None
     # Row 3 (from 0) is wrong with two of three seeds of the baseline, right with two of three of the other arm.
     assert {review.row for review in differences.transfer_reviews} == {4, 31}
     assert {review.row for review in differences.baseline_reviews} == {6}
     assert (differences.only_transfer, differences.only_baseline) == (2, 1)
-
-
-def test_what_all_seeds_agree_on_comes_first() -> None:
-    differences = found([*cells("scratch", [[3, 30], [3, 30], [30]]), *cells("full", [[], [], []], source="news")])
-    assert differences is not None
+    # What all seeds agree on comes first; a tie counts for no arm.
+    differences = found([*baseline, *cells("full", [[], [], []], source="news")])
     assert [review.row for review in differences.transfer_reviews] == [31, 4]
-
-
-def test_a_tie_between_the_seeds_counts_for_no_arm() -> None:
-    differences = found([*cells("scratch", [[7], []]), *cells("full", [[], []], source="news")])
-    assert differences is not None
-    assert differences.only_transfer == 0
+    assert found([*cells("scratch", [[7], []]), *cells("full", [[], []], source="news")]).only_transfer == 0
 
 
 def test_a_review_tells_its_class_and_what_the_other_arm_takes_it_for() -> None:
     texts = ["<br />a film\nof " + "many words " * 40] * TEST_ROWS
     target = made_up_target(texts=texts)
     differences = found([*cells("scratch", [[25]]), *cells("full", [[]], source="news")], target)
-    assert differences is not None
     (review,) = differences.transfer_reviews
     assert (review.label, review.mistaken_for) == ("good", "bad")
     assert review.text.startswith("a film of many words")
@@ -58,30 +50,25 @@ def test_the_arm_budget_and_source_that_gain_most_are_compared() -> None:
         *cells("full", [[1, 2, 3]], budget=100, source="news"),
         *cells("full", [[1]], budget=500, source="news"),
         *cells("probe", [[1]], budget=100, source="shop"),
-        # Not a transfer arm, however good.
-        *cells("nb-lr", [[]], budget=100),
+        *cells("nb-lr", [[]], budget=100),  # not a transfer arm, however good
     ]
     differences = found(results)
-    assert differences is not None
     assert (differences.row.arm, differences.row.source, differences.row.budget) == ("probe", "shop", 100)
     assert differences.only_transfer == 3
 
 
 def test_only_seeds_that_both_arms_have_are_compared() -> None:
     differences = found([*cells("scratch", [[1], [2], [2]]), *cells("full", [[1]], source="news")])
-    assert differences is not None
-    assert differences.seeds == 1
-    assert differences.only_transfer == 0
+    assert (differences.seeds, differences.only_transfer) == (1, 0)
 
 
 @pytest.mark.parametrize("results", [[], cells("scratch", [[1]]), cells("full", [[1]], source="news")])
 def test_without_a_pair_there_is_nothing_to_compare(results: list[CellResult]) -> None:
-    assert found(results) is None
+    assert only_one_right(table([made_up_target()], results), results, made_up_target()) is None
 
 
 def test_reviews_of_every_class_are_shown_where_the_test_rows_are_sorted_by_class() -> None:
     differences = found([*cells("scratch", [list(range(TEST_ROWS))]), *cells("full", [[]], source="news")])
-    assert differences is not None
     assert len(differences.transfer_reviews) == 5
     assert {review.label for review in differences.transfer_reviews} == {"bad", "good"}
     assert differences.only_transfer == TEST_ROWS
@@ -95,7 +82,6 @@ def test_a_review_of_one_arm_is_never_one_of_the_other(pairs: list[tuple[list[in
     baseline = cells("scratch", [first for first, _ in pairs])
     transfer = cells("full", [second for _, second in pairs], source="news")
     differences = found([*baseline, *transfer])
-    assert differences is not None
     right = [np.stack([one.predicted for one in arm]) == made_up_target().labels for arm in (baseline, transfer)]
     for reviews, own in ((differences.baseline_reviews, 0), (differences.transfer_reviews, 1)):
         for review in reviews:

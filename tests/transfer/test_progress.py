@@ -5,8 +5,8 @@ import time
 import pytest
 
 from sentrec.training.loop import Progress
-from sentrec.transfer.progress import StudyMeter
 from sentrec.transfer.results import StudyProgress
+from sentrec.transfer.runner import StudyMeter
 
 
 class Study:

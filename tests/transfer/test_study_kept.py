@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus_study import small_study
+from corpus_study import measured_again, small_study
 from small_runs import small_recipe, write_corpus
 
 import sentrec
@@ -17,23 +17,11 @@ from sentrec.files.versions import code_version
 from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import StopRequest
 from sentrec.transfer.loading import load_sources
-from sentrec.transfer.schema import TransferRecipe
+from sentrec.transfer.results import CellResult, StudyProgress
 from sentrec.transfer.source import Source
 from sentrec.transfer.study import transfer
 
 SMALLEST: dict[str, Any] = {"seeds": 1, "budgets": [24]}
-
-
-def measured_again(recipe: TransferRecipe, out: Path) -> list[str]:
-    """The arms that a resumed study does not take from its cells."""
-    done: list[str] = []
-    transfer(
-        recipe,
-        out,
-        resume=True,
-        on_progress=lambda progress: done.append(progress.finished.cell.arm) if progress.finished else None,
-    )
-    return done
 
 
 def test_a_run_may_move_and_its_cells_stay(tmp_path: Path) -> None:
@@ -162,3 +150,54 @@ def test_waiting_for_a_source_can_be_stopped(origin: Source) -> None:
     stop.requested = True
     with sole_training(directory), pytest.raises(Interrupted, match="while another study trains it"):
         run_of(origin, stop)
+
+
+@pytest.mark.parametrize("broken", ["cell.json", "predictions.safetensors"])
+def test_a_cell_that_was_cut_off_is_measured_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, broken: str
+) -> None:
+    recipe = small_study(tmp_path, **SMALLEST)
+    study = transfer(recipe, tmp_path / "out")
+    file = next((study.path / "cells" / "target" / "24" / "scratch").rglob(broken))
+    file.write_bytes(file.read_bytes()[:40])
+    assert measured_again(recipe, tmp_path / "out") == ["scratch"]
+    assert "cut off or altered" in caplog.text
+    again = transfer(recipe, tmp_path / "out", resume=True)
+    assert [one.predicted.tolist() for one in again.results] == [one.predicted.tolist() for one in study.results]
+
+
+def test_another_option_measures_only_the_cells_that_depend_on_it(tmp_path: Path) -> None:
+    arms = ["scratch", "full", "probe"]
+    assert measured_again(small_study(tmp_path, arms=arms, **SMALLEST), tmp_path / "out") == arms
+    changed = small_study(tmp_path, arms=arms, probe={"learning_rate_factor": 3.0}, **SMALLEST)
+    assert measured_again(changed, tmp_path / "out") == ["probe"]
+
+
+def test_a_source_is_trained_once_for_all_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("it was trained twice")
+
+    transfer(small_study(tmp_path, **SMALLEST), tmp_path / "first")
+    monkeypatch.setattr("sentrec.transfer.source.fit", refuse)
+    transfer(small_study(tmp_path, seeds=1, budgets=[48]), tmp_path / "second")
+
+
+def test_a_study_that_was_stopped_goes_on_where_it_stood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished: list[CellResult] = []
+
+    def stop_after_two(progress: StudyProgress) -> None:
+        if progress.finished is not None:
+            finished.append(progress.finished)
+        if len(finished) == 2:
+            raise Interrupted("stopped")
+
+    recipe = small_study(tmp_path)
+    with pytest.raises(Interrupted) as caught:
+        transfer(recipe, tmp_path / "out", on_progress=stop_after_two)
+    assert "--resume" in str(caught.value.hint)
+    counts: list[int] = []
+    resumed = transfer(recipe, tmp_path / "out", resume=True, on_progress=lambda progress: counts.append(progress.done))
+    assert counts[0] == 2
+    assert counts[-1] == len(resumed.results) == 8
+    whole = transfer(recipe, tmp_path / "whole")
+    assert [one.predicted.tolist() for one in whole.results] == [one.predicted.tolist() for one in resumed.results]

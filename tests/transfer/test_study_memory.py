@@ -13,7 +13,7 @@ from sentrec.training.device import make_accelerator
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import prepare
 from sentrec.transfer import cell as cell_module
-from sentrec.transfer.arms import target_only_model
+from sentrec.transfer.cell import target_only_model
 from sentrec.transfer.loading import transfer_from_dict
 from sentrec.transfer.results import CellResult
 from sentrec.transfer.study import transfer

@@ -119,3 +119,14 @@ def test_a_recipe_that_learns_from_stars_takes_part_with_its_labels_alone(tmp_pa
     for side in (*load_sources(study), *load_targets(study)):
         assert side.recipe.data.rating_column is None
         assert side.recipe.objective.ratings == 0.0
+
+
+def test_a_study_trains_encoders_without_n_grams(tmp_path: Path) -> None:
+    write(tmp_path / "mine.yaml", "extends: quickstart\nmodel: {ngrams: {table_bits: 10}}\n")
+    (target,) = load_targets(load_transfer(write(tmp_path / "a.yaml", study_tree(tmp_path, target="mine.yaml"))))
+    assert target.recipe.model.ngrams is None
+    with pytest.raises(RecipeError, match="without n-grams stacked"):
+        load_targets(load_transfer(write(tmp_path / "b.yaml", study_tree(tmp_path, model={"ngrams": {}}))))
+    with pytest.raises(RecipeError, match="imdb-nb-lr has no encoder") as error:
+        load_targets(load_transfer(write(tmp_path / "c.yaml", study_tree(tmp_path, target="imdb-nb-lr", encoder={}))))
+    assert "an arm: nb-lr" in str(error.value.hint)

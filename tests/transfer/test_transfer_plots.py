@@ -9,27 +9,13 @@ from made_up_study import made_up_history, made_up_result, made_up_study, made_u
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from sentrec.evaluation.drawing import save_png
+from sentrec.evaluation.plots import save_png
 from sentrec.transfer import plots
 from sentrec.transfer.analysis import table
-from sentrec.transfer.results import Cell, Row, Study
+from sentrec.transfer.results import ARM_MEANINGS, Cell
 from sentrec.transfer.schema import TransferRecipe
 
-ALL_ARMS = (
-    "scratch",
-    "full",
-    "probe",
-    "gradual",
-    "zero-shot",
-    "frozen-glove",
-    "random-embeddings",
-    "nb-lr",
-    "tfidf-lr",
-)
-
-
-def rows_of(study: Study) -> list[Row]:
-    return list(study.rows)
+ALL_ARMS = tuple(ARM_MEANINGS)
 
 
 def legend_of(figure: Figure) -> list[str]:
@@ -60,7 +46,7 @@ def test_label_efficiency_has_a_tick_for_each_budget_and_a_band_for_each_arm(tmp
 
 
 def test_label_efficiency_draws_the_paired_intervals_and_fills_what_is_significant(tmp_path: Path) -> None:
-    rows = [row for row in rows_of(made_up_study(tmp_path)) if row.arm in ("scratch", "full")]
+    rows = [row for row in made_up_study(tmp_path).rows if row.arm in ("scratch", "full")]
     below = plots.label_efficiency(rows, "imdb").axes[1]
     bars = [bar for bar in below.containers if bar.get_label() != "zero"]
     compared = [row.baseline for row in rows if row.baseline]
@@ -74,7 +60,7 @@ def test_label_efficiency_draws_the_paired_intervals_and_fills_what_is_significa
 
 
 def test_linear_arms_are_dotted_and_zero_shot_is_a_level_dashed_line(tmp_path: Path) -> None:
-    axes = plots.label_efficiency(rows_of(made_up_study(tmp_path)), "imdb").axes[0]
+    axes = plots.label_efficiency(made_up_study(tmp_path).rows, "imdb").axes[0]
     lines = {line.get_label(): line for line in axes.lines}
     assert lines["nb-lr"].get_linestyle() == ":"
     assert lines["zero-shot from ag-news"].get_linestyle() == "--"
@@ -82,23 +68,19 @@ def test_linear_arms_are_dotted_and_zero_shot_is_a_level_dashed_line(tmp_path: P
     assert lines["scratch"].get_linestyle() == "-"
 
 
-def test_one_seed_has_no_band(tmp_path: Path) -> None:
-    axes = plots.label_efficiency(rows_of(made_up_study(tmp_path, seeds=1)), "imdb").axes[0]
-    assert not axes.collections
-    assert axes.get_title().endswith("1 seed")
-
-
-def test_labels_of_near_budgets_do_not_overlap(tmp_path: Path) -> None:
-    study = made_up_study(tmp_path, budgets=(10, 100, 950, "all"))
-    axes = plots.label_efficiency(rows_of(study), "imdb").axes[1]
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["10", "100", "", "1,000"]
+def test_one_seed_has_no_band_and_labels_of_near_budgets_do_not_overlap(tmp_path: Path) -> None:
+    study = made_up_study(tmp_path, seeds=1, budgets=(10, 100, 950, "all"))
+    above, below = plots.label_efficiency(study.rows, "imdb").axes
+    assert not above.collections
+    assert above.get_title().endswith("1 seed")
+    assert [tick.get_text() for tick in below.get_xticklabels()] == ["10", "100", "", "1,000"]
 
 
 def test_every_arm_of_a_recipe_has_a_colour_of_its_own_that_is_the_same_in_all_plots(tmp_path: Path) -> None:
     study = made_up_study(tmp_path, arms=ALL_ARMS)
     arms = TransferRecipe.model_json_schema()["properties"]["arms"]["items"]["enum"]
     assert sorted(arms) == sorted(ALL_ARMS)
-    efficiency = colours(plots.label_efficiency(rows_of(study), "imdb"))
+    efficiency = colours(plots.label_efficiency(study.rows, "imdb"))
     assert len(set(efficiency.values())) == len(ALL_ARMS)
     converging = colours(plots.convergence(study.results, "imdb", 100))
     assert sorted(converging) == ["full from ag-news", "gradual from ag-news", "probe from ag-news", "scratch"]
@@ -107,7 +89,7 @@ def test_every_arm_of_a_recipe_has_a_colour_of_its_own_that_is_the_same_in_all_p
 
 def test_several_sources_of_one_arm_differ_in_marker_and_dashes(tmp_path: Path) -> None:
     study = made_up_study(tmp_path, sources=("ag-news", "amazon"))
-    for figure in (plots.label_efficiency(rows_of(study), "imdb"), plots.convergence(study.results, "imdb", 100)):
+    for figure in (plots.label_efficiency(study.rows, "imdb"), plots.convergence(study.results, "imdb", 100)):
         lines = [line for line in figure.axes[0].lines if str(line.get_label()).startswith("full")]
         assert len(lines) == 2
         assert lines[0].get_marker() != lines[1].get_marker()
@@ -130,8 +112,8 @@ def test_convergence_draws_each_seed_thin_and_their_mean_bold_as_far_as_all_go()
 
 def test_convergence_leaves_out_other_targets_budgets_and_arms_without_steps(tmp_path: Path) -> None:
     study = made_up_study(tmp_path, targets=(made_up_target("imdb"), made_up_target("books")), seeds=1)
-    assert legend_of(plots.convergence(study.results, "imdb", 100)) == ["scratch", "full from ag-news"]
-    assert len(plots.convergence(study.results, "imdb", 100).axes[0].lines) == 2
+    figure = plots.convergence(study.results, "imdb", 100)
+    assert (legend_of(figure), len(figure.axes[0].lines)) == (["scratch", "full from ag-news"], 2)
 
 
 @pytest.mark.filterwarnings("error")
@@ -145,7 +127,7 @@ def test_a_training_without_validations_or_cells_is_drawn_too(tmp_path: Path) ->
 
 def test_the_matrix_states_points_and_stars_what_is_significant(tmp_path: Path) -> None:
     study = made_up_study(tmp_path, targets=(made_up_target("imdb"), made_up_target("books")), sources=("news", "shop"))
-    rows = [row for row in rows_of(study) if (row.source, row.target) != ("shop", "books")]
+    rows = [row for row in study.rows if (row.source, row.target) != ("shop", "books")]
     figure = plots.matrix(rows, 100, "full")
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.texts] == ["+30.0 ★"] * 3
@@ -153,15 +135,10 @@ def test_the_matrix_states_points_and_stars_what_is_significant(tmp_path: Path) 
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["news", "shop"]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["imdb", "books"]
     assert np.isnan(np.ma.filled(axes.images[0].get_array(), np.nan)).sum() == 1
+    assert axes.images[0].get_clim() == pytest.approx((-30, 30))  # gains and losses are equally strong colours
     even = plots.matrix(rows, "all", "full").axes[0]
     assert {text.get_text() for text in even.texts} == {"0.0"}
     assert "all labels" in even.get_title()
-
-
-def test_gains_and_losses_of_one_size_are_equally_strong_colours(tmp_path: Path) -> None:
-    rows = [row for row in rows_of(made_up_study(tmp_path)) if row.arm == "full"]
-    image = plots.matrix(rows, 100, "full").axes[0].images[0]
-    assert image.get_clim() == pytest.approx((-30, 30))
 
 
 def test_drawing_needs_no_pyplot_and_so_no_global_state() -> None:

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from made_up_study import TEST_ROWS, made_up_history, made_up_study, made_up_target, with_results
 
 from sentrec.errors import SentrecError
-from sentrec.transfer.format import code_block, escaped, markdown_table, points
-from sentrec.transfer.report import write_report
-from sentrec.transfer.results import Study
+from sentrec.transfer.report import code_block, escaped, markdown_table, write_report
+from sentrec.transfer.results import Study, points
 
 
 @pytest.fixture(autouse=True)
@@ -33,28 +32,18 @@ def report_of(study: Study) -> str:
 
 
 def test_the_verdict_comes_first_then_the_figures_and_last_how_to_remake_them(tmp_path: Path) -> None:
-    report = report_of(made_up_study(tmp_path))
+    study = made_up_study(tmp_path)
+    report = report_of(study)
     headings = re.findall(r"^#+ (.+)$", report, re.MULTILINE)
-    assert headings == [
-        "news",
-        "Verdict",
-        "imdb",
-        "Reviews of imdb that only one arm gets right",
-        "Arms",
-        "Methods",
-        "How to remake it",
-    ]
+    reviews = "Reviews of imdb that only one arm gets right"
+    assert headings == ["news", "Verdict", "imdb", reviews, "Arms", "Methods", "How to remake it"]
+    assert study.verdict
+    assert all(f"- {escaped(sentence)}\n" in report for sentence in study.verdict)
+    assert "\n- `scratch`: trained on the target alone, as its recipe starts it: the baseline.\n" in report
+    assert "GloVe" not in report  # a study without it is not said to start from it
     assert "```sh\nsentrec transfer --recipe news.yaml --force\n```" in report
     assert "The study's own recipe, its defaults filled in; the recipes that it names stand expanded" in report
     assert "```yaml\nname: news\nseeds: 3\n```" in report
-
-
-def test_every_sentence_of_the_verdict_is_there(tmp_path: Path) -> None:
-    study = made_up_study(tmp_path)
-    report = report_of(study)
-    assert study.verdict
-    for sentence in study.verdict:
-        assert f"- {escaped(sentence)}\n" in report
 
 
 def test_notes_on_the_data_stand_under_the_verdict(tmp_path: Path) -> None:
@@ -100,21 +89,18 @@ def test_the_plots_are_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("targets", [1, 2])
 def test_every_plot_that_is_embedded_is_there_and_every_plot_is_embedded(tmp_path: Path, targets: int) -> None:
-    study = made_up_study(tmp_path, targets=[made_up_target(f"films/{number}") for number in range(targets)])
+    sources = ("ag-news", "amazon")[:targets]
+    films = [made_up_target(f"films/{number}") for number in range(targets)]
+    study = made_up_study(tmp_path, targets=films, sources=sources)
     report = report_of(study)
     embedded = re.findall(r"^!\[.+\]\((.+)\)$", report, re.MULTILINE)
     assert sorted(embedded) == sorted(path.name for path in tmp_path.glob("*.png"))
+    assert ("## Sources and targets" in report, "| `full` from amazon |" in report) == (targets == 2, targets == 2)
     if targets == 1:
         assert embedded == ["label-efficiency.png", "convergence-100.png", "convergence-all.png"]
     else:
         assert "label-efficiency-films-1.png" in embedded
         assert embedded[-2:] == ["matrix-full-100.png", "matrix-full-all.png"]
-
-
-def test_several_sources_have_a_matrix_and_are_named_in_the_table(tmp_path: Path) -> None:
-    report = report_of(made_up_study(tmp_path, sources=("ag-news", "amazon")))
-    assert "## Sources and targets" in report
-    assert "| `full` from amazon |" in report
 
 
 def test_the_csv_has_a_line_for_each_row_with_the_ends_of_its_interval(tmp_path: Path) -> None:
@@ -149,39 +135,21 @@ def test_the_json_holds_rows_verdict_and_facts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("factors", "words"),
     [
-        (
-            "full: {learning_rate_factor: 2}\nprobe: {learning_rate_factor: 2.0}\n",
-            "`full` learns at 2 times the target recipe's rate; `probe` learns at 2 times",
-        ),
-        (
-            "full: {learning_rate_factor: 0.5}\n",
-            "`full` learns at 0.5 times the target recipe's rate; `probe` learns at 1",
-        ),
-        ("full: {learning_rate_factor: 1.0}\ngradual: {learning_rate_factor: 3}\n", None),
+        ("full: 2, probe: 2.0", "`full` learns at 2 times the target recipe's rate; `probe` learns at 2 times"),
+        ("full: 0.5", "`full` learns at 0.5 times the target recipe's rate; `probe` learns at 1"),
+        ("full: 1.0", None),
+        ("gradual: 2", "`gradual` learns at 2 times the target recipe's rate (`gradual`: its head; lower layers are"),
     ],
 )
 def test_arms_that_learn_at_other_rates_than_the_baseline_are_said_to(
     tmp_path: Path, factors: str, words: str | None
 ) -> None:
-    study = made_up_study(tmp_path, arms=("scratch", "full", "probe"), budgets=("all",), seeds=1, recipe_yaml=factors)
+    arms = ("scratch", "gradual") if "gradual" in factors else ("scratch", "full", "probe")
+    tree = re.sub(r"(\w+): ([\d.]+)", r"\1: {learning_rate_factor: \2}", factors).replace(", ", "\n")
+    study = made_up_study(tmp_path, arms=arms, budgets=("all",), seeds=1, recipe_yaml=tree)
     measured = report_of(study).split("## Methods")[1].split("\n## ")[0]
     assert ("**Learning rates.**" in measured) == (words is not None)
     assert words is None or words in measured
-
-
-def test_gradual_unfreezing_at_another_rate_does_so_at_its_head(tmp_path: Path) -> None:
-    factors = "gradual: {learning_rate_factor: 2}\n"
-    study = made_up_study(tmp_path, arms=("scratch", "gradual"), budgets=("all",), seeds=1, recipe_yaml=factors)
-    assert (
-        "`gradual` learns at 2 times the target recipe's rate (`gradual`: its head; lower layers are slower);"
-        in report_of(study)
-    )
-
-
-def test_a_study_without_glove_is_not_said_to_start_from_it(tmp_path: Path) -> None:
-    report = report_of(made_up_study(tmp_path))
-    assert "\n- `scratch`: trained on the target alone, as its recipe starts it: the baseline.\n" in report
-    assert "GloVe" not in report
 
 
 def test_a_study_with_one_seed_and_the_baseline_alone_is_reported(tmp_path: Path) -> None:
@@ -205,13 +173,11 @@ def test_hostile_reviews_and_names_cannot_break_the_report(tmp_path: Path) -> No
     assert report.rstrip().endswith("````yaml\n# ```\n````")
 
 
-def test_an_older_report_is_replaced(tmp_path: Path) -> None:
+def test_an_older_report_is_replaced_and_one_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "report.md").write_text("old")
     assert report_of(made_up_study(tmp_path)).startswith("# news\n")
     assert not list(tmp_path.glob(".*"))
-
-
-def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").unlink()
     (tmp_path / "table.csv").mkdir()
     with pytest.raises(SentrecError, match=r"table\.csv"):
         write_report(made_up_study(tmp_path))

@@ -23,9 +23,9 @@ from sentrec.training.device import make_accelerator
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.optimizer import LearningPlan, recipe_plan
 from sentrec.training.prepare import PreparedData, prepare
-from sentrec.transfer.arms import learning_plan, move_weights, target_only_model
+from sentrec.transfer.cell import learning_plan, target_only_model
 from sentrec.transfer.schema import Moves, TransferRecipe
-from sentrec.transfer.source import model_of
+from sentrec.transfer.source import model_of, move_weights
 
 WORDS = ("film", "lovely", "unheard")
 LABELS = ("bad", "good")

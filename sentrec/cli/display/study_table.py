@@ -26,7 +26,7 @@ def show_tables(targets: Sequence["Target"], rows: Sequence["Row"]) -> None:
 
 
 def _show_target(target: "Target", rows: Sequence["Row"]) -> None:
-    from sentrec.transfer.format import arm_name
+    from sentrec.transfer.results import arm_name
 
     sources = list(dict.fromkeys(row.source for row in rows if row.source))
     origin = f" from {sources[0]}" if len(sources) == 1 else ""
@@ -49,7 +49,7 @@ def _show_target(target: "Target", rows: Sequence["Row"]) -> None:
 
 
 def _facts(target: "Target", seeds: int) -> str:
-    from sentrec.transfer.format import seed_count
+    from sentrec.transfer.results import seed_count
 
     return f"{len(target.labels):,} test rows, all = {target.train_rows:,} labels, {seed_count(seeds)}"
 
@@ -59,7 +59,7 @@ def _budget(row: "Row") -> str:
 
 
 def _figures(row: "Row") -> tuple[str, str, str]:
-    from sentrec.transfer.format import with_interval
+    from sentrec.transfer.results import with_interval
 
     deviation = "" if row.sd is None else f" ± {row.sd:.4f}"
     return f"{row.accuracy:.4f}{deviation}", with_interval(row.difference, row.interval), _epochs(row)

@@ -45,22 +45,12 @@ def _train(corpus: Path, name: str, max_steps: int | None) -> Run:
         {
             "name": name,
             "glove": None,
-            "data": {
-                "dataset": str(corpus / "train.csv"),
-                "test": str(corpus / "test.csv"),
-                "validation": 0.2,
-                "text_columns": ["review"],
-                "label_column": "verdict",
-            },
+            "data": {"dataset": str(corpus / "train.csv"), "test": str(corpus / "test.csv"), "validation": 0.2}
+            | {"text_columns": ["review"], "label_column": "verdict"},
             "encoder": {"name": "textcnn"},
             "model": {"embedding_dim": 8},
-            "training": {
-                "epochs": 3,
-                "batch_size": 16,
-                "max_steps": max_steps,
-                "device": "cpu",
-                "precision": "float32",
-            },
+            "training": {"epochs": 3, "batch_size": 16, "max_steps": max_steps}
+            | {"device": "cpu", "precision": "float32"},
         }
     )
     return train(recipe, corpus / name)

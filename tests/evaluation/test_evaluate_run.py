@@ -34,19 +34,13 @@ def test_json_on_disk_is_what_is_returned_and_plots_lie_beside_it(run: Run) -> N
     assert all((directory / name).read_bytes().startswith(b"\x89PNG") for name in PLOTS)
 
 
-def test_without_plots_none_is_left_from_an_earlier_evaluation(run: Run, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    evaluate(run, out=out)
-    result = evaluate(run, out=out, plots=False)
-    assert [path.name for path in out.iterdir()] == [EVALUATION]
-    assert result.plots == ()
-
-
-def test_an_evaluation_that_fails_half_way_leaves_the_earlier_one(
+def test_without_plots_none_is_left_and_an_evaluation_that_fails_half_way_leaves_the_earlier_one(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    evaluate(run, out=out, plots=False)
+    evaluate(run, out=out)
+    assert evaluate(run, out=out, plots=False).plots == ()
+    assert [path.name for path in out.iterdir()] == [EVALUATION]
 
     def fail(*_: Any) -> None:
         raise OSError("broken pen")
@@ -70,9 +64,7 @@ def test_another_run_is_compared_on_the_same_rows(run: Run, rival: Run) -> None:
     assert (comparison.first, comparison.second, comparison.n) == ("well", "hardly", 60)
     assert comparison.second_accuracy == pytest.approx(rival.metrics["test"]["accuracy"])
     assert "well is more accurate than hardly" in comparison.verdict
-
-
-def test_a_run_against_itself_is_named_by_its_directory(run: Run) -> None:
+    # A run beside itself is named by its directory.
     (comparison,) = evaluate(run, against=run, plots=False).comparisons
     assert comparison.difference == 0
     assert comparison.first == comparison.second == str(run.path)
@@ -102,9 +94,11 @@ def test_a_baseline_is_refused_when_the_training_rows_changed(run: Run) -> None:
         data.part("train")
 
 
-def test_an_unknown_baseline_fails_before_any_work(run: Run) -> None:
+def test_an_unknown_baseline_or_a_missing_run_fails_before_any_work(run: Run, tmp_path: Path) -> None:
     with pytest.raises(SentrecError, match="nb-rl"):
         evaluate(run, data="nowhere.csv", baseline="nb-rl")
+    with pytest.raises(RunError, match="no run"):
+        evaluate(tmp_path / "nothing", data="nowhere.csv")
 
 
 def test_a_file_like_the_training_file_has_its_columns(run: Run, tmp_path: Path) -> None:
@@ -115,17 +109,12 @@ def test_a_file_like_the_training_file_has_its_columns(run: Run, tmp_path: Path)
     assert [(one.row, one.label, one.predicted) for one in result.mistakes] == [(3, "bad", "good")]
 
 
-def test_numbers_for_labels_are_matched_and_the_match_is_noted(run: Run, tmp_path: Path) -> None:
-    path = write_reviews(tmp_path / "numbers.csv", [2, 1], ["good", "bad"])
-    result = evaluate(run, path, plots=False)
+def test_labels_are_matched_by_number_where_that_can_be(run: Run, tmp_path: Path) -> None:
+    result = evaluate(run, write_reviews(tmp_path / "numbers.csv", [2, 1], ["good", "bad"]), plots=False)
     assert result.metrics["accuracy"] == 1.0
     assert "Labels were matched by number: 1 = bad, 2 = good." in result.notes
-
-
-def test_a_label_that_the_run_does_not_know_is_an_error(run: Run, tmp_path: Path) -> None:
-    path = write_reviews(tmp_path / "mixed.csv", ["good", "purple"], ["good", "bad"])
     with pytest.raises(DataError, match=r"purple.*bad, good"):
-        evaluate(run, path)
+        evaluate(run, write_reviews(tmp_path / "mixed.csv", ["good", "purple"], ["good", "bad"]))
     assert not (run.path / "evaluation" / "mixed-test").exists()
 
 
@@ -134,12 +123,8 @@ def test_data_of_one_class_is_measured_with_a_note(run: Run, tmp_path: Path) -> 
     result = evaluate(run, path)
     assert result.metrics["roc_auc"] is None
     assert any("No row is labelled bad" in note for note in result.notes)
-
-
-def test_data_without_rows_is_an_error(run: Run, tmp_path: Path) -> None:
-    path = tmp_path / "none.csv"
     path.write_text("review,verdict\n")
-    with pytest.raises(DataError, match=r"none\.csv"):
+    with pytest.raises(DataError, match=r"praise\.csv"):
         evaluate(run, path)
 
 
@@ -201,11 +186,6 @@ def test_a_rival_with_its_classes_in_another_order_is_read_rightly(
     assert comparison.second_accuracy == 0.5
     good = evaluate(run, plots=False).metrics["per_class"]["good"]["support"]
     assert comparison.n == 2 * good
-
-
-def test_a_missing_run_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="no run"):
-        evaluate(tmp_path / "nothing")
 
 
 def test_the_command_prints_the_same_as_json(run: Run, rival: Run, tmp_path: Path) -> None:

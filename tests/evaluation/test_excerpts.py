@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentrec.evaluation.excerpts import confident_mistakes, sample_predictions, shortened
+from sentrec.evaluation.excerpts import Excerpt, confident_mistakes, sample_predictions, shortened
 
 NAMES = ("negative", "positive")
 TEXTS = ["Fine film.", "Dull film.", "A gem.", "A bore."]
@@ -12,18 +12,9 @@ PROBABILITIES = np.array([[0.4, 0.6], [0.3, 0.7], [0.9, 0.1], [0.8, 0.2]])
 
 def test_mistakes_come_surest_first_with_their_rows() -> None:
     first, second = confident_mistakes(TEXTS, LABELS, PROBABILITIES, NAMES)
-    assert (first.row, first.text, first.label, first.predicted, first.confidence) == (
-        3,
-        "A gem.",
-        "positive",
-        "negative",
-        0.9,
-    )
+    assert first == Excerpt(row=3, text="A gem.", label="positive", predicted="negative", confidence=0.9)
     assert second.row == 2
     assert len(confident_mistakes(TEXTS, LABELS, PROBABILITIES, NAMES, count=1)) == 1
-
-
-def test_a_perfect_model_makes_no_mistakes() -> None:
     assert confident_mistakes(TEXTS, PROBABILITIES.argmax(axis=1), PROBABILITIES, NAMES) == []
 
 
@@ -38,9 +29,7 @@ def test_an_excerpt_ends_between_words() -> None:
     assert shortened("a wonderful film", 13) == "a wonderful…"
     assert shortened("a wonderful film", 16) == "a wonderful film"
     assert shortened("unbreakable", 5) == "unbr…"
-
-
-def test_an_excerpt_cannot_steer_a_terminal() -> None:
+    # It cannot steer a terminal.
     assert shortened("red \x1b[31malert\x07<br /><br />next\nline") == "red [31malert next line"
 
 

@@ -50,21 +50,14 @@ def test_calibration_lowers_the_calibration_error_of_an_overconfident_model() ->
     assert after < before / 3
 
 
-def test_rows_that_are_all_right_determine_no_temperature() -> None:
-    logits = np.array([[2.0, 0.0], [0.0, 1.0]])
-    assert fit_temperature(logits, np.array([0, 1])) == 1.0
-
-
-def test_logits_that_are_not_finite_are_refused() -> None:
+def test_rows_that_are_all_right_determine_no_temperature_and_infinite_logits_are_refused() -> None:
+    assert fit_temperature(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([0, 1])) == 1.0
     with pytest.raises(ValueError, match="finite"):
         fit_temperature(np.array([[np.nan, 0.0]]), np.array([0]))
 
 
-def test_softmax_of_huge_logits_does_not_overflow() -> None:
+def test_huge_logits_do_not_overflow_and_a_bin_holds_its_right_border() -> None:
     assert softmax(np.array([[1e4, 0.0]], dtype=np.float32)).tolist() == [[1.0, 0.0]]
-
-
-def test_a_bin_holds_its_right_border() -> None:
     bins = reliability_bins(np.array([1, 1]), np.array([[0.4, 0.6], [0.0, 1.0]]), bins=5)
     assert bins.counts.tolist() == [0, 0, 1, 0, 1]
 

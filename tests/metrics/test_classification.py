@@ -29,20 +29,14 @@ def test_figures_of_a_case_worked_out_by_hand() -> None:
     assert metrics["n"] == 4
 
 
-def test_the_interval_is_that_of_wilson() -> None:
-    low, high = measured([1] * 8 + [0] * 2, [0.9] * 10)["accuracy_interval"]
-    assert (low, high) == pytest.approx((0.49016, 0.94332), abs=1e-4)
-
-
-def test_calibration_error_is_the_gap_of_confidence_and_accuracy() -> None:
+def test_the_interval_is_wilsons_and_calibration_error_the_gap_of_confidence_and_accuracy() -> None:
+    assert measured([1] * 8 + [0] * 2, [0.9] * 10)["accuracy_interval"] == pytest.approx([0.49016, 0.94332], abs=1e-4)
+    # Of several classes the Brier score sums over them.
+    several = classification_metrics(np.array([0]), np.array([[0.5, 0.3, 0.2]]), ("a", "b", "c"))
+    assert several["brier"] == pytest.approx(0.25 + 0.09 + 0.04)
     # Ten predictions at 90 % of which 6 are right, ten at 70 % of which 7 are.
     labels = [1] * 6 + [0] * 4 + [1] * 7 + [0] * 3
     assert measured(labels, [0.9] * 10 + [0.7] * 10)["ece"] == pytest.approx(0.5 * 0.3)
-
-
-def test_brier_score_of_several_classes_sums_over_them() -> None:
-    metrics = classification_metrics(np.array([0]), np.array([[0.5, 0.3, 0.2]]), ("a", "b", "c"))
-    assert metrics["brier"] == pytest.approx(0.25 + 0.09 + 0.04)
 
 
 @pytest.mark.parametrize("labels", [[1, 1, 1], [0, 0]])
@@ -52,11 +46,8 @@ def test_without_one_of_the_classes_there_is_no_roc_auc(labels: list[int]) -> No
     json.dumps(metrics, allow_nan=False)
 
 
-def test_a_certain_mistake_has_a_finite_log_loss() -> None:
+def test_a_certain_mistake_has_a_finite_log_loss_and_no_rows_are_an_error_for_the_user() -> None:
     assert math.isfinite(measured([0, 1], [1.0, 1.0])["log_loss"])
-
-
-def test_no_rows_are_an_error_for_the_user() -> None:
     with pytest.raises(DataError, match="no rows"):
         measured([], [])
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sentrec.metrics.intervals import holm, mcnemar, paired_difference
+from sentrec.metrics.intervals import holm, mcnemar, paired_difference, wilson_interval
 
 Right = npt.NDArray[np.bool_]
 Interval = tuple[float, float]
@@ -184,6 +184,12 @@ def test_a_p_value_can_be_as_small_as_a_family_of_hundreds_asks_for() -> None:
     found = paired_difference(first, second)
     assert 0.0 < found.p_value < 1e-6
     assert found.seeds == 5
+
+
+@pytest.mark.parametrize(("right", "rows"), [(0, 10), (15, 50), (50, 50), (22_345, 25_000)])
+def test_wilson_interval_is_that_of_scipy(right: int, rows: int) -> None:
+    oracle = stats.binomtest(right, rows).proportion_ci(method="wilson")
+    assert wilson_interval(right / rows, rows) == pytest.approx((oracle.low, oracle.high), abs=1e-12)
 
 
 def test_holm_gives_the_textbook_values() -> None:

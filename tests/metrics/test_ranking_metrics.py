@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from sentrec.errors import DataError
-from sentrec.metrics.intervals import wilson_interval
 from sentrec.metrics.ranking import ndcg, precision_at, star_scale
 from sentrec.recommend.agreement import measure_ranking
 from sentrec.recommend.items import Items
@@ -129,11 +128,6 @@ def test_differences_are_paired_and_no_interval_is_degenerate() -> None:
     best = measures.scores["raw mean"]["precision10"]
     assert (best.value, best.high) == (1.0, 1.0)
     assert best.low == pytest.approx(0.7225, abs=1e-4)  # Wilson's interval of 10 of 10
-
-
-def test_wilson_interval_is_that_of_statsmodels() -> None:
-    assert wilson_interval(0.3, 50) == pytest.approx((0.191036, 0.437496), abs=1e-5)
-    assert wilson_interval(0.0, 10) == pytest.approx((0.0, 0.277533), abs=1e-5)
 
 
 def test_precision_counts_the_first_k() -> None:

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,49 +15,28 @@ Points = tuple[float, float, float]
 
 
 def contrast(
-    arm: str,
-    budget: Budget,
-    points: Points,
-    source: str | None = None,
-    seeds: int = 3,
-    p_value: float | None = None,
+    arm: str, budget: Budget, points: Points, source: str | None = None, seeds: int = 3, p_value: float | None = None
 ) -> Contrast:
     """A difference and its interval, in points; by default as significant by itself as the interval says."""
     difference, low, high = (value / 100 for value in points)
     if p_value is None:
         p_value = 0.2 if low <= 0.0 <= high else 0.0001
-    labels = 25_000 if budget == "all" else budget
-    return Contrast(arm, source, budget, labels, seeds, difference, (low, high), p_value)
+    return Contrast(arm, source, budget, labels_of(budget), seeds, difference, (low, high), p_value)
+
+
+def labels_of(budget: Budget) -> int:
+    return 25_000 if budget == "all" else budget
+
+
+PLAIN = Row("imdb", "ag-news", "full", 500, 500, 3, 0.8, 0.01, 1.0, 0.1, None, None, None)
 
 
 def row(
-    arm: str = "full",
-    budget: Budget = 500,
-    points: Points | None = None,
-    source: str | None = "ag-news",
-    target: str = "imdb",
-    seeds: int = 3,
-    accuracy: float = 0.8,
-    contrasts: tuple[Contrast, ...] = (),
-    p_value: float | None = None,
+    arm: str = "full", budget: Budget = 500, points: Points | None = None, p_value: float | None = None, **values: Any
 ) -> Row:
-    return Row(
-        target=target,
-        source=source,
-        arm=arm,
-        budget=budget,
-        labels=25_000 if budget == "all" else budget,
-        seeds=seeds,
-        accuracy=accuracy,
-        sd=0.01,
-        seconds=1.0,
-        gap=0.1,
-        epochs_to_baseline=None,
-        seconds_to_baseline=None,
-        reached=None,
-        baseline=contrast("scratch", budget, points, seeds=seeds, p_value=p_value) if points else None,
-        contrasts=contrasts,
-    )
+    seeds = values.get("seeds", 3)
+    baseline = contrast("scratch", budget, points, seeds=seeds, p_value=p_value) if points else None
+    return replace(PLAIN, arm=arm, budget=budget, labels=labels_of(budget), baseline=baseline, **values)
 
 
 def said(*rows: Row, shared: tuple[str, ...] = ()) -> list[str]:

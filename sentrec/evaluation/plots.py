@@ -207,5 +207,5 @@ def _write_cells(axes: Axes, counts: npt.NDArray[np.int64], shares: npt.NDArray[
     size = float(np.interp(len(counts), [2, 10, 20], [12, 8, 5]))
     for (row, column), count in np.ndenumerate(counts):
         share = shares[row, column]
-        style = {"color": "white" if share > 0.5 else "black", "fontsize": size}
-        axes.text(column, row, f"{count:,}\n{share:.1%}", ha="center", va="center", **style)
+        colour, text = "white" if share > 0.5 else "black", f"{count:,}\n{share:.1%}"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)

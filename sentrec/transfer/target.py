@@ -138,9 +138,8 @@ class TargetData:
 
     def prepared(self, encoded: EncodedTarget, train: Rows, validation: Rows) -> PreparedData:
         """What a training on some rows of the pool reads."""
-        rows = {"train": self.pool.take(train), "validation": self.pool.take(validation)}
         return PreparedData(
-            replace(self.splits, **rows),
+            replace(self.splits, train=self.pool.take(train), validation=self.pool.take(validation)),
             encoded.tokenizer,
             encoded.pool.take(train),
             encoded.pool.take(validation),

@@ -3,12 +3,14 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 from rich.text import Text
 
 import sentrec
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
 
 _INPUTS = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
 _OUT = (
-    "Write every row here with label and probability added: .csv, .jsonl, .parquet or .xlsx by its name. Not "
-    "resumable: what is interrupted begins anew."
+    "Write every row here with label and probability added: .csv, .jsonl, .parquet or .xlsx by its name. After an "
+    "interruption the same command goes on where it was."
 )
 _REJECTS = "With --out: where rows go that cannot be used, with line and reason; else NAME.rejects.jsonl here."
+_LANGUAGES = "Instead of answers, list the scripts of the texts and the share of their words that the model knows."
 _CSV_SAFE = "With --out: quote cells of CSV that a spreadsheet would run as formulas."
 
 
@@ -42,11 +45,14 @@ def predict(
     out_file: Annotated[Path | None, output_file("--out", help=_OUT)] = None,
     rejects: Annotated[Path | None, output_file("--rejects", help=_REJECTS)] = None,
     csv_safe: Annotated[bool, typer.Option("--csv-safe/--no-csv-safe", help=_CSV_SAFE)] = True,
+    languages: Annotated[bool, typer.Option("--languages", help=_LANGUAGES)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)] = None,
 ) -> None:
     """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
     file = _file(texts or ["-"])
+    if languages and (out_file or as_json):
+        raise typer.BadParameter("--languages lists languages instead of answers: leave --out and --json out.")
     if out_file is not None:
         rejects = _check_output(out_file, rejects, file, as_json)
     elif rejects is not None:
@@ -54,15 +60,20 @@ def predict(
     if file is None and (text_field or id_field or encoding):
         raise typer.BadParameter("--text-field, --id-field and --encoding describe a file, not texts.")
     predictor = sentrec.load(chosen_model(model), device)
-    results = _watched(_results(predictor, file, texts, (text_field, id_field, encoding)), predictor)
+    described = (text_field, id_field, encoding)
+    if languages:
+        _show_languages(predictor, _results(predictor, file, texts, described))
+        return
     labels: Counter[str | None] = Counter()
     problems: list[str] = []
-    for one in _written(results, out_file, rejects, file or "", csv_safe) if out_file and rejects else results:
-        labels[one.prediction.label if one.prediction else None] += 1
-        if one.error is not None and not problems:
-            problems.append(f"line {one.line}, {one.error}")
-        if out_file is None:
-            _print(one, as_json)
+    with _kept_answers(predictor, file, out_file) as kept:
+        results = _watched(_results(predictor, file, texts, described, kept), predictor)
+        for one in _written(results, out_file, rejects, file or "", csv_safe) if out_file and rejects else results:
+            labels[one.prediction.label if one.prediction else None] += 1
+            if one.error is not None and not problems:
+                problems.append(f"line {one.line}, {one.error}")
+            if out_file is None:
+                _print(one, as_json)
     _report(labels, problems, out_file, rejects)
 
 
@@ -83,7 +94,7 @@ def _report(labels: "Counter[str | None]", problems: list[str], out_file: Path |
 
 def _file(texts: list[str]) -> str | None:
     """The file to read, ``-`` for standard input; None where the arguments are texts."""
-    from sentrec.data.formats import exists, is_file, looks_like_file
+    from sentrec.data.formats import exists, is_folder, looks_like_file
     from sentrec.errors import DataError
 
     if "-" in texts and len(texts) > 1:
@@ -91,7 +102,8 @@ def _file(texts: list[str]) -> str | None:
     if not all(text.strip() for text in texts):
         raise typer.BadParameter("a text is empty.")
     for text in texts:
-        if (looks_like_file(text) and not any(character.isspace() for character in text)) or is_file(text):
+        is_path = looks_like_file(text) and not any(character.isspace() for character in text)
+        if is_path or (exists(text) and not is_folder(text)):  # a pipe, too: <(zcat reviews.gz)
             if not exists(text):
                 hint = "Check the path. A text that only looks like one: echo TEXT | sentrec predict"
                 raise DataError(f"{text} does not exist.", hint)
@@ -117,7 +129,11 @@ def _check_output(out_file: Path, rejects: Path | None, file: str | None, as_jso
 
 
 def _results(
-    predictor: "Predictor", file: str | None, texts: list[str] | None, described: tuple[str | None, ...]
+    predictor: "Predictor",
+    file: str | None,
+    texts: list[str] | None,
+    described: tuple[str | None, ...],
+    kept: Path | None = None,
 ) -> "Iterator[RowResult]":
     from sentrec.data.columns import FieldNames
     from sentrec.data.sources import Source
@@ -134,7 +150,29 @@ def _results(
     text_field, id_field, encoding = described
     names = FieldNames(text=text_field, id=id_field)
     # Who types lines wants each answer at once.
-    return classify_source(predictor, Source(file, encoding), names, 1 if is_keyboard else CHUNK)
+    return classify_source(predictor, Source(file, encoding), names, 1 if is_keyboard else CHUNK, kept)
+
+
+def _kept_answers(
+    predictor: "Predictor", file: str | None, out_file: Path | None
+) -> "AbstractContextManager[Path | None]":
+    """What an earlier run of the same command has answered; a list on the console is not gone on with."""
+    from sentrec.inference.lines import kept_answers
+
+    return kept_answers(predictor, file) if file and out_file else nullcontext()
+
+
+def _show_languages(predictor: "Predictor", results: "Iterator[RowResult]") -> None:
+    from sentrec.inference.languages import language_groups
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("script", "texts", "words known", "line", "the first of them"):
+        table.add_column(name, justify="right" if name in ("texts", "words known", "line") else "left", no_wrap=True)
+    for one in language_groups(predictor, results):
+        known = Text(f"{one.known:.0%}", "" if one.is_known else "yellow")
+        table.add_row(one.script, f"{one.rows:,}", known, f"{one.line:,}", printable(one.example[:60]))
+    out.print(table)
+    err.print("[dim]Where few words are known, answers mean little: is it another language?[/]", soft_wrap=True)
 
 
 def _watched(results: "Iterator[RowResult]", predictor: "Predictor") -> "Iterator[RowResult]":

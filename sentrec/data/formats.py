@@ -31,9 +31,9 @@ _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BO
 _log = logging.getLogger(__name__)
 
 
-def is_file(name: str | Path) -> bool:
-    """Whether `name` is a file; any string may be asked about, e.g. a text or the name of a class."""
-    return _holds(name, Path.is_file)
+def is_folder(name: str | Path) -> bool:
+    """Whether `name` is a folder; any string may be asked about."""
+    return _holds(name, Path.is_dir)
 
 
 def exists(name: str | Path) -> bool:
@@ -55,7 +55,8 @@ def _holds(name: str | Path, question: Callable[[Path], bool]) -> bool:
 
 def looks_like_file(name: str) -> bool:
     """Whether a name is a path: it ends as a data file does, or there is such a file and its name has a suffix."""
-    return bool(data_suffix(name)) or (is_file(name) and bool(Path(name).suffix or Path(name).name != name))
+    has_folder_or_suffix = bool(Path(name).suffix or Path(name).name != name)
+    return bool(data_suffix(name)) or (has_folder_or_suffix and _holds(name, Path.is_file))
 
 
 def data_suffix(name: str) -> str:

@@ -117,13 +117,13 @@ def classify_rows(
 
 
 @contextmanager
-def kept_answers(predictor: Predictor, source: Source) -> Iterator[Path]:
+def kept_answers(predictor: Predictor, path: str) -> Iterator[Path]:
     """Gives a folder of the cache for a model's answers to a file; unless the block ends well, it stays.
 
     Raises:
         Interrupted: On Ctrl-C in the block.
     """
-    key = fingerprint([source.path, fingerprint_of(predictor.run)], str(predictor.device), code_version())
+    key = fingerprint([path, fingerprint_of(predictor.run)], str(predictor.device), code_version())
     folder = cache_home() / "predictions" / key
     remove_forgotten(folder.parent)
     if folder.is_dir():

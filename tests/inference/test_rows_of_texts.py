@@ -126,14 +126,14 @@ def test_what_was_stopped_goes_on_to_the_same_answers(
     (tmp_path / "a.txt").write_text("\n".join(f"{GOOD} {number}" for number in range(10)))
     source = Source(str(tmp_path / "a.txt"))
     whole = list(classify_source(predictor, source, chunk_rows=2))
-    with pytest.raises(Interrupted, match="is kept"), kept_answers(predictor, source) as kept:
+    with pytest.raises(Interrupted, match="is kept"), kept_answers(predictor, source.path) as kept:
         _take_five_and_stop(classify_source(predictor, source, chunk_rows=2, kept=kept))
     broken, *_ = sorted(kept.iterdir())
     broken.write_text("[{}]")
     asked: list[str] = []
     predict = predictor.predict
     monkeypatch.setattr(predictor, "predict", lambda texts: asked.extend(texts) or predict(texts))
-    with kept_answers(predictor, source) as kept:
+    with kept_answers(predictor, source.path) as kept:
         assert list(classify_source(predictor, source, chunk_rows=2, kept=kept)) == whole
     assert len(asked) == 10 - 6 + 2, "all but the three chunks that were kept, of which one broke"
     assert not kept.exists()

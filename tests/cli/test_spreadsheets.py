@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,3 +93,18 @@ def test_predict_writes_rows_that_cannot_be_used_to_a_file_of_their_own(invoke: 
     assert read_csv("plain.csv")[0]["title"] == "=1+1"
     assert Path("mine.jsonl").read_text() == Path("r.csv.rejects.jsonl").read_text()
     assert invoke("predict", file, "--rejects", "mine.jsonl").exit_code == 2
+
+
+def test_predict_lists_languages_and_reads_pipes(invoke: Invoke) -> None:
+    Path("r.txt").write_text(f"{GOOD}\nФильм отличный\n")
+    result = invoke("predict", "r.txt", "--languages")
+    assert [line.split()[:3] for line in result.stdout.splitlines()[1:]] == [
+        ["Latin", "1", "100%"],
+        ["Cyrillic", "1", "0%"],
+    ]
+    assert invoke("predict", "r.txt", "--languages", "--json").exit_code == 2
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=lambda: Path("pipe").write_text(f"{GOOD}\n"))
+    writer.start()
+    assert invoke("predict", "pipe").stdout.split()[-len(GOOD.split()) :] == GOOD.split()
+    writer.join()

@@ -49,7 +49,7 @@ class RunError(SentrecError):
 
 
 class Interrupted(SentrecError):  # noqa: N818 - it is nobody's error
-    """Work was asked to stop; it has saved its state, and the hint says how to go on."""
+    """Work was stopped on request; its state is saved, and the hint names the command that continues."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -24,13 +24,13 @@ _LICENCES = {
 
 
 def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, sizes: dict[str, int]) -> dict[str, Any]:
-    """Measures all that a card says; it is in plain JSON types.
+    """Measures the contents of a card, in plain JSON types.
 
     Args:
         run: The quantized model.
         original: What it was made from.
         agreement: With the original, on texts of its data.
-        bound: What was asked of that.
+        bound: The required agreement.
         sizes: Bytes of the run's files.
 
     Raises:

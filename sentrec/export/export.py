@@ -22,7 +22,7 @@ from sentrec.training.finish import calibrated_figures
 MAX_MEGABYTES = 8.0
 """Default of the largest size on disk, in millions of bytes."""
 _FEWEST_TO_COMPARE = 1000
-"""Of fewer texts, a handful of changed labels says little."""
+"""With fewer texts, the proportion of changed labels is too uncertain."""
 _MARK = "export"
 """The key that tells an export's environment and metrics from those of a training."""
 _log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def export_model(
     """Writes a run's model with quantized weights: a run directory that predicts, evaluates and ranks as any other.
 
     Large tensors become int8, the others float16, see `sentrec.models.weights`. Temperature and metrics are
-    measured anew; only the temperature of a run that went on from a model stays, since it was fitted on other rows.
+    measured anew; only the temperature of a fine-tuned run (`init`) stays, since it was fitted on other rows.
 
     Args:
         run: The run, or what `find_model` takes; of a group of seeds, the one that validated best.
@@ -93,11 +93,7 @@ def export_model(
 
 
 def starter_directory() -> Path:
-    """Where the starter model lies in the checkout that sentrec runs from.
-
-    Raises:
-        SentrecError: If it does not run from one.
-    """
+    """The folder of the starter model in the checkout that sentrec runs from; a `SentrecError` if there is none."""
     place = runs.BUILTIN_MODELS[STARTER]
     if not (place.parents[1] / "pyproject.toml").is_file():
         raise SentrecError("sentrec does not run from a checkout of its source.", "Name a folder: --out DIR")
@@ -146,7 +142,7 @@ def _measure(run: Run, directory: Path) -> tuple[Agreement, dict[str, Any]]:
     compared = [*validation.texts, *(test.texts if len(validation) < _FEWEST_TO_COMPARE else ())]
     _log.info("Comparing with the original on %s of its texts", f"{len(compared):,}")
     small = load(directory)
-    # A run that went on from a model was calibrated by cross-fitting, which cannot be repeated here.
+    # A fine-tuned run (`init`) was calibrated by cross-fitting, which cannot be repeated here.
     known = run.metrics["calibration"]["temperature"] if run.recipe.init else None
     metrics = calibrated_figures(
         validation, small.logits(validation.texts), test, small.logits(test.texts), temperature=known

@@ -118,16 +118,12 @@ def measure_agreement(original: npt.NDArray[np.float64], small: npt.NDArray[np.f
 
 
 def measure_accuracy(small: Predictor, original: Predictor) -> tuple[list[dict[str, Any]], list[str]]:
-    """Measures both models on the original's own test rows, then on the data sets of a card that are at hand.
-
-    Args:
-        small: The quantized model.
-        original: What it was made from.
+    """Measures a quantized model and its original on the original's test rows, then on the available data of a card.
 
     Returns:
-        For each data set: its name and splits, whether it is ``zero_shot`` (neither the model nor what it went on from
-        nor its teacher learned from that data set), ``accuracy`` with its 95 % interval, ``ece``, ``n``, the
-        ``original``'s accuracy, and ``notes``; and a sentence on each that is missing. Nothing is downloaded.
+        For each data set: its name and splits, whether it is ``zero_shot`` (neither the model nor its ``init`` nor its
+        teacher was trained on that data set), ``accuracy`` with its 95 % interval, ``ece``, ``n``, the ``original``'s
+        accuracy, and ``notes``; and a sentence on each that is missing. Nothing is downloaded.
     """
     data, own = RunData(original.run), original.run.recipe.data.dataset
     recipes = [one.recipe.data for one in (original.run, *origins_of(original.run).runs)]

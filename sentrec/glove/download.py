@@ -99,7 +99,7 @@ def looks_like_html(start: bytes) -> bool:
 
 
 def partial_bytes(target: Path) -> int:
-    """How many bytes of an unfinished download of `target` lie beside it."""
+    """Bytes of an unfinished download of `target`."""
     return _Partial(target).size
 
 
@@ -169,7 +169,7 @@ def _status(response: httpx.Response) -> str:
 
 
 def _place(response: httpx.Response, url: str, partial: _Partial) -> int | None:
-    """Makes the unfinished file ready for the body; gives the size of the whole file where the server tells it."""
+    """Prepares the unfinished file for the body; gives the size of the whole file where the server states it."""
     if response.status_code == httpx.codes.PARTIAL_CONTENT:
         _, _, content_range = response.headers.get("Content-Range", "").partition("bytes ")
         span, _, total = content_range.partition("/")

@@ -35,7 +35,7 @@ def fetch_glove(
     keep_archive: bool = False,
     progress: Progress | None = None,
 ) -> GloveVectors:
-    """Brings vectors into the cache, unless they lie there, and opens them.
+    """Fetches vectors into the cache, unless they are there, and opens them.
 
     Args:
         name: A published name (``6B``, ``42B``, ``840B``, ``twitter.27B``), or with `from_file` any name.

@@ -1,6 +1,6 @@
 """The cache of GloVe vectors: a memory-mapped matrix and vocabulary that open in milliseconds.
 
-Each set lies in ``<cache>/glove/<name>.<dim>d/`` as ``matrix.npy`` (float32), ``words.arrow`` (Arrow IPC) and
+Each set is in ``<cache>/glove/<name>.<dim>d/`` as ``matrix.npy`` (float32), ``words.arrow`` (Arrow IPC) and
 ``info.json``. All encoders share it, and only the rows that a vocabulary needs are read from the disk.
 """
 
@@ -27,7 +27,7 @@ _FOLDER = re.compile(r"(?P<name>.+)\.(?P<dim>\d+)d")
 
 
 class VectorsInfo(BaseModel):
-    """What ``info.json`` says of stored vectors.
+    """The contents of ``info.json`` beside stored vectors.
 
     Attributes:
         name: The name that recipes use, e.g. ``6B``.
@@ -89,7 +89,7 @@ class GloveVectors:
     def rows(self, words: Sequence[str]) -> npt.NDArray[np.int64]:
         """The row of each word in `matrix`, shape ``(len(words),)``; -1 for a word without a vector.
 
-        Words are looked up as they stand: 6B, 42B and twitter.27B are lower case.
+        Words are compared exactly: those of 6B, 42B and twitter.27B are lower case.
         """
         found = pyarrow.compute.index_in(pa.array(words, pa.string()), value_set=self.words)
         rows: npt.NDArray[np.int64] = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -121,7 +121,7 @@ def glove_home() -> Path:
 
 
 def vectors_path(name: str, dim: int) -> Path:
-    """Where the vectors of that name and size lie, or would lie; a `GloveError` if the name cannot be a folder's."""
+    """The folder of the vectors of that name and size; a `GloveError` if the name cannot be a folder's."""
     if not _NAME.fullmatch(name):
         raise GloveError(f"'{name}' cannot name vectors.", "Use letters, digits, '.', '_', '+' and '-'.")
     return glove_home() / f"{name}.{dim}d"

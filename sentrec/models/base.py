@@ -29,9 +29,9 @@ LENGTH_MULTIPLE = 8
 class TextModel(nn.Module, ABC):
     """Classifies texts. Subclass it, and register the class by the hook ``sentrec_register_models``.
 
-    A model owns the way from text to logits, its tokenizer included: nobody else looks into what `reader` encodes and
-    `collate` makes a batch of. Parts that learn by gradients are its ``nn.Parameter``s; tensors that are fitted in
-    closed form are buffers, which `fit` fills.
+    A model owns the way from text to logits, its tokenizer included: token ids and batches are opaque to its callers.
+    Parts that learn by gradients are its ``nn.Parameter``s; tensors that are fitted in closed form are buffers, which
+    `fit` fills.
 
     A registered class needs `reader`, `build` and `forward`; with `feature_size`, `features` and a linear ``self.head``
     over these features it can also be fine-tuned and be the source of a transfer study.
@@ -95,8 +95,8 @@ class TextModel(nn.Module, ABC):
             recipe: Its options are in ``recipe.encoder_options``, the seed of random weights in ``recipe.seed``.
             tokenizer: What `learn_tokenizer` gave.
             classes: Number of classes.
-            weights: The state that is loaded into the model right after; sizes that the recipe does not tell may be
-                taken from it, and pretrained weights need not be read. None: weights as training starts from.
+            weights: The state that is loaded into the model right after; it gives sizes that are not in the recipe,
+                and pretrained weights need not be read. None: initial weights.
         """
 
     @property
@@ -129,10 +129,7 @@ class TextModel(nn.Module, ABC):
 
     @property
     def word_vectors(self) -> Tensor | None:
-        """A table of token embeddings, ``(vocabulary, dim)``, by the ids of `encode`; None where there is none.
-
-        Recommending averages them to say which items are alike.
-        """
+        """A table of token embeddings, ``(vocabulary, dim)``, by the ids of `encode`, for the similarity of texts."""
         return None
 
     def layers(self) -> dict[str, tuple[str, ...]]:

@@ -138,7 +138,7 @@ class EmbeddingModel(WordModel):
 
     @classmethod
     def join_tokenizers(cls, recipe: Recipe, own: str, source: str) -> str:
-        """The words of both; its own keep their ids. A word that only the source has met may stand in a new text."""
+        """The words of both; its own keep their ids. A word that only the source knows may occur in a new text."""
         words, others = (words_of(load_tokenizer(one.encode())) for one in (own, source))
         rules = build_tokenizer(folds_case(recipe.text, recipe.glove.name if recipe.glove else None))
         joined = dict.fromkeys([*words, *others])

@@ -29,9 +29,8 @@ _HIGH_BITS = 40
 class NgramModel(ClosedFormModel, WordModel):
     """Logistic regression over the n-grams that occur in a text, weighted by naive Bayes (Wang and Manning 2012).
 
-    A text's sum of weights is divided by a power of how many n-grams it has: the many n-grams of a long text say the
-    same several times over, and without that its logits would be far too sure. With two classes there is one margin,
-    of the second class; else one for each class.
+    A text's sum of weights is divided by a power of its number of n-grams: those of a long text are redundant, and
+    would make its logits overconfident. With two classes there is one margin, of the second class; else one for each.
 
     Args:
         config: Longest n-gram, size of the table, and that power.

@@ -125,8 +125,8 @@ class LsaSpace:
     def features(self, texts: sparse.csr_matrix, wholes: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """Texts of the space, or crops of them, as the sums of their n-grams' directions: float32, ``(texts, dim)``.
 
-        Of each direction, what the text itself has added to it is taken away. The n-grams of a new text know nothing of
-        it; those of a text in the space would tell where it is, the rare ones above all, and would be relied on.
+        The contribution of the text itself to each direction is subtracted: directions of rare n-grams would otherwise
+        leak the position of a training text, and the classifier would rely on it.
 
         Args:
             texts: Feature values of their n-grams.

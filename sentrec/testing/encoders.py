@@ -36,7 +36,7 @@ class EncoderConformance:
     """Width of the embedded tokens."""
 
     tolerance: ClassVar[float] = 1e-5
-    """How far two answers for the same text may lie apart, in float32."""
+    """Largest difference of two answers for the same text, in float32."""
 
     def setup_method(self) -> None:
         """Runs each check on one thread: for tensors this small, more of them only wait for each other."""

@@ -41,7 +41,7 @@ class TextModelConformance:
     """Further sections of the recipe, e.g. ``{"model": {"ngrams": {}}}``."""
 
     tolerance: ClassVar[float] = 1e-4
-    """How far two answers for the same text may lie apart, in float32."""
+    """Largest difference of two answers for the same text, in float32."""
 
     def recipe(self, seed: int = 1) -> Recipe:
         """The recipe of the model under test."""
@@ -132,14 +132,14 @@ class TextModelConformance:
             require(torch.equal(model.state_dict()[name], before[name]), f"copy_layers changes {name}.")
 
     def test_it_learns(self) -> None:
-        """By gradients, in closed form, or by both, it tells two classes apart."""
+        """By gradients, in closed form, or by both, it learns to classify."""
         model = self._trained(self.build())
         texts, labels = self._corpus()
         accuracy = (predict_logits(model, model.encode(texts)).argmax(axis=1) == labels).mean()
         require(accuracy > 0.9, f"after training it has an accuracy of {accuracy:.2f} on its own training texts.")
 
-    def test_it_can_be_gone_on_from(self) -> None:
-        """`start_from` takes over the answers; `shift` adds to the logits what a linear model of the features says."""
+    def test_it_can_be_adapted(self) -> None:
+        """`start_from` takes over the answers; `shift` adds to the logits those of a linear model of the features."""
         source, model = self._trained(self.build()), self.build(seed=2)
         encoded = source.encode(_TEXTS)
         before = predict_logits(source, encoded)

@@ -5,10 +5,10 @@ A plugin is a module (or object) with functions marked by `sentrec.hookimpl`, na
 use the same hooks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pluggy
 
@@ -56,22 +56,12 @@ class DatasetSpec:
         return tuple(sorted({*self.packaged, *(self.splits if self.hub_id else ())}))
 
 
-class RegisterEncoder(Protocol):
-    """Makes an encoder class known by the name that recipes use."""
-
-    def __call__(self, name: str, encoder: type["Encoder"]) -> None: ...  # noqa: D102
-
-
-class RegisterModel(Protocol):
-    """Makes a kind of text model known by the name that recipes use in ``encoder:``."""
-
-    def __call__(self, name: str, model: type[Any]) -> None: ...  # noqa: D102 - a subclass of sentrec.TextModel
-
-
-class RegisterDataset(Protocol):
-    """Makes a dataset known by the name in its spec."""
-
-    def __call__(self, spec: DatasetSpec) -> None: ...  # noqa: D102
+RegisterEncoder: TypeAlias = Callable[[str, type["Encoder"]], None]
+"""Makes an encoder class known by the name that recipes use."""
+RegisterModel: TypeAlias = Callable[[str, type[Any]], None]
+"""Makes a kind of model, a subclass of `sentrec.TextModel`, known by the name that recipes use in ``encoder:``."""
+RegisterDataset: TypeAlias = Callable[[DatasetSpec], None]
+"""Makes a dataset known by the name in its spec."""
 
 
 class RegisterCommand(Protocol):

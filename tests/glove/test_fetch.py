@@ -57,17 +57,10 @@ def test_vectors_are_fetched_verified_and_only_the_wanted_text_is_kept(sites: Si
     assert downloads() == []
 
 
-def test_a_second_call_asks_no_server(sites: Sites) -> None:
-    first = fetch_glove("tiny", 2)
-    second = fetch_glove("tiny", 2)
-    assert second.fingerprint == first.fingerprint
-    assert len(sites.first.requests) == 1
-
-
-def test_force_fetches_again(sites: Sites) -> None:
-    fetch_glove("tiny", 2)
-    fetch_glove("tiny", 2, force=True)
-    assert len(sites.first.requests) == 2
+@pytest.mark.parametrize("force", [False, True])
+def test_a_second_call_asks_no_server_unless_it_is_forced(sites: Sites, force: bool) -> None:
+    assert fetch_glove("tiny", 2).fingerprint == fetch_glove("tiny", 2, force=force).fingerprint
+    assert len(sites.first.requests) == 1 + force
 
 
 def test_a_kept_archive_serves_other_dimensions_without_network(sites: Sites) -> None:
@@ -124,22 +117,17 @@ def test_a_mirror_takes_the_place_of_the_public_sources(sites: Sites) -> None:
     assert sites.first.requests == []
 
 
-def test_the_hub_comes_first_and_stanford_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    found = sources("glove.6B.zip")
-    assert [source.label for source in found] == ["Hugging Face hub", "Stanford", "Stanford"]
-    assert found[0].url.endswith("/stanfordnlp/glove/resolve/main/glove.6B.zip")
-    assert all(source.url.endswith("/glove.6B.zip") for source in found)
-
-
-def test_an_offline_hub_is_skipped_with_a_message(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("offline", [False, True])
+def test_the_hub_comes_first_unless_it_is_offline_and_stanford_next(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, offline: bool
 ) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
     with caplog.at_level(logging.INFO):
         found = sources("glove.6B.zip")
-    assert {source.label for source in found} == {"Stanford"}
-    assert "hub is skipped, because HF_HUB_OFFLINE is set" in caplog.text
+    assert [source.label for source in found] == ["Hugging Face hub"] * (not offline) + ["Stanford"] * 2
+    assert offline or found[0].url.endswith("/stanfordnlp/glove/resolve/main/glove.6B.zip")
+    assert all(source.url.endswith("/glove.6B.zip") for source in found)
+    assert ("hub is skipped, because HF_HUB_OFFLINE is set" in caplog.text) == offline
 
 
 @pytest.mark.parametrize("content", [SMALL_TEXT, gzipped(SMALL_TEXT), ARCHIVE])
@@ -161,15 +149,19 @@ def test_a_file_that_is_not_the_published_one_needs_another_name(sites: Sites, t
     assert open_vectors("my-vectors", 2).info.source == str(file)
 
 
-def test_an_unknown_name_without_a_file_is_told_the_nearest() -> None:
-    with pytest.raises(GloveError, match="'840b' is not a published set") as caught:
-        fetch_glove("840b", 300)
-    assert "did you mean '840B'?" in (caught.value.hint or "")
-
-
-def test_dimensions_that_do_not_exist_fail_before_any_download(sites: Sites) -> None:
-    with pytest.raises(GloveError, match="tiny has no vectors of 7 dimensions; it has: 2, 3"):
-        fetch_glove("tiny", 7)
+@pytest.mark.parametrize(
+    ("name", "dim", "message", "hint"),
+    [
+        ("840b", 300, "'840b' is not a published set", "did you mean '840B'?"),
+        ("tiny", 7, "tiny has no vectors of 7 dimensions; it has: 2, 3", "sentrec fetch-glove tiny --dim 2"),
+    ],
+)
+def test_what_was_never_published_fails_before_any_download(
+    sites: Sites, name: str, dim: int, message: str, hint: str
+) -> None:
+    with pytest.raises(GloveError, match=message) as caught:
+        fetch_glove(name, dim)
+    assert hint in (caught.value.hint or "")
     assert sites.first.requests == []
 
 

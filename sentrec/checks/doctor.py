@@ -24,7 +24,7 @@ from sentrec.plugins import PluginReport, command_registry, registry
 _DISTRIBUTION = "sentrec"
 _LITTLE_SPACE = 2 * 1024**3
 """Bytes; GloVe 6B takes 0.9 GB to download."""
-_MADE_AGAIN = ("encoded", "tokenizers", "taught", "sources", "scoring", "predictions")
+_MADE_AGAIN = ("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions")
 """Folders of the cache that sentrec fills by itself and that may be deleted."""
 
 
@@ -53,12 +53,8 @@ class Diagnosis:
 def diagnose() -> Diagnosis:
     """Looks at the whole installation; changes nothing."""
     findings: list[Finding] = []
-    versions = _versions(findings)
-    device = _device(findings)
-    cache = _cache(findings)
-    plugins = _plugins(findings)
-    data = _data(findings)
-    return Diagnosis(versions, device, cache, plugins, data, tuple(findings))
+    parts = (_versions(findings), _device(findings), _cache(findings), _plugins(findings), _data(findings))
+    return Diagnosis(*parts, tuple(findings))
 
 
 def _versions(findings: list[Finding]) -> dict[str, str | None]:
@@ -110,11 +106,12 @@ def _cache(findings: list[Finding]) -> dict[str, Any]:
         require_writable(home, folder=True)
     except SentrecError as error:
         findings.append(Finding("cache", "missing", error.message, "export SENTREC_HOME=FOLDER"))
-    free = shutil.disk_usage(_nearest_existing(home)).free
+    free = shutil.disk_usage(next(folder for folder in (home, *home.absolute().parents) if folder.exists())).free
     if free < _LITTLE_SPACE:
         detail = f"only {free / 1e9:.1f} GB are free on the disk of {home}."
         findings.append(Finding("disk", "note", detail, "Free some space, or set SENTREC_HOME to another disk."))
-    glove = [_described(entry) for entry in _glove(findings)]
+    fields = ("name", "dim", "words", "bytes", "problem")
+    glove = [{field: getattr(entry, field) for field in fields} for entry in _glove(findings)]
     folders = {name: _bytes_in(home / name) for name in _MADE_AGAIN}
     return {"home": str(home), "free_bytes": free, "glove": glove, "folders": folders}
 
@@ -128,10 +125,6 @@ def _bytes_in(folder: Path) -> int:
     return total
 
 
-def _nearest_existing(path: Path) -> Path:
-    return next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-
-
 def _glove(findings: list[Finding]) -> list[CacheEntry]:
     entries = cached()
     for entry in entries:
@@ -141,11 +134,6 @@ def _glove(findings: list[Finding]) -> list[CacheEntry]:
         detail = "no vectors are in the cache; the built-in recipes, but for quickstart, start from GloVe."
         findings.append(Finding("glove", "note", detail, f"sentrec fetch-glove {DEFAULT_NAME} --dim 50"))
     return entries
-
-
-def _described(entry: CacheEntry) -> dict[str, Any]:
-    fields = ("name", "dim", "words", "bytes", "problem")
-    return {field: getattr(entry, field) for field in fields}
 
 
 def _plugins(findings: list[Finding]) -> tuple[PluginReport, ...]:

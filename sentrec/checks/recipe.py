@@ -14,6 +14,7 @@ from sentrec.models.kinds import kind_of
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import NGRAMS_TEACHER, DataConfig
+from sentrec.runs.directory import Run
 from sentrec.runs.references import open_source, open_teacher
 from sentrec.training.recipe import require_inherited
 from sentrec.transfer.loading import load_sides
@@ -21,21 +22,17 @@ from sentrec.transfer.schema import TransferRecipe
 
 
 def check_recipe(recipe: Recipe) -> list[Finding]:
-    """Finds the data, the vectors and the encoder of a recipe.
-
-    Args:
-        recipe: A recipe that fits the schema.
-
-    Returns:
-        One finding for each thing that training will need.
-    """
+    """Finds the data, the vectors and the encoder of a recipe: one finding for each thing that training will need."""
     found = _splits(recipe.data)
     found += _more_texts("unlabelled", recipe.data, sources_of)
     found += _more_texts("mixed with", recipe.data, mixed_sources)
-    if recipe.objective.teacher is not None:
-        found.append(_teacher(recipe.objective.teacher))
-    if recipe.init is not None:
-        found.append(_source(recipe, recipe.init.run))
+    teacher, init = recipe.objective.teacher, recipe.init
+    if teacher == NGRAMS_TEACHER:
+        found.append(Finding("teacher", "ok", "ngrams: the model's own"))
+    elif teacher is not None:
+        found.append(_run("teacher", teacher, lambda: open_teacher(teacher)))
+    if init is not None:
+        found.append(_run("init", init.run, lambda: _source(recipe, init.run)))
     found += [_requirement(one) for one in kind_of(recipe).requirements(recipe)]
     entry = registry().entry(recipe.encoder_name)
     return [*found, Finding("encoder", "ok", f"{entry.name} ({entry.origin}): {entry.summary}")]
@@ -71,56 +68,38 @@ def _more_texts(
         return [Finding(topic, "missing", error.message, error.hint)]
 
 
-def _teacher(name: str) -> Finding:
-    if name == NGRAMS_TEACHER:
-        return Finding("teacher", "ok", "ngrams: the model's own")
+def _run(topic: str, name: str, opened: Callable[[], Run]) -> Finding:
     try:
-        teacher = open_teacher(name)
+        run = opened()
     except RecipeError as error:
-        return Finding("teacher", "missing", error.message, error.hint)
-    return Finding("teacher", "ok", f"{name}, in {teacher.path}: {', '.join(teacher.label_names)}")
+        return Finding(topic, "missing", error.message, error.hint)
+    return Finding(topic, "ok", f"{name}, in {run.path}: {', '.join(run.label_names)}")
 
 
 def _located(topic: str, data: DataConfig, split: str) -> Finding:
     location = locate_split(data, split)
     if isinstance(location, Path):
-        return _file(topic, location)
+        if location.is_file():
+            return Finding(topic, "ok", str(location))
+        return Finding(topic, "missing", f"{location} does not exist.", "Check the path; relative ones start here.")
     mirror = f"without network: set SENTREC_DATA to a folder that holds {location.name}/{split}.parquet"
     return Finding(topic, "note", f"{location.hub_id} on the hub, downloaded at the first use", mirror)
 
 
-def _file(topic: str, path: Path) -> Finding:
-    if path.is_file():
-        return Finding(topic, "ok", str(path))
-    return Finding(topic, "missing", f"{path} does not exist.", "Check the path; relative ones start here.")
-
-
-def _source(recipe: Recipe, name: str) -> Finding:
-    try:
-        source = open_source(name)
-        require_inherited(recipe, source.recipe, name)
-    except RecipeError as error:
-        return Finding("init", "missing", error.message, error.hint)
-    return Finding("init", "ok", f"{name}, in {source.path}: {', '.join(source.label_names)}")
+def _source(recipe: Recipe, name: str) -> Run:
+    source = open_source(name)
+    require_inherited(recipe, source.recipe, name)
+    return source
 
 
 def _requirement(needed: Requirement) -> Finding:
-    if needed.found is not None:
-        return Finding(needed.topic, "ok", needed.found)
-    problem = needed.problem
-    return Finding(
-        needed.topic, "missing", problem.message if problem else "missing", problem.hint if problem else None
-    )
+    if needed.found is None and needed.problem is not None:
+        return Finding(needed.topic, "missing", needed.problem.message, needed.problem.hint)
+    return Finding(needed.topic, "missing" if needed.found is None else "ok", needed.found or "missing")
 
 
 def check_study(study: TransferRecipe) -> list[Finding]:
-    """Finds the data, the vectors and the encoder of every recipe of a study, and that its weights can move.
-
-    Args:
-        study: A study that fits the schema.
-
-    Returns:
-        One finding for each thing that the study will need.
+    """Finds what every recipe of a study will need, and that its weights can move.
 
     Raises:
         RecipeError: If a recipe is wrong, or source and target do not fit each other.

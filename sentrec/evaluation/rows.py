@@ -18,9 +18,9 @@ from sentrec.data.unlabelled import load_unlabelled, sources_of
 from sentrec.errors import DataError, RunError, did_you_mean
 from sentrec.recipe.loading import describe_data
 from sentrec.recipe.sections import DataConfig
-from sentrec.runs.directory import METRICS, Run, find_model, holds_group, read_environment
+from sentrec.runs.directory import METRICS, Run, find_model, look_at
 from sentrec.runs.files import read_object
-from sentrec.runs.origins import origins_of
+from sentrec.runs.references import origins_of
 from sentrec.text.vocabulary import fingerprint
 
 _OWN_NOTES = {
@@ -73,7 +73,7 @@ class RunData:
             DataError: If the data cannot be read, or is no longer what it was.
         """
         rows: Examples = getattr(self._read_splits(), name)
-        recorded = read_environment(self.run.path).get("data", {}).get(name)
+        recorded = self.run.fingerprints.get(name)
         if recorded != rows.fingerprint():
             raise DataError(
                 f"the {name} rows of {self.run.recipe.data.dataset} are no longer those of {self.run.place}.",
@@ -118,13 +118,13 @@ class RunData:
         """
         notes = self._overlaps(examples, name)
         if not name:
-            origins = origins_of(self.run)
-            for origin in origins.runs:
+            origins, absent = origins_of(self.run)
+            for origin in origins:
                 if origin.recipe.data != self.run.recipe.data:
                     notes += RunData(origin)._overlaps(examples, origin.place)
             notes += [
                 f"{missing}, which it learned from, is not here: texts that it has seen were not counted."
-                for missing in origins.missing
+                for missing in absent
             ]
         return " ".join(notes) or None
 
@@ -150,7 +150,7 @@ class RunData:
         if data.unlabelled is None:
             return []
         found = load_unlabelled(data, self._read_splits(), besides_train=self.run.recipe.init is not None)
-        recorded = read_environment(self.run.path).get("data", {}).get("unlabelled")
+        recorded = self.run.fingerprints.get("unlabelled")
         if found is None or recorded != fingerprint(found.texts):
             raise DataError(f"the unlabelled texts of {data.dataset} are no longer those of {self.run.place}.")
         return found.texts
@@ -232,9 +232,10 @@ def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]
             f"{opened.path} is an ensemble of {len(opened.members)} runs. Test accuracy of each alone when it was "
             f"trained: {spread}."
         ]
-    if given is None or opened is None or isinstance(given, Run) or not holds_group(find_model(given)):
+    found = None if given is None or opened is None or isinstance(given, Run) else look_at(find_model(given))
+    if found is None or opened is None or not found.seeds:
         return []
-    path = find_model(given) / METRICS
+    path = found.path / METRICS
     try:
         runs = read_object(path)["runs"]
         accuracies = [100 * float(one["test_accuracy"]) for one in runs]

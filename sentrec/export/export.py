@@ -16,8 +16,9 @@ from sentrec.inference.predictor import load
 from sentrec.metrics.calibration import softmax
 from sentrec.models.weights import quantize, read_tensors, write_tensors
 from sentrec.runs import directory as runs
-from sentrec.runs.directory import MODEL, STARTER, TOKENIZER, Run, open_run, read_environment, write_end, write_start
-from sentrec.training.finish import calibrated_figures
+from sentrec.runs.directory import MODEL, STARTER, TOKENIZER, Run, look_at, open_run
+from sentrec.runs.writing import write_end, write_start
+from sentrec.training.finish import calibrated_metrics
 
 MAX_MEGABYTES = 8.0
 """Default of the largest size on disk, in millions of bytes."""
@@ -103,8 +104,8 @@ def starter_directory() -> Path:
 def _require_free(out: Path, run: Run) -> None:
     """Refuses a folder that holds anything but an earlier export, since it will be replaced."""
     if out.is_dir() and any(out.iterdir()):
-        is_export = runs.holds_run(out) and _MARK in read_environment(out)
-        if not is_export or run.path.resolve().is_relative_to(out.resolve()):
+        found = look_at(out)
+        if found is None or _MARK not in found.environment or run.path.resolve().is_relative_to(out.resolve()):
             raise SentrecError(f"{out} holds something else than an earlier export.", "Choose another --out.")
         own = {*runs.RECORDED, runs.ENVIRONMENT, CARD, CARD_TEXT}
         strange = sorted(path.name for path in out.iterdir() if path.name not in own and path.suffix != ".part")
@@ -118,7 +119,7 @@ def _write(run: Run, directory: Path) -> None:
         quantized = quantize(weights)
     except ValueError as error:
         raise RunError(f"The weights of {run.path} cannot be quantized: {error}.", "Train it again.") from error
-    environment = read_environment(run.path)
+    environment = dict(run.environment)
     origin = {"model_sha256": environment.pop("sha256")[MODEL], "sentrec": metadata.version("sentrec")}
     tokenizer = (run.path / TOKENIZER).read_text(encoding="utf-8")
     write_start(directory, run.recipe, run.label_names, tokenizer, environment | {_MARK: origin})
@@ -144,7 +145,7 @@ def _measure(run: Run, directory: Path) -> tuple[Agreement, dict[str, Any]]:
     small = load(directory)
     # A fine-tuned run (`init`) was calibrated by cross-fitting, which cannot be repeated here.
     known = run.metrics["calibration"]["temperature"] if run.recipe.init else None
-    metrics = calibrated_figures(
+    metrics = calibrated_metrics(
         validation, small.logits(validation.texts), test, small.logits(test.texts), temperature=known
     )
     probabilities = softmax(small.logits(compared), metrics["calibration"]["temperature"])

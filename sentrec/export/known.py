@@ -49,8 +49,9 @@ def known_models(folder: Path = Path("runs")) -> list[KnownModel]:
         directory = find_model(name)
         with suppress(SentrecError, KeyError, TypeError, ValueError):  # `models show` says what is wrong with it
             # Opening a run checks its encoder too, which takes torch: too long for a list.
-            ensemble = runs.holds_ensemble(directory)
-            recipe = runs.ensemble_name(directory) if ensemble else str(read_tree(directory / runs.RECIPE)["name"])
+            found = runs.look_at(directory)
+            joined = found.ensemble if found else None  # different runs have no recipe of their own
+            recipe = str(read_tree(directory / runs.RECIPE)["name"] if joined is None else joined["name"])
             accuracy = float(read_object(directory / runs.METRICS)["test"]["accuracy"])
             models.append(KnownModel(name, recipe, accuracy, _megabytes(directory), (directory / CARD).is_file()))
     return models

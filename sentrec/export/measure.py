@@ -27,7 +27,7 @@ from sentrec.models.device import device_name, has_bfloat16
 from sentrec.recipe.sections import DataConfig
 from sentrec.recommend.scoring import ModelScorer, Precision
 from sentrec.recommend.stream import CHUNK
-from sentrec.runs.origins import origins_of
+from sentrec.runs.references import origins_of
 
 CARD_DATA = {
     "imdb": "IMDB",
@@ -126,7 +126,7 @@ def measure_accuracy(small: Predictor, original: Predictor) -> tuple[list[dict[s
         accuracy, and ``notes``; and a sentence on each that is missing. Nothing is downloaded.
     """
     data, own = RunData(original.run), original.run.recipe.data.dataset
-    recipes = [one.recipe.data for one in (original.run, *origins_of(original.run).runs)]
+    recipes = [one.recipe.data for one in (original.run, *origins_of(original.run)[0])]
     learned = {name for one in recipes for name in (one.dataset, *(other.dataset for other in one.mixed_with))}
     rows = data.evaluation_rows(None, "test")
     measured = [_measured(small, original, rows.examples, rows.notes) | _named(Path(own).stem, False)]

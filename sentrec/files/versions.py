@@ -6,8 +6,23 @@ import sys
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).parents[1]
+_RECORDED = ("sentrec", "torch", "numpy", "scipy", "tokenizers", "accelerate", "safetensors", "pyarrow", "scikit-learn")
+
+
+def describe_versions() -> dict[str, Any]:
+    """Versions of what metrics depend on, the code, the processor, the platform, and torch's threads."""
+    import torch  # caches are named after the code's version where no model is needed
+
+    return {
+        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in _RECORDED},
+        "code": code_version(),
+        "processor": processor_name(),
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+    }
 
 
 @cache

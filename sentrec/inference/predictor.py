@@ -16,7 +16,7 @@ from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.contracts import TextReader
 from sentrec.models.device import find_device
 from sentrec.models.kinds import restore_model
-from sentrec.runs.directory import MODEL, TOKENIZER, Run, open_run, read_environment
+from sentrec.runs.directory import MODEL, TOKENIZER, Run, open_run
 from sentrec.text.encoding import EncodedTexts, shortened
 from sentrec.text.vocabulary import fingerprint
 
@@ -117,24 +117,27 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
     readers: dict[str, TextReader] = {}  # members that read alike share one
     members = []
     for one in run.members or (run,):
-        model = restore_model(
-            one.recipe, read_text(one.path / TOKENIZER, RunError), len(one.label_names), one.path / MODEL
-        )
+        model = model_of(one)
         reader = readers.setdefault(model.text_reader.key, model.text_reader)
         weight = 1.0 / (len(run.members) * one.temperature) if run.members else 1.0
         members.append(Member(one, model.to(where).eval(), reader, weight))
     return Predictor(run, members)
 
 
-def fingerprint_of(run: Run) -> str:
-    """A short name that changes with all that a run's or an ensemble's answers depend on.
+def model_of(run: Run) -> TextModel:
+    """The model of a run that is no ensemble, on the CPU.
 
     Raises:
-        RunError: If its environment is missing or broken.
+        RunError: If a file of it is missing or altered.
     """
+    return restore_model(run.recipe, read_text(run.path / TOKENIZER, RunError), len(run.label_names), run.path / MODEL)
+
+
+def fingerprint_of(run: Run) -> str:
+    """A short name that changes with all that a run's or an ensemble's answers depend on: its weights and words, its classes."""
     if run.members:
         return fingerprint([fingerprint_of(member) for member in run.members], run.temperature)
-    checksums = read_environment(run.path)["sha256"]
+    checksums = run.environment["sha256"]
     built = run.recipe.model_dump_json(include={"text", "encoder", "model"})
     return fingerprint([checksums[MODEL], checksums[TOKENIZER], built, *run.label_names], run.temperature)
 

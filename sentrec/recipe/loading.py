@@ -72,7 +72,7 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
     Raises:
         RecipeError: If anything is wrong; the message lists all mistakes with their paths.
     """
-    tree = {"encoder": {}, **migrate(tree, source)}  # so that one that is left out is told like one without a name
+    tree = {"encoder": {}, **migrate(tree, source)}  # one that is left out is reported like one without a name
     mistakes: list[str] = []
     recipe: Recipe | None = None
     try:
@@ -82,7 +82,8 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
     options = _checked_encoder(tree["encoder"], mistakes)
     if mistakes or recipe is None:
         listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
-        raise RecipeError(f"{source} is not a valid recipe:\n{listed}", "Mend these, then try `sentrec recipes check`.")
+        hint = "Correct these, then try `sentrec recipes check`."
+        raise RecipeError(f"{source} is not a valid recipe:\n{listed}", hint)
     return recipe.model_copy(update={"encoder": options})
 
 
@@ -111,8 +112,7 @@ def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> 
 
 def to_yaml(recipe: Section) -> str:
     """A recipe or a study, fully expanded, as YAML that `load_recipe` or `load_transfer` reads back to an equal one."""
-    tree = recipe.model_dump(mode="json")
-    return dump_yaml(tree)
+    return dump_yaml(recipe.model_dump(mode="json"))
 
 
 def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
@@ -132,14 +132,12 @@ def _checked_encoder(encoder: Any, mistakes: list[str]) -> dict[str, Any]:
     except PluginError as error:
         mistakes.append(f"encoder.name: {error.message} {error.hint}")
         return {}
-    config_class = entry.config
     options = {key: value for key, value in encoder.items() if key != "name"}
     try:
-        config = config_class.model_validate(options)
-        filled = config.model_dump(mode="json")
+        filled = entry.config.model_validate(options).model_dump(mode="json")
         json.dumps(filled, allow_nan=False)
     except ValidationError as error:
-        mistakes += [f"encoder.{line}" for line in describe_mistakes(error, config_class)]
+        mistakes += [f"encoder.{line}" for line in describe_mistakes(error, entry.config)]
         return {}
     # The options are a plugin's own code: its validators may raise anything, and its values may not be plain ones.
     except Exception as error:
@@ -158,14 +156,14 @@ def describe_mistakes(error: ValidationError, schema: type[BaseModel]) -> list[s
             lines.append(f"{path}: unknown key; {did_you_mean(str(item['loc'][-1]), known)}")
         else:
             what = _PLAIN_WORDS.get(kind) or item["msg"].removeprefix("Value error, ")
-            # A mistake of a whole section is told by its message; the section itself would drown it.
+            # The message names the mistake of a whole section; the section itself would drown it.
             given = "" if isinstance(item["input"], Mapping) else f" (got {shortened(repr(item['input']))})"
             lines.append(f"{path}: {what}{given}")
     return lines
 
 
 def _fields_at(schema: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The names that are known where `location` points to; none where that cannot be told."""
+    """The names that are known where `location` points to."""
     for part in location:
         field = schema.model_fields.get(str(part))
         kinds = (field.annotation, *get_args(field.annotation)) if field else ()

@@ -6,8 +6,7 @@ pass through `migrate` before they are merged and checked.
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sentrec.errors import RecipeError
 
@@ -28,19 +27,15 @@ RENAMED_VALUES: Mapping[tuple[str, str], str] = {
 """By path and old value, the new value."""
 
 
-@dataclass(frozen=True)
-class Removed:
-    """A key that no longer exists.
-
-    Attributes:
-        no_effect: The value with which it did nothing: stated so, as in a saved run's recipe, it is left out silently.
-        instead: What to use.
-        loads: Whether a saved run that was trained with it still loads.
-    """
+class Removed(NamedTuple):
+    """A key that no longer exists."""
 
     no_effect: Any
+    """The value with which it did nothing: stated so, as in a saved run's recipe, it is left out silently."""
     instead: str
+    """What to use."""
     loads: bool = True
+    """Whether a saved run that was trained with it still loads."""
 
 
 _DISTIL = "it gained nothing here; learn from texts without labels by objective.distil and objective.teacher"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +25,31 @@ Locate = Callable[[dict[str, Any], Path], dict[str, Any]]
 
 @dataclass(frozen=True)
 class BuiltinRecipe:
-    """A recipe that comes with sentrec.
-
-    Attributes:
-        name: What `--recipe` takes, e.g. ``imdb``.
-        path: Its file.
-        header: The comment at its top, without the comment signs: what it shows, how to run it, what to expect.
-        command: The subcommand that runs it, ``train`` or ``transfer``.
-    """
+    """A recipe that comes with sentrec: what `--recipe` takes, e.g. ``imdb``, and its file."""
 
     name: str
     path: Path
-    header: str
-    command: str
+
+    @property
+    def header(self) -> str:
+        """The comment at its top: what it shows, how to run it, what to expect."""
+        lines = takewhile(lambda line: line.startswith("#"), self.path.read_text(encoding="utf-8").splitlines())
+        return "\n".join(line.removeprefix("#").removeprefix(" ").rstrip() for line in lines).strip()
 
     @property
     def summary(self) -> str:
         """The first line of the header."""
         return self.header.partition("\n")[0]
 
+    @property
+    def command(self) -> str:
+        """The subcommand that runs it, ``train`` or ``transfer``."""
+        return command_for(self.path)
+
 
 def builtin_recipes() -> list[BuiltinRecipe]:
     """All recipes that come with sentrec, by name."""
-    return [BuiltinRecipe(name, path, _header(path), command_for(path)) for name, path in builtin_files().items()]
+    return [BuiltinRecipe(name, path) for name, path in builtin_files().items()]
 
 
 def command_for(path: Path) -> str:
@@ -117,15 +120,11 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     result = dict(base)
     for key, value in changes.items():
         old = result.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and not _other_encoder(key, old, value):
-            value = merged(old, value)
+        if isinstance(old, dict) and isinstance(value, dict):
+            is_other = key == "encoder" and "name" in old and value.get("name", old["name"]) != old["name"]
+            value = value if is_other else merged(old, value)
         result[key] = value
     return result
-
-
-def _other_encoder(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
-    # Another encoder has other options: those of the recipe that it extends mean nothing to it.
-    return key == "encoder" and "name" in old and new.get("name", old["name"]) != old["name"]
 
 
 def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
@@ -149,15 +148,6 @@ def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
     return migrate(changes, "an override")
 
 
-def _header(path: Path) -> str:
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
-    return "\n".join(lines).strip()
-
-
 def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The sections of a recipe with the files and runs that exist in `folder`, or else here, as absolute paths.
 
@@ -178,7 +168,7 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
         try:
             found = [place for place in (folder / value, Path(value).expanduser()) if place.exists()]
         except (OSError, RuntimeError, ValueError):
-            return value  # which is told when it is to be read
+            return value  # which is reported when it is to be read
         return str(found[0].resolve()) if found else value
 
     def section(name: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -192,10 +182,7 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def find_recipe(name_or_path: str | Path) -> Path:
-    """The file of a recipe. An existing file wins, so that ``./imdb.yaml`` shadows the built-in one.
-
-    Args:
-        name_or_path: A YAML file, or the name of a built-in recipe, with or without ``.yaml``.
+    """The file of a recipe, or of a built-in one; an existing file wins, so that ``./imdb.yaml`` shadows that.
 
     Raises:
         RecipeError: If there is neither such a file nor such a built-in recipe; the hint gives the nearest name.
@@ -205,15 +192,12 @@ def find_recipe(name_or_path: str | Path) -> Path:
 
 
 def copy_recipe(name: str, destination: Path | None = None, force: bool = False) -> Path:
-    """Copies a recipe to a file of the user's own.
+    """Copies a recipe to a file of the user's own, which is returned.
 
     Args:
         name: A built-in recipe, with or without ``.yaml``.
         destination: The new file, or a folder to put it in; None: the working folder.
         force: Whether an existing file may be replaced.
-
-    Returns:
-        The new file.
 
     Raises:
         RecipeError: If there is no such recipe, the new file exists already and `force` is not given, or it would be
@@ -234,7 +218,8 @@ def copy_recipe(name: str, destination: Path | None = None, force: bool = False)
 
 def _builtin_path(name: str) -> Path:
     known = builtin_files()
-    stem = _without_suffix(name)
+    base, dot, suffix = name.rpartition(".")
+    stem = base if f"{dot}{suffix}" in _SUFFIXES else name
     if stem not in known:
         hint = f"{did_you_mean(Path(stem).name, known)} `sentrec recipes list` shows the built-in ones."
         raise RecipeError(f"'{shortened(name)}' is neither a file nor a built-in recipe.", hint)
@@ -245,8 +230,3 @@ def builtin_files() -> dict[str, Path]:
     """The files of the recipes that come with sentrec, by name."""
     folder = Path(str(resources.files(_PACKAGE)))
     return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix == ".yaml"}
-
-
-def _without_suffix(name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    return stem if f"{dot}{suffix}" in _SUFFIXES else name

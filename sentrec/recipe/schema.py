@@ -90,19 +90,15 @@ class Recipe(Section):
         by_ngrams = ngrams is not None and (ngrams.lsa is not None or self.init is not None)
         if self.data.unlabelled is not None and not (self.objective.distil or by_ngrams):
             raise ValueError(
-                "data.unlabelled teaches n-grams, and the model that init names has none: name another, state "
-                "model.ngrams, or leave data.unlabelled out"
+                "data.unlabelled is learned from by n-grams, and the model that init names has none: name another, "
+                "state model.ngrams, or leave data.unlabelled out"
                 if self.init is not None
                 else "data.unlabelled is read only for objective.distil, for model.ngrams.lsa, and by "
                 "the n-grams of a model that init names: state one of them"
             )
-        if self.objective.teacher == NGRAMS_TEACHER and self.model.ngrams is None:
+        if self.objective.teacher == NGRAMS_TEACHER and ngrams is None:
             raise ValueError("objective.teacher: ngrams needs n-grams in the model: state model.ngrams")
-        if (
-            self.model.ngrams is not None
-            and self.model.ngrams.pseudo_labels
-            and self.objective.teacher in (None, NGRAMS_TEACHER)
-        ):
+        if ngrams is not None and ngrams.pseudo_labels and self.objective.teacher in (None, NGRAMS_TEACHER):
             raise ValueError(
                 "model.ngrams.pseudo_labels: n-grams need another that labels texts: state objective.teacher: RUN"
             )

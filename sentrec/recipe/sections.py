@@ -15,14 +15,10 @@ def _with_text_keys(value: Any) -> Any:
     return {str(key).lower() if isinstance(key, bool) else str(key): meaning for key, meaning in value.items()}
 
 
-ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
-"""Names of columns, or other names; a single one may be given as it is."""
-
-
 NGRAMS_TEACHER = "ngrams"
 """The teacher that is the model's own n-grams."""
-
-
+ColumnNames = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+"""Names of columns, or other names; a single one may be given as it is."""
 LabelMap = Annotated[dict[str, str | None], BeforeValidator(_with_text_keys)]
 """What each label means; numbers and truth values may be written as they are."""
 
@@ -48,35 +44,29 @@ class MixedConfig(Section):
 class DataConfig(Section):
     """Which texts to learn from, and which to judge by."""
 
-    dataset: str = Field(
-        "imdb", min_length=1, description="A named dataset, a folder of SENTREC_DATA, or a CSV/JSONL/Parquet file."
-    )
+    dataset: str = Field("imdb", min_length=1, description="A named dataset, a folder of SENTREC_DATA, or a file.")
     train: str = Field("train", description="Split to train on, or a file.")
     validation: float | str | None = Field(
         None, description="Split or file to select models on, or a share of train; none: the dataset's own, else 0.1."
     )
     test: float | str | None = Field(
-        None, description="Split or file for the final figures, or a share of train; none: the dataset's own, else 0.2."
+        None, description="Split or file for the final metrics, or a share of train; none: the dataset's own, else 0.2."
     )
-    text_columns: ColumnNames | None = Field(
-        None, min_length=1, description="Columns that make up the text; none: as known."
-    )
+    text_columns: ColumnNames | None = Field(None, min_length=1, description="Columns of the text; none: as known.")
     label_column: str | None = Field(None, description="Column of the label; none: as known, else `label`.")
     label_names: tuple[str, ...] | None = Field(
         None, min_length=2, description="Classes in the order of their numbers."
     )
     label_map: LabelMap | Literal["stars"] | None = Field(
         None,
-        description="The class of each label, others left out, e.g. {1: bad, 5: good}; stars: by thirds of the scale.",
+        description="The class of each label, others left out: {1: bad, 5: good}; stars: by thirds of a scale.",
     )
     encoding: str | None = Field(None, description="Encoding of text files; none: as their bytes tell.")
     rating_column: str | None = Field(
         None, min_length=1, description="Column of the stars that came with a text, to learn from beside its label."
     )
     group_column: str | None = Field(
-        None,
-        min_length=1,
-        description="Column of what a text is about, e.g. a film: parts held out of train share no group with it.",
+        None, min_length=1, description="Column of groups, e.g. films: parts held out of train share no group with it."
     )
     mixed_with: tuple[MixedConfig, ...] = Field(
         (), description="More datasets of the same classes: their rows join train before validation is held out."
@@ -110,13 +100,9 @@ class TextConfig(Section):
 
     max_tokens: int = Field(400, ge=1, description="Longest text in tokens; longer ones are cut.")
     keep: Literal["head", "tail", "head-tail"] = Field("head", description="Which part of a longer text is kept.")
-    lowercase: bool | None = Field(
-        None, description="Fold case; none: as the GloVe vectors were trained (840B is cased)."
-    )
+    lowercase: bool | None = Field(None, description="Fold case; none: as the GloVe vectors do (840B is cased).")
     vocabulary_size: int = Field(50_000, ge=4, description="Most words to keep, the most frequent first.")
-    min_frequency: int = Field(
-        2, ge=1, description="A word without a GloVe vector must occur so often in all texts learned from."
-    )
+    min_frequency: int = Field(2, ge=1, description="A word without a GloVe vector must occur so often in all texts.")
 
 
 class GloveConfig(Section):
@@ -140,13 +126,11 @@ class NgramsConfig(Section):
     intercept: Literal["fitted", "prior"] = Field(
         "fitted", description="What is added; prior: what the classes' shares say, which suits texts of all lengths."
     )
-    crops: int | None = Field(
-        None, ge=1, description="Also learn from crops: the first and the last so many tokens of each text."
-    )
+    crops: int | None = Field(None, ge=1, description="Also learn from the first and the last so many tokens of texts.")
     lsa: int | None = Field(
         None,
         ge=1,
-        description="Dimensions of latent semantic analysis of labelled and unlabelled texts; none: without.",
+        description="Dimensions of latent semantic analysis of all texts, unlabelled ones too; none: without.",
     )
     pseudo_labels: bool = Field(
         False, description="Also learn from unlabelled texts with the teacher's labels: objective.teacher is a run."
@@ -171,9 +155,7 @@ class ObjectiveConfig(Section):
     distil: float = Field(
         0.0, ge=0.0, description="Weight of distillation: cross-entropy of unlabelled texts against the teacher."
     )
-    teacher: str | None = Field(
-        None, min_length=1, description="What labels them: `ngrams`, this model's own, or a run or ensemble."
-    )
+    teacher: str | None = Field(None, min_length=1, description="What labels them: `ngrams` of this model, or a run.")
     ratings: float = Field(
         0.0, ge=0.0, le=1.0, description="Share of the target that a text's stars decide; its label decides the rest."
     )
@@ -193,9 +175,7 @@ class TrainingConfig(Section):
     batch_size: int = Field(128, ge=1, description="Most texts in a batch.")
     batch_tokens: int = Field(32_000, ge=1, description="Most tokens in a batch, padding included.")
     learning_rate: float = Field(3e-3, gt=0.0, description="Peak learning rate of AdamW.")
-    embedding_learning_rate: float | None = Field(
-        None, gt=0.0, description="Peak learning rate of the embeddings; none: as all."
-    )
+    embedding_learning_rate: float | None = Field(None, gt=0.0, description="That of the embeddings; none: as all.")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="Decay after the warm-up.")
     warmup: float = Field(0.1, ge=0.0, le=1.0, description="Share of the steps in which the learning rate rises.")
     weight_decay: float = Field(0.01, ge=0.0, description="Decoupled weight decay of the weight matrices.")

@@ -3,20 +3,16 @@
 Only safetensors, JSON and YAML: opening a run never executes anything that it holds.
 """
 
-import json
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from sentrec.errors import RunError, SentrecError
 from sentrec.files.parse import parse_json, read_text, user_path
-from sentrec.files.storage import atomic_path, write_json, write_text
-from sentrec.recipe import Recipe, read_recipe, to_yaml
-from sentrec.runs.files import INCOMPLETE, read_names, read_object, sha256_of, verify_files
+from sentrec.recipe import Recipe, read_recipe
+from sentrec.runs.files import INCOMPLETE, read_names, read_object, verify_files
 
 RECIPE = "recipe.yaml"
 MODEL = "model.safetensors"
@@ -34,8 +30,9 @@ STARTER = "starter"
 """The name of the model that comes with sentrec."""
 BUILTIN_MODELS = {STARTER: Path(__file__).parents[1] / "starter"}
 """The models that come with sentrec, by name; a checkout from which none was exported yet lacks the folder."""
-_SEEDS = "seeds"
-_ENSEMBLE = "ensemble"
+SEEDS = "seeds"
+ENSEMBLE = "ensemble"
+"""Keys of the environment of a group of seeds, and of an ensemble."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +46,7 @@ class Run:
         label_names: Names of the classes in the order of their numbers.
         metrics: What `metrics.json` holds.
         members: The runs that an ensemble averages, each in a folder of its own within `path`; empty for a single run.
+        environment: What `environment.json` held when the run was opened.
     """
 
     path: Path
@@ -56,11 +54,17 @@ class Run:
     label_names: tuple[str, ...]
     metrics: dict[str, Any]
     members: tuple["Run", ...] = ()
+    environment: dict[str, Any] = field(default_factory=dict)
 
     @property
     def temperature(self) -> float:
         """What the logits are divided by before the softmax; fitted on the validation rows."""
         return float(self.metrics["calibration"]["temperature"])
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """What `environment.json` recorded of each part of the data, by its name."""
+        return dict(self.environment.get("data", {}))
 
     @property
     def builtin_name(self) -> str | None:
@@ -85,11 +89,44 @@ class Run:
         return [parse_json(line, path, RunError, INCOMPLETE) for line in lines if line.strip()]
 
 
+@dataclass(frozen=True)
+class RunDirectory:
+    """A directory that sentrec made for a run, a group of seeds or an ensemble, finished or not.
+
+    Attributes:
+        path: The directory.
+        environment: What its `environment.json` held when it was looked at.
+    """
+
+    path: Path
+    environment: dict[str, Any]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that a group was begun with; none for a single run."""
+        return list(self.environment.get(SEEDS, ()))
+
+    @property
+    def ensemble(self) -> Any:
+        """What is recorded of an ensemble: empty until its members are joined; None where the runs are no ensemble."""
+        return self.environment.get(ENSEMBLE)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it ended; `metrics.json` is written last."""
+        return (self.path / METRICS).is_file()
+
+    @property
+    def resume_command(self) -> str:
+        """The command that goes on with what was begun here."""
+        return resume_command(self.path, len(self.seeds) or None)
+
+
 def find_model(name: str | Path) -> Path:
     """The directory of a model that is named on a command line, in a recipe or from Python.
 
     A string that names a model that comes with sentrec always means that model, whatever lies in the working folder, so
-    that the same command gives the same figures everywhere; a folder of that name is ``./starter``, or a `Path`.
+    that the same command gives the same metrics everywhere; a folder of that name is ``./starter``, or a `Path`.
 
     Args:
         name: A run directory, the name of one in the folder ``runs``, or ``starter``.
@@ -125,110 +162,42 @@ def open_run(path: str | Path) -> Run:
     directory = find_model(path)
     if not directory.is_dir():
         raise RunError(f"there is no run at {directory}.", "Train one: sentrec train --recipe imdb.yaml --out DIR")
-    metrics = _finished_metrics(directory)
-    if holds_ensemble(directory):
-        return _open_ensemble(directory, metrics)
-    if holds_group(directory):
+    found = _finished(directory)
+    metrics, environment = read_object(directory / METRICS), found.environment
+    if found.ensemble is not None:
+        return _open_ensemble(found, metrics)
+    if found.seeds:
         return open_run(directory / _best_member(metrics, directory))
-    _verify(directory)
+    recorded = environment.get("sha256")
+    if not isinstance(recorded, dict) or set(RECORDED) - recorded.keys():
+        raise RunError(f"{directory / ENVIRONMENT} was altered: it lacks checksums.", INCOMPLETE)
+    verify_files(directory, {name: recorded[name] for name in RECORDED})
     try:
         recipe = read_recipe(directory / RECIPE)
     except SentrecError as error:
         raise RunError(f"the recipe of {directory} does not load: {error.message}", error.hint) from error
-    return Run(directory, recipe, read_names(directory / LABELS), metrics)
+    return Run(directory, recipe, read_names(directory / LABELS), metrics, environment=environment)
 
 
-def holds_run(directory: Path) -> bool:
-    """Whether sentrec made this directory, a run or a group of seeds: its environment names the version of sentrec."""
+def look_at(directory: Path) -> RunDirectory | None:
+    """What sentrec made in a directory; None where it made none, or where the environment is missing or broken."""
     try:
-        return _is_ours(read_environment(directory))
+        environment = read_environment(directory)
     except RunError:
-        return False
-
-
-def holds_group(directory: Path) -> bool:
-    """Whether sentrec made this directory for a group of seeds."""
-    return holds_run(directory) and _SEEDS in read_environment(directory)
-
-
-def holds_ensemble(directory: Path) -> bool:
-    """Whether the runs in this directory are one model, or are to become one when all are trained."""
-    return holds_run(directory) and _ENSEMBLE in read_environment(directory)
-
-
-def ensemble_name(directory: Path) -> str:
-    """The name of the finished ensemble in this directory."""
-    return str(read_environment(directory)[_ENSEMBLE]["name"])
-
-
-def group_seeds(directory: Path) -> list[int]:
-    """The seeds that a group was begun with; a `RunError` if its environment is missing or broken."""
-    return list(read_environment(directory)[_SEEDS])
+        return None
+    return RunDirectory(directory, environment) if _is_ours(environment) else None
 
 
 def is_finished(directory: Path) -> bool:
-    """Whether a run (or a group of seeds) in this directory ended; `metrics.json` is written last."""
-    return holds_run(directory) and (directory / METRICS).is_file()
+    """Whether there is a run, a group of seeds or an ensemble in this directory, and it ended."""
+    found = look_at(directory)
+    return found is not None and found.is_finished
 
 
 def resume_command(directory: Path, seeds: int | None = None) -> str:
     """The command that goes on with what was begun in this directory: a run, or a group of so many seeds."""
     words = ["sentrec", "train", "--recipe", str(directory / RECIPE), "--out", str(directory)]
     return shlex.join(words + ([] if seeds is None else ["--seeds", str(seeds)]) + ["--resume"])
-
-
-def write_start(
-    directory: Path, recipe: Recipe, label_names: tuple[str, ...], tokenizer_json: str, environment: dict[str, Any]
-) -> None:
-    """Writes what is known before the first step; first the environment, which marks the directory as sentrec's."""
-    write_json(directory / ENVIRONMENT, environment)
-    write_text(directory / RECIPE, to_yaml(recipe))
-    write_json(directory / LABELS, list(label_names))
-    write_text(directory / TOKENIZER, tokenizer_json)
-
-
-def write_group_start(directory: Path, recipe: Recipe, seeds: list[int], ensemble: bool = False) -> None:
-    """Marks a directory as a group of these seeds, unfinished until `metrics.json` is there."""
-    versions = {"sentrec": metadata.version("sentrec")}
-    write_json(directory / ENVIRONMENT, {"versions": versions, _SEEDS: seeds} | ({_ENSEMBLE: {}} if ensemble else {}))
-    write_text(directory / RECIPE, to_yaml(recipe))
-    (directory / METRICS).unlink(missing_ok=True)
-
-
-def write_end(directory: Path, history: list[dict[str, Any]], metrics: dict[str, Any]) -> None:
-    """Writes what is known after the last step; the model must be there. The metrics, which mark the end, come last."""
-    write_history(directory, history)
-    checksums = {name: sha256_of(directory / name) for name in RECORDED if name != METRICS}
-    with atomic_path(directory / METRICS) as temporary:
-        write_json(temporary, metrics)
-        checksums[METRICS] = sha256_of(temporary)
-        write_json(directory / ENVIRONMENT, read_environment(directory) | {"sha256": checksums})
-
-
-def write_ensemble(directory: Path, name: str, members: Sequence[Run], metrics: dict[str, Any]) -> None:
-    """Makes the finished runs in folders of a directory one model; the metrics, which mark the end, come last.
-
-    Args:
-        directory: The ensemble's directory; a group of seeds stays one.
-        name: What to call the ensemble.
-        members: The runs, in folders within `directory`.
-        metrics: The ensemble's figures.
-    """
-    begun = read_environment(directory) if holds_run(directory) else {}
-    environment = {"versions": {"sentrec": metadata.version("sentrec")}} | begun
-    environment["data"] = read_environment(members[0].path)["data"]
-    names = [member.path.name for member in members]
-    checksums = {f"{folder}/{ENVIRONMENT}": sha256_of(directory / folder / ENVIRONMENT) for folder in names}
-    with atomic_path(directory / METRICS) as temporary:
-        write_json(temporary, metrics)
-        checksums[METRICS] = sha256_of(temporary)
-        environment[_ENSEMBLE] = {"name": name, "members": names, "sha256": checksums}
-        write_json(directory / ENVIRONMENT, environment)
-
-
-def write_history(directory: Path, history: list[dict[str, Any]]) -> None:
-    """Writes `history.jsonl`, a row a line."""
-    write_text(directory / HISTORY, "".join(json.dumps(row) + "\n" for row in history))
 
 
 def read_environment(directory: Path) -> dict[str, Any]:
@@ -238,30 +207,29 @@ def read_environment(directory: Path) -> dict[str, Any]:
         RunError: If it is missing or broken.
     """
     environment = read_object(directory / ENVIRONMENT)
-    seeds = environment.get(_SEEDS, [0])
+    seeds = environment.get(SEEDS, [0])
     are_seeds = isinstance(seeds, list) and bool(seeds) and all(type(seed) is int for seed in seeds)
     if not are_seeds or not isinstance(environment.get("data", {}), dict):
         raise RunError(f"{directory / ENVIRONMENT} was altered: it is not as sentrec writes it.", INCOMPLETE)
     return environment
 
 
-def _finished_metrics(directory: Path) -> dict[str, Any]:
+def _finished(directory: Path) -> RunDirectory:
     hint = "Name the folder that `train` wrote."
     if not (directory / ENVIRONMENT).is_file():
         raise RunError(f"{directory} is not a run directory: it has no {ENVIRONMENT}.", hint)
-    environment = read_environment(directory)
-    if not _is_ours(environment):
+    found = RunDirectory(directory, read_environment(directory))
+    if not _is_ours(found.environment):
         raise RunError(f"{directory} is not a run directory: its {ENVIRONMENT} is not sentrec's.", hint)
-    if not is_finished(directory):
-        if "sha256" in environment and not (directory / CHECKPOINTS).is_dir():
+    if not found.is_finished:
+        if "sha256" in found.environment and not (directory / CHECKPOINTS).is_dir():
             raise RunError(f"{directory} has no {METRICS}.", INCOMPLETE)
-        seeds = len(environment[_SEEDS]) if _SEEDS in environment else None
-        raise RunError(f"the run in {directory} is not finished.", f"Go on with: {resume_command(directory, seeds)}")
-    return read_object(directory / METRICS)
+        raise RunError(f"the run in {directory} is not finished.", f"Go on with: {found.resume_command}")
+    return found
 
 
-def _open_ensemble(directory: Path, metrics: dict[str, Any]) -> Run:
-    recorded = read_environment(directory)[_ENSEMBLE]
+def _open_ensemble(found: RunDirectory, metrics: dict[str, Any]) -> Run:
+    directory, recorded = found.path, found.ensemble
     altered = RunError(f"{directory / ENVIRONMENT} was altered: it lists no members with checksums.", INCOMPLETE)
     try:
         name, folders, checksums = str(recorded["name"]), list(recorded["members"]), dict(recorded["sha256"])
@@ -277,7 +245,7 @@ def _open_ensemble(directory: Path, metrics: dict[str, Any]) -> Run:
             f"{directory} is an ensemble of ensembles, which was removed.", "Join the runs anew: sentrec ensemble"
         )
     recipe = members[0].recipe.model_copy(update={"name": name})
-    return Run(directory, recipe, members[0].label_names, metrics, members)
+    return Run(directory, recipe, members[0].label_names, metrics, members, found.environment)
 
 
 def _is_ours(environment: dict[str, Any]) -> bool:
@@ -291,10 +259,3 @@ def _best_member(metrics: dict[str, Any], directory: Path) -> str:
         return str(best["directory"])
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{directory / METRICS} was altered: it lists no runs.", INCOMPLETE) from error
-
-
-def _verify(directory: Path) -> None:
-    recorded = read_environment(directory).get("sha256")
-    if not isinstance(recorded, dict) or set(RECORDED) - recorded.keys():
-        raise RunError(f"{directory / ENVIRONMENT} was altered: it lacks checksums.", INCOMPLETE)
-    verify_files(directory, {name: recorded[name] for name in RECORDED})

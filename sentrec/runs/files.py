@@ -44,19 +44,10 @@ def read_object(path: Path) -> dict[str, Any]:
     Raises:
         RunError: If the file cannot be read, or holds anything else.
     """
-    value = read_json(path)
+    value = _read_json(path)
     if not isinstance(value, dict):
         raise RunError(f"{path} was altered: it holds no JSON object.", INCOMPLETE)
     return value
-
-
-def read_json(path: Path) -> Any:
-    """The JSON document in a file.
-
-    Raises:
-        RunError: If the file cannot be read, or is no JSON.
-    """
-    return parse_json(read_text(path, RunError, INCOMPLETE), path, RunError, INCOMPLETE)
 
 
 def read_names(path: Path) -> tuple[str, ...]:
@@ -65,9 +56,13 @@ def read_names(path: Path) -> tuple[str, ...]:
     Raises:
         RunError: If the file cannot be read, or holds anything but a list of different names.
     """
-    names = read_json(path)
+    names = _read_json(path)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise RunError(f"{path} was altered: it holds no names of classes.", INCOMPLETE)
     if len(set(names)) < len(names):
         raise RunError(f"{path} was altered: it names a class twice.", INCOMPLETE)
     return tuple(names)
+
+
+def _read_json(path: Path) -> Any:
+    return parse_json(read_text(path, RunError, INCOMPLETE), path, RunError, INCOMPLETE)

@@ -1,4 +1,4 @@
-"""The runs that a recipe names: the model that it goes on from, and its teacher."""
+"""The runs that a recipe names: the model that it goes on from, and its teacher; and what these learned from."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -71,6 +71,31 @@ def match_teacher(teacher: Run, label_names: Sequence[str]) -> ClassMatch:
             "Name a run of the same classes; `objective.teacher: ngrams` are the n-grams of this model itself.",
         )
     return match
+
+
+def origins_of(run: Run) -> tuple[list[Run], list[str]]:
+    """The runs that a run learned from, however many steps ago: ``init.run`` and ``objective.teacher`` of its recipe.
+
+    Returns:
+        Those that are here, members of ensembles included, and the names of those that are not.
+    """
+    found: list[Run] = []
+    missing: list[str] = []
+    named = {None, NGRAMS_TEACHER}
+    waiting = [run]
+    while waiting:
+        one = waiting.pop()
+        origins = [*one.members]
+        for name in (one.recipe.init.run if one.recipe.init else None, one.recipe.objective.teacher):
+            if name is not None and name not in named:
+                named.add(name)
+                try:
+                    origins.append(open_run(name))
+                except RunError:
+                    missing.append(name)
+        found += origins
+        waiting += origins
+    return found, missing
 
 
 def _open(setting: str, name: str, known: Iterable[str]) -> Run:

@@ -16,20 +16,7 @@ from sentrec.errors import RunError, SentrecError
 from sentrec.files.parse import parsing
 from sentrec.models.weights import TRAIN_AGAIN, load_weights, read_tensors, write_tensors
 from sentrec.recipe import Recipe, read_recipe
-from sentrec.runs.directory import (
-    CHECKPOINTS,
-    ENVIRONMENT,
-    EVALUATIONS,
-    RECIPE,
-    RECORDED,
-    group_seeds,
-    holds_ensemble,
-    holds_group,
-    holds_run,
-    is_finished,
-    read_environment,
-    resume_command,
-)
+from sentrec.runs.directory import CHECKPOINTS, ENVIRONMENT, EVALUATIONS, RECIPE, RECORDED, look_at, read_environment
 from sentrec.training.prepare import PreparedData
 
 LAST = "last.safetensors"
@@ -39,17 +26,11 @@ BEST = "best.safetensors"
 _MODEL = "model."
 _OPTIMIZER = "optimizer."
 _STATE = "state"
+_LISTED = 8
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Saves everything that the next step depends on.
-
-    Args:
-        path: The file.
-        model: Its weights are kept.
-        optimizer: Its moments are kept.
-        state: Counters and history, in plain JSON types.
-    """
+    """Saves everything that the next step depends on: weights, moments, and a state in plain JSON types."""
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in values.items()}
@@ -82,53 +63,53 @@ def remove_checkpoints(folder: Path) -> None:
     """Removes the checkpoints in a folder, half-written ones of a killed process too, and the folder if it is empty."""
     for name in (LAST, BEST):
         (folder / name).unlink(missing_ok=True)
-        remove_half_written(folder / name)
+        _remove_half_written(folder / name)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
 
 
-def remove_half_written(path: Path) -> None:
-    """Removes what a killed process had written of a file before it was put in its place."""
-    # safetensors writes to a file of its own first, beside ours.
-    for pattern in (f".{path.name}.*.part", ".tmp" + 6 * "[0-9A-Za-z]"):
-        for leftover in path.parent.glob(pattern):
-            leftover.unlink(missing_ok=True)
-
-
-_LISTED = 8
-
-
-def require_free(directory: Path, *, resume: bool, force: bool, group: bool) -> None:
+def require_usable(
+    directory: Path, recipe: Recipe, *, resume: bool, force: bool, seeds: list[int] | None = None
+) -> None:
     """Makes sure that nothing will be overwritten that the user did not offer; removes nothing yet.
 
     Args:
         directory: Where to train.
+        recipe: With what.
         resume: Whether what is there may be gone on with.
         force: Whether what is there may be replaced.
-        group: Whether several seeds are to be trained there.
+        seeds: The seeds that are to be trained there; None: a single run.
 
     Raises:
         RunError: If something is there and neither `resume` nor `force` was asked for, `force` would remove what
-            is no run, or `resume` would go on with a group as with a single run.
+            is no run, or what `resume` would go on with was begun as something else: of another recipe, as a group of
+            more seeds, as a single run, or as an ensemble.
     """
-    if not directory.exists() or (directory.is_dir() and _is_blank(directory)):
+    # A process that was killed before it had written its first file left at most a part of that.
+    if not directory.exists() or (
+        directory.is_dir() and all(path.match(f".{ENVIRONMENT}.*.part") for path in directory.iterdir())
+    ):
         return
-    if not holds_run(directory):
+    found = look_at(directory)
+    if found is None:
         raise RunError(f"{directory} exists and is no run directory.", "Choose another --out.")
     if not (force or resume):
-        state = "a finished run" if is_finished(directory) else "an unfinished run"
+        state = "a finished run" if found.is_finished else "an unfinished run"
         raise RunError(f"{directory} holds {state}.", "Go on with --resume, replace it with --force, or choose --out.")
-    if resume and holds_ensemble(directory) and not holds_group(directory):
+    if not resume:
+        return
+    if found.ensemble is not None and not found.seeds:
         raise RunError(f"{directory} holds an ensemble of runs made earlier.", "Choose another --out.")
-    if resume and holds_group(directory) and not group:
-        seeds = len(group_seeds(directory))
-        raise RunError(
-            f"{directory} holds a group of {seeds} seeds.", f"Go on with: {resume_command(directory, seeds)}"
-        )
-    if resume and group and not holds_group(directory):
+    group = f"{directory} holds a group of {len(found.seeds)} seeds"
+    if found.seeds and seeds is None:
+        raise RunError(f"{group}.", f"Go on with: {found.resume_command}")
+    if seeds and not found.seeds:
         raise RunError(
             f"{directory} holds a single run, not a group of seeds.", "Resume it without --seeds, or choose --out."
         )
+    require_same_recipe(directory, recipe)
+    if left_out := [str(seed) for seed in found.seeds if seed not in (seeds or ())]:
+        raise RunError(f"{group}; this would leave out {', '.join(left_out)}.", f"Go on with: {found.resume_command}")
 
 
 def require_same_recipe(directory: Path, recipe: Recipe) -> None:
@@ -141,7 +122,7 @@ def require_same_recipe(directory: Path, recipe: Recipe) -> None:
     try:
         begun = read_recipe(directory / RECIPE)
     except SentrecError as error:
-        raise RunError(f"the recipe of {directory} does not load: {error.message}", f"Mend it, {hint}") from error
+        raise RunError(f"the recipe of {directory} does not load: {error.message}", f"Correct it, {hint}") from error
     old, new = (one.model_dump(mode="json", exclude={"name", "description"}) for one in (begun, recipe))
     changes = list(_changes(old, new))
     if changes:
@@ -149,21 +130,6 @@ def require_same_recipe(directory: Path, recipe: Recipe) -> None:
         raise RunError(
             f"the run in {directory} was started with another recipe: {listed}.",
             f"Resume with --recipe {directory / RECIPE}, {hint}",
-        )
-
-
-def require_whole_group(directory: Path, seeds: list[int]) -> None:
-    """Makes sure that no seed that a group was begun with is left out.
-
-    Raises:
-        RunError: If one is.
-    """
-    begun = group_seeds(directory)
-    left_out = [str(seed) for seed in begun if seed not in seeds]
-    if left_out:
-        raise RunError(
-            f"{directory} holds a group of {len(begun)} seeds; this would leave out {', '.join(left_out)}.",
-            f"Go on with: {resume_command(directory, len(begun))}",
         )
 
 
@@ -202,8 +168,13 @@ def remove_run(directory: Path) -> None:
     What marks the directory as sentrec's goes last, so that a killed process can be started again.
     """
     for member in (*directory.glob("seed-*"), *directory.glob("member-*")):
-        if member.name.partition("-")[2].isdecimal() and holds_run(member):
-            _remove_member(member)
+        if member.name.partition("-")[2].isdecimal() and look_at(member):
+            if member.is_symlink():
+                member.unlink()
+                continue
+            remove_run(member)
+            if not any(member.iterdir()):
+                member.rmdir()
     remove_leftovers(directory)
     remove_checkpoints(directory / CHECKPOINTS)
     evaluations = directory / EVALUATIONS
@@ -218,21 +189,14 @@ def remove_run(directory: Path) -> None:
 def remove_leftovers(directory: Path) -> None:
     """Removes the half-written files of a process that was killed."""
     for name in (*RECORDED, ENVIRONMENT, f"{CHECKPOINTS}/{LAST}", f"{CHECKPOINTS}/{BEST}"):
-        remove_half_written(directory / name)
+        _remove_half_written(directory / name)
 
 
-def _remove_member(member: Path) -> None:
-    if member.is_symlink():
-        member.unlink()
-        return
-    remove_run(member)
-    if not any(member.iterdir()):
-        member.rmdir()
-
-
-def _is_blank(directory: Path) -> bool:
-    # A process that was killed before it had written its first file left at most a part of that.
-    return all(path.match(f".{ENVIRONMENT}.*.part") for path in directory.iterdir())
+def _remove_half_written(path: Path) -> None:
+    # safetensors writes to a file of its own first, beside ours.
+    for pattern in (f".{path.name}.*.part", ".tmp" + 6 * "[0-9A-Za-z]"):
+        for leftover in path.parent.glob(pattern):
+            leftover.unlink(missing_ok=True)
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> Iterator[str]:
@@ -241,8 +205,7 @@ def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> Iterat
         if isinstance(before, dict) and isinstance(now, dict):
             yield from _changes(before, now, f"{path}{key}.")
         elif before != now:
-            yield f"{path}{key} was {_short(before)} and is now {_short(now)}"
-
-
-def _short(value: Any) -> str:
-    return "a section" if isinstance(value, dict) else json.dumps(value, ensure_ascii=False)
+            was, is_now = (
+                "a section" if isinstance(one, dict) else json.dumps(one, ensure_ascii=False) for one in (before, now)
+            )
+            yield f"{path}{key} was {was} and is now {is_now}"

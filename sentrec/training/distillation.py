@@ -1,7 +1,6 @@
 """Distillation: batches of texts without labels, and a teacher's probabilities of them."""
 
 import logging
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -14,7 +13,7 @@ from sentrec.data.batches import plan_batches
 from sentrec.files.storage import atomic_path, cache_home, read_cached
 from sentrec.inference.predictor import fingerprint_of, load
 from sentrec.metrics.calibration import fit_temperature, softmax
-from sentrec.models.base import ClosedFormModel, predict_logits
+from sentrec.models.base import ClosedFormModel, TextModel, predict_logits
 from sentrec.models.contracts import ClosedFormData
 from sentrec.recipe.schema import Recipe
 from sentrec.runs.directory import Run
@@ -25,6 +24,7 @@ from sentrec.training.prepare import PreparedData
 
 _SEED = 7_001
 """Sets the order of unlabelled texts apart from that of the labelled ones."""
+_log = logging.getLogger(__name__)
 
 
 class UnlabelledTexts:
@@ -64,7 +64,22 @@ class UnlabelledTexts:
         return plan_batches(self.encoded.lengths(), len(self.encoded), tokens, generator)
 
 
-_log = logging.getLogger(__name__)
+def unlabelled_texts(recipe: Recipe, model: TextModel, data: PreparedData, *, is_fitted: bool) -> UnlabelledTexts:
+    """The texts without labels, with the probabilities of the recipe's teacher.
+
+    Args:
+        recipe: A recipe that distils.
+        model: The model that learns; its own n-grams may be the teacher.
+        data: What there is to learn from.
+        is_fitted: Whether these n-grams were fitted already, as those of a checkpoint are.
+    """
+    assert data.unlabelled is not None  # the recipe's own check
+    if data.teacher is not None:
+        targets = teacher_probabilities(data.teacher, data, str(model.device))
+    else:
+        assert model.closed_form is not None  # the recipe's own check
+        targets = _own_probabilities(model.closed_form, data, data.unlabelled, is_fitted)
+    return UnlabelledTexts(recipe, model.training_view(data.unlabelled), targets)
 
 
 def teacher_probabilities(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.float32]:
@@ -84,36 +99,23 @@ def teacher_probabilities(teacher: Run, data: PreparedData, device: str) -> npt.
     texts, match = data.unlabelled_texts, match_teacher(teacher, data.label_names)
     # Another device, torch or sentrec rounds otherwise.
     key = fingerprint(texts, fingerprint_of(teacher), torch.device(device).type, torch.__version__, __version__)
-    path = cache_home() / "taught" / f"{key}.npy"
-    answers: npt.NDArray[np.float32] | None = read_cached(path, partial(np.load, allow_pickle=False))
-    if answers is None or answers.shape != (len(texts), len(teacher.label_names)) or answers.dtype != np.float32:
-        _log_labelling(str(teacher.path), texts)
-        answers = load(teacher, device).predict_proba(texts).astype(np.float32)
+    path = cache_home() / "teachers" / f"{key}.npy"
+    found: npt.NDArray[np.float32] | None = read_cached(path, partial(np.load, allow_pickle=False))
+    if found is None or found.shape != (len(texts), len(teacher.label_names)) or found.dtype != np.float32:
+        _log.info("%s labels %s texts", teacher.path, f"{len(texts):,}")
+        found = load(teacher, device).predict_proba(texts).astype(np.float32)
         with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.save(file, answers, allow_pickle=False)
-    return answers[:, match.numbers]
+            np.save(file, found, allow_pickle=False)
+    return found[:, match.numbers]
 
 
-def own_probabilities(ngrams: ClosedFormModel, data: PreparedData, *, fitted: bool) -> npt.NDArray[np.float32]:
-    """The calibrated probabilities that a model's own n-grams give the unlabelled texts.
-
-    Args:
-        ngrams: The part of the model that is fitted in closed form.
-        data: What there is to learn from, unlabelled texts included.
-        fitted: Whether it was fitted on the training rows already.
-
-    Returns:
-        Float32, shape ``(texts, classes)``.
-    """
-    assert data.unlabelled is not None  # the recipe's own check
+def _own_probabilities(
+    ngrams: ClosedFormModel, data: PreparedData, unlabelled: EncodedTexts, is_fitted: bool
+) -> npt.NDArray[np.float32]:
     labels = data.splits.validation.labels
-    if not fitted:
-        ngrams.fit(ClosedFormData(data.train, data.splits.train.labels, data.validation, labels, data.unlabelled))
+    if not is_fitted:
+        ngrams.fit(ClosedFormData(data.train, data.splits.train.labels, data.validation, labels, unlabelled))
     ngrams.is_fitted = True
-    _log_labelling("the model's n-grams", data.unlabelled_texts)
+    _log.info("the model's n-grams label %s texts", f"{len(unlabelled):,}")
     temperature = fit_temperature(predict_logits(ngrams, data.validation), labels)
-    return softmax(predict_logits(ngrams, data.unlabelled), temperature).astype(np.float32)
-
-
-def _log_labelling(teacher: str, texts: Sequence[str]) -> None:
-    _log.info("%s labels %s texts", teacher, f"{len(texts):,}")
+    return softmax(predict_logits(ngrams, unlabelled), temperature).astype(np.float32)

@@ -11,18 +11,9 @@ from sentrec.data.splits import Splits, load_splits
 from sentrec.errors import DataError, RunError
 from sentrec.files.storage import atomic_directory
 from sentrec.inference.predictor import load
-from sentrec.runs.directory import (
-    ENVIRONMENT,
-    RECORDED,
-    Run,
-    find_model,
-    group_seeds,
-    holds_group,
-    open_run,
-    read_environment,
-    write_ensemble,
-)
-from sentrec.training.finish import calibrated_figures, summarize
+from sentrec.runs.directory import ENVIRONMENT, RECORDED, Run, find_model, look_at, open_run
+from sentrec.runs.writing import write_ensemble
+from sentrec.training.finish import calibrated_metrics, summarize
 
 _log = logging.getLogger(__name__)
 _PARTS = ("train", "validation", "test")
@@ -41,7 +32,7 @@ def ensemble(
         runs: At least two runs, or their directories. A group of seeds stands for all its runs.
         out: The directory of the ensemble, which must not hold anything yet.
         name: What to call it in reports; by default as its directory.
-        device: Where to compute its figures; by default CUDA, else MPS, else the CPU.
+        device: Where to compute its metrics; by default CUDA, else MPS, else the CPU.
 
     Returns:
         The ensemble.
@@ -64,7 +55,7 @@ def ensemble(
 
 def join_members(
     directory: Path, name: str, members: Sequence[Run], splits: Splits | None = None, device: str | None = None
-) -> Run:
+) -> None:
     """Makes the finished runs in folders of a directory one model: calibrates it, measures it and writes it down.
 
     Args:
@@ -74,45 +65,32 @@ def join_members(
         splits: Their rows; read again from the first one's data where they are not given.
         device: Where to compute.
 
-    Returns:
-        The ensemble.
-
     Raises:
         DataError: If the rows cannot be read, or are no longer what they were.
     """
-    started = time.perf_counter()
-    splits = splits or _read_splits(members[0])
+    started, first = time.perf_counter(), members[0]
+    splits = splits or _read_splits(first)
     _log.info("Joining %s runs in %s", len(members), directory)
-    first = members[0]
     # Logits are what the temperature is fitted on, so that they do not depend on it.
-    unmeasured = Run(directory, first.recipe, first.label_names, {}, tuple(members))
-    predictor = load(unmeasured, device)
+    predictor = load(Run(directory, first.recipe, first.label_names, {}, tuple(members)), device)
     validation, test = (predictor.logits(one.texts) for one in (splits.validation, splits.test))
-    figures = calibrated_figures(splits.validation, validation, splits.test, test)
-    metrics = figures | _facts(members)
-    metrics["seconds"] = round(metrics["seconds"] + time.perf_counter() - started, 2)
-    write_ensemble(directory, name, members, metrics)
-    return open_run(directory)
-
-
-def _facts(members: Sequence[Run]) -> dict[str, Any]:
-    first = members[0].metrics
-    data = {key: value for key, value in first["data"].items() if key.endswith("_rows") or "_texts_in_" in key}
-    return {
-        "seed": first["seed"],
+    facts = first.metrics["data"]
+    metrics: dict[str, Any] = calibrated_metrics(splits.validation, validation, splits.test, test) | {
+        "seed": first.metrics["seed"],
         "parameters": sum(member.metrics["parameters"] for member in members),
-        "data": data,
+        "data": {key: value for key, value in facts.items() if key.endswith("_rows") or "_texts_in_" in key},
         "seconds": sum(member.metrics["seconds"] for member in members),
         "members": summarize(members),
     }
+    metrics["seconds"] = round(metrics["seconds"] + time.perf_counter() - started, 2)
+    write_ensemble(directory, name, members, metrics)
 
 
 def _opened(run: str | Path) -> list[Run]:
     """The run in a directory, or all runs of a group of seeds."""
     directory = find_model(run)
-    if holds_group(directory):
-        return [open_run(directory / f"seed-{seed}") for seed in group_seeds(directory)]
-    return [open_run(directory)]
+    found = look_at(directory)
+    return [open_run(directory / f"seed-{seed}") for seed in found.seeds] if found and found.seeds else [open_run(run)]
 
 
 def _require_joinable(runs: Sequence[Run]) -> None:
@@ -122,21 +100,19 @@ def _require_joinable(runs: Sequence[Run]) -> None:
         )
     if len(runs) < 2:
         raise RunError("an ensemble needs at least two runs.", "Name more runs, or a group of seeds.")
+    first = runs[0]
     for run in runs:
         if run.members:
             raise RunError(
                 f"{run.path} is an ensemble: the members of an ensemble are runs.", "Name its members instead."
             )
-    first, *others = runs
-    for run in others:
         if run.label_names != first.label_names:
             raise RunError(
                 f"the runs do not know the same classes: {first.path}: {', '.join(first.label_names)}, but {run.path}: "
                 f"{', '.join(run.label_names)}.",
                 "Join runs that were trained on the same data.",
             )
-        ours, theirs = (read_environment(one.path).get("data", {}) for one in (first, run))
-        differing = [part for part in _PARTS if ours.get(part) != theirs.get(part)]
+        differing = [part for part in _PARTS if first.fingerprints.get(part) != run.fingerprints.get(part)]
         if differing:
             raise RunError(
                 f"{first.path} and {run.path} do not have the same {' and '.join(differing)} rows.",
@@ -147,9 +123,8 @@ def _require_joinable(runs: Sequence[Run]) -> None:
 def _read_splits(run: Run) -> Splits:
     """The rows of a run, read again; makes sure that they are the same."""
     splits = load_splits(run.recipe.data)
-    recorded = read_environment(run.path).get("data", {})
     for part in _PARTS:
-        if recorded.get(part) != getattr(splits, part).fingerprint():
+        if run.fingerprints.get(part) != getattr(splits, part).fingerprint():
             raise DataError(
                 f"the {part} rows of {run.recipe.data.dataset} are no longer those of {run.path}.",
                 "Restore the data: an ensemble is calibrated on its members' validation rows.",

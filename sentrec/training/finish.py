@@ -14,11 +14,14 @@ from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.metrics.classification import classification_metrics
 from sentrec.models.contracts import ClosedFormData
 from sentrec.models.weights import dequantize, is_quantized, load_weights, quantize, read_tensors, write_tensors
-from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run, write_end
-from sentrec.training.adaptation.map_adaptation import Adapted, adapt
+from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run
+from sentrec.runs.writing import write_end
+from sentrec.training.adaptation import adapt
 from sentrec.training.checkpoint import remove_checkpoints
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
+
+_SUMMARIZED = ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier", "ece")
 
 
 def finish_run(
@@ -37,94 +40,45 @@ def finish_run(
         The finished run, and the logits of its test rows.
     """
     loop.accelerator.wait_for_everyone()
+    model = loop.model
     if loop.total_steps and best:
-        weights, _ = read_tensors(best)
-        load_weights(loop.model, weights, best)
+        load_weights(model, read_tensors(best)[0], best)
     adapted = adapt(loop, data) if data.source else None
-    fitted = None if adapted else loop.model.fit(closed_form_data(loop, data))
-    metadata: dict[str, str] | None = None
+    fitted = None if adapted else model.fit(_closed_form_data(loop, data))
+    weights, metadata = model.state_dict(), None
     if data.source and is_quantized(data.source.path / MODEL):
-        tensors, metadata = quantize(loop.model.state_dict())  # what went on from a small model stays small
-        load_weights(loop.model, dequantize(tensors, metadata), directory / MODEL)
+        weights, metadata = quantize(weights)  # what went on from a small model stays small
+        load_weights(model, dequantize(weights, metadata), directory / MODEL)
     validation = adapted.validation if adapted else loop.logits(data.validation)
     test = loop.logits(data.test)
     if loop.accelerator.is_main_process:
-        write_results(loop, data, directory, validation, test, started, fitted, adapted, quantized=metadata is not None)
+        held_out = (adapted.held_out, adapted.labels) if adapted else None
+        metrics = calibrated_metrics(data.splits.validation, validation, data.splits.test, test, held_out)
+        metrics |= {"init": adapted.facts} if adapted else {}
+        metrics |= {
+            "seed": loop.recipe.seed,
+            "steps": loop.state.step,
+            "best_step": loop.state.best_step,
+            "parameters": model.learned_numbers,
+            "data": data.facts(),
+        }
+        metrics |= {"stacking": fitted} if fitted else {}
+        write_tensors(directory / MODEL, weights, metadata)
+        metrics["seconds"] = round(time.perf_counter() - started, 2)
+        write_end(directory, loop.state.history, metrics)
         remove_checkpoints(directory / CHECKPOINTS)
     loop.accelerator.wait_for_everyone()
     return open_run(directory), test
 
 
-def write_results(
-    loop: TrainingLoop,
-    data: PreparedData,
-    directory: Path,
-    validation: npt.NDArray[np.floating],
-    test: npt.NDArray[np.float32],
-    started: float,
-    fitted: dict[str, Any] | None = None,
-    adapted: Adapted | None = None,
-    *,
-    quantized: bool = False,
-) -> None:
-    """Writes the weights, the history and the figures of a run whose directory was begun.
-
-    Args:
-        loop: The loop, with the weights that are to be kept.
-        data: What it was trained on.
-        directory: The run directory.
-        validation: Logits of the validation rows.
-        test: Logits of the test rows.
-        started: When the training began, on the clock of `time.perf_counter`.
-        fitted: What `TextModel.fit` found.
-        adapted: What `adapt` found, where the recipe goes on from a model.
-        quantized: Whether the weights are stored as an export's are.
-    """
-    metrics = _metrics(loop, data, validation, test, adapted) | ({"stacking": fitted} if fitted else {})
-    state = loop.model.state_dict()
-    write_tensors(directory / MODEL, *(quantize(state) if quantized else (state,)))
-    metrics["seconds"] = round(time.perf_counter() - started, 2)
-    write_end(directory, loop.state.history, metrics)
+def _closed_form_data(loop: TrainingLoop, data: PreparedData) -> ClosedFormData:
+    ngrams, texts = loop.recipe.model.ngrams, loop.unlabelled
+    pseudo_labels = texts.targets.numpy().argmax(axis=1) if ngrams and ngrams.pseudo_labels and texts else None
+    train, validation = data.splits.train.labels, data.splits.validation.labels
+    return ClosedFormData(data.train, train, data.validation, validation, data.unlabelled, pseudo_labels)
 
 
-def _metrics(
-    loop: TrainingLoop,
-    data: PreparedData,
-    validation: npt.NDArray[np.floating],
-    test: npt.NDArray[np.float32],
-    adapted: Adapted | None,
-) -> dict[str, Any]:
-    held_out = (adapted.held_out, adapted.labels) if adapted else None
-    figures = calibrated_figures(data.splits.validation, validation, data.splits.test, test, held_out)
-    if adapted:
-        figures["init"] = adapted.facts
-    return figures | {
-        "seed": loop.recipe.seed,
-        "steps": loop.state.step,
-        "best_step": loop.state.best_step,
-        "parameters": loop.model.learned_numbers,
-        "data": data.facts(),
-    }
-
-
-def closed_form_data(loop: TrainingLoop, data: PreparedData) -> ClosedFormData:
-    """What a model learns from that is not learned by gradients."""
-    ngrams, unlabelled = loop.recipe.model.ngrams, loop.unlabelled
-    pseudo = ngrams is not None and ngrams.pseudo_labels and unlabelled is not None
-    return ClosedFormData(
-        data.train,
-        data.splits.train.labels,
-        data.validation,
-        data.splits.validation.labels,
-        data.unlabelled,
-        unlabelled.targets.numpy().argmax(axis=1) if pseudo and unlabelled is not None else None,
-    )
-
-
-_SUMMARIZED = ("accuracy", "macro_f1", "roc_auc", "log_loss", "brier", "ece")
-
-
-def calibrated_figures(
+def calibrated_metrics(
     validation: Examples,
     validation_logits: npt.NDArray[np.floating],
     test: Examples,
@@ -167,12 +121,13 @@ def summarize(runs: Sequence[Run]) -> dict[str, Any]:
 
     The confusion matrix is the sum of the runs', so that its entries stay counts; `n` is the rows of one test split.
     """
-    values = {key: [run.metrics["test"][key] for run in runs] for key in _SUMMARIZED}
+    tests = [run.metrics["test"] for run in runs]
+    values = {key: [test[key] for test in tests] for key in _SUMMARIZED}
     whole = {key: column for key, column in values.items() if None not in column}
-    confusion = np.sum([run.metrics["test"]["confusion_matrix"] for run in runs], axis=0).tolist()
-    counts = {"confusion_matrix": confusion, "n": runs[0].metrics["test"]["n"]}
+    confusion = np.sum([test["confusion_matrix"] for test in tests], axis=0).tolist()
+    means = {key: statistics.fmean(column) for key, column in whole.items()}
     return {
-        "test": {key: statistics.fmean(column) for key, column in whole.items()} | counts,
+        "test": means | {"confusion_matrix": confusion, "n": tests[0]["n"]},
         "test_sd": {key: statistics.stdev(column) if len(column) > 1 else None for key, column in whole.items()},
         "seed": runs[0].metrics["seed"],
         "seconds": round(sum(run.metrics["seconds"] for run in runs), 2),

@@ -68,9 +68,9 @@ def stop_on_signals() -> Iterator[StopRequest]:
         signal.signal(number, previous[signal.Signals(number)])
         request.ask()
 
-    for number in previous:
-        signal.signal(number, handle)
     try:
+        for number in previous:
+            signal.signal(number, handle)
         yield request
     finally:
         for number, handler in previous.items():

@@ -11,7 +11,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from sentrec.data.batches import Batch, plan_batches, to_device
+from sentrec.data.batches import plan_batches, to_device
 from sentrec.errors import SentrecError
 from sentrec.metrics.calibration import softmax
 from sentrec.models.base import TextModel, predict_logits
@@ -20,12 +20,12 @@ from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.device import training_dtype
 from sentrec.training.distillation import UnlabelledTexts
-from sentrec.training.loss import Objective, Texts
 from sentrec.training.optimizer import (
     LearningPlan,
+    Objective,
+    Texts,
     average_gradients,
     build_optimizer,
-    clip_gradients,
     recipe_plan,
     schedule_factor,
     set_learning_rate,
@@ -36,27 +36,16 @@ _HISTORY_ROWS = 200
 
 @dataclass
 class LoopState:
-    """Where a training stands; with the weights and the moments, all that the next step depends on.
+    """Where a training stands; with the weights and the moments, all that the next step depends on."""
 
-    Attributes:
-        step: Steps taken.
-        seconds: Seconds spent in the loop, over all resumptions.
-        best_accuracy: Highest validation accuracy so far.
-        best_loss: Validation log loss at that point; breaks ties.
-        best_step: The step at which it was reached.
-        worse_in_a_row: Validations since then.
-        history: The rows of `history.jsonl`.
-        recent_losses: Training losses since the last row of the history: numbers, or tensors still on the device.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    best_accuracy: float = -1.0
-    best_loss: float = float("inf")
+    step: int = 0  # steps taken
+    seconds: float = 0.0  # spent in the loop, over all resumptions
+    best_accuracy: float = -1.0  # of all validations so far
+    best_loss: float = float("inf")  # validation log loss at that point; breaks ties
     best_step: int = 0
-    worse_in_a_row: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    recent_losses: list[Tensor | float] = field(default_factory=list)
+    worse_in_a_row: int = 0  # validations since then
+    history: list[dict[str, Any]] = field(default_factory=list)  # the rows of `history.jsonl`
+    recent_losses: list[Tensor | float] = field(default_factory=list)  # since the last of these; some still on a device
 
     def to_dict(self) -> dict[str, Any]:
         """The state in plain JSON types."""
@@ -103,7 +92,7 @@ class TrainingLoop:
         recipe: A checked recipe.
         model: The model to fit; moved to the accelerator's device.
         train: Encoded training rows.
-        train_targets: What to learn of them: class numbers, or probabilities, float32, shape ``(rows, classes)``.
+        train_targets: Class numbers, or probabilities, float32, shape ``(rows, classes)``.
         validation: Encoded validation rows.
         validation_labels: Their class numbers.
         accelerator: Device and processes.
@@ -128,38 +117,39 @@ class TrainingLoop:
         self.plan = recipe_plan(recipe, model) if plan is None else plan
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name in self.plan)
-        self.optimizer = build_optimizer(self.model, recipe.training, self.plan)
+        config = recipe.training
+        self.optimizer = build_optimizer(self.model, config, self.plan)
         self.train = model.training_view(train)
         self.train_targets = torch.from_numpy(train_targets)
         self.validation = model.training_view(validation)
         self.validation_labels = validation_labels
         self.accelerator = accelerator
-        self.dtype = training_dtype(recipe.training.precision, accelerator.device)
-        self.objective = Objective(recipe.objective, recipe.training.label_smoothing, self.dtype)
+        self.dtype = training_dtype(config.precision, accelerator.device)
+        self.objective = Objective(recipe.objective.distil, config.label_smoothing, self.dtype)
         self.unlabelled = unlabelled
         self.state = LoopState()
         # What has nothing to learn by gradients, as n-grams alone, takes no steps.
-        epochs = recipe.training.epochs if self.plan else 0
+        epochs = config.epochs if self.plan else 0
         self.epoch_steps = [len(self._plan(epoch)) for epoch in range(epochs)]
-        self.total_steps = min(sum(self.epoch_steps), recipe.training.max_steps or sum(self.epoch_steps))
+        self.total_steps = min(sum(self.epoch_steps), config.max_steps or sum(self.epoch_steps))
 
     def run(self) -> Iterator[Progress]:
         """Takes the remaining steps; yields after each one."""
-        started = time.perf_counter() - self.state.seconds
-        meter = _Meter(max(1, self.total_steps // _HISTORY_ROWS), self.state)
+        state = self.state
+        started = time.perf_counter() - state.seconds
+        meter = _Meter(max(1, self.total_steps // _HISTORY_ROWS), state)
         first_step = 0
         for epoch, epoch_steps in enumerate(self.epoch_steps):
-            skip = min(max(0, self.state.step - first_step), epoch_steps)
+            skip = min(max(0, state.step - first_step), epoch_steps)
             validate_at = self._validation_steps(first_step, epoch_steps)
             for rows in self._plan(epoch)[skip:]:
-                if self._is_over():
+                if state.step >= self.total_steps or state.worse_in_a_row >= self.recipe.training.patience:
                     return
-                batch = self.model.collate(self.train, rows)
-                loss = self._step(batch, self.train_targets[rows], epoch)
-                self.state.step += 1
-                self.state.seconds = time.perf_counter() - started
-                meter.add(loss, batch.tokens, epoch)
-                validated = self.state.step in validate_at
+                loss, tokens = self._step(rows, epoch)
+                state.step += 1
+                state.seconds = time.perf_counter() - started
+                meter.add(loss, tokens, epoch)
+                validated = state.step in validate_at
                 improved = validated and self._validate(epoch)
                 yield self._progress(epoch, meter, validated, improved)
             first_step += epoch_steps
@@ -179,30 +169,26 @@ class TrainingLoop:
         steps = {first_step + round(epoch_steps * part / parts) for part in range(1, parts + 1)}
         return {min(step, self.total_steps) for step in steps}
 
-    def _is_over(self) -> bool:
-        patience = self.recipe.training.patience
-        return self.state.step >= self.total_steps or self.state.worse_in_a_row >= patience
-
-    def _step(self, batch: Batch, targets: Tensor, epoch: int) -> Tensor:
-        config, step, total = self.recipe.training, self.state.step, self.total_steps
-        self._seed_step()
+    def _step(self, rows: npt.NDArray[np.int64], epoch: int) -> tuple[Tensor, int]:
+        """Takes a step; gives its loss, and how many tokens it read of texts with labels."""
+        config, step = self.recipe.training, self.state.step
+        batch = self.model.collate(self.train, rows)
+        entropy = [self.recipe.seed, step, self.accelerator.process_index]
+        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        with memory_errors(_memory_hint(batch, self.unlabelled)):
-            labelled = self._texts(batch, targets)
+        with memory_errors(self._memory_hint(batch.token_ids.numel())):
+            device = self.accelerator.device
+            labelled = batch.to(device), to_device(self.train_targets[rows], device)
             loss = self.objective.backward(self.model, labelled, self._unlabelled_texts())
         average_gradients(self.model, self.accelerator)
         for name, parameter in self.model.named_parameters():
             if name in self.plan and epoch < self.plan[name].from_epoch:
                 parameter.grad = None  # AdamW passes over what has no gradient
-        clip_gradients(self.model, config.clip_norm)
-        set_learning_rate(self.optimizer, schedule_factor(step, total, config.warmup, config.schedule))
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
+        set_learning_rate(self.optimizer, schedule_factor(step, self.total_steps, config.warmup, config.schedule))
         self.optimizer.step()
-        return loss
-
-    def _texts(self, batch: Batch, targets: Tensor) -> Texts:
-        device = self.accelerator.device
-        return Texts(batch.to(device), to_device(targets, device))
+        return loss, batch.tokens
 
     def _unlabelled_texts(self) -> Texts | None:
         if self.unlabelled is None:
@@ -210,11 +196,15 @@ class TrainingLoop:
         accelerator = self.accelerator
         turn = self.state.step * accelerator.num_processes + accelerator.process_index
         rows, targets = self.unlabelled.rows(turn)
-        return self._texts(self.model.collate(self.unlabelled.encoded, rows), targets)
+        batch = self.model.collate(self.unlabelled.encoded, rows)
+        return batch.to(accelerator.device), to_device(targets, accelerator.device)
 
-    def _seed_step(self) -> None:
-        entropy = [self.recipe.seed, self.state.step, self.accelerator.process_index]
-        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+    def _memory_hint(self, batch_tokens: int) -> str:
+        sizes = {"training.batch_tokens": batch_tokens}
+        if self.unlabelled:
+            sizes["objective.unlabelled_tokens"] = self.recipe.objective.unlabelled_tokens
+        smaller = " ".join(f"--set {key}={max(1, size // 2)}" for key, size in sizes.items())
+        return f"Start over with smaller batches: {smaller} --force"
 
     def _validate(self, epoch: int) -> bool:
         """Scores the validation rows and says whether that was the best so far."""
@@ -227,8 +217,7 @@ class TrainingLoop:
         if improved:
             state.best_accuracy, state.best_loss, state.best_step = accuracy, loss, state.step
         state.worse_in_a_row = 0 if improved else state.worse_in_a_row + 1
-        row = {"step": state.step, "epoch": epoch + 1, "seconds": round(state.seconds, 3)}
-        state.history.append(row | {"validation_accuracy": accuracy, "validation_loss": loss})
+        _add_row(state, epoch, validation_accuracy=accuracy, validation_loss=loss)
         return improved
 
     def logits(self, encoded: EncodedTexts) -> npt.NDArray[np.float32]:
@@ -241,16 +230,16 @@ class TrainingLoop:
         return joined.cpu().numpy()
 
     def _progress(self, epoch: int, meter: "_Meter", validated: bool, improved: bool) -> Progress:
-        validations = [row["validation_accuracy"] for row in self.state.history if "validation_accuracy" in row]
+        state = self.state
         return Progress(
             epoch=epoch + 1,
             epochs=len(self.epoch_steps),
-            step=self.state.step,
+            step=state.step,
             total_steps=self.total_steps,
             loss=meter.loss,
             tokens_per_second=meter.tokens_per_second,
-            seconds_left=self.state.seconds / self.state.step * (self.total_steps - self.state.step),
-            validation_accuracy=validations[-1] if validations else None,
+            seconds_left=state.seconds / state.step * (self.total_steps - state.step),
+            validation_accuracy=_latest(state, "validation_accuracy"),
             validated=validated,
             improved=improved,
         )
@@ -262,10 +251,10 @@ class _Meter:
     def __init__(self, interval: int, state: LoopState) -> None:
         self.interval = interval
         self.state = state
-        self.loss = next((row["loss"] for row in reversed(state.history) if "loss" in row), float("nan"))
+        latest = _latest(state, "loss")
+        self.loss = float("nan") if latest is None else latest
         self.tokens_per_second = 0.0
-        self._tokens = 0
-        self._since = time.perf_counter()
+        self._tokens, self._since = 0, time.perf_counter()
 
     def add(self, loss: Tensor, tokens: int, epoch: int) -> None:
         state = self.state
@@ -277,17 +266,18 @@ class _Meter:
         self.loss = _finite(float(np.mean([float(one) for one in state.recent_losses])), "training", state.step)
         now = time.perf_counter()
         self.tokens_per_second = self._tokens / max(1e-9, now - self._since)
-        row = {"step": state.step, "epoch": epoch + 1, "seconds": round(state.seconds, 3), "loss": self.loss}
-        state.history.append(row)
+        _add_row(state, epoch, loss=self.loss)
         state.recent_losses = []
         self._tokens, self._since = 0, now
 
 
-def _memory_hint(batch: Batch, unlabelled: UnlabelledTexts | None) -> str:
-    others = {"objective.unlabelled_tokens": unlabelled.recipe.objective.unlabelled_tokens} if unlabelled else {}
-    sizes = {"training.batch_tokens": batch.token_ids.numel()} | others
-    smaller = " ".join(f"--set {key}={max(1, size // 2)}" for key, size in sizes.items())
-    return f"Start over with smaller batches: {smaller} --force"
+def _add_row(state: LoopState, epoch: int, **values: float) -> None:
+    row = {"step": state.step, "epoch": epoch + 1, "seconds": round(state.seconds, 3)}
+    state.history.append(row | values)
+
+
+def _latest(state: LoopState, key: str) -> float | None:
+    return next((row[key] for row in reversed(state.history) if key in row), None)
 
 
 def _finite(loss: float, which: str, step: int) -> float:

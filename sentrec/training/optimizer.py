@@ -1,17 +1,62 @@
-"""AdamW, its schedule, and which weights learn, how fast and from when on; all others stay frozen, to the last bit."""
+"""One step of training: the loss, AdamW with its schedule, and which weights learn, how fast and from when on."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn import functional
 
+from sentrec.data.batches import Batch
 from sentrec.models.base import EMBEDDINGS, TextModel
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import TrainingConfig
+
+Texts: TypeAlias = tuple[Batch, Tensor]
+"""A batch on the model's device, and its targets: class numbers, int64, shape ``(batch,)``; or probabilities, float32,
+shape ``(batch, classes)``, of a teacher or of labels and stars together."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Cross-entropy of labelled texts, and distillation (Hinton et al. 2015): that of others against a teacher.
+
+    Attributes:
+        distil: Weight of distillation.
+        label_smoothing: Share of the labels' target spread over all classes.
+        dtype: Arithmetic of the forward pass.
+    """
+
+    distil: float
+    label_smoothing: float
+    dtype: torch.dtype
+
+    def backward(self, model: TextModel, labelled: Texts, unlabelled: Texts | None = None) -> Tensor:
+        """Adds the gradient of the loss to that of the model's weights.
+
+        Args:
+            model: The model, in training mode.
+            labelled: Texts with labels.
+            unlabelled: Texts with a teacher's probabilities, or None.
+
+        Returns:
+            The cross-entropy of the labelled texts, float32, without a gradient.
+        """
+        loss = self._cross_entropy(model, *labelled)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if unlabelled is not None:
+            # Backward twice: the graphs of both batches together would take twice the memory.
+            (self.distil * self._cross_entropy(model, *unlabelled)).backward()  # type: ignore[no-untyped-call]
+        return loss.detach()
+
+    def _cross_entropy(self, model: TextModel, batch: Batch, targets: Tensor) -> Tensor:
+        with torch.autocast(targets.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            logits = model(batch)
+        smoothing = 0.0 if targets.is_floating_point() else self.label_smoothing
+        return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
 
 
 @dataclass(frozen=True)
@@ -28,7 +73,7 @@ class Rate:
 
 
 LearningPlan = Mapping[str, Rate]
-"""The rate of every weight that learns, by its name in the model."""
+"""The rate of every weight that learns, by its name in the model; all others stay frozen, to the last bit."""
 
 
 def recipe_plan(recipe: Recipe, model: TextModel) -> LearningPlan:
@@ -45,20 +90,14 @@ def recipe_plan(recipe: Recipe, model: TextModel) -> LearningPlan:
 
 
 def build_optimizer(model: TextModel, config: TrainingConfig, plan: LearningPlan) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter 2019); weight decay acts on weight matrices only, not on embeddings.
+    """AdamW (Loshchilov and Hutter 2019) of what the plan names; weight decay acts on matrices, not on embeddings.
 
     Each group keeps its peak learning rate as ``peak``, which `set_learning_rate` scales.
-
-    Args:
-        model: The model; weights that the plan does not name are left out.
-        config: Learning rate and weight decay.
-        plan: What learns, and how fast.
     """
-    undecayed = model.undecayed
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if name in plan:
-            decays = parameter.ndim > 1 and name not in undecayed
+            decays = parameter.ndim > 1 and name not in model.undecayed
             key = (config.learning_rate * plan[name].factor, config.weight_decay if decays else 0.0)
             groups.setdefault(key, []).append(parameter)
     settings = [{"params": members, "peak": peak, "weight_decay": decay} for (peak, decay), members in groups.items()]
@@ -76,16 +115,13 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
 def schedule_factor(
     step: int, total_steps: int, warmup: float, schedule: Literal["cosine", "linear", "constant"]
 ) -> float:
-    """The learning rate at a step as a share of its peak: a linear rise, then the decay.
+    """The learning rate at a step as a share of its peak, in (0, 1]: a linear rise, then the decay.
 
     Args:
         step: The step that is about to be taken, from 0.
         total_steps: Steps of the whole training.
         warmup: Share of the steps in which it rises.
         schedule: The decay: half a cosine to 0 (Loshchilov and Hutter 2017), a line to 0, or none.
-
-    Returns:
-        A number in (0, 1].
     """
     rising = int(warmup * total_steps)
     if step < rising:
@@ -106,11 +142,3 @@ def average_gradients(model: nn.Module, accelerator: Accelerator) -> None:
     mean: Tensor = accelerator.reduce(torch.cat([one.flatten() for one in gradients]), reduction="mean")
     for gradient, averaged in zip(gradients, torch.split(mean, [one.numel() for one in gradients]), strict=True):
         gradient.copy_(averaged.view_as(gradient))
-
-
-def clip_gradients(model: nn.Module, clip_norm: float) -> Tensor:
-    """Scales the gradient down to length `clip_norm` where it is longer, and returns its length before that.
-
-    The length stays a tensor on its device: nobody waits for it.
-    """
-    return torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sentrec.data.contamination import SeenTexts
 from sentrec.data.examples import Examples
+from sentrec.data.labels import ClassMatch
 from sentrec.data.locate import is_local
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
@@ -21,7 +22,7 @@ from sentrec.models.contracts import Requirement
 from sentrec.models.kinds import kind_of
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import NGRAMS_TEACHER
-from sentrec.runs.directory import MODEL, TOKENIZER, Run, read_environment
+from sentrec.runs.directory import MODEL, TOKENIZER, Run
 from sentrec.runs.references import match_source, match_teacher, open_source, open_teacher
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
@@ -29,8 +30,9 @@ from sentrec.text.vocabulary import fingerprint
 from sentrec.training.recipe import require_inherited
 
 Targets = npt.NDArray[np.float32]
-
+_MOST_UNKNOWN = 0.5
 _LABELS_ALONE = "or learn from labels alone: --set data.rating_column=null --set objective.ratings=0"
+_log = logging.getLogger(__name__)
 
 
 def targets_with_ratings(train: Examples, share: float) -> Targets:
@@ -72,43 +74,24 @@ def targets_with_ratings(train: Examples, share: float) -> Targets:
     return targets
 
 
-_MOST_UNKNOWN = 0.5
-_log = logging.getLogger(__name__)
-
-
 @dataclass(frozen=True)
 class PreparedData:
-    """Everything that the loop reads.
-
-    Attributes:
-        splits: The texts and labels.
-        tokenizer: What the model's kind learned from the training rows and the unlabelled texts, or that of the source.
-        train: Encoded training rows.
-        validation: Encoded validation rows.
-        test: Encoded test rows.
-        seconds: What it took to prepare them.
-        source: The run that the recipe goes on from, or None.
-        unlabelled: Encoded texts without labels, where the recipe has some.
-        unlabelled_split: These texts.
-        teacher: The run or ensemble that labels them, or None.
-        fingerprint_of_vectors: Of the word vectors that embeddings start from, or None.
-        vocabulary: How many different tokens the tokenizer knows.
-        soft_targets: What to learn of the training rows where stars have a say, float32, shape ``(rows, 2)``; or None.
-    """
+    """Everything that the loop reads: texts and labels, and the texts encoded."""
 
     splits: Splits
-    tokenizer: str
+    tokenizer: str  # learned by the model's kind from the training rows and the unlabelled texts, or the source's
     train: EncodedTexts
     validation: EncodedTexts
     test: EncodedTexts
-    seconds: float
-    source: Run | None = None
+    seconds: float  # that it took to prepare them
+    source: Run | None = None  # the run that the recipe goes on from
+    source_classes: ClassMatch | None = None  # its class for each of one's own; None where they are other classes
     unlabelled: EncodedTexts | None = None
     unlabelled_split: UnlabelledSplit | None = None
-    teacher: Run | None = None
-    soft_targets: Targets | None = None
-    fingerprint_of_vectors: str | None = None
-    vocabulary: int = 0
+    teacher: Run | None = None  # the run or ensemble that labels the unlabelled texts
+    soft_targets: Targets | None = None  # of the training rows, where stars have a say: float32, ``(rows, 2)``
+    fingerprint_of_vectors: str | None = None  # of the word vectors that embeddings start from
+    vocabulary: int = 0  # how many different tokens the tokenizer knows
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -122,15 +105,17 @@ class PreparedData:
 
     def fingerprints(self) -> dict[str, str]:
         """What changes when any text or label of a split does, by split; of a source or a teacher, when it does."""
-        parts = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
-        source = {"init": read_environment(self.source.path)["sha256"][MODEL]} if self.source else {}
-        teacher = {"teacher": fingerprint_of(self.teacher)} if self.teacher else {}
-        unlabelled = {"unlabelled": fingerprint(self.unlabelled_texts)} if self.unlabelled_texts else {}
+        found = {part: getattr(self.splits, part).fingerprint() for part in ("train", "validation", "test")}
         # Apart from the rows, which may be those of a run that knows no stars: the two can be compared, and joined.
-        ratings = self.splits.train.ratings
-        stars = {"ratings": fingerprint([], ratings.tobytes())} if ratings is not None else {}
-        rows = {name: part.fingerprint() for name, part in parts.items()}
-        return rows | stars | source | unlabelled | teacher
+        if (ratings := self.splits.train.ratings) is not None:
+            found["ratings"] = fingerprint([], ratings.tobytes())
+        if self.source:
+            found["init"] = self.source.environment["sha256"][MODEL]
+        if self.unlabelled_texts:
+            found["unlabelled"] = fingerprint(self.unlabelled_texts)
+        if self.teacher:
+            found["teacher"] = fingerprint_of(self.teacher)
+        return found
 
     def facts(self) -> dict[str, Any]:
         """Row counts, duplicates and vocabulary coverage, in plain JSON types."""
@@ -164,15 +149,18 @@ def prepare(recipe: Recipe) -> PreparedData:
         DataError: If the data cannot be used.
     """
     started = time.perf_counter()
-    source, teacher = _open_source(recipe), _open_teacher(recipe)
-    kind = kind_of(recipe)
+    name, kind = recipe.objective.teacher, kind_of(recipe)
+    source = open_source(recipe.init.run) if recipe.init else None
+    if recipe.init and source:
+        require_inherited(recipe, source.recipe, recipe.init.run)
+    teacher = None if name in (None, NGRAMS_TEACHER) else open_teacher(name)
     vectors = require_found(kind.requirements(recipe))
     kind.check(recipe)
     splits = load_splits(recipe.data)
     soft_targets = targets_with_ratings(splits.train, recipe.objective.ratings) if recipe.objective.ratings else None
-    if recipe.init and source:
-        match_source(recipe.init, source.label_names, splits.train.label_names)
-    if teacher and (note := match_teacher(teacher, splits.train.label_names).note):
+    names = splits.train.label_names
+    source_classes = match_source(recipe.init, source.label_names, names) if recipe.init and source else None
+    if teacher and (note := match_teacher(teacher, names).note):
         _log.info("objective.teacher: %s", note)
     if teacher and teacher.recipe.data != recipe.data and is_local(teacher.recipe.data):
         _log_seen_by_teacher(teacher, splits)
@@ -182,19 +170,19 @@ def prepare(recipe: Recipe) -> PreparedData:
     known = [*splits.train.texts, *unlabelled.texts] if unlabelled else splits.train.texts
     tokenizer = read_text(source.path / TOKENIZER, RunError) if source else kind.learn_tokenizer(recipe, known)
     reader = kind.reader(recipe, tokenizer)
-    encoded = reader.encode_cached
-    test = encoded(splits.test.texts)
+    test = reader.encode_cached(splits.test.texts)
     share = float((test.token_ids == UNKNOWN_ID).mean()) if len(test.token_ids) else 0.0
     if share > _MOST_UNKNOWN:
         _log.warning("the model knows only %.0f%% of the words of the test texts", 100 * (1 - share))
     return PreparedData(
         splits,
         tokenizer,
-        train=encoded(splits.train.texts),
-        validation=encoded(splits.validation.texts),
+        train=reader.encode_cached(splits.train.texts),
+        validation=reader.encode_cached(splits.validation.texts),
         test=test,
         source=source,
-        unlabelled=encoded(unlabelled.texts) if unlabelled else None,
+        source_classes=source_classes,
+        unlabelled=reader.encode_cached(unlabelled.texts) if unlabelled else None,
         unlabelled_split=unlabelled,
         teacher=teacher,
         soft_targets=soft_targets,
@@ -205,12 +193,11 @@ def prepare(recipe: Recipe) -> PreparedData:
 
 
 def _log_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:
-    for part, rows, count in (
-        ("validation", len(splits.validation), unlabelled.validation_overlap),
-        ("test", len(splits.test), unlabelled.overlap),
-    ):
+    counts = {"validation": unlabelled.validation_overlap, "test": unlabelled.overlap}
+    for part, count in counts.items():
         if count:
-            _log.info("%s of %s %s texts also occur among the unlabelled ones", f"{count:,}", f"{rows:,}", part)
+            rows = f"{len(getattr(splits, part)):,}"
+            _log.info("%s of %s %s texts also occur among the unlabelled ones", f"{count:,}", rows, part)
     if unlabelled.left_out:
         _log.info("Left out %s unlabelled texts that have a label here", f"{unlabelled.left_out:,}")
     learned = (f"{len(unlabelled.texts):,}", f"{len(splits.train):,}")
@@ -224,19 +211,6 @@ def _log_seen_by_teacher(teacher: Run, splits: Splits) -> None:
         if count := seen.count(part.texts):
             rows = f"{len(part):,}"
             _log.warning("%s of %s %s texts are among those that the teacher learned from", f"{count:,}", rows, name)
-
-
-def _open_source(recipe: Recipe) -> Run | None:
-    if recipe.init is None:
-        return None
-    source = open_source(recipe.init.run)
-    require_inherited(recipe, source.recipe, recipe.init.run)
-    return source
-
-
-def _open_teacher(recipe: Recipe) -> Run | None:
-    name = recipe.objective.teacher
-    return None if name in (None, NGRAMS_TEACHER) else open_teacher(name)
 
 
 def require_found(needed: Sequence[Requirement]) -> str | None:

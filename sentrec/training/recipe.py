@@ -8,12 +8,13 @@ from sentrec.errors import RecipeError
 from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.recipe.loading import recipe_tree
 from sentrec.recipe.reading import merged
+from sentrec.recipe.sections import ObjectiveConfig, TrainingConfig
 from sentrec.runs.references import open_source
 from sentrec.text.vocabulary import folds_case
 
 _DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glove")
 """Besides encoder and model, what cannot be another one than the source's."""
-_WITHOUT_STEPS = ("device", "max_steps", "checkpoint_seconds")
+_WITHOUT_STEPS = {"device", "max_steps", "checkpoint_seconds"}
 """What a training section may say although no step is taken."""
 _OF_FITTED_NGRAMS = {"model.ngrams.crops": None, "model.ngrams.intercept": "fitted", "model.ngrams.lsa": None}
 """N-grams that join what had none are not fitted anew, but moved as far as the rows ask for."""
@@ -33,11 +34,8 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
         RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
             Or if the model that `init` names cannot be gone on from.
     """
-    return recipe_from_dict(with_source(recipe_tree(name_or_path, overrides)), _shown(name_or_path))
-
-
-def _shown(name_or_path: str | Path) -> str:
-    return str(name_or_path) if "." in str(name_or_path) else f"'{name_or_path}'"
+    shown = str(name_or_path) if "." in str(name_or_path) else f"'{name_or_path}'"
+    return recipe_from_dict(with_source(recipe_tree(name_or_path, overrides)), shown)
 
 
 def with_source(tree: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -53,27 +51,23 @@ def with_source(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     name = init.get("run") if isinstance(init, Mapping) else init
     if not isinstance(name, str | int) or not isinstance(encoder, Mapping) or "name" in encoder:
         return tree
-    return merged(inherited_sections(open_source(str(name)).recipe), tree)
+    return merged(_inherited_sections(open_source(str(name)).recipe), tree)
 
 
-def inherited_sections(source: Recipe) -> dict[str, Any]:
+def _inherited_sections(source: Recipe) -> dict[str, Any]:
     """The sections of a recipe that goes on from `source`, where it does not say otherwise.
 
     The words and their vectors are the source's own from now on: GloVe is not read again, and without steps nothing
     thaws.
     """
     glove = source.glove
-    dim = glove.dim if glove else source.model.embedding_dim
-    lowercase = folds_case(source.text, glove.name if glove else None)
-    model = source.model.model_dump(mode="json") | {"embedding_dim": dim, "unfreeze_epoch": 0}
+    model = source.model.model_dump(mode="json")
+    model |= {"embedding_dim": glove.dim if glove else source.model.embedding_dim, "unfreeze_epoch": 0}
     if model["ngrams"] is not None:
-        model["ngrams"] |= {"pseudo_labels": False, "lsa": None}  # no other run teaches it any more
-    return {
-        "text": source.text.model_dump(mode="json") | {"lowercase": lowercase},
-        "glove": None,
-        "encoder": dict(source.encoder),
-        "model": model,
-    }
+        model["ngrams"] |= {"pseudo_labels": False, "lsa": None}  # no other run labels texts for it any more
+    lowercase = folds_case(source.text, glove.name if glove else None)
+    text = source.text.model_dump(mode="json") | {"lowercase": lowercase}
+    return {"text": text, "glove": None, "encoder": dict(source.encoder), "model": model}
 
 
 def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
@@ -87,7 +81,7 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
     Raises:
         RecipeError: If it does; the message lists all differences.
     """
-    theirs, ours = _flat(inherited_sections(source)), _flat(recipe.model_dump(mode="json"))
+    theirs, ours = _flat(_inherited_sections(source)), _flat(recipe.model_dump(mode="json"))
     keys = [*_DECIDED, *(key for key in theirs | ours if key.startswith(("encoder.", "model.")))]
     if source.model.ngrams is None:
         keys = [key for key in keys if not key.startswith("model.ngrams")]  # n-grams may join what has none yet
@@ -101,9 +95,10 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
             f"the recipe goes on from {name}, but differs from it: {'; '.join(differences)}.",
             "Leave text, glove, encoder and model out of a recipe with `init`: they are the source's.",
         )
-    without_effect = _flat(_steps(Recipe)) | (
-        _OF_FITTED_NGRAMS if recipe.model.ngrams and not source.model.ngrams else {}
-    )
+    training = TrainingConfig().model_dump(mode="json", exclude=_WITHOUT_STEPS)
+    without_effect = _flat({"training": training, "objective": ObjectiveConfig().model_dump(mode="json")})
+    if recipe.model.ngrams and not source.model.ngrams:
+        without_effect |= _OF_FITTED_NGRAMS
     idle = [key for key, value in without_effect.items() if ours.get(key) != value]
     if idle:
         raise RecipeError(
@@ -112,20 +107,11 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
         )
 
 
-def _steps(schema: type[Recipe]) -> dict[str, Any]:
-    """The settings of steps, as they stand where a recipe does not speak of them."""
-    named = ((name, schema.model_fields.get(name)) for name in ("training", "objective"))
-    sections = {name: field.default for name, field in named if field is not None}
-    return {name: section.model_dump(mode="json", exclude=set(_WITHOUT_STEPS)) for name, section in sections.items()}
-
-
 def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, Mapping) and f"{path}{key}" not in _DECIDED:
-            flat |= _flat(value, f"{path}{key}.")
-        else:
-            flat[f"{path}{key}"] = value
+        nested = isinstance(value, Mapping) and f"{path}{key}" not in _DECIDED
+        flat |= _flat(value, f"{path}{key}.") if nested else {f"{path}{key}": value}
     return flat
 
 

@@ -1,6 +1,7 @@
 """The same recipe with several seeds: one run each, their mean with its spread, and on demand their ensemble."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,14 @@ from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors, write_json
 from sentrec.models.kinds import kind_of
 from sentrec.recipe import Recipe
-from sentrec.runs.directory import (
-    METRICS,
-    Run,
-    group_seeds,
-    holds_ensemble,
-    holds_run,
-    is_finished,
-    open_run,
-    resume_command,
-    write_group_start,
-)
+from sentrec.runs.directory import METRICS, Run, is_finished, look_at, open_run, resume_command
+from sentrec.runs.writing import write_group_start
 from sentrec.training.checkpoint import (
     remove_run,
     require_apart,
-    require_free,
     require_same_data,
     require_same_recipe,
-    require_whole_group,
+    require_usable,
 )
 from sentrec.training.device import make_accelerator, training_dtype
 from sentrec.training.ensemble import join_members
@@ -65,7 +56,7 @@ def train_seeds(
     Returns:
         The runs, and what is written to the group's `metrics.json`: mean and sample standard deviation of each test
         metric, the confusion matrices added up, and as `seed` the first one. Of an ensemble, all of that is under
-        `members`, beside its own figures.
+        `members`, beside its own metrics.
 
     Raises:
         RunError: If the directory is taken, another training is at work there, or what it holds does not fit the
@@ -85,101 +76,90 @@ def train_seeds(
         )
     with stop_on_signals() as stop, sole_training(directory, accelerator.is_main_process):
         stop.raise_at_once(nothing_begun())
-        data = _prepare_group(recipe, directory, members, accelerator, resume, force)
-        if resume and holds_ensemble(directory):
-            if data is None and is_finished(directory) and group_seeds(directory) == list(members):
+        group = _Group(recipe, directory, members, accelerator, stop, resume)
+        data = group.prepare(force)
+        found = look_at(directory) if resume else None
+        if found and found.ensemble is not None:
+            if data is None and found.is_finished and found.seeds == list(members):
                 joined = open_run(directory)
                 return list(joined.members), joined.metrics
             ensemble = True
         stop.defer()
-        _begin_group(directory, recipe, list(members), accelerator, keep=resume, ensemble=ensemble)
-        go_on = f"Go on with: {resume_command(directory, seeds)}"
-        runs = _train_members(recipe, data, members, accelerator, stop, go_on, resume, on_progress)
+        group.begin(ensemble)
+        runs = group.train(data, on_progress)
         # Nothing is lost from here on: what was trained is kept.
-        stop.raise_at_once(Interrupted("stopped after its last step; every run is saved.", go_on))
-        return runs, _end_group(directory, recipe, runs, data, accelerator, ensemble)
+        stop.raise_at_once(Interrupted("stopped after its last step; every run is saved.", group.go_on))
+        return runs, group.end(runs, data, ensemble)
 
 
-def _train_members(
-    recipe: Recipe,
-    data: PreparedData | None,
-    members: dict[int, Path],
-    accelerator: Accelerator,
-    stop: StopRequest,
-    go_on: str,
-    resume: bool,
-    on_progress: OnProgress | None,
-) -> list[Run]:
-    """Trains the seeds that are not finished, one after the other."""
-    runs = []
-    for position, (seed, member) in enumerate(members.items(), start=1):
-        _log.info("Seed %s (%s of %s)", seed, position, len(members))
-        if data is None or is_finished(member):
-            runs.append(open_run(member))
-            continue
-        seeded = recipe.model_copy(update={"seed": seed})
-        try:
-            stop.raise_at_once(Interrupted("stopped before its first step.", go_on))
-            with sole_training(member, accelerator.is_main_process):
-                runs.append(fit(seeded, data, member, accelerator, stop, resume=resume, on_progress=on_progress))
-        except Interrupted as error:
-            raise Interrupted(f"seed {seed}: {error.message}", go_on) from error
-    return runs
+@dataclass(frozen=True)
+class _Group:
+    recipe: Recipe
+    directory: Path
+    members: dict[int, Path]
+    accelerator: Accelerator
+    stop: StopRequest
+    resume: bool
 
+    @property
+    def go_on(self) -> str:
+        """How to go on after an interruption."""
+        return f"Go on with: {resume_command(self.directory, len(self.members))}"
 
-def _prepare_group(
-    recipe: Recipe, directory: Path, members: dict[int, Path], accelerator: Accelerator, resume: bool, force: bool
-) -> PreparedData | None:
-    """Checks the directory and reads the data; None where every member is finished already."""
-    with accelerator.main_process_first():
-        if accelerator.is_main_process:
-            require_free(directory, resume=resume, force=force, group=True)
-            if resume and holds_run(directory):
-                require_same_recipe(directory, recipe)
-                require_whole_group(directory, list(members))
-        if resume and all(is_finished(member) for member in members.values()):
-            return None
-        training_dtype(recipe.training.precision, accelerator.device)  # what cannot be computed needs no data
-        data = prepare(recipe)
-        require_apart(directory, data)
-    if resume:
-        _require_same_members(members, recipe, data)
-    return data
+    def prepare(self, force: bool) -> PreparedData | None:
+        """Checks the directory and reads the data; None where every member is finished already."""
+        seeds = list(self.members)
+        with self.accelerator.main_process_first():
+            if self.accelerator.is_main_process:
+                require_usable(self.directory, self.recipe, resume=self.resume, force=force, seeds=seeds)
+            if self.resume and all(is_finished(member) for member in self.members.values()):
+                return None
+            # What cannot be computed needs no data.
+            training_dtype(self.recipe.training.precision, self.accelerator.device)
+            data = prepare(self.recipe)
+            require_apart(self.directory, data)
+        # Before any is trained, the runs that are kept must be known to be of this recipe and these rows.
+        for seed, member in self.members.items():
+            if self.resume and look_at(member):
+                require_same_recipe(member, self.recipe.model_copy(update={"seed": seed}))
+                require_same_data(member, data)
+        return data
 
+    def begin(self, ensemble: bool) -> None:
+        """Marks the directory; only now, when the data is known to be good, does what is there give way."""
+        if self.accelerator.is_main_process:
+            with disk_errors(self.directory):
+                if not self.resume:
+                    remove_run(self.directory)
+                write_group_start(self.directory, self.recipe, list(self.members), ensemble)
+        self.accelerator.wait_for_everyone()
 
-def _require_same_members(members: dict[int, Path], recipe: Recipe, data: PreparedData) -> None:
-    """Makes sure, before any is trained, that the runs that are kept are of this recipe and these rows."""
-    for seed, member in members.items():
-        if holds_run(member):
-            require_same_recipe(member, recipe.model_copy(update={"seed": seed}))
-            require_same_data(member, data)
+    def train(self, data: PreparedData | None, on_progress: OnProgress | None) -> list[Run]:
+        """Trains the seeds that are not finished, one after the other."""
+        runs = []
+        for position, (seed, member) in enumerate(self.members.items(), start=1):
+            _log.info("Seed %s (%s of %s)", seed, position, len(self.members))
+            if data is None or is_finished(member):
+                runs.append(open_run(member))
+                continue
+            seeded = self.recipe.model_copy(update={"seed": seed})
+            accelerator, stop = self.accelerator, self.stop
+            try:
+                stop.raise_at_once(Interrupted("stopped before its first step.", self.go_on))
+                with sole_training(member, accelerator.is_main_process):
+                    run = fit(seeded, data, member, accelerator, stop, resume=self.resume, on_progress=on_progress)
+            except Interrupted as error:
+                raise Interrupted(f"seed {seed}: {error.message}", self.go_on) from error
+            runs.append(run)
+        return runs
 
-
-def _begin_group(
-    directory: Path, recipe: Recipe, seeds: list[int], accelerator: Accelerator, keep: bool, ensemble: bool
-) -> None:
-    """Marks the directory; only now, when the data is known to be good, does what is there give way."""
-    if accelerator.is_main_process:
-        with disk_errors(directory):
-            if not keep:
-                remove_run(directory)
-            write_group_start(directory, recipe, seeds, ensemble)
-    accelerator.wait_for_everyone()
-
-
-def _end_group(
-    directory: Path,
-    recipe: Recipe,
-    runs: list[Run],
-    data: PreparedData | None,
-    accelerator: Accelerator,
-    ensemble: bool,
-) -> dict[str, Any]:
-    """Writes what the runs reached, alone or together, and gives it."""
-    summary = summarize(runs)
-    if accelerator.is_main_process and ensemble:
-        join_members(directory, recipe.name, runs, data.splits if data else None, str(accelerator.device))
-    elif accelerator.is_main_process:
-        write_json(directory / METRICS, summary)
-    accelerator.wait_for_everyone()
-    return open_run(directory).metrics if ensemble else summary
+    def end(self, runs: list[Run], data: PreparedData | None, ensemble: bool) -> dict[str, Any]:
+        """Writes what the runs reached, alone or together, and gives it."""
+        summary = summarize(runs)
+        if self.accelerator.is_main_process and ensemble:
+            splits = data.splits if data else None
+            join_members(self.directory, self.recipe.name, runs, splits, str(self.accelerator.device))
+        elif self.accelerator.is_main_process:
+            write_json(self.directory / METRICS, summary)
+        self.accelerator.wait_for_everyone()
+        return open_run(self.directory).metrics if ensemble else summary

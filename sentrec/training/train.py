@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +16,15 @@ from sentrec.data.locate import data_from_memory
 from sentrec.errors import Interrupted
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors
+from sentrec.files.versions import describe_versions
+from sentrec.inference.predictor import model_of
 from sentrec.models.base import TextModel
+from sentrec.models.device import device_name
 from sentrec.models.kinds import build_model
 from sentrec.models.weights import save_weights
 from sentrec.recipe import Recipe
-from sentrec.runs.directory import (
-    CHECKPOINTS,
-    Run,
-    holds_run,
-    is_finished,
-    open_run,
-    resume_command,
-    write_history,
-    write_start,
-)
-from sentrec.training.adaptation.map_adaptation import start_from_source
+from sentrec.runs.directory import CHECKPOINTS, Run, is_finished, open_run, resume_command
+from sentrec.runs.writing import write_history, write_start
 from sentrec.training.checkpoint import (
     BEST,
     LAST,
@@ -39,14 +33,12 @@ from sentrec.training.checkpoint import (
     remove_leftovers,
     remove_run,
     require_apart,
-    require_free,
     require_same_data,
-    require_same_recipe,
+    require_usable,
     save_checkpoint,
 )
 from sentrec.training.device import make_accelerator, training_dtype
-from sentrec.training.distillation import UnlabelledTexts, own_probabilities, teacher_probabilities
-from sentrec.training.environment import describe_environment
+from sentrec.training.distillation import unlabelled_texts
 from sentrec.training.finish import finish_run
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
 from sentrec.training.loop import LoopState, Progress, TrainingLoop
@@ -114,9 +106,7 @@ def train(
         stop.raise_at_once(nothing_begun())
         with accelerator.main_process_first():
             if accelerator.is_main_process:
-                require_free(directory, resume=resume, force=force, group=False)
-                if resume and holds_run(directory):
-                    require_same_recipe(directory, recipe)
+                require_usable(directory, recipe, resume=resume, force=force)
             if resume and is_finished(directory):
                 remove_checkpoints(directory / CHECKPOINTS)  # a process that was killed at the very end left them
                 return open_run(directory)
@@ -148,9 +138,6 @@ def fit(
         resume: Go on from the last checkpoint where there is one.
         on_progress: Called after every step.
         start: What to start from; None: what the recipe says.
-
-    Returns:
-        The finished run.
     """
     started = time.perf_counter() - data.seconds
     stop.defer()
@@ -159,7 +146,7 @@ def fit(
         if data.unlabelled is not None and recipe.objective.distil:
             # A teacher may take minutes, and can be asked again.
             stop.raise_at_once(_interruption(loop, directory))
-            loop.unlabelled = _unlabelled(loop, data)
+            loop.unlabelled = unlabelled_texts(recipe, loop.model, data, is_fitted=loop.state.step > 0)
             stop.defer()
         # The seconds that earlier processes spent on a resumed run belong to it.
         started -= loop.state.seconds
@@ -179,9 +166,9 @@ def _start_loop(
     model = start.model if start else build_model(recipe, data.tokenizer, len(data.label_names))
     checkpoint = directory / CHECKPOINTS / LAST
     continues = resume and checkpoint.is_file()
-    if not continues and recipe.init and data.source:
-        start_from_source(model, recipe.init, data.source, data.label_names, data.tokenizer)
-    # What goes on from a model learns without steps, see `sentrec.training.adaptation.map_adaptation`.
+    if data.source and not continues:
+        model.start_from(model_of(data.source), data.source_classes.numbers if data.source_classes else None)
+    # What goes on from a model learns without steps, see `sentrec.training.adaptation`.
     plan: LearningPlan | None = {} if data.source else start.plan if start else None
     targets = data.splits.train.labels if data.soft_targets is None else data.soft_targets
     loop = TrainingLoop(
@@ -195,21 +182,24 @@ def _start_loop(
     elif accelerator.is_main_process:
         # Only now, when data and model are known to be good, does an older run give way.
         remove_run(directory)
-        write_start(directory, recipe, data.label_names, data.tokenizer, describe_environment(loop, data))
+        write_start(directory, recipe, data.label_names, data.tokenizer, _environment(loop, data))
     accelerator.wait_for_everyone()
     return loop
 
 
-def _unlabelled(loop: TrainingLoop, data: PreparedData) -> UnlabelledTexts:
-    """The texts without labels, with what the recipe's teacher says of them."""
-    recipe, ngrams = loop.recipe, loop.model.closed_form
-    assert data.unlabelled is not None  # the caller has seen some
-    if data.teacher is not None:
-        targets = teacher_probabilities(data.teacher, data, str(loop.accelerator.device))
-    else:
-        assert ngrams is not None  # the recipe's own check
-        targets = own_probabilities(ngrams, data, fitted=loop.state.step > 0)  # a checkpoint holds their weights
-    return UnlabelledTexts(recipe, loop.model.training_view(data.unlabelled), targets)
+def _environment(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
+    """Versions, device, seed, fingerprints of the data and where the weights come from, in plain JSON types."""
+    source = {"init": {"run": str(data.source.path), "name": data.source.recipe.name}} if data.source else {}
+    made_with = {
+        "device": device_name(loop.accelerator.device),
+        "processes": loop.accelerator.num_processes,
+        "training_dtype": str(loop.dtype).removeprefix("torch."),
+        "parameters": sum(parameter.numel() for parameter in loop.model.parameters()),
+        "seed": loop.recipe.seed,
+        "glove": data.fingerprint_of_vectors,
+        "data": data.fingerprints(),
+    }
+    return describe_versions() | source | made_with
 
 
 def _run_loop(loop: TrainingLoop, directory: Path, stop: StopRequest, on_progress: OnProgress | None) -> None:
@@ -224,7 +214,8 @@ def _run_loop(loop: TrainingLoop, directory: Path, stop: StopRequest, on_progres
         stopping = _asked_anywhere(loop.accelerator, stop.requested)
         is_due = time.perf_counter() - saved_at >= loop.recipe.training.checkpoint_seconds
         if main and (progress.validated or stopping or is_due):
-            _save(loop, directory)
+            save_checkpoint(directory / CHECKPOINTS / LAST, loop.model, loop.optimizer, loop.state.to_dict())
+            write_history(directory, loop.state.history)
             saved_at = time.perf_counter()
         if stopping:
             raise _interruption(loop, directory)
@@ -243,8 +234,3 @@ def _interruption(loop: TrainingLoop, directory: Path) -> Interrupted:
         f"stopped at step {loop.state.step} of {loop.total_steps}; everything up to there is saved.",
         f"Go on with: {resume_command(directory)}",
     )
-
-
-def _save(loop: TrainingLoop, directory: Path) -> None:
-    save_checkpoint(directory / CHECKPOINTS / LAST, loop.model, loop.optimizer, loop.state.to_dict())
-    write_history(directory, loop.state.history)

@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from scipy import sparse
 
 from sentrec.errors import Interrupted
+from sentrec.inference.predictor import model_of
 from sentrec.models.kinds import kind_of
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import Recipe
@@ -23,7 +24,7 @@ from sentrec.transfer import cell as cells_of
 from sentrec.transfer.cell import Fitting, fit_cell, fit_linear, learning_plan, target_only_model
 from sentrec.transfer.results import LINEAR_ARMS, ZERO_SHOT, Cell, CellResult, StudyProgress, arm_name, label_count
 from sentrec.transfer.schema import Moves, TransferRecipe
-from sentrec.transfer.source import Source, code_behind, model_of, move_weights, require_layers, settings_of
+from sentrec.transfer.source import Source, code_behind, move_weights, require_layers, settings_of
 from sentrec.transfer.target import EncodedTarget, TargetData, budget_training
 
 OnProgress = Callable[[StudyProgress], None]

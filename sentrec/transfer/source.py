@@ -18,10 +18,9 @@ from sentrec.files.parse import read_text
 from sentrec.files.storage import cache_home
 from sentrec.files.versions import code_of, code_version
 from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
-from sentrec.models.kinds import restore_model
 from sentrec.plugins import registry
 from sentrec.recipe import Recipe
-from sentrec.runs.directory import MODEL, TOKENIZER, Run, is_finished, open_run, read_environment
+from sentrec.runs.directory import TOKENIZER, Run, is_finished, open_run
 from sentrec.text.vocabulary import fingerprint, folds_case
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress
@@ -102,7 +101,7 @@ class Source:
     def key(self, seed: int) -> str:
         """What changes when the source's weights would."""
         if self.run is not None:
-            return fingerprint([], sorted(read_environment(self.run.path)["sha256"].items()))
+            return fingerprint([], sorted(self.run.environment["sha256"].items()))
         return self._directory(seed).name
 
     def require_fit(self, target: TargetData) -> None:
@@ -136,11 +135,6 @@ class Source:
     def _data(self) -> PreparedData:
         with hints_for(self.setting):
             return prepare(self.recipe)
-
-
-def model_of(run: Run) -> TextModel:
-    """The model of a finished run."""
-    return restore_model(run.recipe, read_text(run.path / TOKENIZER, RunError), len(run.label_names), run.path / MODEL)
 
 
 def settings_of(recipe: Recipe) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from sentrec.data.labels import matching_classes
 from sentrec.errors import Interrupted, RunError, SentrecError
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors, write_json, write_text
+from sentrec.files.versions import describe_versions
 from sentrec.models.device import device_name
 from sentrec.recipe.loading import to_yaml
 from sentrec.training.device import make_accelerator
-from sentrec.training.environment import describe_versions
 from sentrec.training.interrupt import nothing_begun, stop_on_signals
 from sentrec.transfer.analysis import table
 from sentrec.transfer.cell import remove_cells

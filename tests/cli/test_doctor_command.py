@@ -20,7 +20,7 @@ def test_a_fresh_installation_is_usable_and_is_told_how_to_fetch_vectors() -> No
     assert result.exit_code == 0
     assert "sentrec fetch-glove 6B --dim 50" in result.stdout
     assert "sentrec is ready" in result.stdout
-    folders = ("encoded", "tokenizers", "taught", "sources", "scoring")
+    folders = ("encoded", "tokenizers", "teachers", "sources", "scoring")
     assert ", ".join(f"{folder}/ 0.0 MB" for folder in folders) + ": these may be deleted" in result.stdout
     assert "bilstm" in result.stdout
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ def test_it_evaluates_elsewhere_without_the_training_data(
 
 
 def test_runs_with_other_classes_cannot_be_compared(run: Run, rival: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = Run(rival.path, rival.recipe, ("cold", "warm"), rival.metrics)
+    other = replace(rival, label_names=("cold", "warm"))
     with pytest.raises(RunError, match="cold, warm"):
         evaluate(run, against=other, plots=False)
 
@@ -180,7 +181,7 @@ def test_a_rival_with_its_classes_in_another_order_is_read_rightly(
         def predict_proba(self, texts: list[str]) -> Any:
             return np.tile([0.9, 0.1], (len(texts), 1))
 
-    turned = Run(rival.path, rival.recipe, ("good", "bad"), rival.metrics)
+    turned = replace(rival, label_names=("good", "bad"))
     monkeypatch.setattr(predictor, "load", lambda which: Turned() if which is turned else load(which))
     (comparison,) = evaluate(run, against=turned, plots=False).comparisons
     assert comparison.second_accuracy == 0.5

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,7 @@ from sentrec.training.train import train
 def with_data(run: Run, **data: Any) -> Run:
     """The run, as if it had been trained on other data."""
     recipe = run.recipe.model_copy(update={"data": run.recipe.data.model_copy(update=data)})
-    return Run(run.path, recipe, run.label_names, run.metrics)
-
-
-def from_run(run: Run) -> tuple[tuple[str, ...], dict[str, Any]]:
-    return run.label_names, run.metrics
+    return replace(run, recipe=recipe)
 
 
 @pytest.mark.parametrize("part", ["test", "validation", "train"])
@@ -134,10 +131,10 @@ def test_what_a_rival_was_trained_on_is_told(run: Run, rival: Run, tmp_path: Pat
     notes = evaluate(run, against=cheat, plots=False).notes
     assert any(note.endswith("of the 60 texts also occur in train or validation of cheat.") for note in notes)
     assert not any("cheat" in note for note in evaluate(run, against=run, plots=False).notes)
-    started = Run(run.path, run.recipe.model_copy(update={"init": InitConfig(run=str(cheat.path))}), *from_run(run))
+    started = replace(run, recipe=run.recipe.model_copy(update={"init": InitConfig(run=str(cheat.path))}))
     (note,) = RunData(started).evaluation_rows(None, "test").notes
     assert note.endswith(f"of the 60 texts also occur in train or validation of {cheat.path}.")
-    gone = Run(run.path, run.recipe.model_copy(update={"init": InitConfig(run="runs/gone")}), *from_run(run))
+    gone = replace(run, recipe=run.recipe.model_copy(update={"init": InitConfig(run="runs/gone")}))
     (note,) = RunData(gone).evaluation_rows(None, "test").notes
     assert note.endswith("runs/gone, which it learned from, is not here: texts that it has seen were not counted.")
     trained = evaluate(run, split="train", against=rival, plots=False).notes

@@ -10,7 +10,7 @@ from sentrec.errors import RunError
 from sentrec.export.measure import measure_accuracy
 from sentrec.inference.predictor import Predictor
 from sentrec.recipe.sections import InitConfig, MixedConfig, ObjectiveConfig
-from sentrec.runs import origins
+from sentrec.runs import references
 from sentrec.runs.directory import Run
 
 
@@ -22,7 +22,7 @@ def test_what_a_teacher_learned_from_is_not_zero_shot(
     on_dvds = stacked_run.recipe.data.model_copy(update={"dataset": "blitzer_dvd"})
     model = replace(stacked_run, recipe=stacked_run.recipe.model_copy(update={"data": on_dvds}))
     found = {"dvd-model": model, "two-of-them": replace(stacked_run, members=(stacked_run, model))}
-    monkeypatch.setattr(origins, "open_run", found.__getitem__)
+    monkeypatch.setattr(references, "open_run", found.__getitem__)
     objective = ObjectiveConfig(distil=1.0, teacher=teacher)
     distilled = replace(stacked_run, recipe=stacked_run.recipe.model_copy(update={"objective": objective}))
     assert _zero_shot(stacked_run, stacked_run) == [("train", False), ("blitzer_dvd", True)]
@@ -39,7 +39,7 @@ def test_what_cannot_be_looked_up_is_said(stacked_run: Run, films: Path, monkeyp
     def gone(name: str) -> Run:
         raise RunError(f"there is no run at {name}.")
 
-    monkeypatch.setattr(origins, "open_run", gone)
+    monkeypatch.setattr(references, "open_run", gone)
     moved = stacked_run.recipe.model_copy(update={"init": InitConfig(run="runs/gone")})
     own, *_ = measure_accuracy(_load(stacked_run, stacked_run), _load(stacked_run, replace(stacked_run, recipe=moved)))[
         0

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def test_weights_of_another_vocabulary_are_refused(small_run: Run, tmp_path: Pat
     save_file(weights, copy / "model.safetensors")
     with pytest.raises(RunError, match=r"model\.safetensors was cut off or altered"):
         sentrec.load(copy)
-    opened = Run(copy, small_run.recipe, small_run.label_names, small_run.metrics)
+    opened = replace(small_run, path=copy)
     with pytest.raises(RunError, match="not of this recipe's model"):
         sentrec.load(opened)
 

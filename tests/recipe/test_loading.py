@@ -4,22 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from recipe_files import write
 
 from sentrec import load_recipe
 from sentrec.errors import RecipeError
 from sentrec.recipe import GloveConfig, Recipe, TrainingConfig
 
-
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def write(name: str, text: str) -> Path:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def override(*changes: str) -> Recipe:

@@ -6,22 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from recipe_files import write
 
 from sentrec import load_recipe
 from sentrec.errors import RecipeError
 from sentrec.recipe import Recipe, recipe_from_dict
 
-
-@pytest.fixture(autouse=True)
-def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def write(name: str, text: str) -> Path:
-    path = Path(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    return path
+pytestmark = pytest.mark.usefixtures("in_a_folder")
 
 
 def mistakes(recipe: str = "", *changes: str) -> list[str]:

@@ -10,7 +10,7 @@ from small_runs import small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import RunError
-from sentrec.runs.directory import Run, is_finished, open_run, read_environment, resume_command
+from sentrec.runs.directory import Run, is_finished, look_at, open_run, read_environment, resume_command
 
 FILES = (
     *("recipe.yaml", "model.safetensors", "tokenizer.json", "labels.json", "metrics.json"),
@@ -71,7 +71,16 @@ def test_an_environment_of_another_shape_is_named(copy: Path, change: dict[str, 
     for read in (open_run, read_environment):
         with pytest.raises(RunError, match=r"environment\.json was altered"):
             read(copy)
+    assert look_at(copy) is None
     assert not is_finished(copy)
+
+
+def test_the_environment_is_read_once(copy: Path) -> None:
+    run = open_run(copy)
+    (copy / "environment.json").unlink()
+    assert run.environment["seed"] == 1
+    assert {"train", "validation", "test"} == run.fingerprints.keys()
+    assert sentrec.load(run).predict(["the film was lovely"])
 
 
 def test_a_history_that_was_cut_off_after_opening_is_named(copy: Path) -> None:
@@ -110,7 +119,7 @@ def test_four_classes_keep_their_names_end_to_end(tmp_path: Path) -> None:
     assert prediction.label == "odd"
 
 
-def test_no_file_of_a_run_is_a_pickle(small_run: Run, reviews: Path, tmp_path: Path) -> None:
+def test_no_file_of_a_run_is_a_pickle(small_run: Run) -> None:
     files = [path for path in small_run.path.rglob("*") if path.is_file()]
     assert files
     for path in files:

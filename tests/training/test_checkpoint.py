@@ -102,18 +102,7 @@ def test_a_full_disk_is_one_clear_error_and_the_last_checkpoint_stays_whole(
     assert (resumed.path / "model.safetensors").read_bytes() == (whole.path / "model.safetensors").read_bytes()
 
 
-def test_a_disk_that_fills_up_before_the_first_step_is_one_clear_error(
-    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def write_start(*_arguments: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("sentrec.training.train.write_start", write_start)
-    with pytest.raises(SentrecError, match="The disk is full"):
-        train(small_recipe(reviews), tmp_path / "run")
-
-
-def test_a_refusal_without_a_number_is_still_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_without_a_number_is_still_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def save_file(*_arguments: object) -> None:
         raise SafetensorError("no room on the shelf")
 
@@ -122,32 +111,32 @@ def test_a_refusal_without_a_number_is_still_told(tmp_path: Path, monkeypatch: p
         write_tensors(tmp_path / "t", {})
 
 
-def test_the_end_can_be_written_again_after_it_failed(
-    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["train.write_start", "finish.write_end"])
+def test_a_disk_that_is_full_at_the_start_or_at_the_end_is_one_clear_error_and_can_be_gone_on_from(
+    reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    recipe = small_recipe(reviews, "training.max_steps=3")
+    recipe, out = small_recipe(reviews, "training.max_steps=3"), tmp_path / "run"
 
-    def write_end(*_arguments: object) -> None:
+    def full(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sentrec.training.finish.write_end", write_end)
+        patch.setattr(f"sentrec.training.{place}", full)
         with pytest.raises(SentrecError, match="The disk is full"):
-            train(recipe, tmp_path / "run")
-    with pytest.raises(RunError, match="is not finished"):
-        open_run(tmp_path / "run")
-    assert train(recipe, tmp_path / "run", resume=True).metrics["steps"] == 3
-    assert not (tmp_path / "run" / "checkpoints").exists()
+            train(recipe, out)
+    with pytest.raises(RunError, match="is not finished" if "end" in place else "there is no run"):
+        open_run(out)
+    assert train(recipe, out, resume=True).metrics["steps"] == 3
+    assert not (out / "checkpoints").exists()
 
 
 def test_half_written_checkpoints_go_with_the_others(tmp_path: Path) -> None:
     for name in (LAST, BEST, ".last.safetensors.abc.part", ".tmpQ3vBYe"):
         (tmp_path / "checkpoints").mkdir(exist_ok=True)
         (tmp_path / "checkpoints" / name).write_bytes(b"half")
-    remove_checkpoints(tmp_path / "checkpoints")
-    assert not (tmp_path / "checkpoints").exists()
-    remove_checkpoints(tmp_path / "checkpoints")
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / ".mine").mkdir()
+    for _ in range(2):
+        remove_checkpoints(tmp_path / "checkpoints")
+        assert not (tmp_path / "checkpoints").exists()
+    (tmp_path / "checkpoints" / ".mine").mkdir(parents=True)
     remove_checkpoints(tmp_path / "checkpoints")
     assert (tmp_path / "checkpoints" / ".mine").exists()

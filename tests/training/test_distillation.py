@@ -1,17 +1,14 @@
 """What teaches on texts without labels: n-grams, runs and ensembles; resumed and in several processes."""
 
-import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from killed import train_until_end
 from small_models import ngrams_of_width
-from small_runs import cache_in, small_overrides, small_recipe, start_sentrec, write_corpus
+from small_runs import cache_in, small_overrides, small_recipe, write_corpus
 from small_unlabelled import DISTIL, NGRAMS, recipe_with
 
 import sentrec
@@ -21,8 +18,8 @@ from sentrec.inference.predictor import Predictor, load
 from sentrec.models.base import predict_logits
 from sentrec.models.ngrams import NgramModel
 from sentrec.models.stacked import StackedModel, fit_mixing_weights
-from sentrec.recipe import Recipe, to_yaml
-from sentrec.runs.directory import MODEL, Run, open_run, read_environment
+from sentrec.recipe import Recipe
+from sentrec.runs.directory import MODEL, Run, open_run
 from sentrec.text.encoding import join_texts
 from sentrec.training import distillation as teacher_module
 from sentrec.training.distillation import teacher_probabilities
@@ -43,18 +40,18 @@ def swapped(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathF
 
 def test_a_teachers_classes_are_put_in_the_order_of_the_data(reviews: Path, swapped: Run, small_run: Run) -> None:
     assert swapped.label_names == ("good", "bad")
-    told = {}
+    probabilities_of = {}
     for run in (swapped, small_run):
         changes = ("objective.distil=1.0", f"objective.teacher={run.path}")
         data = prepare(recipe_with(reviews, reviews / "train.csv", *changes))
         assert data.label_names == ("bad", "good")
         assert data.teacher is not None
-        told[run.label_names] = teacher_probabilities(data.teacher, data, "cpu")
+        probabilities_of[run.label_names] = teacher_probabilities(data.teacher, data, "cpu")
     probabilities = load(swapped, "cpu").predict_proba(data.unlabelled_texts)
-    np.testing.assert_array_equal(told["good", "bad"], probabilities[:, ::-1].astype(np.float32))
+    np.testing.assert_array_equal(probabilities_of["good", "bad"], probabilities[:, ::-1].astype(np.float32))
     known = dict(zip(data.splits.train.texts, data.splits.train.labels, strict=True))
     labels = [known[text] for text in data.unlabelled_texts]
-    assert all((answers.argmax(axis=1) == labels).mean() > 0.8 for answers in told.values())
+    assert all((answers.argmax(axis=1) == labels).mean() > 0.8 for answers in probabilities_of.values())
 
 
 def test_an_ensemble_teaches_and_a_changed_teacher_is_another(
@@ -66,9 +63,10 @@ def test_an_ensemble_teaches_and_a_changed_teacher_is_another(
     changes = ("objective.distil=1.0", f"objective.teacher={teacher}", "training.max_steps=2", "training.epochs=1")
     run = sentrec.train(recipe_with(reviews, unlabelled, *changes), tmp_path / "student")
     assert run.metrics["data"]["unlabelled_rows"] == 70
-    fingerprints = read_environment(run.path)["data"]
+    fingerprints = run.fingerprints
     assert {"unlabelled", "teacher"} <= fingerprints.keys()
     data = prepare(run.recipe)
+    assert {finding.topic: finding.state for finding in check_recipe(run.recipe)}["teacher"] == "ok"
     np.testing.assert_allclose(
         teacher_probabilities(open_run(teacher), data, "cpu"),
         load(joined, "cpu").predict_proba(data.unlabelled_texts),
@@ -102,7 +100,7 @@ def test_a_teacher_is_asked_once_for_all_seeds_and_students(
     data = prepare(again.recipe)
     expected = load(small_run, "cpu").predict_proba(data.unlabelled_texts).astype(np.float32)
     np.testing.assert_array_equal(teacher_probabilities(small_run, data, "cpu"), expected)
-    (kept,) = (tmp_path / "home" / "taught").iterdir()
+    (kept,) = (tmp_path / "home" / "teachers").iterdir()
     kept.write_bytes(kept.read_bytes()[:-9])
     np.testing.assert_array_equal(teacher_probabilities(small_run, data, "cpu"), expected)
     teacher_probabilities(swapped, data, "cpu")
@@ -128,19 +126,17 @@ def test_a_teacher_that_cannot_teach_is_refused_before_an_older_run_gives_way(
         with pytest.raises((RecipeError, RunError), match=message):
             sentrec.train(recipe, kept, force=True)
         assert open_run(kept).metrics == small_run.metrics
+    (finding,) = (
+        one
+        for one in check_recipe(
+            recipe_with(reviews, unlabelled, "objective.distil=1.0", f"objective.teacher={tmp_path / 'nowhere'}")
+        )
+        if one.topic == "teacher"
+    )
+    assert finding.state == "missing"
     with pytest.raises(RecipeError) as caught:
         prepare(recipe_with(reviews, unlabelled, "objective.distil=1.0", "objective.teacher=ngram"))
     assert "did you mean 'ngrams'?" in str(caught.value.hint)
-
-
-def test_a_check_finds_texts_and_teacher(reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path) -> None:
-    def found(texts: Path, teacher: Path) -> dict[str, str]:
-        changes = ("objective.distil=1.0", f"objective.teacher={teacher}")
-        return {finding.topic: finding.state for finding in check_recipe(recipe_with(reviews, texts, *changes))}
-
-    assert {"unlabelled": "ok", "teacher": "ok"}.items() <= found(unlabelled, small_run.path).items()
-    missing = found(tmp_path / "none.csv", tmp_path / "none")
-    assert {"unlabelled": "missing", "teacher": "missing"}.items() <= missing.items()
 
 
 def test_ngrams_teach_what_they_learned_once(
@@ -182,61 +178,13 @@ def test_ngrams_learn_from_pseudo_labels_too(reviews: Path, unlabelled: Path, sm
     assert torch.equal(learned.weights, expected.weights)
     assert learned.weights.count_nonzero() > plain.weights.count_nonzero()
     assert torch.equal(*(model.state_dict()["base.head.weight"] for model in models))
-
-
-def test_what_goes_on_from_such_ngrams_learns_from_its_own_rows(
-    reviews: Path, unlabelled: Path, small_run: Run, tmp_path: Path
-) -> None:
-    changes = (
-        *NGRAMS,
-        "objective.distil=1.0",
-        f"objective.teacher={small_run.path}",
-        "model.ngrams.pseudo_labels=true",
-    )
-    source = sentrec.train(recipe_with(reviews, unlabelled, *changes, "training.max_steps=2"), tmp_path / "source")
+    # What goes on from such n-grams learns from its own rows.
     path = tmp_path / "mine.yaml"
-    path.write_text(f"init: {source.path}\n", encoding="utf-8")
+    path.write_text(f"init: {run.path}\n", encoding="utf-8")
     recipe = sentrec.load_recipe(path, [change for change in small_overrides(reviews) if change.startswith("data.")])
     assert recipe.model.ngrams is not None
     assert not recipe.model.ngrams.pseudo_labels
     prepare(recipe)  # which refuses what differs from the source
-
-
-@pytest.mark.parametrize("die_after", [14])
-def test_killed_and_resumed_it_ends_as_the_uninterrupted_one(
-    reviews: Path, unlabelled: Path, tmp_path: Path, die_after: int
-) -> None:
-    changes = ("training.batch_size=8", "training.epochs=2", "training.checkpoint_seconds=0")
-    recipe = recipe_with(
-        reviews, unlabelled, *DISTIL, *NGRAMS, *changes, "objective.teacher=ngrams", "training.precision=float32"
-    )
-    path, whole, killed = tmp_path / "recipe.yaml", tmp_path / "whole", tmp_path / "killed"
-    path.write_text(to_yaml(recipe), encoding="utf-8")
-    assert train_until_end(path, whole) == 0
-    assert train_until_end(path, killed, die_after=die_after) == -9
-    assert train_until_end(path, killed, resume=True) == 0
-    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
-    first, second = open_run(killed), open_run(whole)
-    for key in ("test", "validation", "calibration", "stacking", "steps", "best_step"):
-        assert first.metrics[key] == second.metrics[key]
-    losses = [[row.get("loss") for row in run.history] for run in (first, second)]
-    assert losses[0] == losses[1]
-
-
-@pytest.mark.slow
-def test_two_processes_share_the_unlabelled_texts(reviews: Path, unlabelled: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    changes = small_overrides(reviews, f"data.unlabelled={unlabelled}", *DISTIL, *NGRAMS, "objective.teacher=ngrams")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--no-python"]
-    arguments = ("train", "--recipe", "quickstart", *[part for one in changes for part in ("--set", one)])
-    process = start_sentrec(*arguments, "--out", str(out), "--json", launcher=launcher)
-    output, errors = process.communicate(timeout=900)
-    assert process.returncode == 0, errors
-    metrics = json.loads(output)
-    assert metrics["steps"] == 9  # each step takes a batch of either kind for each process
-    assert metrics["data"]["unlabelled_rows"] == 70
-    assert metrics["test"]["accuracy"] > 0.8
-    assert errors.count("Learning from 70 unlabelled texts beside 96 training rows") == 1
 
 
 def test_ngrams_learn_from_both_ends_of_longer_texts(reviews: Path) -> None:

@@ -1,24 +1,23 @@
 """Going on from a trained model: where it starts, what it learns, what stays the source's, and what it refuses."""
 
-import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from going_on import going_on, write_lines
 from small_runs import cache_in, small_overrides, small_recipe, write_corpus
 
 import sentrec
 from sentrec.errors import DataError, RecipeError, RunError
 from sentrec.export.export import export_model
+from sentrec.inference.predictor import model_of
 from sentrec.models.base import predict_logits
 from sentrec.models.kinds import build_model
-from sentrec.recipe import Recipe, recipe_from_dict
-from sentrec.runs.directory import Run, open_run, read_environment
-from sentrec.training.adaptation.map_adaptation import start_from_source
+from sentrec.runs.directory import Run, open_run
 from sentrec.training.prepare import prepare
 from sentrec.training.recipe import with_source
 from sentrec.training.seeds import train_seeds
@@ -26,9 +25,10 @@ from sentrec.training.seeds import train_seeds
 pytestmark = pytest.mark.usefixtures("warm_cache")
 
 TEXTS = ["the film was dull and awful, row 3", "a superb and moving film", "", "words that nobody knows: flurb"]
+OTHER_NAMES = {"bad": "poor", "good": "fine"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def source(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A finished run with n-grams, of the classes bad and good; not to be changed."""
     recipe = small_recipe(reviews, "model.ngrams={table_bits: 12}")
@@ -36,56 +36,62 @@ def source(reviews: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFa
         return sentrec.train(recipe, tmp_path_factory.mktemp("source") / "run")
 
 
-def own_rows(folder: Path, label: Callable[[str], str] = str) -> Path:
+def write_own_rows(folder: Path, names: Mapping[str, str]) -> Path:
     """A file as a user would have it: other texts than the source's, and words that tell a class only here."""
     rows = []
     for number in range(60):
         verdict = ("bad", "good")[number % 2]
         word = {"bad": ("was", "dull"), "good": ("row", "lovely")}[verdict][number // 2 % 2]
-        rows.append({"text": f"{word} and {word} the film {number}, {number % 7}", "label": label(verdict)})
-    path = folder / "my-reviews.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
+        rows.append({"text": f"{word} and {word} the film {number}, {number % 7}", "label": names[verdict]})
+    return write_lines(folder / "my-reviews.jsonl", rows)
 
 
-def my_recipe(source: Run, rows: Path, **more: object) -> Recipe:
-    data = {"dataset": str(rows), "text_columns": "text", "label_column": "label", "validation": 0.2, "test": 0.2}
-    tree = {"name": "mine", "init": str(source.path), "data": data, "training": {"device": "cpu"}} | more
-    return recipe_from_dict(with_source(tree))
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_own_rows(tmp_path_factory.mktemp("rows"), {"bad": "bad", "good": "good"})
+
+
+@pytest.fixture(scope="module")
+def mine(source: Run, rows: Path, shared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that went on from the source; not to be changed."""
+    with cache_in(shared_home):
+        return sentrec.train(going_on(source, rows), tmp_path_factory.mktemp("mine") / "run")
+
+
+@pytest.fixture
+def moved(source: Run, tmp_path: Path) -> Run:
+    """The source in another place, where it may be spoilt."""
+    return open_run(shutil.copytree(source.path, tmp_path / "moved"))
 
 
 @pytest.mark.parametrize("swapped", [False, True], ids=["same order", "other order"])
-def test_before_it_learns_it_answers_exactly_as_its_source(source: Run, tmp_path: Path, swapped: bool) -> None:
-    recipe = my_recipe(source, own_rows(tmp_path))
+def test_before_it_learns_it_answers_exactly_as_its_source(source: Run, rows: Path, swapped: bool) -> None:
+    recipe = going_on(source, rows)
     data = prepare(recipe)
     assert data.source
-    assert recipe.init
     theirs = sentrec.load(source, "cpu")
-    encoded = theirs.encode(TEXTS)[0]
     model = build_model(recipe, data.tokenizer, 2)
-    names = source.label_names[::-1] if swapped else source.label_names
-    start_from_source(model, recipe.init, data.source, names, data.tokenizer)
-    ours = predict_logits(model, encoded)
+    model.start_from(model_of(data.source), (1, 0) if swapped else (0, 1))
+    ours = predict_logits(model, theirs.encode(TEXTS)[0])
     np.testing.assert_array_equal(ours[:, ::-1] if swapped else ours, theirs.logits(TEXTS))
 
 
-def test_swapped_labels_are_told(source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rows = own_rows(tmp_path, {"good": "0", "bad": "1"}.__getitem__)
-    sentrec.train(my_recipe(source, rows), tmp_path / "run")
+def test_swapped_labels_are_reported(source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = write_own_rows(tmp_path, {"good": "0", "bad": "1"})
+    sentrec.train(going_on(source, rows), tmp_path / "run")
     assert "the labels look swapped" in caplog.text
     assert f"--set 'init={{run: {source.path}, labels: {{0: good, 1: bad}}}}'" in caplog.text
 
 
-def test_it_learns_words_of_its_own_and_keeps_what_the_source_knows(source: Run, tmp_path: Path) -> None:
-    run = sentrec.train(my_recipe(source, own_rows(tmp_path)), tmp_path / "run")
-    before, after = sentrec.load(source, "cpu"), sentrec.load(run, "cpu")
-    assert run.metrics["test"]["accuracy"] == 1.0
-    assert run.metrics["init"]["test_accuracy_before"] < 1.0
-    assert run.metrics["init"]["share"] == 1.0
-    assert run.metrics["steps"] == 0
+def test_it_learns_words_of_its_own_and_keeps_what_the_source_knows(source: Run, mine: Run) -> None:
+    before, after = sentrec.load(source, "cpu"), sentrec.load(mine, "cpu")
+    assert mine.metrics["test"]["accuracy"] == 1.0
+    assert mine.metrics["init"]["test_accuracy_before"] < 1.0
+    assert mine.metrics["init"]["share"] == 1.0
+    assert mine.metrics["steps"] == 0
     for text, label in (("the film was tedious and awful", "bad"), ("the film was moving and superb", "good")):
         assert before.predict([text])[0].label == after.predict([text])[0].label == label
-    assert (run.path / "tokenizer.json").read_text() == (source.path / "tokenizer.json").read_text()
+    assert (mine.path / "tokenizer.json").read_text() == (source.path / "tokenizer.json").read_text()
     theirs, ours = (predictor.members[0].model.state_dict() for predictor in (before, after))
     kept = [name for name in theirs if name.startswith(("base.encoder.", "base.embedding."))]
     assert len(kept) > 1
@@ -93,54 +99,63 @@ def test_it_learns_words_of_its_own_and_keeps_what_the_source_knows(source: Run,
         assert torch.equal(theirs[name], ours[name]), name
 
 
-def test_the_run_says_where_it_comes_from_and_needs_it_no_more(source: Run, tmp_path: Path) -> None:
-    moved = tmp_path / "moved"
-    shutil.copytree(source.path, moved)
-    run = sentrec.train(my_recipe(open_run(moved), own_rows(tmp_path)), tmp_path / "run")
-    environment = read_environment(run.path)
-    assert environment["init"] == {"run": str(moved), "name": source.recipe.name}
-    assert environment["data"]["init"] == read_environment(source.path)["sha256"]["model.safetensors"]
-    shutil.rmtree(moved)
+def test_the_run_says_where_it_comes_from_and_needs_it_no_more(
+    source: Run, moved: Run, rows: Path, tmp_path: Path
+) -> None:
+    recipe = going_on(moved, rows)
+    run = sentrec.train(recipe, tmp_path / "run")
+    assert run.environment["init"] == {"run": str(moved.path), "name": source.recipe.name}
+    assert run.fingerprints["init"] == source.environment["sha256"]["model.safetensors"]
+    shutil.rmtree(moved.path)
     again = open_run(run.path)
     assert again.recipe.init == run.recipe.init
     assert again.recipe.encoder == source.recipe.encoder
     assert sentrec.load(again, "cpu").predict(["row and row the film"])[0].label == "good"
+    with pytest.raises(RecipeError, match="init: there is no run at"):
+        sentrec.train(recipe, tmp_path / "second")
+    assert not (tmp_path / "second").exists()
 
 
-def test_a_run_that_went_on_can_be_gone_on_from(source: Run, tmp_path: Path) -> None:
-    first = sentrec.train(my_recipe(source, own_rows(tmp_path)), tmp_path / "first")
-    second = sentrec.train(my_recipe(first, own_rows(tmp_path)), tmp_path / "second")
-    assert second.metrics["init"]["test_accuracy_before"] == first.metrics["test"]["accuracy"]
+def test_a_run_that_went_on_can_be_gone_on_from(mine: Run, rows: Path, tmp_path: Path) -> None:
+    second = sentrec.train(going_on(mine, rows), tmp_path / "second")
+    assert second.metrics["init"]["test_accuracy_before"] == mine.metrics["test"]["accuracy"]
 
 
 def test_the_answer_is_the_same_for_every_seed_and_after_a_resumption(
-    source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    moved: Run, mine: Run, rows: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recipe = my_recipe(source, own_rows(tmp_path))
-    runs, _ = train_seeds(recipe, tmp_path / "group", seeds=2)
+    recipe, group = going_on(moved, rows), tmp_path / "group"
+    runs, _ = train_seeds(recipe, group, seeds=2)
     assert "every seed gives the same model" in caplog.text
     logits = [sentrec.load(run, "cpu").logits(TEXTS) for run in runs]
     np.testing.assert_array_equal(logits[0], logits[1])
     (runs[1].path / "metrics.json").unlink()
-    resumed, _ = train_seeds(recipe, tmp_path / "group", seeds=2, resume=True)
+    resumed, _ = train_seeds(recipe, group, seeds=2, resume=True)
     np.testing.assert_array_equal(sentrec.load(resumed[1], "cpu").logits(TEXTS), logits[1])
+    shutil.rmtree(moved.path)
+    shutil.copytree(mine.path, moved.path)
+    with pytest.raises(RunError, match=r"the data changed .*: init"):
+        train_seeds(recipe, group, seeds=3, resume=True)
 
 
-def test_classes_match_by_the_names_that_init_tells(source: Run, tmp_path: Path) -> None:
-    rows = own_rows(tmp_path, {"bad": "poor", "good": "fine"}.__getitem__)
-    told = {"run": str(source.path), "labels": {"poor": "bad", "fine": "good"}}
-    run = sentrec.train(my_recipe(source, rows, init=told), tmp_path / "run")
+def test_classes_match_by_the_names_that_init_states_and_the_log_says_how(
+    source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = write_own_rows(tmp_path, OTHER_NAMES)
+    labels = {"run": str(source.path), "labels": {"poor": "bad", "fine": "good"}}
+    run = sentrec.train(going_on(source, rows, init=labels), tmp_path / "run")
     assert run.label_names == ("fine", "poor")
     assert run.metrics["init"]["test_accuracy_before"] >= 0.5  # "dull" and "lovely" are known, "was" and "row" are not
-    predictor = sentrec.load(run, "cpu")
-    assert [one.label for one in predictor.predict(TEXTS[:2])] == ["poor", "fine"]
+    assert [one.label for one in sentrec.load(run, "cpu").predict(TEXTS[:2])] == ["poor", "fine"]
+    sentrec.train(going_on(source, rows), tmp_path / "unmatched")
+    assert f"--set 'init={{run: {source.path}, labels: {{fine: bad, poor: good}}}}'" in caplog.text
 
 
 def test_other_classes_get_a_new_head_and_the_log_says_so(
     source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     corpus = write_corpus(tmp_path / "corpus", classes=("bad", "good", "odd"))
-    recipe = my_recipe(source, corpus / "train.csv")
+    recipe = going_on(source, corpus / "train.csv")
     data = recipe.data.model_copy(update={"text_columns": ("review",), "label_column": "verdict"})
     run = sentrec.train(recipe.model_copy(update={"data": data}), tmp_path / "run")
     assert run.label_names == ("bad", "good", "odd")
@@ -149,50 +164,45 @@ def test_other_classes_get_a_new_head_and_the_log_says_so(
     assert run.metrics["test"]["accuracy"] > 0.9
 
 
-def test_as_many_classes_of_other_names_are_told_how_to_be_matched(
-    source: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_source_without_ngrams_learns_by_its_head_and_by_ngrams_that_join(
+    small_run: Run, rows: Path, tmp_path: Path
 ) -> None:
-    rows = own_rows(tmp_path, {"bad": "poor", "good": "fine"}.__getitem__)
-    sentrec.train(my_recipe(source, rows), tmp_path / "run")
-    assert f"--set 'init={{run: {source.path}, labels: {{fine: bad, poor: good}}}}'" in caplog.text
-
-
-def test_a_source_without_ngrams_learns_by_its_head(small_run: Run, tmp_path: Path) -> None:
-    run = sentrec.train(my_recipe(small_run, own_rows(tmp_path)), tmp_path / "run")
-    before, after = (sentrec.load(one, "cpu").members[0].model for one in (small_run, run))
+    alone = sentrec.train(going_on(small_run, rows), tmp_path / "alone")
+    before, after = (sentrec.load(one, "cpu").members[0].model for one in (small_run, alone))
     assert after.closed_form is None
     assert not torch.equal(before.head.weight, after.head.weight)
+    joined = sentrec.train(going_on(small_run, rows, model={"ngrams": {"table_bits": 10}}), tmp_path / "joined")
+    ngrams = sentrec.load(joined, "cpu").members[0].model.closed_form
+    assert ngrams is not None
+    assert ngrams.state_dict()["weights"].count_nonzero() == joined.metrics["init"]["ngrams"] > 0
 
 
-def test_a_source_of_ngrams_alone_goes_on(reviews: Path, tmp_path: Path) -> None:
+def test_a_source_of_ngrams_alone_goes_on(reviews: Path, rows: Path, tmp_path: Path) -> None:
     changes = ("encoder=ngrams", "model={ngrams: {table_bits: 12}}")
     alone = sentrec.train(small_recipe(reviews, *changes), tmp_path / "alone")
-    run = sentrec.train(my_recipe(alone, own_rows(tmp_path)), tmp_path / "run")
+    run = sentrec.train(going_on(alone, rows), tmp_path / "run")
     assert run.metrics["test"]["accuracy"] > run.metrics["init"]["test_accuracy_before"]
 
 
 def test_a_source_whose_words_thawed_late_goes_on_although_no_epoch_is_left_to_thaw_in(
-    reviews: Path, tmp_path: Path
+    reviews: Path, rows: Path, tmp_path: Path
 ) -> None:
     late = ("training.epochs=9", "model.unfreeze_epoch=8", "training.max_steps=1")
     source = sentrec.train(small_recipe(reviews, *late), tmp_path / "late")
-    assert my_recipe(source, own_rows(tmp_path)).model.unfreeze_epoch == 0
+    assert going_on(source, rows).model.unfreeze_epoch == 0
 
 
-def test_a_source_that_is_not_there_is_told_with_the_names_that_are(tmp_path: Path) -> None:
+def test_a_source_that_is_not_there_or_an_ensemble_is_refused_with_the_names_of_others(
+    small_run: Run, tmp_path: Path
+) -> None:
     with pytest.raises(RecipeError, match="there is no run at startr") as caught:
         with_source({"init": "startr"})
     assert "starter" in str(caught.value.hint)
-
-
-def test_a_source_that_went_after_the_recipe_was_read_is_told(source: Run, tmp_path: Path) -> None:
-    moved = tmp_path / "moved"
-    shutil.copytree(source.path, moved)
-    recipe = my_recipe(open_run(moved), own_rows(tmp_path))
-    shutil.rmtree(moved)
-    with pytest.raises(RecipeError, match="init: there is no run at"):
-        sentrec.train(recipe, tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+    pair = small_run.recipe.model_copy(update={"name": "pair"})
+    train_seeds(pair, tmp_path / "pair", seeds=2, ensemble=True)
+    with pytest.raises(RecipeError, match="is an ensemble of 2 models") as caught:
+        with_source({"init": str(tmp_path / "pair")})
+    assert str(tmp_path / "pair" / "seed-1") in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -207,65 +217,33 @@ def test_a_source_that_went_after_the_recipe_was_read_is_told(source: Run, tmp_p
         ("model", {"embedding_dim": 9}, "model.embedding_dim is 9"),
         ("model", {"embeddings": "frozen"}, "model.embeddings is frozen and in {source} fine-tuned"),
         ("model", {"unfreeze_epoch": 1}, "model.unfreeze_epoch is 1 and in {source} 0"),
-        ("model", {"word_dropout": 0.4}, "model.word_dropout is 0.4 and in {source} 0.1"),
         ("model", {"output_dropout": 0.0}, "model.output_dropout is 0.0 and in {source} 0.3"),
     ],
 )
-def test_the_source_decides_and_a_recipe_that_differs_is_told(
-    source: Run, tmp_path: Path, section: str, change: dict[str, object], said: str
+def test_the_source_decides_and_a_recipe_that_differs_is_refused(
+    source: Run, rows: Path, section: str, change: dict[str, object], said: str
 ) -> None:
     with pytest.raises(RecipeError, match=said.format(source=source.path)) as caught:
-        prepare(my_recipe(source, own_rows(tmp_path), **{section: change}))
+        prepare(going_on(source, rows, **{section: change}))
     assert "Leave text, glove, encoder and model out" in str(caught.value.hint)
 
 
-def test_settings_of_steps_that_are_never_taken_are_refused(source: Run, tmp_path: Path) -> None:
+def test_settings_of_steps_that_are_never_taken_are_refused(source: Run, rows: Path) -> None:
     changed = {"learning_rate": 1e-4, "epochs": 9, "device": "cpu"}
     with pytest.raises(RecipeError, match=r"no meaning .*: training.epochs, training.learning_rate\.$") as caught:
-        prepare(my_recipe(source, own_rows(tmp_path), training=changed))
+        prepare(going_on(source, rows, training=changed))
     assert "without steps" in str(caught.value.hint)
 
 
-def test_how_much_of_a_text_is_read_may_differ(source: Run, tmp_path: Path) -> None:
-    recipe = my_recipe(source, own_rows(tmp_path), text={"max_tokens": 5, "keep": "tail"})
-    assert prepare(recipe).train.lengths().max() == 5
+def test_how_much_of_a_text_is_read_may_differ(source: Run, rows: Path) -> None:
+    assert prepare(going_on(source, rows, text={"max_tokens": 5, "keep": "tail"})).train.lengths().max() == 5
 
 
-def test_ngrams_may_join_a_source_that_has_none(small_run: Run, tmp_path: Path) -> None:
-    recipe = my_recipe(small_run, own_rows(tmp_path), model={"ngrams": {"table_bits": 10}})
-    run = sentrec.train(recipe, tmp_path / "run")
-    ngrams = sentrec.load(run, "cpu").members[0].model.closed_form
-    assert ngrams is not None
-    assert ngrams.state_dict()["weights"].count_nonzero() == run.metrics["init"]["ngrams"] > 0
-
-
-def test_labels_that_are_nowhere_are_told(source: Run, tmp_path: Path) -> None:
+def test_labels_that_are_nowhere_are_named(source: Run, rows: Path) -> None:
     for labels, said in (({"god": "good"}, "your data has no class 'god'"), ({"good": "god"}, "has no class 'god'")):
         with pytest.raises(DataError, match=said) as caught:
-            prepare(my_recipe(source, own_rows(tmp_path), init={"run": str(source.path), "labels": labels}))
+            prepare(going_on(source, rows, init={"run": str(source.path), "labels": labels}))
         assert "did you mean 'good'?" in str(caught.value.hint)
-
-
-def test_an_ensemble_is_no_source(small_run: Run, tmp_path: Path) -> None:
-    recipe = small_run.recipe.model_copy(update={"name": "pair"})
-    train_seeds(recipe, tmp_path / "pair", seeds=2, ensemble=True)
-    with pytest.raises(RecipeError, match="is an ensemble of 2 models") as caught:
-        with_source({"init": str(tmp_path / "pair")})
-    assert str(tmp_path / "pair" / "seed-1") in str(caught.value.hint)
-
-
-def test_a_group_is_not_gone_on_with_once_its_source_is_another_one(
-    source: Run, small_run: Run, tmp_path: Path
-) -> None:
-    moved = tmp_path / "moved"
-    shutil.copytree(source.path, moved)
-    recipe = my_recipe(open_run(moved), own_rows(tmp_path))
-    train_seeds(recipe, tmp_path / "group", seeds=1)
-    shutil.rmtree(moved)
-    changed = sentrec.train(my_recipe(source, own_rows(tmp_path)), moved)
-    assert changed.path == moved
-    with pytest.raises(RunError, match=r"the data changed .*: init"):
-        train_seeds(recipe, tmp_path / "group", seeds=2, resume=True)
 
 
 @pytest.mark.parametrize("setting", ["crops=3", "intercept=prior"])
@@ -291,9 +269,7 @@ def test_cross_validation_says_what_is_kept_and_a_small_source_stays_small(
         {"text": " ".join(generator.choice(words, 6)) + f" {number}", "label": str(generator.choice(["bad", "good"]))}
         for number in range(80)
     ]
-    path = tmp_path / "chance.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    run = sentrec.train(my_recipe(small, path), tmp_path / "run")
+    run = sentrec.train(going_on(small, write_lines(tmp_path / "chance.jsonl", rows)), tmp_path / "run")
     assert run.metrics["init"]["share"] in (0.0, 0.25, 0.5, 0.75, 1.0)
     assert any(message.startswith("Cross-validation on 64 rows: ") for message in caplog.messages)
     sizes = [(one.path / "model.safetensors").stat().st_size for one in (small, run)]

@@ -43,35 +43,29 @@ def test_the_second_ctrl_c_acts_at_once(monkeypatch: pytest.MonkeyPatch) -> None
         signal.signal(signal.SIGINT, before)
 
 
-def test_work_without_anything_to_save_stops_at_once() -> None:
+def test_work_without_anything_to_save_stops_at_once_even_by_a_request_made_before() -> None:
     with stop_on_signals() as stop:
         stop.raise_at_once(Interrupted("so far"))
         with pytest.raises(Interrupted, match="so far"):
             send(signal.SIGTERM)
-
-
-def test_a_request_made_before_is_not_forgotten() -> None:
     with stop_on_signals() as stop:
         send(signal.SIGTERM)
         with pytest.raises(Interrupted, match="so far"):
             stop.raise_at_once(Interrupted("so far"))
 
 
-def test_a_request_that_something_swallowed_ends_the_work_before_its_first_step() -> None:
+def test_deferred_a_request_waits_unless_something_swallowed_one_before() -> None:
+    with stop_on_signals() as stop:
+        stop.raise_at_once(Interrupted("so far"))
+        stop.defer()
+        send(signal.SIGTERM)
+        assert stop.requested
     with stop_on_signals() as stop:
         stop.raise_at_once(Interrupted("so far"))
         with contextlib.suppress(Interrupted):
             send(signal.SIGTERM)
         with pytest.raises(Interrupted, match="so far"):
             stop.defer()
-
-
-def test_deferred_a_request_waits() -> None:
-    with stop_on_signals() as stop:
-        stop.raise_at_once(Interrupted("so far"))
-        stop.defer()
-        send(signal.SIGTERM)
-        assert stop.requested
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

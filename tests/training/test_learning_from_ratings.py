@@ -4,12 +4,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
 import pytest
 import torch
-from killed import train_until_end
-from small_runs import small_recipe, write_corpus
+from small_runs import give_stars, small_recipe, write_corpus
 from small_unlabelled import NGRAMS
 
 import sentrec
@@ -17,26 +14,15 @@ from sentrec.data.examples import Examples
 from sentrec.errors import DataError, RecipeError, RunError
 from sentrec.models.contracts import ClosedFormData
 from sentrec.models.kinds import build_model
-from sentrec.recipe import Recipe, recipe_from_dict, to_yaml
-from sentrec.runs.directory import read_environment
+from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.training.ensemble import ensemble
-from sentrec.training.loop import TrainingLoop
+from sentrec.training.loop import Progress, TrainingLoop
 from sentrec.training.prepare import prepare, targets_with_ratings
 from sentrec.training.recipe import with_source
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
 
 STARS = ("data.rating_column=stars", "objective.ratings=0.7")
-
-
-def give_stars(corpus: Path, seed: int) -> None:
-    """1 to 4 stars for what is bad, 7 to 10 for what is good."""
-    table = pa.csv.read_csv(corpus / "train.csv")
-    if "stars" in table.column_names:
-        table = table.drop_columns("stars")
-    drawn = np.random.default_rng(seed).integers(1, 5, len(table))
-    good = np.array(table.column("verdict").to_pylist()) == "good"
-    pa.csv.write_csv(table.append_column("stars", pa.array(np.where(good, 11 - drawn, drawn))), corpus / "train.csv")
 
 
 @pytest.fixture(scope="module")
@@ -136,21 +122,19 @@ def test_ngrams_learn_from_labels_alone(starred: Path) -> None:
     assert torch.equal(*weights)
 
 
-def test_a_killed_training_goes_on_and_other_stars_are_other_data(starred: Path, tmp_path: Path) -> None:
-    corpus = tmp_path / "corpus"
-    shutil.copytree(starred, corpus)
-    changes = ("training.batch_size=8", "training.checkpoint_seconds=0", "training.precision=float32")
-    path, whole, killed = tmp_path / "stars.yaml", tmp_path / "whole", tmp_path / "killed"
-    path.write_text(to_yaml(small_recipe(corpus, *STARS, *NGRAMS, *changes)), encoding="utf-8")
-    assert train_until_end(path, whole) == 0
-    assert train_until_end(path, killed, die_after=15) == -9
-    table = (corpus / "train.csv").read_bytes()
+def test_other_stars_are_other_data(starred: Path, tmp_path: Path) -> None:
+    corpus = shutil.copytree(starred, tmp_path / "corpus")
+    recipe = small_recipe(corpus, *STARS, "training.checkpoint_seconds=0")
+
+    def stop(progress: Progress) -> None:
+        if progress.step > 1:
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        sentrec.train(recipe, tmp_path / "run", on_progress=stop)
     give_stars(corpus, 6)
     with pytest.raises(RunError, match=r"the data changed since .*: ratings"):
-        sentrec.train(path, killed, resume=True)
-    (corpus / "train.csv").write_bytes(table)
-    assert train_until_end(path, killed, resume=True) == 0
-    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+        sentrec.train(recipe, tmp_path / "run", resume=True)
 
 
 def test_runs_with_and_without_stars_have_the_same_rows_and_join(starred: Path, tmp_path: Path) -> None:
@@ -159,7 +143,7 @@ def test_runs_with_and_without_stars_have_the_same_rows_and_join(starred: Path, 
 
     one = sentrec.train(trained(*STARS), tmp_path / "stars")
     other = sentrec.train(trained(), tmp_path / "labels")
-    ours, theirs = (read_environment(run.path)["data"] for run in (one, other))
+    ours, theirs = one.fingerprints, other.fingerprints
     assert {name: ours[name] for name in theirs} == theirs
     assert ours.keys() - theirs.keys() == {"ratings"}
     assert len(ensemble([one, other], tmp_path / "both", device="cpu").members) == 2

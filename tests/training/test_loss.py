@@ -13,8 +13,7 @@ from sentrec.data.batches import Batch
 from sentrec.models.base import TextModel
 from sentrec.models.device import has_bfloat16
 from sentrec.recipe import recipe_from_dict
-from sentrec.recipe.sections import ObjectiveConfig
-from sentrec.training.loss import Objective, Texts
+from sentrec.training.optimizer import Objective, Texts
 
 LENGTHS = (5, 2, 7, 1)
 DROPOUT = {"word_dropout": 0.2, "embedding_dropout": 0.3, "output_dropout": 0.4}
@@ -35,15 +34,11 @@ def texts(targets: Tensor, lengths: tuple[int, ...] = LENGTHS) -> Texts:
     generator = torch.Generator().manual_seed(3)
     mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
     ids = torch.randint(1, 30, (len(lengths), 12), generator=generator)[:, : mask.shape[1]]
-    return Texts(Batch(np.arange(len(lengths)), ids.masked_fill(~mask, 0), mask), targets)
+    return Batch(np.arange(len(lengths)), ids.masked_fill(~mask, 0), mask), targets
 
 
 def labels(classes: int = 2) -> Tensor:
     return torch.arange(len(LENGTHS)) % classes
-
-
-def objective(dtype: torch.dtype = torch.float32, smoothing: float = 0.0, **weights: float | str) -> Objective:
-    return Objective(ObjectiveConfig.model_validate(weights), smoothing, dtype)
 
 
 def gradients(model: nn.Module, backward: Callable[[], object], seed: int = 1) -> dict[str, Tensor]:
@@ -64,16 +59,16 @@ def test_of_labelled_texts_it_is_cross_entropy_to_the_last_bit(encoder: str, dty
     def direct() -> None:
         nonlocal loss
         with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-            logits = model(batch.batch)
+            logits = model(batch[0])
         loss = functional.cross_entropy(logits, labels(), label_smoothing=0.1)
         loss.backward()
 
-    ours = gradients(model, lambda: objective(dtype, smoothing=0.1).backward(model, batch))
+    ours = gradients(model, lambda: Objective(0.0, 0.1, dtype).backward(model, batch))
     theirs = gradients(model, direct)
     assert ours.keys() == theirs.keys() == dict(model.named_parameters()).keys()
     assert all(torch.equal(ours[name], gradient) for name, gradient in theirs.items())
     torch.manual_seed(1)
-    returned = objective(dtype, smoothing=0.1).backward(model, batch)
+    returned = Objective(0.0, 0.1, dtype).backward(model, batch)
     assert torch.equal(returned, loss.detach())
     assert not returned.requires_grad
 
@@ -81,15 +76,15 @@ def test_of_labelled_texts_it_is_cross_entropy_to_the_last_bit(encoder: str, dty
 @pytest.mark.parametrize("encoder", ["bilstm", "swem"])
 def test_distillation_is_the_cross_entropy_against_the_teacher(encoder: str) -> None:
     model, labelled = small(encoder, 3), texts(labels(3))
-    taught = torch.rand(3, 3, generator=torch.Generator().manual_seed(5)).softmax(dim=1)
-    unlabelled = texts(taught, lengths=(3, 6, 4))
-    ours = objective(distil=0.4, teacher="ngrams", smoothing=0.2)
+    teacher = torch.rand(3, 3, generator=torch.Generator().manual_seed(5)).softmax(dim=1)
+    unlabelled = texts(teacher, lengths=(3, 6, 4))
+    ours = Objective(0.4, 0.2, torch.float32)
 
     def direct() -> None:
-        logits, others = (model(part.batch) for part in (labelled, unlabelled))
+        logits, others = (model(part[0]) for part in (labelled, unlabelled))
         targets = 0.8 * functional.one_hot(labels(3), 3) + 0.2 / 3  # smoothing is for class numbers alone
         loss = -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
-        (loss - 0.4 * (taught * others.log_softmax(dim=1)).sum(dim=1).mean()).backward()
+        (loss - 0.4 * (teacher * others.log_softmax(dim=1)).sum(dim=1).mean()).backward()
 
     found = gradients(model, lambda: ours.backward(model, labelled, unlabelled))
     expected = gradients(model, direct)

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from sentrec.metrics.calibration import softmax
-from sentrec.training.adaptation.prior import Block, fit_change, held_out_logits
+from sentrec.training.prior import Block, fit_change, held_out_logits
 
 ROWS, COLUMNS = 80, 6
 

@@ -2,7 +2,6 @@
 
 import json
 import random
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,20 @@ import numpy as np
 import pytest
 from killed import start_training, train_until_end
 from processor import IN_BFLOAT16
-from small_runs import cache_in, small_overrides, small_recipe, start_sentrec
+from small_runs import cache_in, give_stars, small_overrides, small_recipe, start_sentrec, write_corpus
+from small_unlabelled import SELF_TAUGHT
 
 from sentrec.recipe import to_yaml
 from sentrec.runs.directory import open_run, read_environment
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm_cache")]
+pytestmark = pytest.mark.usefixtures("warm_cache")
 
 # 48 steps, a checkpoint at each. Validations in mid-epoch, dropout and an embedding table that thaws are on as well.
 CHANGES = (
     *("training.batch_size=8", "training.epochs=4", "training.checkpoint_seconds=0", "training.patience=50"),
     *("training.validations_per_epoch=3", "model.unfreeze_epoch=2", "training.precision=float32"),
 )
+TWO_EPOCHS = ("training.epochs=2", "model.unfreeze_epoch=1")
 
 
 def without_times(directory: Path) -> dict[str, Any]:
@@ -52,35 +53,40 @@ def uninterrupted(recipe: Path, shared_home: Path, tmp_path_factory: pytest.Temp
     return out
 
 
-def test_killed_once_between_two_rows_of_the_history(recipe: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    assert train_until_end(recipe, out, die_after=22) == -9
-    assert not (out / "metrics.json").exists()
-    assert train_until_end(recipe, out, resume=True) == 0
-    assert without_times(out) == without_times(uninterrupted)
-
-
-@IN_BFLOAT16
-@pytest.mark.parametrize("die_after", [7, 31])
-def test_killed_in_bfloat16_too(reviews: Path, tmp_path: Path, die_after: int) -> None:
-    path, whole, killed = tmp_path / "bfloat16.yaml", tmp_path / "whole", tmp_path / "killed"
-    path.write_text(to_yaml(small_recipe(reviews, *CHANGES, "training.precision=bfloat16")), encoding="utf-8")
+@pytest.mark.parametrize(
+    "kind", ["distilled", "stars", pytest.param("bfloat16", marks=[IN_BFLOAT16, pytest.mark.slow])]
+)
+def test_killed_in_its_second_epoch(tmp_path: Path, unlabelled: Path, kind: str) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    give_stars(corpus, 5)
+    changes = {
+        "distilled": (*SELF_TAUGHT, f"data.unlabelled={unlabelled}"),
+        "stars": ("data.rating_column=stars", "objective.ratings=0.7", "model.ngrams.table_bits=10"),
+        "bfloat16": ("training.precision=bfloat16",),
+    }
+    path, whole, killed = tmp_path / "recipe.yaml", tmp_path / "whole", tmp_path / "killed"
+    path.write_text(to_yaml(small_recipe(corpus, *CHANGES, *TWO_EPOCHS, *changes[kind])), encoding="utf-8")
     assert train_until_end(path, whole) == 0
-    assert train_until_end(path, killed, die_after=die_after) == -9
+    assert train_until_end(path, killed, die_after=14) == -9
     assert train_until_end(path, killed, resume=True) == 0
-    assert read_environment(killed)["training_dtype"] == "bfloat16"
+    assert read_environment(killed)["training_dtype"] == ("bfloat16" if kind == "bfloat16" else "float32")
     assert without_times(killed) == without_times(whole)
 
 
-def test_killed_twice_in_one_epoch_and_in_another(recipe: Path, uninterrupted: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("deaths", [(22,), (7, 5, 24)], ids=["between two rows of the history", "twice in one epoch"])
+def test_killed_so_often(recipe: Path, uninterrupted: Path, tmp_path: Path, deaths: tuple[int, ...]) -> None:
     out = tmp_path / "run"
-    assert train_until_end(recipe, out, die_after=7) == -9
-    assert train_until_end(recipe, out, resume=True, die_after=5) == -9
-    assert train_until_end(recipe, out, resume=True, die_after=24) == -9
+    for number, steps in enumerate(deaths):
+        assert train_until_end(recipe, out, resume=number > 0, die_after=steps) == -9
+        assert not (out / "metrics.json").exists()
+    for leftover in (".history.jsonl.abc.part", ".tmpQ3vBYe", "checkpoints/.last.safetensors.abc.part"):
+        (out / leftover).write_bytes(b"half")
     assert train_until_end(recipe, out, resume=True) == 0
     assert without_times(out) == without_times(uninterrupted)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(recipe: Path, uninterrupted: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     for _ in range(4):
@@ -93,17 +99,14 @@ def test_killed_at_random_moments(recipe: Path, uninterrupted: Path, tmp_path: P
     # A kill before the first file leaves nothing; one while starting leaves what --resume starts over from.
     assert train_until_end(recipe, out, resume=True) == 0
     assert without_times(out) == without_times(uninterrupted)
-
-
-def test_killed_between_the_last_file_and_the_last_cleaning(recipe: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    assert train_until_end(recipe, out) == 0
+    # Killed between the last file and the last cleaning.
     (out / "checkpoints").mkdir()
     (out / "checkpoints" / "last.safetensors").write_bytes(b"")
     assert train_until_end(recipe, out, resume=True) == 0
     assert without_times(out) == without_times(uninterrupted)
 
 
+@pytest.mark.slow
 def test_the_command_line_killed_from_outside(recipe: Path, reviews: Path, uninterrupted: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     changes = [part for override in small_overrides(reviews, *CHANGES) for part in ("--set", override)]
@@ -129,30 +132,20 @@ def test_the_command_line_killed_from_outside(recipe: Path, reviews: Path, unint
     assert ours == whole
 
 
-def test_half_written_files_of_a_killed_process_are_removed(recipe: Path, uninterrupted: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    assert train_until_end(recipe, out, die_after=21) == -9
-    for leftover in (
-        out / ".history.jsonl.abc.part",
-        out / ".tmpQ3vBYe",
-        out / "checkpoints" / ".last.safetensors.abc.part",
-        out / "checkpoints" / ".tmpmVfMwr",
-    ):
-        leftover.write_bytes(b"half")
-    assert train_until_end(recipe, out, resume=True) == 0
-    assert without_times(out)["files"] == without_times(uninterrupted)["files"]
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("die_after", [20, 70])
-def test_a_group_killed_in_any_of_its_seeds_is_resumed(recipe: Path, tmp_path: Path, die_after: int) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
+def test_a_group_killed_in_any_of_its_seeds_is_resumed(
+    recipe: Path, uninterrupted: Path, tmp_path: Path, die_after: int
+) -> None:
+    killed = tmp_path / "killed"
     assert train_until_end(recipe, killed, seeds=2, die_after=die_after) == -9
     first = killed / "seed-1" / "metrics.json"
     assert first.exists() == (die_after > 48)
     before = first.read_bytes() if first.exists() else None
     assert train_until_end(recipe, killed, seeds=2, resume=True) == 0
     assert before in (None, first.read_bytes())  # what was finished is kept, not trained again
-    assert train_until_end(recipe, whole, seeds=2) == 0
-    for seed in ("seed-1", "seed-2"):
-        assert without_times(killed / seed) == without_times(whole / seed)
-    shutil.rmtree(whole)
+    assert without_times(killed / "seed-1") == without_times(uninterrupted)
+    second = tmp_path / "second.yaml"
+    second.write_text(recipe.read_text(encoding="utf-8").replace("\nseed: 1\n", "\nseed: 2\n"), encoding="utf-8")
+    assert train_until_end(second, tmp_path / "whole") == 0
+    assert without_times(killed / "seed-2") == without_times(tmp_path / "whole")

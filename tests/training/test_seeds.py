@@ -5,8 +5,10 @@ import os
 import shutil
 import signal
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_runs import cache_in, small_recipe, write_corpus
 
@@ -46,27 +48,24 @@ def test_a_group_holds_a_run_for_each_seed_and_a_summary(group: Path) -> None:
     assert summary["test_sd"]["log_loss"] > 0
     assert summary["seed"] == 1
     matrices = [run.metrics["test"]["confusion_matrix"] for run in runs]
-    assert summary["test"]["confusion_matrix"] == [
-        [sum(matrix[row][column] for matrix in matrices) for column in (0, 1)] for row in (0, 1)
-    ]
+    assert summary["test"]["confusion_matrix"] == np.sum(matrices, axis=0).tolist()
     assert sum(map(sum, summary["test"]["confusion_matrix"])) == 3 * summary["test"]["n"]
     assert summary["seconds"] == pytest.approx(sum(run.metrics["seconds"] for run in runs), abs=0.01)
 
 
-def test_a_member_of_a_group_is_the_run_of_its_seed_alone(group: Path, reviews: Path, tmp_path: Path) -> None:
+def test_a_member_is_the_run_of_its_seed_alone_and_the_group_opens_as_the_one_that_validated_best(
+    group: Path, reviews: Path, tmp_path: Path
+) -> None:
     alone = train(small_recipe(reviews, *SHORT, "seed=2"), tmp_path / "alone")
     assert (alone.path / "model.safetensors").read_bytes() == (group / "seed-2" / "model.safetensors").read_bytes()
-
-
-def test_a_group_opens_as_its_run_that_validated_best(group: Path) -> None:
     runs = [open_run(group / f"seed-{seed}") for seed in (1, 2, 3)]
     best = max(runs, key=lambda run: float(run.metrics["validation"]["accuracy"]))
     assert open_run(group).path == best.path
 
 
 def test_one_seed_has_no_spread_and_a_missing_class_no_mean(small_run: Run) -> None:
-    lacking = Run(small_run.path, small_run.recipe, small_run.label_names, json.loads(json.dumps(small_run.metrics)))
-    lacking.metrics["test"]["roc_auc"] = None
+    test = small_run.metrics["test"] | {"roc_auc": None}
+    lacking = replace(small_run, metrics=small_run.metrics | {"test": test})
     summary = summarize([lacking])
     assert set(summary["test_sd"].values()) == {None}
     assert "roc_auc" not in summary["test"]
@@ -119,7 +118,6 @@ def test_a_member_of_another_recipe_is_not_counted_in(
 
 
 def test_an_interrupted_group_says_how_to_resume_the_group(reviews: Path, tmp_path: Path) -> None:
-
     out = tmp_path / "a group"
     calls = 0
 
@@ -141,28 +139,24 @@ def test_an_interrupted_group_says_how_to_resume_the_group(reviews: Path, tmp_pa
     assert summary["seeds"] == [1, 2]
 
 
-def test_a_group_is_not_resumed_as_a_single_run(group: Path, reviews: Path, tmp_path: Path) -> None:
+def test_a_group_and_a_single_run_are_not_resumed_as_each_other(
+    group: Path, small_run: Run, reviews: Path, tmp_path: Path
+) -> None:
     copy = shutil.copytree(group, tmp_path / "copy")
     (copy / "metrics.json").unlink()
     with pytest.raises(RunError, match="holds a group of 3 seeds") as caught:
         train(small_recipe(reviews, *SHORT), copy, resume=True)
     assert str(caught.value.hint).endswith("--seeds 3 --resume")
     assert open_run(copy / "seed-2").metrics["seed"] == 2
-
-
-def test_a_single_run_is_not_resumed_as_a_group(small_run: Run, reviews: Path) -> None:
     with pytest.raises(RunError, match="holds a single run"):
         train_seeds(small_recipe(reviews), small_run.path, seeds=2, resume=True)
 
 
-def test_a_group_is_not_resumed_with_another_recipe(group: Path, reviews: Path) -> None:
-    with pytest.raises(RunError, match="seed was 1 and is now 5"):
-        train_seeds(small_recipe(reviews, *SHORT, "seed=5"), group, seeds=3, resume=True)
-
-
-def test_a_taken_directory_needs_a_flag(group: Path, reviews: Path) -> None:
+def test_a_finished_group_needs_a_flag_and_its_own_recipe(group: Path, reviews: Path) -> None:
     with pytest.raises(RunError, match="holds a finished run"):
         train_seeds(small_recipe(reviews, *SHORT), group, seeds=3)
+    with pytest.raises(RunError, match="seed was 1 and is now 5"):
+        train_seeds(small_recipe(reviews, *SHORT, "seed=5"), group, seeds=3, resume=True)
 
 
 def test_force_puts_a_group_in_the_place_of_a_run_and_back(small_run: Run, reviews: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from sentrec.data.labels import ClassMatch, matching_classes
 from sentrec.errors import DataError, RecipeError
+from sentrec.inference.predictor import model_of
 from sentrec.models.base import TextModel
 from sentrec.models.kinds import kind_of
 from sentrec.recipe import Recipe
@@ -25,7 +26,7 @@ from sentrec.training.optimizer import LearningPlan, recipe_plan
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.transfer.cell import learning_plan, target_only_model
 from sentrec.transfer.schema import Moves, TransferRecipe
-from sentrec.transfer.source import model_of, move_weights
+from sentrec.transfer.source import move_weights
 
 WORDS = ("film", "lovely", "unheard")
 LABELS = ("bad", "good")

@@ -6,18 +6,16 @@ The problem is convex: there is one solution for all seeds.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, sparse
+from scipy import optimize
 
 from sentrec.metrics.calibration import softmax
+from sentrec.models.contracts import Features
 
-Features: TypeAlias = sparse.csr_matrix | npt.NDArray[np.float64]
-"""One row a text, one column a feature."""
-Logits: TypeAlias = npt.NDArray[np.float64]
-Rows: TypeAlias = npt.NDArray[np.int64]
+Logits = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 _BIAS_SPREAD = 1.0
 _TOLERANCE = 1e-4
@@ -26,18 +24,18 @@ _MOST_STEPS = 500
 
 @dataclass(frozen=True)
 class Block:
-    """Features of one kind, and how far they may move an answer before any row is seen.
+    """Features of one kind, and the spread of their prior.
 
     Attributes:
-        features: One row a text, shape ``(texts, columns)``.
-        spread: Standard deviation, before any row is seen, of what they change in a text's log odds between two
-            classes, averaged over the texts.
+        features: Shape ``(texts, columns)``.
+        spread: Prior standard deviation of what they change in a text's log odds between two classes, averaged over
+            the texts.
     """
 
     features: Features
     spread: float
 
-    def take(self, rows: npt.NDArray[np.int64]) -> "Block":
+    def take(self, rows: Rows) -> "Block":
         """These rows of it."""
         return Block(self.features[rows], self.spread)
 
@@ -61,12 +59,12 @@ class Change:
 
 
 def fit_change(blocks: Sequence[Block], before: Logits, labels: npt.NDArray[np.int64]) -> Change:
-    """The likeliest change of the weights, given labelled texts and the prior.
+    """The change of the weights with the highest posterior probability.
 
     Args:
-        blocks: What is known of each text.
-        before: The source's logits, shape ``(texts, classes)``; zeros where there is no source, which makes this an
-            ordinary logistic regression with a Gaussian prior.
+        blocks: The features of each text.
+        before: The source's logits, shape ``(texts, classes)``; zeros make this an ordinary logistic regression with a
+            Gaussian prior.
         labels: Class numbers, shape ``(texts,)``.
     """
     classes = before.shape[1]
@@ -75,9 +73,13 @@ def fit_change(blocks: Sequence[Block], before: Logits, labels: npt.NDArray[np.i
     truth = np.eye(classes)[labels]
     bias_scale = _BIAS_SPREAD / np.sqrt(2)
 
+    def change_of(free: npt.NDArray[np.float64]) -> Change:
+        parts = [scale * free[begin:end] for scale, begin, end in zip(scales, ends, ends[1:], strict=False)]
+        return Change(parts, bias_scale * free[-1])
+
     def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         free = flat.reshape(-1, classes)
-        change = _change(free, scales, ends, bias_scale)
+        change = change_of(free)
         probabilities = softmax(before + change.logits(blocks))
         wrong = probabilities - truth
         parts = [scale * (block.features.T @ wrong) for scale, block in zip(scales, blocks, strict=True)]
@@ -88,13 +90,13 @@ def fit_change(blocks: Sequence[Block], before: Logits, labels: npt.NDArray[np.i
     start = np.zeros((int(ends[-1]) + 1) * classes)
     options = {"maxiter": _MOST_STEPS, "gtol": _TOLERANCE}
     found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
-    return _change(found.x.reshape(-1, classes), scales, ends, bias_scale)
+    return change_of(found.x.reshape(-1, classes))
 
 
 def held_out_logits(
     learn: Callable[[Rows, Rows], Logits], before: Logits, labels: npt.NDArray[np.int64], folds: int, seed: int
 ) -> Logits:
-    """The logits of each text after a change that was learned from other texts only (cross-fitting).
+    """The logits of each text, ``(texts, classes)``, after a change learned from other texts only (cross-fitting).
 
     Args:
         learn: Given the rows to learn from and others, what is to be added to the logits of these others.
@@ -102,9 +104,6 @@ def held_out_logits(
         labels: Class numbers, shape ``(texts,)``.
         folds: Parts of the texts; each class is spread over them evenly.
         seed: Seed of the division.
-
-    Returns:
-        Shape ``(texts, classes)``.
     """
     generator = np.random.default_rng(seed)
     fold = np.empty(len(labels), dtype=np.int64)
@@ -128,10 +127,3 @@ def _scale(block: Block) -> float:
     squares = np.square(features).sum() if isinstance(features, np.ndarray) else features.multiply(features).sum()
     mean_length = float(squares) / max(1, features.shape[0])
     return block.spread / float(np.sqrt(2 * mean_length)) if mean_length > 0 else 0.0
-
-
-def _change(
-    free: npt.NDArray[np.float64], scales: Sequence[float], ends: npt.NDArray[np.int64], bias_scale: float
-) -> Change:
-    parts = [scale * free[begin:end] for scale, begin, end in zip(scales, ends, ends[1:], strict=False)]
-    return Change(parts, bias_scale * free[-1])

@@ -1,10 +1,10 @@
 """Going on from a trained model by MAP adaptation of its linear weights: the head, and n-grams where it has some.
 
-Chelba and Acero 2004: the prior mean of each weight is the source's, see `sentrec.training.adaptation.prior`. No
-gradient step is taken: the problem is convex. How to learn from a few hundred rows was chosen on held-out training
-rows of DVD, electronics and Amazon reviews, for two models of IMDB reviews. With 200 labels this gained 1.6 to 1.8
-points over the source; fine-tuning every weight by gradients gained 0.6 and took many times as long. The
-starter, which knows more, gains 0.1 to 1.2 points. The prior's spread matters little.
+Chelba and Acero 2004: the prior mean of each weight is the source's, see `sentrec.training.prior`. No gradient step is
+taken: the problem is convex. How to learn from a few hundred rows was chosen on held-out training rows of DVD,
+electronics and Amazon reviews, for two models of IMDB reviews. With 200 labels this gained 1.6 to 1.8 points over the
+source; fine-tuning every weight by gradients gained 0.6 and took many times as long. The starter, which knows more,
+gains 0.1 to 1.2 points. The prior's spread matters little.
 
 Texts without labels add more where they are of another domain than the source's: n-grams fitted on a thousand of them
 with the adapted model's pseudo-labels (self-training: Yarowsky 1995) made the starter's gain with 200 labels 3.2 points
@@ -23,19 +23,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sentrec.data.labels import ClassMatch
 from sentrec.errors import listed
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.models.base import ClosedFormModel, TextModel, predict_logits
 from sentrec.models.contracts import Features, LinearChange
-from sentrec.models.kinds import restore_model
-from sentrec.recipe.sections import InitConfig
-from sentrec.runs.directory import MODEL, Run
-from sentrec.runs.references import match_source
+from sentrec.runs.directory import Run
 from sentrec.text.encoding import EncodedTexts, join_texts
-from sentrec.training.adaptation.prior import Block, Change, fit_change, held_out_logits
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
+from sentrec.training.prior import Block, Change, Logits, Rows, fit_change, held_out_logits
 
 _DENSE_SPREAD = 1.0
 _SPARSE_SPREAD = 2.0
@@ -45,7 +41,6 @@ _FOLDS = 5
 _MIXTURES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the change that cross-validation chooses from: 0 is the source as it is, 1 the adapted model."""
 
-Rows = npt.NDArray[np.int64]
 _log = logging.getLogger(__name__)
 
 
@@ -62,53 +57,32 @@ class Adapted:
     """
 
     facts: dict[str, Any]
-    held_out: npt.NDArray[np.float64]
+    held_out: Logits
     labels: npt.NDArray[np.int64]
-    validation: npt.NDArray[np.float64]
-
-
-def start_from_source(
-    model: TextModel, init: InitConfig, source: Run, label_names: Sequence[str], tokenizer: str
-) -> None:
-    """Gives a model the source's weights, in place.
-
-    Where the classes are the source's, the model now answers exactly as the source does. Where they are not, what is of
-    classes (head, n-grams) starts at zero.
-
-    Args:
-        model: A model of the source's kind over its vocabulary.
-        init: What the recipe says.
-        source: The run.
-        label_names: One's own classes in the order of their numbers.
-        tokenizer: The source's tokenizer.
-    """
-    match = match_source(init, source.label_names, label_names)
-    given = restore_model(source.recipe, tokenizer, len(source.label_names), source.path / MODEL)
-    model.start_from(given, match.numbers if match else None)
-    _log_classes(init, source, label_names, match)
+    validation: Logits
 
 
 def adapt(loop: TrainingLoop, data: PreparedData) -> Adapted:
     """Adapts the linear weights to the training and validation rows, as far as cross-validation says that it pays.
 
     Args:
-        loop: The loop, with a model that `start_from_source` prepared.
+        loop: The loop, with a model that starts from the source.
         data: What to learn from.
     """
-    model, train = loop.model, data.splits.train
-    texts = join_texts(data.train, data.validation)
+    model, train, source = loop.model, data.splits.train, data.source
+    assert source is not None  # nothing else is adapted
     labels = np.concatenate([train.labels, data.splits.validation.labels])
-    learner = _Learner(model, texts, labels, data.unlabelled)
+    learner = _Learner(model, join_texts(data.train, data.validation), labels, data.unlabelled)
     before = learner.before
-    held_out = held_out_logits(learner.answers, before, labels, _FOLDS, loop.recipe.data.split_seed)
-    same_classes = _matches(loop, data)
-    share = _best_share(before, held_out, labels) if same_classes else 1.0
+    held_out = held_out_logits(learner.added, before, labels, _FOLDS, loop.recipe.data.split_seed)
+    share = _best_share(before, held_out, labels) if data.source_classes else 1.0
     facts: dict[str, Any] = {"cross_fitted_accuracy": _accuracy(held_out, labels), "share": share}
-    if same_classes:
+    _log_classes(source, data)
+    if data.source_classes:
         facts["cross_fitted_accuracy_before"] = _accuracy(before, labels)
         facts["test_accuracy_before"] = _accuracy(predict_logits(model, data.test), data.splits.test.labels)
-        _log_choice(share, facts, len(labels))
-        _warn_of_swapped(loop, data, facts["cross_fitted_accuracy_before"], len(labels))
+        _log_choice(facts, len(labels))
+        _warn_of_swapped(source, data, facts["cross_fitted_accuracy_before"], len(labels))
     if share:
         learned = learner.learn(np.arange(len(labels)))
         _log_pseudo_labels(learned, data)
@@ -120,12 +94,12 @@ def adapt(loop: TrainingLoop, data: PreparedData) -> Adapted:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What some rows teach.
+    """What was learned from some rows.
 
     Attributes:
         change: Of the weights; where there is a model of pseudo-labels, its last block says how to mix that in.
         of_pseudo_labels: N-grams fitted on the texts without labels, or None.
-        counts: How many of these texts the model takes for each class; None where there are no such texts.
+        counts: Pseudo-labels by class; None where there are no such texts.
     """
 
     change: Change
@@ -158,7 +132,7 @@ class _Learner:
             self._unlabelled = more[-1], self._as_blocks(more), predict_logits(model, unlabelled)
 
     def learn(self, rows: Rows) -> _Learned:
-        """What these rows teach, and texts without labels by the pseudo-labels that the adapted model gives them."""
+        """Learns from these rows, and from texts without labels by the pseudo-labels of the model so adapted."""
         blocks, before, labels = [block.take(rows) for block in self._blocks], self.before[rows], self._labels[rows]
         change = fit_change(blocks, before, labels)
         ngrams = self._model.closed_form
@@ -170,13 +144,13 @@ class _Learner:
         if not counts.all():
             return _Learned(change, None, counts)
         fitted = ngrams.fitted_like(features, pseudo_labels)
-        return _Learned(fit_change([*blocks, *self._answers_of(fitted, rows)], before, labels), fitted, counts)
+        return _Learned(fit_change([*blocks, *self._logits_of(fitted, rows)], before, labels), fitted, counts)
 
-    def answers(self, outside: Rows, inside: Rows) -> npt.NDArray[np.float64]:
-        """What the rows `outside` teach of those `inside`: what is to be added to the logits of these."""
+    def added(self, outside: Rows, inside: Rows) -> Logits:
+        """What is to be added to the logits of the rows `inside`, learned from those `outside`."""
         learned = self.learn(outside)
         blocks = [block.take(inside) for block in self._blocks]
-        return learned.change.logits([*blocks, *self._answers_of(learned.of_pseudo_labels, inside)])
+        return learned.change.logits([*blocks, *self._logits_of(learned.of_pseudo_labels, inside)])
 
     def apply(self, learned: _Learned, share: float) -> None:
         """Adds a share of a change to the model's weights."""
@@ -195,7 +169,7 @@ class _Learner:
             for one, center, columns in zip(features, self._centers, self.columns, strict=True)
         ]
 
-    def _answers_of(self, fitted: ClosedFormModel | None, rows: Rows) -> list[Block]:
+    def _logits_of(self, fitted: ClosedFormModel | None, rows: Rows) -> list[Block]:
         if fitted is None:
             return []
         return [Block(predict_logits(fitted, self._texts.take(rows)).astype(np.float64), _PSEUDO_LABEL_SPREAD)]
@@ -206,9 +180,7 @@ def _frequent(features: sparse.csr_matrix) -> npt.NDArray[np.int64]:
     return np.flatnonzero(np.bincount(features.indices, minlength=features.shape[1]) >= _FEWEST_TEXTS)
 
 
-def _best_share(
-    before: npt.NDArray[np.float64], after: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]
-) -> float:
+def _best_share(before: Logits, after: Logits, labels: npt.NDArray[np.int64]) -> float:
     """The share of the change with the lowest log loss of calibrated, cross-fitted probabilities."""
     rows = np.arange(len(labels))
 
@@ -220,64 +192,56 @@ def _best_share(
     return min(_MIXTURES, key=log_loss)
 
 
-def _matches(loop: TrainingLoop, data: PreparedData) -> bool:
-    init, source = loop.recipe.init, data.source
-    assert init is not None  # nothing else is adapted
-    assert source is not None
-    return match_source(init, source.label_names, data.label_names) is not None
-
-
-def _log_choice(share: float, facts: dict[str, Any], rows: int) -> None:
-    kept = {0.0: "the source as it is", 1.0: "the adapted model"}.get(
-        share, f"a mixture with {share:.0%} of the change"
-    )
+def _log_choice(facts: dict[str, Any], rows: int) -> None:
+    share = facts["share"]
+    kept = f"a mixture with {share:.0%} of the change"
     _log.info(
         "Cross-validation on %s rows: %.1f %% with the source as it is, %.1f %% adapted. Keeping %s",
         f"{rows:,}",
         100 * facts["cross_fitted_accuracy_before"],
         100 * facts["cross_fitted_accuracy"],
-        kept,
+        {0.0: "the source as it is", 1.0: "the adapted model"}.get(share, kept),
     )
 
 
 def _log_pseudo_labels(learned: _Learned, data: PreparedData) -> None:
     if learned.counts is None:
         return
-    listed = ", ".join(f"{count:,} {name}" for name, count in zip(data.label_names, learned.counts, strict=True))
+    counts = ", ".join(f"{count:,} {name}" for name, count in zip(data.label_names, learned.counts, strict=True))
     if learned.of_pseudo_labels is None:
-        _log.warning("Nothing is learned from the unlabelled texts: their pseudo-labels are %s", listed)
+        _log.warning("Nothing is learned from the unlabelled texts: their pseudo-labels are %s", counts)
     else:
-        _log.info("Learning from the unlabelled texts by pseudo-labels: %s", listed)
+        _log.info("Learning from the unlabelled texts by pseudo-labels: %s", counts)
 
 
-def _warn_of_swapped(loop: TrainingLoop, data: PreparedData, accuracy: float, rows: int) -> None:
+def _log_classes(source: Run, data: PreparedData) -> None:
+    names, match = data.label_names, data.source_classes
+    if match is not None:
+        _log.info("Starting from %s. %s", source.place, match.note or f"Its classes: {', '.join(source.label_names)}.")
+        return
+    hint = ""
+    if len(names) == len(source.label_names):
+        pairs = ", ".join(f"{own}: {other}" for own, other in zip(names, source.label_names, strict=True))
+        hint = f" If they mean the same, say so: --set 'init={{run: {source.place}, labels: {{{pairs}}}}}'"
+    ours, theirs = listed(names), listed(source.label_names)
+    _log.warning("Your classes (%s) are not those of %s (%s): they get a new head.%s", ours, source.place, theirs, hint)
+
+
+def _warn_of_swapped(source: Run, data: PreparedData, accuracy: float, rows: int) -> None:
     """Warns where a source of two classes is right on far fewer rows than by chance (two standard errors)."""
-    init, source = loop.recipe.init, data.source
-    match = match_source(init, source.label_names, data.label_names) if init and source else None
-    if init is None or source is None or match is None or len(match.numbers) != 2 or accuracy > 0.5 - rows**-0.5:
+    match = data.source_classes
+    if match is None or len(match.numbers) != 2 or accuracy > 0.5 - rows**-0.5:
         return
     pairs = zip(data.label_names, reversed(match.numbers), strict=True)
     swapped = ", ".join(f"{own}: {source.label_names[number]}" for own, number in pairs)
     _log.warning(
         "The source %s is right on only %.1f %% of these rows: the labels look swapped. If they are: "
         "--set 'init={run: %s, labels: {%s}}'",
-        init.run,
+        source.place,
         100 * accuracy,
-        init.run,
+        source.place,
         swapped,
     )
-
-
-def _log_classes(init: InitConfig, source: Run, label_names: Sequence[str], match: ClassMatch | None) -> None:
-    if match is not None:
-        _log.info("Starting from %s. %s", init.run, match.note or f"Its classes: {', '.join(source.label_names)}.")
-        return
-    ours, theirs = listed(label_names), listed(source.label_names)
-    hint = ""
-    if len(label_names) == len(source.label_names):
-        pairs = ", ".join(f"{own}: {other}" for own, other in zip(label_names, source.label_names, strict=True))
-        hint = f" If they mean the same, say so: --set 'init={{run: {init.run}, labels: {{{pairs}}}}}'"
-    _log.warning("Your classes (%s) are not those of %s (%s): they get a new head.%s", ours, init.run, theirs, hint)
 
 
 def _accuracy(logits: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> float:

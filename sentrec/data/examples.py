@@ -200,10 +200,9 @@ def _require_readable(table: Table, data: DataConfig, source: str) -> None:
     first = table.bad[0]
     problem = f"{len(table.bad):,} rows of {source} cannot be read: line {first.line}: {first.reason}"
     if data.bad_rows == "error":
-        mend = (
-            "Put a text that holds commas, quotes or line breaks into double quotes" if "row has" in problem else "Mend"
-        )
-        raise DataError(f"{problem}.", f"{mend}, or leave such rows out with --set data.bad_rows=skip")
+        quoted = "Put a text that holds commas, quotes or line breaks into double quotes"
+        hint = quoted if "row has" in problem else "Correct them"
+        raise DataError(f"{problem}.", f"{hint}, or leave such rows out with --set data.bad_rows=skip")
     _log.warning("left out %s", problem)
 
 
@@ -234,7 +233,7 @@ def _without_bad_rows(texts: pa.ChunkedArray, rows: Examples, data: DataConfig, 
             count, first = int(bad.sum()), int(bad.argmax()) + 1
             raise DataError(
                 f"{count:,} of {len(bad):,} rows of {source} {what} (the first is row {first:,}).",
-                "Mend them, or leave them out with --set data.bad_rows=skip",
+                "Correct them, or leave them out with --set data.bad_rows=skip",
             )
     if not good.all():
         _log.warning("left out %s rows of %s that lack %s", f"{int((~good).sum()):,}", source, lacking)

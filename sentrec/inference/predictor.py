@@ -134,7 +134,7 @@ def model_of(run: Run) -> TextModel:
 
 
 def fingerprint_of(run: Run) -> str:
-    """A short name that changes with all that a run's or an ensemble's answers depend on: its weights and words, its classes."""
+    """A short name that changes with all that the answers of a run or an ensemble depend on."""
     if run.members:
         return fingerprint([fingerprint_of(member) for member in run.members], run.temperature)
     checksums = run.environment["sha256"]

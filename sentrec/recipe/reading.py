@@ -171,14 +171,13 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
             return value  # which is reported when it is to be read
         return str(found[0].resolve()) if found else value
 
-    def section(name: str, keys: Sequence[str]) -> dict[str, Any]:
-        values = tree.get(name)
-        if not isinstance(values, dict):
-            return {}
-        return {name: values | {key: absolute(values[key]) for key in keys if key in values}}
-
-    init = {"init": absolute(tree["init"])} if isinstance(tree.get("init"), str) else section("init", ["run"])
-    return tree | section("data", _NAMING_FILES) | init | section("objective", ["teacher"])
+    located = dict(tree)
+    for name, keys in (("data", _NAMING_FILES), ("init", ("run",)), ("objective", ("teacher",))):
+        if isinstance(values := tree.get(name), dict):
+            located[name] = values | {key: absolute(values[key]) for key in keys if key in values}
+    if isinstance(tree.get("init"), str):
+        located["init"] = absolute(tree["init"])
+    return located
 
 
 def find_recipe(name_or_path: str | Path) -> Path:

@@ -61,7 +61,7 @@ def read_catalogue(path: Path) -> Catalogue:
     items: dict[str, Movie] = {}
     for row in Source(str(path)).rows():
         if isinstance(row, BadRow):
-            raise DataError(f"{path}, line {row.line}: {row.reason}.", "Mend that line.")
+            raise DataError(f"{path}, line {row.line}: {row.reason}.", "Correct that line.")
         fields = row.fields
         key_name = next((name for name in _KEY_NAMES if name in fields), None)
         if key_name is None or "title" not in fields:

@@ -155,7 +155,7 @@ def part_store(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOption
             raise Interrupted(message, f"Go on with the same command and {resume}.") from None
         except SentrecError as error:
             if store.reviews and not isinstance(error, Interrupted):
-                kept = f"The scores are kept: mend it and run the command again with {resume}."
+                kept = f"The scores are kept: fix that and run the command again with {resume}."
                 error.hint = f"{error.hint}\n{kept}" if error.hint else kept
             raise
         store.remove()

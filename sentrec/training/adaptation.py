@@ -46,29 +46,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Adapted:
-    """What came of a model.
+    """What came of a model."""
 
-    Attributes:
-        facts: For the run's metrics, in plain JSON types.
-        held_out: Cross-fitted logits of the training and the validation rows, shape ``(rows, classes)``: each row's are
-            of a model that was adapted without it.
-        labels: Their class numbers.
-        validation: The part of `held_out` that is of the validation rows.
-    """
-
-    facts: dict[str, Any]
-    held_out: Logits
-    labels: npt.NDArray[np.int64]
-    validation: Logits
+    facts: dict[str, Any]  # for the run's metrics, in plain JSON types
+    held_out: Logits  # of training and validation rows, each by a model adapted without it: ``(rows, classes)``
+    labels: npt.NDArray[np.int64]  # their class numbers
+    validation: Logits  # the part of `held_out` that is of the validation rows
 
 
 def adapt(loop: TrainingLoop, data: PreparedData) -> Adapted:
-    """Adapts the linear weights to the training and validation rows, as far as cross-validation says that it pays.
-
-    Args:
-        loop: The loop, with a model that starts from the source.
-        data: What to learn from.
-    """
+    """Adapts the linear weights of a model that starts from its source, as far as cross-validation says it pays."""
     model, train, source = loop.model, data.splits.train, data.source
     assert source is not None  # nothing else is adapted
     labels = np.concatenate([train.labels, data.splits.validation.labels])
@@ -94,28 +81,15 @@ def adapt(loop: TrainingLoop, data: PreparedData) -> Adapted:
 
 @dataclass(frozen=True)
 class _Learned:
-    """What was learned from some rows.
+    """What was learned from some rows."""
 
-    Attributes:
-        change: Of the weights; where there is a model of pseudo-labels, its last block says how to mix that in.
-        of_pseudo_labels: N-grams fitted on the texts without labels, or None.
-        counts: Pseudo-labels by class; None where there are no such texts.
-    """
-
-    change: Change
-    of_pseudo_labels: ClosedFormModel | None = None
-    counts: npt.NDArray[np.int64] | None = None
+    change: Change  # of the weights; where there is a model of pseudo-labels, its last block says how to mix that in
+    of_pseudo_labels: ClosedFormModel | None = None  # n-grams fitted on the texts without labels
+    counts: npt.NDArray[np.int64] | None = None  # pseudo-labels by class, where there are such texts
 
 
 class _Learner:
-    """Learns from any of the rows, so that the others can be answered without having been learned from.
-
-    Args:
-        model: The model, not yet adapted.
-        texts: The encoded rows.
-        labels: Their class numbers.
-        unlabelled: Texts without labels, or None.
-    """
+    """Learns from any of the rows, so that the others can be answered without having been learned from."""
 
     def __init__(
         self, model: TextModel, texts: EncodedTexts, labels: npt.NDArray[np.int64], unlabelled: EncodedTexts | None

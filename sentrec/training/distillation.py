@@ -65,13 +65,13 @@ class UnlabelledTexts:
 
 
 def unlabelled_texts(recipe: Recipe, model: TextModel, data: PreparedData, *, is_fitted: bool) -> UnlabelledTexts:
-    """The texts without labels, with the probabilities of the recipe's teacher.
+    """The texts without labels, with the probabilities of the recipe's teacher: a run, or the model's own n-grams.
 
     Args:
         recipe: A recipe that distils.
-        model: The model that learns; its own n-grams may be the teacher.
+        model: The model that learns.
         data: What there is to learn from.
-        is_fitted: Whether these n-grams were fitted already, as those of a checkpoint are.
+        is_fitted: Whether its n-grams were fitted already, as those of a checkpoint are.
     """
     assert data.unlabelled is not None  # the recipe's own check
     if data.teacher is not None:
@@ -85,13 +85,8 @@ def unlabelled_texts(recipe: Recipe, model: TextModel, data: PreparedData, *, is
 def teacher_probabilities(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.float32]:
     """A run's or an ensemble's calibrated probabilities of the unlabelled texts.
 
-    They are kept in the cache folder: every seed and every student of the same teacher asks the same of it, which takes
+    They are kept in the cache folder: every seed and every student of the same teacher needs the same, which takes
     minutes.
-
-    Args:
-        teacher: It knows the data's classes, in whatever order.
-        data: What there is to learn from, unlabelled texts included.
-        device: Where to compute.
 
     Returns:
         Float32, shape ``(texts, classes)``, columns in the order of the data's classes.

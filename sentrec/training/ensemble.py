@@ -58,12 +58,7 @@ def join_members(
 ) -> None:
     """Makes the finished runs in folders of a directory one model: calibrates it, measures it and writes it down.
 
-    Args:
-        directory: Where the folders of the members are.
-        name: What to call the ensemble.
-        members: The runs.
-        splits: Their rows; read again from the first one's data where they are not given.
-        device: Where to compute.
+    Where `splits` are not given, they are read again from the data of the first member.
 
     Raises:
         DataError: If the rows cannot be read, or are no longer what they were.

@@ -129,15 +129,8 @@ def fit(
 ) -> Run:
     """Trains one model on prepared data, in a directory that may be used; otherwise like `train`.
 
-    Args:
-        recipe: A checked recipe.
-        data: What `prepare` made of it.
-        directory: The run directory; a run in it is replaced unless `resume` finds a checkpoint there.
-        accelerator: Device and processes.
-        stop: Once it is requested, the training saves its state and ends.
-        resume: Go on from the last checkpoint where there is one.
-        on_progress: Called after every step.
-        start: What to start from; None: what the recipe says.
+    A run in the directory is replaced unless `resume` finds a checkpoint there. Once `stop` is requested, the training
+    saves its state and ends. Where there is no `start`, the recipe says what to start from.
     """
     started = time.perf_counter() - data.seconds
     stop.defer()

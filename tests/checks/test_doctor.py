@@ -1,4 +1,4 @@
-"""The diagnosis tells what is there, and every fault with what mends it."""
+"""The diagnosis tells what is there, and every fault with what fixes it."""
 
 import shutil
 from importlib import metadata

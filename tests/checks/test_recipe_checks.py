@@ -1,4 +1,4 @@
-"""Checking a recipe finds what it will use without reading it, and names what mends what is missing."""
+"""Checking a recipe finds what it will use without reading it, and names what fixes what is missing."""
 
 from pathlib import Path
 from typing import Any

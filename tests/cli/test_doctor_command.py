@@ -1,4 +1,4 @@
-"""`sentrec doctor` says what is there and mends nothing by itself."""
+"""`sentrec doctor` says what is there and fixes nothing by itself."""
 
 import json
 from dataclasses import replace

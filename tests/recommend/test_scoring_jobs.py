@@ -46,7 +46,7 @@ def scored_on_resume(reviews: Path) -> int:
 def test_a_mistake_while_the_ranking_is_written_keeps_the_scores_and_says_so(reviews: Path) -> None:
     with pytest.raises(DataError) as caught, recommendation([reviews], WordScorer()):
         raise DataError("the disk is full.", "Free some space.")
-    hint = "Free some space.\nThe scores are kept: mend it and run the command again with --resume."
+    hint = "Free some space.\nThe scores are kept: fix that and run the command again with --resume."
     assert caught.value.hint == hint
     assert scored_on_resume(reviews) == 0
     assert scored_on_resume(reviews) == 84

@@ -97,7 +97,7 @@ def test_classes_of_other_names_are_those_of_the_source_where_the_study_says_so(
     with pytest.raises(DataError) as caught:
         transfer(transfer_from_dict(tree), apart / "out")
     assert "--set 'target.labels={" in str(caught.value.hint)
-    assert "ace: bad, zero: good" in str(caught.value.hint)  # by their order: an example to be mended
+    assert "ace: bad, zero: good" in str(caught.value.hint)  # by their order: an example to be corrected
     tree["target"] = tree["target"] | {"labels": {"zero": "bad", "ace": "good"}}
     study = transfer(transfer_from_dict(tree), apart / "out")
     assert study.targets[0].label_names == ("ace", "zero")

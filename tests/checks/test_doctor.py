@@ -12,6 +12,7 @@ import pytest
 from sentrec.checks import doctor
 from sentrec.checks.doctor import diagnose
 from sentrec.checks.findings import Finding, all_usable
+from sentrec.files.storage import cache_home
 from sentrec.glove.fetch import fetch_glove
 from sentrec.plugins import Registry
 
@@ -61,13 +62,8 @@ def test_the_folders_that_may_be_deleted_are_sized(tmp_path: Path, monkeypatch: 
     assert diagnose().cache["folders"] == empty | {"encoded": 750, "scoring": 30}
 
 
-def test_what_a_training_caches_lies_in_those_folders(reviews: Path, tmp_path: Path) -> None:
-    from small_runs import small_overrides
-
-    import sentrec
-    from sentrec.files.storage import cache_home
-
-    sentrec.train(sentrec.load_recipe("quickstart", small_overrides(reviews)), tmp_path / "run")
+@pytest.mark.usefixtures("small_run", "warm_cache")
+def test_what_a_training_caches_lies_in_those_folders() -> None:
     folders = diagnose().cache["folders"]
     assert folders["encoded"] > 0
     assert folders["tokenizers"] > 0
@@ -103,13 +99,12 @@ def test_little_free_space_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [finding.detail[:19] for finding in about("disk")] == ["only 0.1 GB are fre"]
 
 
-def test_a_cache_folder_that_does_not_exist_yet_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_folder_may_be_absent_and_one_that_cannot_be_written_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SENTREC_HOME", str(tmp_path / "not" / "yet"))
     assert about("cache") == []
     assert not (tmp_path / "not").exists()
-
-
-def test_a_cache_that_cannot_be_written_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("mine")
     for home in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/x")):
         monkeypatch.setenv("SENTREC_HOME", str(home))

@@ -72,10 +72,13 @@ def test_every_missing_thing_is_reported_at_once() -> None:
     assert missing == {"train", "test", "glove"}
 
 
-def test_an_unknown_dataset_gives_the_nearest_name() -> None:
-    train = check(data={"dataset": "imbd"}, glove=None)["train"]
-    assert train.state == "missing"
-    assert train.fix == "did you mean 'imdb'?"
+def test_an_unknown_dataset_or_split_gives_the_nearest_name() -> None:
+    for data, topic, name in (
+        ({"dataset": "imbd"}, "train", "imdb"),
+        ({"dataset": "rotten_tomatoes", "test": "tets"}, "test", "test"),
+    ):
+        found = check(data=data, glove=None)[topic]
+        assert (found.state, found.fix) == ("missing", f"did you mean '{name}'?")
 
 
 @pytest.mark.parametrize("split", ["test", "tset"])
@@ -92,11 +95,6 @@ def test_parts_that_would_be_the_same_rows_are_named(tmp_path: Path) -> None:
     found = check(data={"dataset": "quickstart", "validation": "test"}, glove=None)
     assert not all_usable(found.values())
     assert "validation and test would be the same rows" in found["splits"].detail
-
-
-def test_a_split_that_a_known_dataset_lacks_is_missing() -> None:
-    found = check(data={"dataset": "rotten_tomatoes", "test": "tets"}, glove=None)["test"]
-    assert (found.state, found.fix) == ("missing", "did you mean 'test'?")
 
 
 def test_the_model_to_go_on_from_is_looked_up_and_needs_no_vectors(small_run: Run, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sentrec.recipe import Recipe
 
 NGRAMS = ("model.ngrams.table_bits=10",)
 DISTIL = ("objective.distil=1.0", "objective.unlabelled_tokens=64")
-SELF_TAUGHT = (*NGRAMS, *DISTIL, "objective.teacher=ngrams")
+OWN_TEACHER = (*NGRAMS, *DISTIL, "objective.teacher=ngrams")
 
 
 def recipe_with(reviews: Path, unlabelled: Path, *changes: str) -> Recipe:

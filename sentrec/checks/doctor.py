@@ -30,24 +30,14 @@ _MADE_AGAIN = ("encoded", "tokenizers", "teachers", "sources", "scoring", "predi
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The state of an installation.
+    """The state of an installation."""
 
-    Attributes:
-        versions: Version by package, Python first; None for a package that is missing.
-        device: What torch says of the machine; empty if torch cannot be imported.
-        cache: The cache folder, the bytes free on its disk, the GloVe vectors in it, and the bytes in each folder that
-            may be deleted.
-        plugins: What became of each plugin.
-        data: The folder that SENTREC_DATA names (None if unset) and its data sets with their splits.
-        findings: What is missing or worth knowing, each with what fixes it.
-    """
-
-    versions: Mapping[str, str | None]
-    device: Mapping[str, Any]
-    cache: Mapping[str, Any]
+    versions: Mapping[str, str | None]  # by package, Python first; None for a package that is missing
+    device: Mapping[str, Any]  # what torch says of the machine; empty if torch cannot be imported
+    cache: Mapping[str, Any]  # its folder, bytes free on the disk, GloVe vectors, bytes of what may be deleted
     plugins: tuple[PluginReport, ...]
-    data: Mapping[str, Any]
-    findings: tuple[Finding, ...]
+    data: Mapping[str, Any]  # the folder that SENTREC_DATA names (None if unset), its data sets and their splits
+    findings: tuple[Finding, ...]  # what is missing or worth knowing, each with what fixes it
 
 
 def diagnose() -> Diagnosis:

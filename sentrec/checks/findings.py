@@ -7,19 +7,12 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was looked at."""
 
-    Attributes:
-        topic: What it is about, in a word or two, e.g. ``glove``.
-        state: ``ok``; ``note`` for what works but is worth knowing; ``missing`` for what has to be fixed first.
-        detail: What was found.
-        fix: The command or step that fixes it, where there is one.
-    """
-
-    topic: str
-    state: Literal["ok", "note", "missing"]
-    detail: str
-    fix: str | None = None
+    topic: str  # what it is about, in a word or two, e.g. ``glove``
+    state: Literal["ok", "note", "missing"]  # a note works but is worth knowing; what is missing has to be fixed first
+    detail: str  # what was found
+    fix: str | None = None  # the command or step that fixes it, where there is one
 
 
 def all_usable(findings: Iterable[Finding]) -> bool:

@@ -54,31 +54,18 @@ class LoopState:
 
 @dataclass(frozen=True)
 class Progress:
-    """What one step did.
+    """What one step did."""
 
-    Attributes:
-        epoch: The pass over the data it belongs to, from 1.
-        epochs: Passes in all.
-        step: Steps taken so far.
-        total_steps: Steps in all, unless training stops early.
-        loss: Training loss, averaged over the last steps.
-        tokens_per_second: Tokens read a second, padding not counted, over the last steps.
-        seconds_left: Estimate of the time until the last step.
-        validation_accuracy: Latest validation accuracy, None before the first.
-        validated: Whether a validation followed this step.
-        improved: Whether that validation was the best so far.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    total_steps: int
-    loss: float
-    tokens_per_second: float
-    seconds_left: float
-    validation_accuracy: float | None
-    validated: bool = False
-    improved: bool = False
+    epoch: int  # the pass over the data that it belongs to, from 1
+    epochs: int  # passes in all
+    step: int  # steps taken so far
+    total_steps: int  # in all, unless training stops early
+    loss: float  # of the training, averaged over the last steps
+    tokens_per_second: float  # padding not counted, over the last steps
+    seconds_left: float  # an estimate
+    validation_accuracy: float | None  # the latest one; None before the first
+    validated: bool = False  # whether a validation followed this step
+    improved: bool = False  # whether that was the best so far
 
 
 class TrainingLoop:

@@ -22,17 +22,11 @@ shape ``(batch, classes)``, of a teacher or of labels and stars together."""
 
 @dataclass(frozen=True)
 class Objective:
-    """Cross-entropy of labelled texts, and distillation (Hinton et al. 2015): that of others against a teacher.
+    """Cross-entropy of labelled texts, and distillation (Hinton et al. 2015): that of others against a teacher."""
 
-    Attributes:
-        distil: Weight of distillation.
-        label_smoothing: Share of the labels' target spread over all classes.
-        dtype: Arithmetic of the forward pass.
-    """
-
-    distil: float
-    label_smoothing: float
-    dtype: torch.dtype
+    distil: float  # weight of distillation
+    label_smoothing: float  # share of the labels' target spread over all classes
+    dtype: torch.dtype  # arithmetic of the forward pass
 
     def backward(self, model: TextModel, labelled: Texts, unlabelled: Texts | None = None) -> Tensor:
         """Adds the gradient of the loss to that of the model's weights.
@@ -61,15 +55,10 @@ class Objective:
 
 @dataclass(frozen=True)
 class Rate:
-    """How fast one weight learns, and from when on.
+    """How fast one weight learns, and from when on."""
 
-    Attributes:
-        factor: Its learning rate as a multiple of the recipe's.
-        from_epoch: Epochs for which it stays as it started.
-    """
-
-    factor: float = 1.0
-    from_epoch: int = 0
+    factor: float = 1.0  # its learning rate as a multiple of the recipe's
+    from_epoch: int = 0  # epochs for which it stays as it started
 
 
 LearningPlan = Mapping[str, Rate]

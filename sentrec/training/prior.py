@@ -24,12 +24,9 @@ _MOST_STEPS = 500
 
 @dataclass(frozen=True)
 class Block:
-    """Features of one kind, and the spread of their prior.
+    """Features of one kind, ``(texts, columns)``, and the spread of their prior.
 
-    Attributes:
-        features: Shape ``(texts, columns)``.
-        spread: Prior standard deviation of what they change in a text's log odds between two classes, averaged over
-            the texts.
+    That is the standard deviation of what they change in a text's log odds between two classes, averaged over texts.
     """
 
     features: Features
@@ -42,15 +39,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be added to a linear model.
+    """What is to be added to a linear model."""
 
-    Attributes:
-        weights: Of each block, shape ``(columns, classes)``.
-        bias: Shape ``(classes,)``.
-    """
-
-    weights: list[npt.NDArray[np.float64]]
-    bias: npt.NDArray[np.float64]
+    weights: list[npt.NDArray[np.float64]]  # of each block, ``(columns, classes)``
+    bias: npt.NDArray[np.float64]  # ``(classes,)``
 
     def logits(self, blocks: Sequence[Block]) -> Logits:
         """What it adds to the logits of texts, shape ``(texts, classes)``."""

@@ -51,19 +51,13 @@ OnProgress = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Start:
-    """What a training starts from, where something else than its recipe decides that: an arm of a transfer study.
+    """What a training starts from, where something else than its recipe decides that: an arm of a transfer study."""
 
-    Attributes:
-        model: The model with its starting weights.
-        plan: Which of them learn, how fast and from which epoch on.
-        select: Keep the weights of the ``last`` step, or of the ``best`` validation.
-        on_finish: Called at the end with the loop and the logits of the test rows.
-    """
-
-    model: TextModel
-    plan: LearningPlan
-    select: Literal["last", "best"] = "best"
+    model: TextModel  # with its starting weights
+    plan: LearningPlan  # which of them learn, how fast and from which epoch on
+    select: Literal["last", "best"] = "best"  # keep the weights of the last step, or of the best validation
     on_finish: Callable[[TrainingLoop, npt.NDArray[np.float32]], None] | None = None
+    """Called at the end with the loop and the logits of the test rows."""
 
 
 def train(

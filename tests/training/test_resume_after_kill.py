@@ -11,7 +11,7 @@ import pytest
 from killed import start_training, train_until_end
 from processor import IN_BFLOAT16
 from small_runs import cache_in, give_stars, small_overrides, small_recipe, start_sentrec, write_corpus
-from small_unlabelled import SELF_TAUGHT
+from small_unlabelled import OWN_TEACHER
 
 from sentrec.recipe import to_yaml
 from sentrec.runs.directory import open_run, read_environment
@@ -60,7 +60,7 @@ def test_killed_in_its_second_epoch(tmp_path: Path, unlabelled: Path, kind: str)
     corpus = write_corpus(tmp_path / "corpus")
     give_stars(corpus, 5)
     changes = {
-        "distilled": (*SELF_TAUGHT, f"data.unlabelled={unlabelled}"),
+        "distilled": (*OWN_TEACHER, f"data.unlabelled={unlabelled}"),
         "stars": ("data.rating_column=stars", "objective.ratings=0.7", "model.ngrams.table_bits=10"),
         "bfloat16": ("training.precision=bfloat16",),
     }

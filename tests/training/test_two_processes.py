@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from small_runs import small_overrides, start_sentrec
-from small_unlabelled import SELF_TAUGHT
+from small_unlabelled import OWN_TEACHER
 
 from sentrec.runs.directory import open_run
 
@@ -15,7 +15,7 @@ from sentrec.runs.directory import open_run
 @pytest.mark.slow
 @pytest.mark.parametrize("distilled", [False, True])
 def test_two_processes_train_one_run_together(reviews: Path, unlabelled: Path, tmp_path: Path, distilled: bool) -> None:
-    out, more = tmp_path / "run", (f"data.unlabelled={unlabelled}", *SELF_TAUGHT) if distilled else ()
+    out, more = tmp_path / "run", (f"data.unlabelled={unlabelled}", *OWN_TEACHER) if distilled else ()
     overrides = [part for change in small_overrides(reviews, *more) for part in ("--set", change)]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "--no-python"]
     arguments = ("train", "--recipe", "quickstart", *overrides, "--out", str(out), "--json")

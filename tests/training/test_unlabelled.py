@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from small_runs import small_overrides, small_recipe
-from small_unlabelled import NGRAMS, SELF_TAUGHT, recipe_with
+from small_unlabelled import NGRAMS, OWN_TEACHER, recipe_with
 
 import sentrec
 from sentrec.checks.recipe import check_recipe
@@ -79,7 +79,7 @@ def test_texts_need_no_label_and_blank_ones_are_left_out(unlabelled: Path, tmp_p
 
 def test_no_text_that_judges_is_learned_from(reviews: Path, unlabelled: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="sentrec")
-    data = prepare(recipe_with(reviews, unlabelled, *SELF_TAUGHT))
+    data = prepare(recipe_with(reviews, unlabelled, *OWN_TEACHER))
     assert data.unlabelled is not None
     assert len(data.unlabelled) == len(data.unlabelled_texts) == data.facts()["unlabelled_rows"] == 70
     assert not {*data.splits.test.texts, *data.splits.validation.texts} & {*data.unlabelled_texts}
@@ -92,7 +92,7 @@ def test_no_text_that_judges_is_learned_from(reviews: Path, unlabelled: Path, ca
     assert "plain" in data.tokenizer  # only unlabelled texts have the word
     for judged in ("validation", "test"):
         with pytest.raises(DataError, match="are validation or test texts"):
-            prepare(recipe_with(reviews, reviews / f"{judged}.csv", *SELF_TAUGHT))
+            prepare(recipe_with(reviews, reviews / f"{judged}.csv", *OWN_TEACHER))
 
 
 def test_texts_come_from_several_places(
@@ -103,7 +103,7 @@ def test_texts_come_from_several_places(
         (tmp_path / "books").mkdir(exist_ok=True)
         pq.write_table(pa.table({"text": [f"a {split} of pages", " "]}), tmp_path / "books" / f"{split}.parquet")
     places = [str(unlabelled), "books", "books/more"]
-    recipe = small_recipe(reviews, f"data.unlabelled=[{','.join(places)}]", *SELF_TAUGHT)
+    recipe = small_recipe(reviews, f"data.unlabelled=[{','.join(places)}]", *OWN_TEACHER)
     data = prepare(recipe)
     assert len(data.unlabelled_texts) == 70 + 2
     assert data.unlabelled_texts[-2:] == ["a train of pages", "a more of pages"]
@@ -115,7 +115,7 @@ def test_texts_come_from_several_places(
         ("books/none", "has no split 'none'"),
         ("books/train", "names the same texts twice: train"),
     ):
-        changed = small_recipe(reviews, f"data.unlabelled=[books,{wrong}]", *SELF_TAUGHT)
+        changed = small_recipe(reviews, f"data.unlabelled=[books,{wrong}]", *OWN_TEACHER)
         with pytest.raises(DataError, match=message):
             prepare(changed)
         assert "missing" in [finding.state for finding in check_recipe(changed) if finding.topic == "unlabelled"]
@@ -163,7 +163,7 @@ def test_a_transfer_study_learns_from_labels_alone(
     reviews: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="sentrec")
-    recipe = small_recipe(reviews, "data.unlabelled=train", *SELF_TAUGHT)
+    recipe = small_recipe(reviews, "data.unlabelled=train", *OWN_TEACHER)
     path = tmp_path / "semi.yaml"
     path.write_text(to_yaml(recipe), encoding="utf-8")
     sides = {"source": {"recipe": str(path), "name": "a"}, "target": {"recipe": str(path), "name": "b"}}

@@ -20,6 +20,7 @@ DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "recipes/README.md", "tests/benchmarks/README.md"),
     *("examples/tutorial.md", "examples/transfer/README.md", "examples/self-attention-plugin/README.md"),
 )
+COMMAND_LINE = typer.main.get_command(app)
 _BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -56,15 +57,14 @@ def test_the_documents_hold_commands() -> None:
 @pytest.mark.parametrize("line", commands())
 def test_a_documented_command_is_a_real_one(line: str) -> None:
     words = [word for word in shlex.split(line, comments=True) if not re.match(r"[A-Z_]+=", word)]
-    parse(typer.main.get_command(app), words)
+    parse(COMMAND_LINE, words)
 
 
 def test_the_parser_of_this_test_refuses_what_does_not_exist() -> None:
-    root = typer.main.get_command(app)
     with pytest.raises(AssertionError, match="no subcommand"):
-        parse(root, ["sentrec", "trian"])
+        parse(COMMAND_LINE, ["sentrec", "trian"])
     with pytest.raises(Exception, match="--dmi") as caught:
-        parse(root, ["sentrec", "fetch-glove", "--dmi", "50"])
+        parse(COMMAND_LINE, ["sentrec", "fetch-glove", "--dmi", "50"])
     assert type(caught.value).__name__ == "NoSuchOption"
 
 

@@ -94,9 +94,6 @@ def evaluate(
         overrides: ``key=value`` pairs that describe `data`, such as ``data.label_column=stars``.
         predictions: Where to write the answer to each row: .csv, .jsonl, .parquet or .xlsx; None: nowhere.
 
-    Returns:
-        Everything that was measured.
-
     Raises:
         RunError: If a run is missing, unfinished or altered.
         DataError, RecipeError: If the data or an override cannot be used, or the run does not know a label.

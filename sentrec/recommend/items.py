@@ -16,6 +16,7 @@ from sentrec.recommend.catalogue import identity, item_name
 from sentrec.recommend.parts import embeddings_of
 
 _log = logging.getLogger(__name__)
+_SHORT_SCALE, _LONG_SCALE, _MIXED_SHARE = 5, 10, 0.1
 Floats = npt.NDArray[np.float64]
 
 _SETTINGS = ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192")
@@ -32,7 +33,7 @@ class Items:
         mean: Mean positive probability.
         squares: Sum of squared distances of the probabilities from their mean.
         share_positive: Share of reviews with a probability above 1/2.
-        rating: Mean stars; NaN where fewer than half of the reviews have any.
+        rating: Mean stars; NaN where fewer than half of the reviews have any, or they are on several scales.
         embedding: Mean review embedding, shape ``(items, dim)``.
     """
 
@@ -140,7 +141,7 @@ class ItemSums:
         self._soften = soften
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
-        self._sums = np.zeros((0, 7))
+        self._sums = np.zeros((0, 9))
         self._embedding = np.zeros((0, 0), dtype=np.float32)
 
     def add(self, table: pa.Table | pa.RecordBatch) -> npt.NDArray[np.bool_]:
@@ -168,6 +169,8 @@ class ItemSums:
                 probability > 0.5,
                 np.where(rated, rating, 0.0),
                 rated,
+                rated & (rating <= _SHORT_SCALE),
+                rated & (rating > _LONG_SCALE),
             ]
         )
         values[~counts] = 0.0
@@ -179,11 +182,18 @@ class ItemSums:
     def result(self) -> Items:
         """The items so far."""
         size = len(self._numbers)
-        reviews, duplicates, total, squares, positive, stars, rated = self._sums[:size].T
+        reviews, duplicates, total, squares, positive, stars, rated, low, high = self._sums[:size].T
         mean = total / reviews
         # A few numbers among grades, or on another scale, say nothing of the item.
         rating = np.divide(stars, rated, out=np.full(size, np.nan), where=rated >= np.maximum(reviews / 2, 1))
         few = np.isnan(rating) & (rated > 0)
+        # Of 100 points hardly anybody gives 1 to 5: where many such ratings stand among high ones, they are stars.
+        if min(low.sum(), high.sum()) > _MIXED_SHARE * rated.sum():
+            mixed = (low > 0) & (high > 0) & ~np.isnan(rating)
+            rating[mixed] = np.nan
+            if mixed.any():
+                what = "their ratings are on several scales, some up to 5 and some above 10"
+                _log.info("No stars are shown for %s: %s.", counted(int(mixed.sum()), "item"), what)
         if few.any():
             most = f"{int((reviews - rated)[few].sum()):,} of their {int(reviews[few].sum()):,} reviews have no number"
             _log.info("No stars are shown for %s: %s.", counted(int(few.sum()), "item"), most)

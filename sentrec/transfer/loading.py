@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sentrec.errors import RecipeError
 from sentrec.recipe import Recipe
 from sentrec.recipe.loading import describe_mistakes, recipe_from_dict
-from sentrec.recipe.reading import find_recipe, is_study, merged, read_overrides, read_tree
+from sentrec.recipe.reading import find_recipe, is_study, merged, read_overrides, read_tree, with_absolute_paths
 from sentrec.recipe.schema import names_no_encoder
 from sentrec.recipe.sections import ObjectiveConfig
 from sentrec.runs.directory import BUILTIN_MODELS, open_run
@@ -121,7 +121,7 @@ def _require_encoder(name: str, encoder: object) -> None:
 
 
 def _with_changes(name: str, side: SourceConfig | TargetConfig, study: TransferRecipe) -> Recipe:
-    tree = read_tree(name)
+    tree = read_tree(name, with_absolute_paths)
     shared = {key: value for key in _SHARED if (value := getattr(study, key)) != {}}
     tree = merged(merged(_of_labels_and_encoder(tree, name), shared), side.set)
     _require_encoder(name, tree.get("encoder", {}))
@@ -165,6 +165,8 @@ def _located_side(value: Any, folder: Path) -> Any:
     if not isinstance(value, dict):
         return value
     kinds = (("recipe", Path.is_file), ("run", Path.is_dir))
+    if isinstance(value.get("set"), dict):
+        value = value | {"set": with_absolute_paths(value["set"], folder)}
     return value | {key: _absolute(value[key], folder, kind) for key, kind in kinds if key in value}
 
 

@@ -77,6 +77,22 @@ def test_stars_are_shown_where_half_of_the_reviews_have_a_number(
     assert "No stars are shown for 1 item: 2 of their 3 reviews have no number." in ranked.stderr
 
 
+@pytest.mark.parametrize(
+    ("ratings", "stars"),
+    [((85, 4, 90, 5), {"A": None, "B": 90.0, "C": 5.0}), ((85, 4, *[70] * 18), {"A": 44.5, "B": 70.0, "C": 70.0})],
+    ids=["stars among points", "one bad rating of 100"],
+)
+def test_ratings_on_several_scales_have_no_mean(
+    invoke: Invoke, ratings: tuple[int, ...], stars: dict[str, float | None]
+) -> None:
+    items = ["A", "A", *(["B", "C"] * len(ratings))][: len(ratings)]
+    rows = [[item, str(one), f"{GOOD} {n}"] for n, (item, one) in enumerate(zip(items, ratings, strict=True))]
+    file = write_csv("r.csv", [["film", "rating", "text"], *rows])
+    ranked = invoke("recommend", file, "--positive", "good", "--min-reviews", "1", "--json")
+    assert {one["movie"]: one["mean_rating"] for one in map(json.loads, ranked.stdout.splitlines())} == stars
+    assert ("on several scales" in ranked.stderr) == (stars["A"] is None)
+
+
 def test_predict_writes_rows_that_cannot_be_used_to_a_file_of_their_own(invoke: Invoke) -> None:
     rows = [["title", "text"], ["=1+1", GOOD], ["-3.5", "@dull"], ["blank", ""], ["one", "two", "three"]]
     file = write_csv("r.csv", rows)

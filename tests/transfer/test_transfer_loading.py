@@ -59,6 +59,19 @@ def test_a_name_is_looked_up_beside_the_file_that_states_it(tmp_path: Path, monk
     assert target.recipe.encoder["hidden"] == 8
 
 
+def test_data_of_a_recipe_of_a_study_lie_beside_the_file_that_states_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, own = write(tmp_path / "a" / "inner" / "rows.csv", "text,label\n"), write(tmp_path / "a" / "own.csv", "x\n")
+    write(tmp_path / "a" / "inner" / "mine.yaml", "extends: quickstart\ndata: {dataset: rows.csv}\n")
+    target = {"recipe": "inner/mine.yaml", "set": {"data": {"test": "own.csv"}}}
+    study = write(tmp_path / "a" / "study.yaml", {"source": "quickstart", "target": target})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (loaded,) = load_targets(load_transfer(study))
+    assert (loaded.recipe.data.dataset, loaded.recipe.data.test) == (str(rows), str(own))
+
+
 def test_a_run_is_found_beside_the_file_of_its_study(
     tmp_path: Path, small_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

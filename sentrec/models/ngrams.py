@@ -3,6 +3,7 @@
 N-grams are those of token ids, so that a text is read once, and share a hash table of weights (Weinberger et al. 2009).
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,6 +23,7 @@ from sentrec.text.encoding import EncodedTexts, join_texts
 if TYPE_CHECKING:
     from scipy import sparse
 
+_log = logging.getLogger(__name__)
 _STEP = 0x9E3779B97F4A7C15 - 2**64  # odd, as multiplicative hashing wants it (Knuth 1998, section 6.4), in 64 bits
 _HIGH_BITS = 40
 
@@ -144,18 +146,34 @@ class NgramModel(ClosedFormModel, WordModel):
             labels: Their class numbers.
             wholes: Of which text each of them is a crop, see `with_crops`; None: all are whole.
             unlabelled: Of texts without labels, for latent semantic analysis.
+
+        Raises:
+            DataError: If a class has no text.
         """
-        from sentrec.ngrams.fitting import fit_linear  # predicting need not wait for scikit-learn
+        # Predicting need not wait for scikit-learn.
+        from sentrec.ngrams.baselines import NaiveBayesLogisticRegression
+        from sentrec.ngrams.lsa import fit_lsa
 
         # Whatever the length of texts and its power, the mean value is 1: what the linear model was tuned for.
         factor = 1.0 / float(features.data.mean(dtype=np.float64))
         features.data *= factor
         self.scaling[0] *= factor
         wholes = np.arange(len(labels)) if wholes is None else wholes
-        found, bias = fit_linear(features, labels, self.classes, self.config, wholes, unlabelled)
+        _log.info("Fitting n-grams on %s texts", f"{len(labels):,}")
+        dim, fit_intercept, lsa = self.config.lsa, self.config.intercept == "fitted", None
+        if dim is not None and len(np.unique(labels)) == self.classes:
+            texts = int(wholes.max()) + 1 + (unlabelled.shape[0] if unlabelled is not None else 0)
+            _log.info("Latent semantic analysis: %s dimensions of %s texts", dim, f"{texts:,}")
+            lsa = fit_lsa(features, labels, unlabelled, dim, wholes=wholes, fit_intercept=fit_intercept)
+        fitted = NaiveBayesLogisticRegression(fit_intercept)
+        fitted.fit(features, labels, self.classes, lsa.margins if lsa else None)
+        columns, weights, bias = fitted.linear_weights()
         self.weights.zero_()
-        for columns, weights in found:
-            self.weights[torch.from_numpy(columns)] += torch.from_numpy(weights).to(self.weights)
+        self.weights[torch.from_numpy(columns)] += torch.from_numpy(weights.astype(np.float32)).to(self.weights)
+        if lsa:
+            factors = fitted.offset_weights().astype(np.float32)
+            self.weights[torch.from_numpy(lsa.columns)] += torch.from_numpy(lsa.weights * factors).to(self.weights)
+            bias = bias.astype(np.float32) + lsa.bias * factors
         self.bias.copy_(torch.from_numpy(bias))
         self.is_fitted = True
 

@@ -1,1 +1,1 @@
-"""The linear model of n-grams: features, naive Bayes, latent semantic analysis, fitting, baselines."""
+"""Linear models of n-grams: the baselines, and latent semantic analysis."""

@@ -17,7 +17,6 @@ from torch.nn import functional
 
 from sentrec.encoder import Encoder, EncoderConfig
 from sentrec.models.device import has_bfloat16
-from sentrec.testing.checks import require, require_documented_options
 
 _LENGTHS = (7, 1, 4, 2, 9, 3, 9, 5)
 """Tokens of the eight texts of the checks: one token, equal lengths, and some shorter than a usual kernel."""
@@ -235,3 +234,16 @@ def _seeded(seed: int) -> Iterator[None]:
 
 def _require_finite(values: Tensor, where: str) -> None:
     require(values.isfinite().all(), f"NaN or infinite values for {where}.")
+
+
+def require(condition: object, message: str) -> None:
+    """Fails a check with a message for the author of the plugin."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def require_documented_options(config: type[EncoderConfig]) -> None:
+    """Every option has a default and a description."""
+    for name, field in config.model_fields.items():
+        require(not field.is_required(), f"option '{name}' has no default; a recipe may leave any option out.")
+        require(field.description, f"option '{name}' has no description: use Field(default, description=...).")

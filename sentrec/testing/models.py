@@ -14,7 +14,7 @@ from sentrec.metrics.calibration import softmax
 from sentrec.models.base import HEAD, TextModel, predict_logits
 from sentrec.models.contracts import ClosedFormData, LinearChange
 from sentrec.recipe.schema import Recipe
-from sentrec.testing.checks import require, require_documented_options
+from sentrec.testing.encoders import require, require_documented_options
 
 _TEXTS = (
     "A moving film, superb from the first scene to the last.",

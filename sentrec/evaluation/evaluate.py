@@ -105,8 +105,7 @@ def evaluate(
     rival = open_run(against) if isinstance(against, str | Path) else against
     picked = [*group_notes(given, run), *group_notes(against, rival)]
     models = {baseline: make_baseline(baseline)} if baseline is not None else {}
-    run_data = RunData(run)
-    rows = run_data.evaluation_rows(data, split, overrides)
+    rows = (run_data := RunData(run)).evaluation_rows(data, split, overrides)
     directory, examples, names = _free_directory(run, rows, out), rows.examples, run.label_names
     labels, probabilities = checked_predictions(examples.labels, _probabilities(run, examples, names), len(names))
     result = Evaluation(

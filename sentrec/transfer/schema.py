@@ -15,14 +15,14 @@ Arm = Literal[
 ]
 
 
+_SMALLEST_BUDGET = 4
+
+
 def _not_none(values: tuple[Any, ...]) -> tuple[Any, ...]:
     # A `min_length` would also count those that are wrong as absent, and say so once more.
     if not values:
         raise ValueError("should name one at least")
     return values
-
-
-_SMALLEST_BUDGET = 4
 
 
 def _as_budget(value: Any) -> Any:
@@ -31,16 +31,10 @@ def _as_budget(value: Any) -> Any:
     return value
 
 
-LabelBudget = Annotated[int | Literal["all"], BeforeValidator(_as_budget)]
-
-
 def _without_seed(changes: dict[str, Any]) -> dict[str, Any]:
     if "seed" in changes:
         raise ValueError("`seed` has no meaning here: the study's own `seed` and `seeds` are those of every recipe")
     return changes
-
-
-Changes = Annotated[dict[str, Any], AfterValidator(_without_seed)]
 
 
 def _as_side(value: Any) -> Any:
@@ -51,6 +45,8 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
+LabelBudget = Annotated[int | Literal["all"], BeforeValidator(_as_budget)]
+Changes = Annotated[dict[str, Any], AfterValidator(_without_seed)]
 _T = TypeVar("_T")
 _Several = Annotated[tuple[_T, ...], BeforeValidator(_as_list), AfterValidator(_not_none)]
 

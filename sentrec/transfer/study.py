@@ -1,5 +1,6 @@
 """`transfer`: a whole study, from its recipe to the report; finished cells and sources are never measured twice."""
 
+import itertools
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
@@ -80,14 +81,15 @@ def transfer(
     with stop_on_signals() as stop, sole_training(directory), disk_errors(directory):
         stop.raise_at_once(nothing_begun())
         runner = StudyRunner(recipe, directory, sources, targets, accelerator, stop)
-        for target in targets:
-            for source in sources:
-                require_labels(recipe, source, target)
+        for source, target in itertools.product(sources, targets):
+            require_labels(recipe, source, target)
         runner.check_plans()
         counts, notes = _look_at_rows(sources, targets, recipe)
         stop.defer()
         if force:
-            _remove_study(directory)
+            remove_cells(directory)
+            for path in (path for pattern in _REPORTED for path in directory.glob(pattern)):
+                path.unlink()
         _write_start(runner, counts, notes, accelerator)
         try:
             results = runner.run(on_progress)
@@ -99,29 +101,27 @@ def transfer(
 
 
 def _study(runner: StudyRunner, results: Sequence[CellResult], notes: Sequence[str]) -> Study:
-    targets = tuple(
-        Target(one.name, one.pool.label_names, one.test.texts, one.test.labels, len(one.pool))
-        for one in runner.targets.values()
-    )
+    recipe = runner.study
+    tested = runner.targets.values()
+    targets = [Target(one.name, one.pool.label_names, one.test.texts, one.test.labels, len(one.pool)) for one in tested]
     rows, shared = table(targets, results), tuple(name for name, one in runner.sources.items() if one.run)
     return Study(
         path=runner.directory,
-        name=runner.study.name,
-        description=runner.study.description,
+        name=recipe.name,
+        description=recipe.description,
         command=_command(runner.directory),
-        targets=targets,
+        targets=tuple(targets),
         results=tuple(results),
         rows=tuple(rows),
         verdict=tuple(verdicts(rows, shared)),
-        recipe_yaml=to_yaml(runner.study),
+        recipe_yaml=to_yaml(recipe),
         notes=tuple(notes),
         shared_sources=shared,
     )
 
 
 def _command(directory: Path) -> str:
-    words = ["sentrec", "transfer", "--recipe", str(directory / RECIPE), "--out", str(directory)]
-    return shlex.join(words)
+    return shlex.join(["sentrec", "transfer", "--recipe", str(directory / RECIPE), "--out", str(directory)])
 
 
 def _require_free(directory: Path, resume: bool, force: bool) -> None:
@@ -130,27 +130,18 @@ def _require_free(directory: Path, resume: bool, force: bool) -> None:
     if not (directory / MARKER).is_file():
         raise RunError(f"{directory} exists and holds no transfer study.", "Choose another --out.")
     if not (resume or force):
-        raise RunError(
-            f"{directory} holds a transfer study.", "Go on with --resume, replace it with --force, or choose --out."
-        )
-
-
-def _remove_study(directory: Path) -> None:
-    """Removes the cells and the report; the marker and the recipe are written anew."""
-    remove_cells(directory)
-    for pattern in _REPORTED:
-        for path in directory.glob(pattern):
-            path.unlink()
+        hint = "Go on with --resume, replace it with --force, or choose --out."
+        raise RunError(f"{directory} holds a transfer study.", hint)
 
 
 def _write_start(
     runner: StudyRunner, overlap: Mapping[str, Any], notes: Sequence[str], accelerator: Accelerator
 ) -> None:
+    sources = runner.sources.items()
     facts = {
         "device": device_name(accelerator.device),
         "sources": {
-            name: str(one.run.path) if one.run else one.recipe.model_dump(mode="json")
-            for name, one in runner.sources.items()
+            name: str(one.run.path) if one.run else one.recipe.model_dump(mode="json") for name, one in sources
         },
         "targets": {name: one.recipe.model_dump(mode="json") for name, one in runner.targets.items()},
         "data": {name: rows.fingerprint for name, rows in runner.targets.items()},

@@ -1,5 +1,6 @@
 """Labels of any type become numbered classes and are matched with those of a run; other columns are refused."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,36 @@ def test_a_model_of_the_same_meaning_keeps_its_head() -> None:
     match = matching_classes(RUN, ("Positive", "NEG"))
     assert match is not None
     assert match.numbers == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "head", "numbers", "note"),
+    [
+        ("abc", "cab", None, [2, 0, 1], None),
+        (
+            ("negative", "positive"),
+            ("0", "1"),
+            None,
+            [0, 1],
+            "Labels were matched by number: 0 = negative, 1 = positive.",
+        ),
+        (("negative", "positive"), ("0", "1", "2"), None, None, None),
+        (("World", "Sports"), ("negative", "positive"), None, None, None),
+        (("World", "Sports", "Business"), ("0", "1", "2"), None, None, None),
+    ],
+)
+def test_classes_match_by_name_and_by_number_where_one_side_has_only_numbers(
+    source: Sequence[str], target: Sequence[str], head: bool | None, numbers: list[int] | None, note: str | None
+) -> None:
+    match = matching_classes(source, target, head)
+    assert (match and match.numbers, match and match.note) == (numbers, note)
+
+
+def test_the_order_of_many_classes_is_trusted_on_demand() -> None:
+    match = matching_classes(("World", "Sports", "Business"), ("0", "1", "2"), head=True)
+    assert match is not None
+    assert match.numbers == [0, 1, 2]
+    assert "1 = Sports" in str(match.note)
 
 
 @pytest.mark.parametrize("names", [("1", "2", "3"), ("red", "blue"), ("2",)])

@@ -19,7 +19,7 @@ TOP_LEVEL = {
 }
 MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 60
-HEAVY = ("torch", "datasets", "sklearn", "pandas", "pyarrow", "matplotlib", "accelerate")
+HEAVY = ("torch", "datasets", "sklearn", "pandas", "pyarrow", "matplotlib", "accelerate", "numpy", "scipy")
 
 
 @cache
@@ -109,7 +109,7 @@ def test_no_function_is_too_long() -> None:
 FLOORS = (
     {"errors", "encoder", "callable"},
     {"hookspecs", "files"},
-    {"plugins", "quickstart"},
+    {"plugins"},
     {"recipe", "glove", "metrics"},
     {"text"},
     {"data"},
@@ -207,7 +207,8 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert heavy_imports("import sentrec") == []
 
 
-LISTINGS = (["--help"], ["train", "--help"], ["export", "--help"], ["recipes", "list"], ["models", "list"])
+COMMANDS = ("train", "evaluate", "export", "predict", "recommend", "transfer")
+LISTINGS = (["--help"], *([name, "--help"] for name in COMMANDS), ["recipes", "list"], ["models", "list"])
 
 
 def test_help_and_listings_import_nothing_heavy() -> None:
@@ -222,12 +223,12 @@ def test_help_and_listings_import_nothing_heavy() -> None:
 
 
 def test_ranking_kept_scores_again_loads_no_torch() -> None:
-    imported = heavy_imports("import sentrec.recommend.recommend, sentrec.recommend.agreement")
+    imported = heavy_imports("import sentrec.recommend.api, sentrec.recommend.agreement")
     assert not {"torch", "sklearn"} & set(imported)
 
 
 def test_the_check_for_heavy_imports_sees_them() -> None:
-    assert heavy_imports("import pyarrow") == ["pyarrow"]
+    assert "pyarrow" in heavy_imports("import pyarrow")
 
 
 def test_make_explains_a_python_that_is_too_old(tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
 """`sentrec doctor`: what is there, what is missing, and the command that fixes it."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import typer
 from rich.markup import escape
 
 from sentrec.cli.display import console
-from sentrec.cli.display.console import print_findings
 from sentrec.cli.options import AsJson
 from sentrec.errors import counted
 
@@ -15,9 +13,7 @@ if TYPE_CHECKING:
     from sentrec.checks.doctor import Diagnosis
 
 
-def doctor(
-    as_json: AsJson = False,
-) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Show versions, device, caches, plugins and data folders, and what is missing."""
     from dataclasses import asdict
 
@@ -37,20 +33,21 @@ def doctor(
 
 
 def _print(diagnosis: "Diagnosis") -> None:
-    _section("versions", [", ".join(f"{name} {version or 'missing'}" for name, version in diagnosis.versions.items())])
-    _section("device", _device_lines(diagnosis))
-    _section("cache", _cache_lines(diagnosis))
-    _section("plugins", _plugin_lines(diagnosis))
-    _section("data", _data_lines(diagnosis))
+    left_out = {True: ": left out, see below", False: ""}
+    sections = {
+        "versions": [", ".join(f"{name} {version or 'missing'}" for name, version in diagnosis.versions.items())],
+        "device": _device_lines(diagnosis),
+        "cache": _cache_lines(diagnosis),
+        "plugins": [f"{one.name} ({one.origin}){left_out[bool(one.error)]}" for one in diagnosis.plugins],
+        "data": _data_lines(diagnosis),
+    }
+    for title, lines in sections.items():
+        console.out.print(f"[bold]{title}[/]")
+        for line in lines:
+            console.out.print(f"  {escape(line)}", soft_wrap=True)
     if diagnosis.findings:
         console.out.print("\n[bold]worth knowing[/]")
-        print_findings(diagnosis.findings)
-
-
-def _section(title: str, lines: Iterable[str]) -> None:
-    console.out.print(f"[bold]{title}[/]")
-    for line in lines:
-        console.out.print(f"  {escape(line)}", soft_wrap=True)
+        console.print_findings(diagnosis.findings)
 
 
 def _device_lines(diagnosis: "Diagnosis") -> list[str]:
@@ -71,13 +68,6 @@ def _cache_lines(diagnosis: "Diagnosis") -> list[str]:
     sizes = ", ".join(f"{name}/ {size / 1e6:,.1f} MB" for name, size in cache["folders"].items())
     lines.append(f"{sizes}: these may be deleted; all but interrupted work (scoring: --resume) is made again by itself")
     return lines
-
-
-def _plugin_lines(diagnosis: "Diagnosis") -> list[str]:
-    return [
-        f"{report.name} ({report.origin}){': left out, see below' if report.error else ''}"
-        for report in diagnosis.plugins
-    ]
 
 
 def _data_lines(diagnosis: "Diagnosis") -> list[str]:

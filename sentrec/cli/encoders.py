@@ -10,7 +10,7 @@ from sentrec.cli.display.console import out, print_json
 from sentrec.cli.options import AsJson, encoder_names
 
 if TYPE_CHECKING:
-    from sentrec.plugins import Entry, PluginReport
+    from sentrec.plugins import Entry
 
 _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
@@ -30,17 +30,14 @@ def encoders(
     failed = [] if name else [report for report in found.reports if report.error]
     described = [_describe(entry) for entry in entries]
     if as_json:
-        print_json(described[0] if name else {"encoders": described, "failed": [_failure(report) for report in failed]})
+        reasons = [{"name": report.name, "origin": report.origin, "error": report.error} for report in failed]
+        print_json(described[0] if name else {"encoders": described, "failed": reasons})
         return
     for encoder in described:
         _show(encoder)
     for report in failed:
         out.print(f"[bold red]{escape(report.name)}[/] [dim]({escape(report.origin)})[/] failed to load: ", end="")
         out.print(escape(report.error or ""), soft_wrap=True)
-
-
-def _failure(report: "PluginReport") -> dict[str, Any]:
-    return {"name": report.name, "origin": report.origin, "error": report.error}
 
 
 def _describe(entry: "Entry") -> dict[str, Any]:
@@ -53,13 +50,9 @@ def _describe(entry: "Entry") -> dict[str, Any]:
 
 
 def _options(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    said = {"default": None, "description": ""}
     return [
-        {
-            "name": name,
-            "type": _type_in_words(field),
-            "default": field.get("default"),
-            "description": field.get("description", ""),
-        }
+        {"name": name, "type": _type_in_words(field)} | {key: field.get(key, said[key]) for key in said}
         for name, field in schema.get("properties", {}).items()
     ]
 
@@ -82,12 +75,8 @@ def _show(encoder: dict[str, Any]) -> None:
         out.print(f"  [red]{escape(encoder['error'])}[/]")
     table = Table("option", "type", "default", "description", box=None, padding=(0, 2), header_style="dim")
     for option in encoder["options"]:
-        cells = (option["name"], option["type"], _value_in_words(option["default"]), option["description"])
-        table.add_row(*(escape(cell) for cell in cells))
+        default = "none" if option["default"] is None else str(option["default"])
+        table.add_row(*map(escape, (option["name"], option["type"], default, option["description"])))
     if encoder["options"]:
         out.print(table)
     out.print()
-
-
-def _value_in_words(value: Any) -> str:
-    return "none" if value is None else str(value)

@@ -1,7 +1,6 @@
 """`sentrec evaluate`: how good a run is, how sure that is, and how it compares."""
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli.display.console import out, print_json
-from sentrec.cli.options import AsJson, Labels, NamedRun, output_folder, with_labels
+from sentrec.cli.options import AsJson, BaselineName, Labels, NamedRun, output_folder, with_labels
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
@@ -19,13 +18,6 @@ if TYPE_CHECKING:
     from sentrec.metrics.comparison import Comparison
 
 _MOST_CLASSES_IN_MATRIX = 12
-
-
-class BaselineName(StrEnum):
-    """The baselines that a run can be compared with."""
-
-    NB_LR = "nb-lr"
-    TFIDF_LR = "tfidf-lr"
 
 
 def evaluate(
@@ -74,14 +66,13 @@ def evaluate(
 
 
 def _show(result: "Evaluation") -> None:
-    rows = counted(result.metrics["n"], "row")
-    headline = f"[bold]{escape(result.name)}[/] on {escape(result.data)} {escape(result.split)}, {rows}\n"
-    out.print(headline, soft_wrap=True)
-    _show_figures(result.metrics)
+    what = f"[bold]{escape(result.name)}[/] on {escape(result.data)} {escape(result.split)}"
+    out.print(f"{what}, {counted(result.metrics['n'], 'row')}\n", soft_wrap=True)
+    _show_metrics(result.metrics)
     _show_classes(result.metrics["per_class"])
     _show_confusion(result.metrics["confusion_matrix"], result.label_names)
-    _show_excerpts("Sample predictions", result.samples)
-    _show_excerpts("Most confident mistakes", result.mistakes)
+    _show_texts("Sample predictions", result.samples)
+    _show_texts("Most confident mistakes", result.mistakes)
     for comparison in result.comparisons:
         _show_comparison(comparison)
     for note in result.notes:
@@ -91,13 +82,13 @@ def _show(result: "Evaluation") -> None:
         out.print(f"  {escape(str(Path(result.directory) / name))}", soft_wrap=True)
 
 
-def _show_figures(metrics: dict[str, Any]) -> None:
-    low, high = metrics["accuracy_interval"]
+def _show_metrics(metrics: dict[str, Any]) -> None:
+    low, high = map(_percent, metrics["accuracy_interval"])
     area = metrics["roc_auc"]
     table = Table(show_header=False, box=None, padding=(0, 1))
     table.add_column(style="dim")
     table.add_column(justify="right", style="bold")
-    table.add_row("accuracy", _percent(metrics["accuracy"]), f"95 % interval {_percent(low)} to {_percent(high)}")
+    table.add_row("accuracy", _percent(metrics["accuracy"]), f"95 % interval {low} to {high}")
     table.add_row("macro F1", _percent(metrics["macro_f1"]), "")
     table.add_row("ROC-AUC", "n/a" if area is None else f"{area:.4f}", "")
     table.add_row("log loss", f"{metrics['log_loss']:.4f}", "nats")
@@ -108,37 +99,31 @@ def _show_figures(metrics: dict[str, Any]) -> None:
 
 
 def _show_classes(per_class: dict[str, dict[str, Any]]) -> None:
-    table = _titled("Per class")
-    table.add_column("class", overflow="fold")
-    for name in ("precision", "recall", "F1", "rows"):
-        table.add_column(name, justify="right")
+    table = _titled("Per class", "class", "precision", "recall", "F1", "rows")
     for name, values in per_class.items():
-        shares = (_percent(values[key]) for key in ("precision", "recall", "f1"))
-        table.add_row(escape(name), *shares, f"{values['support']:,}")
+        percentages = (_percent(values[key]) for key in ("precision", "recall", "f1"))
+        table.add_row(escape(name), *percentages, f"{values['support']:,}")
     out.print(table)
 
 
 def _show_confusion(matrix: Sequence[Sequence[int]], label_names: Sequence[str]) -> None:
     if len(label_names) > _MOST_CLASSES_IN_MATRIX:
         return  # wider than a terminal; the plot and the JSON have it
-    table = _titled("Confusion matrix")
-    table.add_column("true \\ predicted", overflow="fold")
-    for name in label_names:
-        table.add_column(escape(name), justify="right", overflow="fold")
+    table = _titled("Confusion matrix", "true \\ predicted", *map(escape, label_names))
     for place, (name, counts) in enumerate(zip(label_names, matrix, strict=True)):
         cells = (f"[bold]{count:,}[/]" if place == column else f"{count:,}" for column, count in enumerate(counts))
         table.add_row(escape(name), *cells)
     out.print(table)
 
 
-def _show_excerpts(title: str, excerpts: Iterable["Excerpt"]) -> None:
+def _show_texts(title: str, texts: Iterable["Excerpt"]) -> None:
     table = _titled(title)
     table.add_column("row", justify="right")
     table.add_column("predicted")
     table.add_column("confidence", justify="right")
     table.add_column("true")
     table.add_column("text", ratio=1)
-    for one in excerpts:
+    for one in texts:
         style = "green" if one.label == one.predicted else "red"
         predicted = f"[{style}]{escape(one.predicted)}[/]"
         table.add_row(f"{one.row:,}", predicted, f"{one.confidence:.1%}", escape(one.label), escape(one.text))
@@ -150,14 +135,20 @@ def _show_comparison(comparison: "Comparison") -> None:
     out.print(f"\n[bold]Against {escape(comparison.second)}[/], on the same rows")
     out.print(f"  {escape(comparison.verdict)}", soft_wrap=True)
     first, second = _percent(comparison.first_accuracy), _percent(comparison.second_accuracy)
-    only = f"{comparison.only_first_right:,} and {comparison.only_second_right:,}"
-    out.print(f"  accuracy {first} and {second}; right where the other is wrong: {only} rows", soft_wrap=True)
+    only = f"right where the other is wrong: {comparison.only_first_right:,} and {comparison.only_second_right:,} rows"
+    out.print(f"  accuracy {first} and {second}; {only}", soft_wrap=True)
     out.print(f"  McNemar: p = {comparison.mcnemar_exact:.2g} exact, {comparison.mcnemar_midp:.2g} mid-p")
     out.print("  [dim]The interval covers the choice of test rows, not that of the training seed.[/]", soft_wrap=True)
 
 
-def _titled(title: str) -> Table:
-    return Table(title=f"\n[bold]{title}[/]", title_justify="left", title_style="", box=None, padding=(0, 1))
+def _titled(title: str, first: str = "", *numbers: str) -> Table:
+    """A table with a column of names, if there are such, and columns of numbers."""
+    table = Table(title=f"\n[bold]{title}[/]", title_justify="left", title_style="", box=None, padding=(0, 1))
+    if first:
+        table.add_column(first, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", overflow="fold")
+    return table
 
 
 def _percent(share: float) -> str:

@@ -1,7 +1,7 @@
 """`sentrec export`: a run's model with quantized weights, and the starter model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -45,35 +45,26 @@ def export(
     bound = Bound(min_agreement, max_mean_difference, max_difference)
     result = export_model(run, out or starter_directory(), max_megabytes, bound, with_card=starter)
     if as_json:
-        print_json(_described(result))
+        sizes = {"run": str(result.run.path), "megabytes": result.megabytes, "bytes": result.bytes}
+        print_json(sizes | result.run.metrics["export"])
     else:
         _show(result)
 
 
-def _described(result: "Export") -> dict[str, Any]:
-    told = result.run.metrics["export"]
-    return {"run": str(result.run.path), "megabytes": result.megabytes, "bytes": result.bytes, **told}
-
-
 def _show(result: "Export") -> None:
     metrics, agreement = result.run.metrics, result.agreement
-    told = metrics["export"]
+    large = [f"{name} {size / 1e6:.2f}" for name, size in result.bytes.items() if size >= 50_000]
     table = Table(show_header=False, box=None, padding=(0, 1))
     table.add_column(style="dim")
     table.add_column(justify="right", style="bold")
     table.add_column()
-    table.add_row("size", f"{result.megabytes:.2f} MB", ", ".join(_large(result.bytes)))
-    texts = f"on {agreement.texts:,} of its texts"
-    table.add_row("equal labels", f"{100 * agreement.equal_labels:.2f} %", texts)
+    table.add_row("size", f"{result.megabytes:.2f} MB", ", ".join(large))
+    table.add_row("equal labels", f"{100 * agreement.equal_labels:.2f} %", f"on {agreement.texts:,} of its texts")
     table.add_row("probabilities differ by", f"{agreement.mean_difference:.4f}", "on average")
     table.add_row("", f"{agreement.largest_difference:.4f}", "at most")
-    before = f"of the original {told['test_accuracy_of_original']:.4f}"
+    before = f"of the original {metrics['export']['test_accuracy_of_original']:.4f}"
     table.add_row("test accuracy", f"{metrics['test']['accuracy']:.4f}", before)
     stdout.print(table)
     stdout.print(f"\nThe model is in {escape(str(result.run.path))}", soft_wrap=True)
     if result.card is not None:
         stdout.print(f"with its card: sentrec models show {escape(str(result.run.path))}", soft_wrap=True)
-
-
-def _large(sizes: dict[str, int]) -> list[str]:
-    return [f"{name} {taken / 1e6:.2f}" for name, taken in sizes.items() if taken >= 50_000]

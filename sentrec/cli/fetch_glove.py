@@ -1,19 +1,18 @@
 """`sentrec fetch-glove`: brings GloVe vectors into the cache, and lists what exists."""
 
 import logging
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.table import Table
 
 from sentrec.cli.display import console
+from sentrec.cli.display.progress import download_progress
 
 if TYPE_CHECKING:
-    from sentrec.glove.parse import Progress
     from sentrec.glove.store import GloveVectors
 
 
@@ -47,9 +46,8 @@ def fetch_glove(
         _show_list(as_json)
         return
     if name is not None and from_file is None:
-        raise typer.BadParameter(
-            "needs --from-file: only a file of yours can have a name of yours.", param_hint="--name"
-        )
+        message = "needs --from-file: only a file of yours can have a name of yours."
+        raise typer.BadParameter(message, param_hint="--name")
     if mirror is not None and from_file is not None:
         raise typer.BadParameter("cannot be used together with --from-file.", param_hint="--mirror")
     if quiet:
@@ -58,15 +56,10 @@ def fetch_glove(
 
     began = time.perf_counter()
     found = None if force else fetch.cached_vectors(name or published, dim)
-    with _progress(quiet) as progress:
+    with download_progress(quiet) as progress:
+        options = {"force": force, "keep_archive": keep_archive}
         vectors = found or fetch.fetch_glove(
-            name or published,
-            dim,
-            mirror=mirror,
-            from_file=from_file,
-            force=force,
-            keep_archive=keep_archive,
-            progress=progress,
+            name or published, dim, mirror=mirror, from_file=from_file, progress=progress, **options
         )
     _report(vectors, time.perf_counter() - began, already=found is not None, as_json=as_json, quiet=quiet)
 
@@ -74,9 +67,8 @@ def fetch_glove(
 def _report(vectors: "GloveVectors", seconds: float, *, already: bool, as_json: bool, quiet: bool) -> None:
     info = vectors.info
     if as_json:
-        console.print_json(
-            {**info.model_dump(), "path": str(vectors.path), "already": already, "seconds": round(seconds, 3)}
-        )
+        rest = {"path": str(vectors.path), "already": already, "seconds": round(seconds, 3)}
+        console.print_json(info.model_dump() | rest)
     elif not quiet:
         size = f"{info.words:,} words, {info.dim} dimensions"
         if already:
@@ -85,11 +77,8 @@ def _report(vectors: "GloveVectors", seconds: float, *, already: bool, as_json: 
             _say(f"Stored GloVe {info.name}: {size}, in {seconds:.1f} s, in {vectors.path}")
             for remark in _remarks(vectors):
                 _say(remark)
-        changed = (
-            f" --set glove.name={info.name}" * (info.name != "6B"),
-            f" --set glove.dim={info.dim}" * (info.dim != 50),
-        )
-        _say(f"Next: sentrec train --recipe imdb.yaml{''.join(changed)}")
+        name, dim = f" --set glove.name={info.name}" * (info.name != "6B"), f" --set glove.dim={info.dim}"
+        _say(f"Next: sentrec train --recipe imdb.yaml{name}{dim * (info.dim != 50)}")
 
 
 def _remarks(vectors: "GloveVectors") -> Iterator[str]:
@@ -111,19 +100,15 @@ def _show_list(as_json: bool) -> None:
     if as_json:
         console.print_json(rows)
         return
-    from rich.table import Table
-
     table = Table("Name", "Dim", "Words", "Download", "Stored", "Cached", "Trained on")
     described = set()
     for row in rows:
         cached = "no" if row["path"] is None else "damaged" if row["problem"] else "yes"
-        download, stored = (
-            f"{row[key] / 1e6:,.0f} MB" if row[key] else "" for key in ("download_bytes", "stored_bytes")
-        )
+        sizes = (f"{row[key] / 1e6:,.0f} MB" if row[key] else "" for key in ("download_bytes", "stored_bytes"))
         words = "" if row["words"] is None else f"{row['words']:,}"
         description = "" if row["name"] in described else row["description"]
         described.add(row["name"])
-        table.add_row(row["name"], str(row["dim"]), words, download, stored, cached, description)
+        table.add_row(row["name"], str(row["dim"]), words, *sizes, cached, description)
     console.out.print(table)
 
 
@@ -150,48 +135,3 @@ def _rows() -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator["Progress | None"]:
-    if quiet:
-        yield None
-    elif sys.stderr.isatty():
-        with _bar() as progress:
-            yield progress
-    else:
-        yield _PlainProgress()
-
-
-@contextmanager
-def _bar() -> Iterator["Progress"]:
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description:10}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bars(*columns, TimeRemainingColumn(), console=console.err, transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def update(stage: str, done: int, total: int | None) -> None:
-            if stage not in tasks:
-                # A resumed download starts in the middle; counting from zero would overstate its speed.
-                tasks[stage] = bars.add_task(stage, total=total, completed=done)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield update
-
-
-class _PlainProgress:
-    """One line every few seconds, for logs."""
-
-    def __init__(self) -> None:
-        self._stage = ""
-        self._first = 0
-
-    def __call__(self, stage: str, done: int, total: int | None) -> None:
-        if stage != self._stage:
-            self._stage, self._first, self._pace = stage, done, console.Pace(every=5.0)
-        elif self._pace.due():
-            speed = max(1.0, (done - self._first) / self._pace.seconds)
-            of_all = f" of {total / 1e6:,.0f} MB, {max(0, total - done) / speed:,.0f} s left" if total else ""
-            console.err.print(f"{stage}: {done / 1e6:,.0f} MB{of_all}, {speed / 1e6:.1f} MB/s", soft_wrap=True)

@@ -1,19 +1,20 @@
-"""The `sentrec` command: its subcommands, and the one place where errors become messages and exit codes."""
+"""The `sentrec` command: its subcommands and those of plugins, and the one place where errors become messages."""
 
 import atexit
 import gc
 import io
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 import sentrec
 from sentrec.cli import (
     doctor,
     encoders,
-    ensemble,
     evaluate,
     export,
     fetch_glove,
@@ -25,8 +26,52 @@ from sentrec.cli import (
     transfer,
 )
 from sentrec.cli.display import console
-from sentrec.cli.plugin_commands import CommandsAndPlugins
-from sentrec.errors import Interrupted, SentrecError, shortened
+from sentrec.errors import Interrupted, PluginError, SentrecError, shortened
+from sentrec.plugins import CommandEntry, command_registry
+
+
+class PluginCommand(TyperCommand):
+    """Stands for a plugin's command in listings, and becomes it when it is run or asked for its help."""
+
+    def __init__(self, entry: CommandEntry) -> None:
+        summary = entry.summary or f"From {entry.origin}."
+        super().__init__(entry.name, help=summary, rich_help_panel="Commands of plugins")
+        self.entry = entry
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command itself, which is imported now."""
+        return self._imported().make_context(info_name, args, parent, **extra)
+
+    def _imported(self) -> Any:
+        entry = self.entry
+        target = entry.load()
+        try:
+            plugin = target if isinstance(target, typer.Typer) else typer.Typer(rich_markup_mode="rich")
+            if target is not plugin:
+                plugin.command(entry.name, help=None if target.__doc__ else entry.summary)(target)
+            return typer.main.get_command(plugin)
+        # A plugin is foreign code; what it registered may be no function, or one whose parameters typer cannot take.
+        except Exception as error:
+            raise PluginError(
+                f"command '{entry.name}' ({entry.origin}) cannot be used: {type(error).__name__}: {error}.",
+                f"Update or uninstall {entry.origin.partition(' ')[0]}.",
+            ) from error
+
+
+class CommandsAndPlugins(TyperGroup):
+    """The commands of sentrec, then those of plugins; a plugin takes the name of none of sentrec's."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, those of plugins last."""
+        own = super().list_commands(ctx)
+        return [*own, *sorted(command_registry().commands.keys() - set(own))]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name, or None."""
+        own = super().get_command(ctx, cmd_name)
+        entry = None if own else command_registry().commands.get(cmd_name)
+        return PluginCommand(entry) if entry else own
+
 
 app = typer.Typer(
     name="sentrec",
@@ -55,18 +100,14 @@ def _root(
     console.show_log()
 
 
-app.command("train")(train.train)
-app.command("ensemble")(ensemble.ensemble)
-app.command("transfer")(transfer.transfer)
-app.command("fetch-glove")(fetch_glove.fetch_glove)
-app.command("encoders")(encoders.encoders)
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    *(train.train, train.ensemble, transfer.transfer, fetch_glove.fetch_glove, encoders.encoders),
+    *(doctor.doctor, evaluate.evaluate, export.export, predict.predict, recommend.recommend),
+)
+for _command in _COMMANDS:
+    app.command(_command.__name__.replace("_", "-"))(_command)
 app.add_typer(recipes.app, name="recipes")
-app.command("doctor")(doctor.doctor)
-app.command("evaluate")(evaluate.evaluate)
-app.command("export")(export.export)
 app.add_typer(models.app, name="models")
-app.command("predict")(predict.predict)
-app.command("recommend")(recommend.recommend)
 
 _REMOVED = {
     "adapt-glove": "Training fine-tunes the word vectors (model.embeddings: fine-tuned, the default), as accurately.",
@@ -90,7 +131,6 @@ def run() -> None:
     Exit codes: 0 success, 1 a `SentrecError` or a fault of sentrec itself, 2 wrong usage, 130 interrupted.
     """
     _set_up_process()
-    _make_streams_tolerant()
     # Taken out by hand, so that it may stand anywhere on the line and not only before the command.
     debug = "--debug" in sys.argv
     sys.argv = [argument for argument in sys.argv if argument != "--debug"]
@@ -115,11 +155,8 @@ def _set_up_process() -> None:
     # ten times slower. A short spin costs nothing on an idle machine.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
-
-def _make_streams_tolerant() -> None:
-    """What a console's encoding lacks becomes a question mark; a text must not end a command."""
     for stream in (sys.stdout, sys.stderr):
+        # What a console's encoding lacks becomes a question mark; a text must not end a command.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
@@ -131,13 +168,13 @@ def _report(error: Exception) -> int:
         return 130
     if isinstance(error, SentrecError):
         console.print_error(error.message, error.hint)
-    elif isinstance(error, OSError) and error.filename and not isinstance(error, BrokenPipeError):
-        console.print_error(f"{shortened(error.filename)}: {error.strerror}.", "Check the path and its permissions.")
-    elif isinstance(error, MemoryError):
-        console.print_error("not enough memory.", "Close other programs, or take a smaller file or model.")
     elif isinstance(error, BrokenPipeError):
         # The reader of our output has gone, e.g. `| head`; what is still buffered for it must not raise at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif isinstance(error, OSError) and error.filename:
+        console.print_error(f"{shortened(error.filename)}: {error.strerror}.", "Check the path and its permissions.")
+    elif isinstance(error, MemoryError):
+        console.print_error("not enough memory.", "Close other programs, or take a smaller file or model.")
     else:
         console.print_error(
             f"this is a fault of sentrec: {type(error).__name__}: {shortened(error, 2000)}",

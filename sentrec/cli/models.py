@@ -13,9 +13,7 @@ app = typer.Typer(help="List models, and show what is known of one.", no_args_is
 
 
 @app.command("list")
-def list_models(
-    as_json: AsJson = False,
-) -> None:
+def list_models(as_json: AsJson = False) -> None:
     """List the models that come with sentrec and the finished runs in the folder runs."""
     from sentrec.export.known import known_models
 
@@ -28,8 +26,8 @@ def list_models(
         table.add_column(heading, justify="right")
     table.add_column("card")
     for model in models:
-        figures = (f"{model.accuracy:.4f}", f"{model.megabytes:.2f}")
-        table.add_row(escape(model.name), escape(model.recipe), *figures, "yes" if model.has_card else "no")
+        numbers = (f"{model.accuracy:.4f}", f"{model.megabytes:.2f}")
+        table.add_row(escape(model.name), escape(model.recipe), *numbers, "yes" if model.has_card else "no")
     console.out.print(table)
     console.err.print("[dim]Read a card: sentrec models show NAME · use one: --model NAME[/]")
 

@@ -1,6 +1,8 @@
 """Options and arguments that several commands share, each with its help, its check and what Tab completes it with."""
 
 import json
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +17,13 @@ NAMED_RUN_HELP = (
     "./starter)."
 )
 RECIPE_HELP = "A recipe file, or the name of a built-in recipe."
+
+
+class BaselineName(StrEnum):
+    """The baselines that a run can be compared with."""
+
+    NB_LR = "nb-lr"
+    TFIDF_LR = "tfidf-lr"
 
 
 def recipe_names(incomplete: str) -> list[str]:
@@ -48,32 +57,21 @@ def _beside(incomplete: str, pattern: str) -> list[Path]:
     return list(folder.glob(pattern)) if folder.is_dir() else []
 
 
-def writable_file(path: Path | None) -> Path | None:
-    """The callback of an option that names a file to write: refuses one that cannot be written, before any work."""
-    if path is not None and str(path) != "-":
-        require_writable(path)
-    return path
+def _output(folder: bool, *names: str, help: str, **more: Any) -> Any:
+    """An option that names a file or folder to write; one that cannot be written is refused before any work."""
+
+    def checked(path: Path | None) -> Path | None:
+        if path is not None and (folder or str(path) != "-"):
+            require_writable(path, folder=folder)
+        return path
+
+    return typer.Option(*names, help=help, callback=checked, show_default=False, **more)
 
 
-def _writable_folder(path: Path | None) -> Path | None:
-    if path is not None:
-        require_writable(path, folder=True)
-    return path
-
-
-def output_file(*names: str, help: str) -> Any:
-    """An option that names a file to write; one that cannot be written is refused before any work."""
-    return typer.Option(*names, help=help, callback=writable_file, show_default=False)
-
-
-def output_folder(*names: str, help: str) -> Any:
-    """An option that names a folder to write; one that cannot be written is refused before any work."""
-    return typer.Option(*names, help=help, callback=_writable_folder, show_default=False)
-
+output_file, output_folder = partial(_output, False), partial(_output, True)
 
 RecipeArgument = Annotated[
-    str | None,
-    typer.Argument(help=RECIPE_HELP, autocompletion=recipe_names, show_default=False),
+    str | None, typer.Argument(help=RECIPE_HELP, autocompletion=recipe_names, show_default=False)
 ]
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", help="The same, as an option.", autocompletion=recipe_names)
@@ -87,9 +85,6 @@ Labels = Annotated[
     typer.Option(help="What labels mean: 1=bad,5=good (others are left out), or stars.", show_default=False),
 ]
 NamedRun = Annotated[str, typer.Argument(help=NAMED_RUN_HELP, autocompletion=model_names, show_default=False)]
-ModelOption = Annotated[
-    str | None, typer.Option("--model", "-m", metavar="RUN", help=MODEL_HELP, autocompletion=model_names)
-]
 Device = Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results, warnings and errors.")]
@@ -97,71 +92,48 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue from the last c
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 
 
-def one_recipe(argument: str | None, option: str | None) -> str:
-    """The recipe that a command line names, as an argument or as ``--recipe``.
+def model_option(**more: Any) -> Any:
+    """The option that names a model."""
+    return typer.Option("--model", "-m", metavar="RUN", help=MODEL_HELP, autocompletion=model_names, **more)
 
-    Raises:
-        BadParameter: If it names none, or two.
-    """
+
+def one_recipe(argument: str | None, option: str | None, resume: bool, force: bool) -> str:
+    """The recipe that a command line names, as an argument or as ``--recipe``; refuses none, two, and wrong usage."""
+    if resume and force:
+        raise typer.BadParameter("--resume keeps what is there and --force replaces it: choose one.")
     if argument is not None and option is not None and argument != option:
         raise typer.BadParameter(f"two recipes are named: {argument} and --recipe {option}.")
     recipe = option if argument is None else argument
     if recipe is None:
-        raise typer.BadParameter(
-            "which one? `sentrec recipes list` shows the built-in ones.", param_hint="RECIPE or --recipe"
-        )
+        hint = "which one? `sentrec recipes list` shows the built-in ones."
+        raise typer.BadParameter(hint, param_hint="RECIPE or --recipe")
     return recipe
 
 
 def with_labels(overrides: list[str] | None, labels: str | None) -> list[str]:
-    """The values of ``--set`` with what ``--labels`` says as one of them.
-
-    Raises:
-        BadParameter: If it is neither ``stars`` nor pairs such as ``1=bad``.
-    """
+    """The values of ``--set`` with what ``--labels`` says as one of them."""
+    overrides = overrides or []
     if labels is None:
-        return overrides or []
+        return overrides
     if labels.strip().casefold() == "stars":
-        return [*(overrides or ()), "data.label_map=stars"]
+        return [*overrides, "data.label_map=stars"]
     pairs = [[part.strip() for part in pair.rpartition("=")] for pair in labels.split(",")]
     if not all(label and meaning for label, _, meaning in pairs):
         raise typer.BadParameter(f"'{labels}': write pairs such as 1=bad,5=good, or stars.", param_hint="--labels")
     meanings = json.dumps({label: meaning for label, _, meaning in pairs})
-    return [*(overrides or ()), f"data.label_map={meanings}"]
+    return [*overrides, f"data.label_map={meanings}"]
 
 
 def default_folder(name: str) -> Path:
-    """Where a recipe's results go if no folder is named: in ``runs``, whatever the recipe calls itself.
-
-    Raises:
-        SentrecError: If that cannot be written.
-    """
+    """Where a recipe's results go if no folder is named: in ``runs``, whatever the recipe calls itself."""
     plain = "".join(mark if mark.isprintable() and mark not in "/\\" else "-" for mark in name).strip(" .")
     folder = Path("runs") / (plain or "unnamed")
     require_writable(folder, folder=True)
     return folder
 
 
-def resume_or_force(resume: bool, force: bool) -> None:
-    """Refuses both at once.
-
-    Raises:
-        BadParameter: If both are given.
-    """
-    if resume and force:
-        raise typer.BadParameter("--resume keeps what is there and --force replaces it: choose one.")
-
-
 def chosen_model(model: str | None, quiet: bool = False) -> str:
-    """The model that a user names, else the starter, with a line on standard error that says so.
-
-    Args:
-        model: What ``--model`` says.
-        quiet: Whether to leave that line out.
-
-    Raises:
-        RunError: If none is named and this installation of sentrec came without the starter.
-    """
+    """The model that a user names, else the starter, with a line on standard error that says so unless `quiet`."""
     if model is not None:
         return model
     from sentrec.runs.directory import STARTER, find_model

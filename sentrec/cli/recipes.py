@@ -1,20 +1,15 @@
 """`sentrec recipes`: the built-in recipes, and checking any recipe."""
 
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli.display import console
-from sentrec.cli.display.console import print_findings
 from sentrec.cli.options import RECIPE_HELP, AsJson, Overrides, recipe_names
-
-if TYPE_CHECKING:
-    from sentrec.checks.findings import Finding
 
 app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
 
@@ -22,9 +17,7 @@ _NameOrFile = Annotated[str, typer.Argument(help=RECIPE_HELP, metavar="NAME_OR_F
 
 
 @app.command("list")
-def list_recipes(
-    as_json: AsJson = False,
-) -> None:
+def list_recipes(as_json: AsJson = False) -> None:
     """List the built-in recipes."""
     from sentrec.recipe.reading import builtin_recipes
 
@@ -64,35 +57,22 @@ def copy(
 
 
 @app.command()
-def check(
-    recipe: _NameOrFile,
-    overrides: Overrides = None,
-) -> None:
+def check(recipe: _NameOrFile, overrides: Overrides = None) -> None:
     """Check a recipe and show what it will use; exit code 1 if anything is wrong or missing."""
     from sentrec.checks.findings import all_usable
+    from sentrec.checks.recipe import check_recipe, check_study
     from sentrec.recipe.reading import command_for, find_recipe
+    from sentrec.training.recipe import load_recipe
+    from sentrec.transfer.loading import load_transfer
 
-    name = command_for(find_recipe(recipe))
-    findings = _study_findings(recipe, overrides or ()) if name == "transfer" else _findings(recipe, overrides or ())
+    name, changes = command_for(find_recipe(recipe)), overrides or ()
+    is_study = name == "transfer"
+    findings = check_study(load_transfer(recipe, changes)) if is_study else check_recipe(load_recipe(recipe, changes))
     console.out.print(f"{escape(recipe)} is a valid recipe. It uses:", soft_wrap=True)
-    print_findings(findings)
+    console.print_findings(findings)
     if not all_usable(findings):
         console.err.print("[bold red]Error:[/] not everything that it uses is there.")
         raise typer.Exit(1)
-    again = [word for override in overrides or () for word in ("--set", override)]
+    again = [word for change in changes for word in ("--set", change)]
     command = shlex.join(["sentrec", name, "--recipe", recipe, *again])
     console.err.print(f"Ready: {escape(command)}", soft_wrap=True)
-
-
-def _findings(recipe: str, overrides: Sequence[str]) -> "list[Finding]":
-    from sentrec.checks.recipe import check_recipe
-    from sentrec.training.recipe import load_recipe
-
-    return check_recipe(load_recipe(recipe, overrides))
-
-
-def _study_findings(recipe: str, overrides: Sequence[str]) -> "list[Finding]":
-    from sentrec.checks.recipe import check_study
-    from sentrec.transfer.loading import load_transfer
-
-    return check_study(load_transfer(recipe, overrides))

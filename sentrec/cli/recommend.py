@@ -1,7 +1,7 @@
 """`sentrec recommend`: reviews in, ranked items out."""
 
 import logging
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,20 +10,21 @@ import typer
 
 from sentrec.cli import recommend_options as options
 from sentrec.cli.display.console import print_json, show_log
-from sentrec.cli.display.ranking import show_items, show_measures, show_summary
-from sentrec.cli.display.scoring_progress import scoring_progress
+from sentrec.cli.display.progress import scoring_progress
+from sentrec.cli.display.tables import show_items, show_measures, show_summary
 from sentrec.cli.options import chosen_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sentrec.recommend.items import Items
+    from sentrec.recommend.api import Recommendation
     from sentrec.recommend.ranking import RankOptions
-    from sentrec.recommend.recommend import Recommendation
     from sentrec.recommend.stream import ScoredItems, ScoringOptions
 
-
 _log = logging.getLogger(__name__)
+
+_RANKING = ("top", "sort", "movies", "genre", "year", "like", "exclude", "diverse")
+_OUTPUT = ("as_csv", "out_file", "html", "title", "csv_safe")
+_SCORING = ("model", "resume", "positive", "precision", "device", "rejects")
+_FIELDS = ("movie_field", "text_field", "id_field", "rating_field", "date_field", "user_field", "encoding")
 
 
 def recommend(
@@ -64,70 +65,41 @@ def recommend(
     quiet: options.Quiet = False,
 ) -> None:
     """Rank items by what their reviews say, with how sure that is and why."""
-    _check_usage(files or [], scores, as_json and as_csv, baseline is not None, evaluate)
+    files = files or []
+    _check_usage(files, scores, as_json and as_csv, baseline is not None, evaluate)
     _check_applicable(context, evaluate, only_scores=not files, has_catalogue=movies is not None)
     pages = _pages(out_file, html)
     outputs = {"--out": out_file, "--html": html, "--scores": scores if files else None, "--rejects": rejects}
-    _check_outputs(files or [], outputs, (movies, exclude, None if files else scores))
+    _check_outputs(files, outputs, (movies, exclude, None if files else scores))
     if quiet:
         show_log(logging.WARNING)
-    wanted = _rank_options(top, min_reviews, sort.value, genre or [], year, like, exclude, diverse)
+    wanted = _rank_options(top, min_reviews, sort, genre, year, like, exclude, diverse)
     fields = (movie_field, text_field, id_field, rating_field, date_field, user_field)
-    scoring = _scoring_options(fields, resume, scores, rejects, soften, encoding)
-    named = chosen_model(model, quiet) if files else ""
-    job = _Job(files or [], named, wanted, scoring, positive, precision.value, device, quiet)
-    if evaluate:
-        scored = _evaluate(job, baseline.value if baseline else None, as_json)
-    else:
-        with job.recommendation(movies) as result:  # all is written within it: a full disk does not cost the scores
+    scoring = _scoring_options(fields, resume=resume, scores=scores, rejects=rejects, soften=soften, encoding=encoding)
+    job = _Job(files, chosen_model(model, quiet) if files else "", scoring, positive, precision.value, device, quiet)
+    with ExitStack() as stack:  # all is written within it: a full disk does not cost the scores
+        if evaluate:
+            scored = _measure(job, stack, min_reviews, baseline and baseline.value, as_json)
+        else:
+            result = job.ranked(stack, wanted, movies)
+            scored = result.scored
             _print(result, as_json, as_csv, is_written=out_file is not None, csv_safe=csv_safe)
-            for path, render in pages:
-                _write(path, render, result, title, csv_safe)
-        scored = result.scored
+            _write(pages, result, title, csv_safe)
     if not quiet:
         show_summary(scored)
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What to score with what, as the options say."""
+    """What to score with what; progress ends with the scoring, the scores are kept until the stack is closed."""
 
     files: list[str]
     model: str
-    options: "RankOptions"
     scoring: "ScoringOptions"
     positive: str | None
     precision: Any
     device: str | None
     quiet: bool
-
-    @contextmanager
-    def recommendation(self, movies: Path | None) -> "Iterator[Recommendation]":
-        from sentrec.recommend.catalogue import read_catalogue
-        from sentrec.recommend.recommend import rank_scores, recommendation
-
-        catalogue = read_catalogue(movies) if movies else None
-        if not self.files and self.scoring.scores:
-            yield rank_scores(self.scoring.scores, self.options, catalogue, self.scoring.soften)
-            return
-        with ExitStack() as stack:
-            with scoring_progress(self.quiet) as on_progress:
-                job = recommendation(self.files, self.scorer(), self.options, self.scoring, catalogue, on_progress)
-                result = stack.enter_context(job)
-            yield result
-
-    @contextmanager
-    def item_sums(self) -> "Iterator[ScoredItems]":
-        from sentrec.recommend.recommend import item_sums, scored_sums
-
-        if not self.files and self.scoring.scores:
-            yield scored_sums(self.scoring.scores, self.scoring.soften)
-            return
-        with ExitStack() as stack:
-            with scoring_progress(self.quiet) as on_progress:
-                job = item_sums(self.files, self.scorer(), self.scoring, on_progress)
-                scored = stack.enter_context(job)
-            yield scored
 
     def scorer(self) -> Any:
         from sentrec.inference.predictor import load
@@ -135,11 +107,24 @@ class _Job:
 
         return ModelScorer(load(self.model, self.device), self.positive, self.precision)
 
-    def baseline_items(self, name: str) -> "Items":
-        from sentrec.recommend.recommend import baseline_items
+    def ranked(self, stack: ExitStack, wanted: "RankOptions", movies: Path | None) -> "Recommendation":
+        from sentrec.recommend.api import rank_scores, recommendation
+        from sentrec.recommend.catalogue import read_catalogue
 
-        with scoring_progress(self.quiet) as on_progress:
-            return baseline_items(self.files, self.model, name, self.scoring, self.positive, on_progress)
+        catalogue = read_catalogue(movies) if movies else None
+        if not self.files and self.scoring.scores:
+            return rank_scores(self.scoring.scores, wanted, catalogue, self.scoring.soften)
+        with scoring_progress(self.quiet) as shown:
+            job = recommendation(self.files, self.scorer(), wanted, self.scoring, catalogue, shown)
+            return stack.enter_context(job)
+
+    def summed(self, stack: ExitStack) -> "ScoredItems":
+        from sentrec.recommend.api import item_sums, scored_sums
+
+        if not self.files and self.scoring.scores:
+            return scored_sums(self.scoring.scores, self.scoring.soften)
+        with scoring_progress(self.quiet) as shown:
+            return stack.enter_context(item_sums(self.files, self.scorer(), self.scoring, shown))
 
 
 def _check_usage(files: list[str], scores: Path | None, two_formats: bool, baseline: bool, evaluate: bool) -> None:
@@ -154,32 +139,12 @@ def _check_usage(files: list[str], scores: Path | None, two_formats: bool, basel
             raise typer.BadParameter(message)
 
 
-_RANKING = (
-    "top",
-    "sort",
-    "movies",
-    "genre",
-    "year",
-    "like",
-    "exclude",
-    "diverse",
-    "as_csv",
-    "out_file",
-    "html",
-    "title",
-    "csv_safe",
-)
-_CATALOGUE = ("genre", "year")
-_SCORING = ("model", "resume", "positive", "precision", "device", "rejects")
-_FIELDS = ("movie_field", "text_field", "id_field", "rating_field", "date_field", "user_field", "encoding")
-
-
 def _check_applicable(context: typer.Context, evaluate: bool, only_scores: bool, has_catalogue: bool) -> None:
     """Refuses options that would do nothing, so that nobody believes that they did."""
     needless = {
-        "with --evaluate, which makes no list": _RANKING if evaluate else (),
+        "with --evaluate, which makes no list": (*_RANKING, *_OUTPUT) if evaluate else (),
         "without files of reviews, since nothing is scored": (*_SCORING, *_FIELDS) if only_scores else (),
-        "without --movies": () if has_catalogue else _CATALOGUE,
+        "without --movies": () if has_catalogue else ("genre", "year"),
     }
     for reason, names in needless.items():
         for parameter in context.command.params:
@@ -207,48 +172,35 @@ def _pages(out_file: Path | None, html: Path | None) -> list[tuple[Path, str]]:
 
 
 def _rank_options(
-    top: int,
-    min_reviews: int,
-    sort: Any,
-    genres: list[str],
-    year: str | None,
-    like: str | None,
-    exclude: Path | None,
-    diverse: bool,
+    top: int, min_reviews: int, sort: Any, genres: Any, year: Any, like: Any, exclude: Path | None, diverse: bool
 ) -> "RankOptions":
     from sentrec.recommend.catalogue import parse_years, read_seen
     from sentrec.recommend.ranking import RankOptions
 
-    if sort == "expected":
+    if sort is options.SortBy.EXPECTED:
         _log.warning("--sort expected is now --sort score, the default; the old name will go with the next release.")
-        sort = "score"
+        sort = options.SortBy.SCORE
     years = parse_years(year) if year else None
     seen = read_seen(exclude) if exclude else frozenset()
-    return RankOptions(top, min_reviews, sort, tuple(genres), years, like, seen, diverse)
+    return RankOptions(top, min_reviews, sort.value, tuple(genres or ()), years, like, seen, diverse)
 
 
-def _scoring_options(
-    fields: tuple[str | None, ...],
-    resume: bool,
-    scores: Path | None,
-    rejects: Path | None,
-    soften: float,
-    encoding: str | None,
-) -> "ScoringOptions":
+def _scoring_options(fields: tuple[str | None, ...], **options: Any) -> "ScoringOptions":
     from sentrec.data.columns import FieldNames
     from sentrec.recommend.stream import ScoringOptions
 
-    return ScoringOptions(FieldNames(*fields), resume, scores, rejects, soften=soften, encoding=encoding)
+    return ScoringOptions(FieldNames(*fields), **options)
 
 
-def _write(path: Path, suffix: str, result: "Recommendation", title: str, csv_safe: bool) -> None:
+def _write(pages: list[tuple[Path, str]], result: "Recommendation", title: str, csv_safe: bool) -> None:
     from sentrec.files.storage import write_text
     from sentrec.recommend.export import to_csv, to_json_lines, to_page
 
-    if suffix == ".html":
-        write_text(path, to_page(result.items, result.summary(), title))
-    else:
-        write_text(path, to_csv(result.items, csv_safe) if suffix == ".csv" else to_json_lines(result.items))
+    for path, suffix in pages:
+        if suffix == ".html":
+            write_text(path, to_page(result.items, result.summary(), title))
+        else:
+            write_text(path, to_csv(result.items, csv_safe) if suffix == ".csv" else to_json_lines(result.items))
 
 
 def _print(result: "Recommendation", as_json: bool, as_csv: bool, is_written: bool, csv_safe: bool) -> None:
@@ -260,14 +212,17 @@ def _print(result: "Recommendation", as_json: bool, as_csv: bool, is_written: bo
         show_items(result.items)
 
 
-def _evaluate(job: _Job, baseline: str | None, as_json: bool) -> "ScoredItems":
+def _measure(job: _Job, stack: ExitStack, min_reviews: int, baseline: str | None, as_json: bool) -> "ScoredItems":
     from sentrec.recommend.agreement import measure_ranking
+    from sentrec.recommend.api import baseline_items
 
-    with job.item_sums() as scored:
-        others = {baseline: job.baseline_items(baseline)} if baseline else {}
-        measures = measure_ranking(scored.items, job.options.min_reviews, others)
-        if as_json:
-            print_json(measures.to_dict())
-        else:
-            show_measures(measures)
+    scored, others = job.summed(stack), {}
+    if baseline:
+        with scoring_progress(job.quiet) as shown:
+            others[baseline] = baseline_items(job.files, job.model, baseline, job.scoring, job.positive, shown)
+    measures = measure_ranking(scored.items, min_reviews, others)
+    if as_json:
+        print_json(measures.to_dict())
+    else:
+        show_measures(measures)
     return scored

@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sentrec.cli.evaluate import BaselineName
-from sentrec.cli.options import MODEL_HELP, writable_file
+from sentrec.cli.options import BaselineName, model_option, output_file
 
 _FIELDS = "Fields of a review"
 _LIST = "The list"
@@ -37,7 +36,7 @@ def _option(panel: str, help: str, *names: str, **more: Any) -> Any:
 
 
 def _written(panel: str, help: str, *names: str) -> Any:
-    return _option(panel, help, *names, callback=writable_file)
+    return output_file(*names, help=help, rich_help_panel=panel)
 
 
 _INPUTS = "Reviews: CSV, JSON, Parquet or .xlsx, plain or compressed; - is standard input."
@@ -47,7 +46,7 @@ _EVALUATE = "Measure the ranking against the reviews' stars instead."
 
 Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help=_INPUTS, show_default=False)]
 
-Model = Annotated[str | None, _option(_SCORING, MODEL_HELP, "--model", "-m", metavar="RUN")]
+Model = Annotated[str | None, model_option(rich_help_panel=_SCORING, show_default=False)]
 ScoresFile = Annotated[Path | None, _option(_SCORING, _SCORES)]
 Resume = Annotated[bool, _option(_SCORING, "Go on with an interrupted scoring.", "--resume")]
 Positive = Annotated[str | None, _option(_SCORING, "The class that means liked, if not 'positive'.")]

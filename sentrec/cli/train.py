@@ -1,4 +1,4 @@
-"""`sentrec train`: from a recipe to a run directory."""
+"""`sentrec train` and `sentrec ensemble`: from a recipe to a run directory, and from several runs to one model."""
 
 import logging
 import os
@@ -10,61 +10,52 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from sentrec.cli import options
 from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.console import print_json, show_log
-from sentrec.cli.display.training_progress import duration, training_progress
-from sentrec.cli.options import (
-    AsJson,
-    Force,
-    Labels,
-    Overrides,
-    Quiet,
-    RecipeArgument,
-    RecipeOption,
-    Resume,
-    default_folder,
-    one_recipe,
-    output_folder,
-    resume_or_force,
-    with_labels,
-)
+from sentrec.cli.display.progress import duration, training_progress
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
-    from sentrec.recipe import Recipe
     from sentrec.runs.directory import Run
 
 
 def train(
-    recipe: RecipeArgument = None,
-    recipe_option: RecipeOption = None,
-    overrides: Overrides = None,
-    labels: Labels = None,
-    out: Annotated[Path | None, output_folder(help="Run directory; by default runs/NAME.")] = None,
+    recipe: options.RecipeArgument = None,
+    recipe_option: options.RecipeOption = None,
+    overrides: options.Overrides = None,
+    labels: options.Labels = None,
+    out: Annotated[Path | None, options.output_folder(help="Run directory; by default runs/NAME.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Train so many seeds; report mean and spread.")] = None,
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Combine the seeds into one model, which averages them.")
     ] = False,
-    resume: Resume = False,
-    force: Force = False,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    resume: options.Resume = False,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Train a model as a recipe says."""
-    recipe = one_recipe(recipe, recipe_option)
-    resume_or_force(resume, force)
-    overrides = with_labels(overrides, labels)
+    recipe = options.one_recipe(recipe, recipe_option, resume, force)
+    overrides = options.with_labels(overrides, labels)
     if ensemble and (seeds or 0) < 2:
         raise typer.BadParameter("--ensemble joins several seeds: add --seeds 3, say.")
-    speaks = _is_first_process()
+    # Of the processes that `accelerate launch` or `torchrun` started together only the first one speaks.
+    speaks = os.environ.get("RANK", "0") == "0"
     if quiet or not speaks:
         show_log(logging.WARNING if speaks else logging.ERROR)
     from sentrec.training.recipe import load_recipe
+    from sentrec.training.seeds import train_seeds
+    from sentrec.training.train import train as train_run
 
     loaded = load_recipe(recipe, overrides)
-    directory = out or default_folder(loaded.name)
+    directory = out or options.default_folder(loaded.name)
     with training_progress(quiet or not speaks) as on_progress:
-        runs, summary = _train(loaded, directory, seeds, ensemble, resume=resume, force=force, on_progress=on_progress)
+        how: dict[str, Any] = {"resume": resume, "force": force, "on_progress": on_progress}
+        if seeds is None:
+            runs, summary = [train_run(loaded, directory, **how)], None
+        else:
+            runs, summary = train_seeds(loaded, directory, seeds=seeds, ensemble=ensemble, **how)
     if not speaks:
         return
     if as_json:
@@ -74,25 +65,42 @@ def train(
         _show_run(runs[0])
     else:
         _show_seeds(runs, summary)
-    _show_next(directory)
+    where = f"The run is in {escape(str(directory))}; measured against a linear model on the same rows:"
+    _show_next(where, directory)
 
 
-def _train(
-    recipe: "Recipe", directory: Path, seeds: int | None, ensemble: bool, **options: Any
-) -> "tuple[list[Run], dict[str, Any] | None]":
-    """Trains one run, or as many as there are seeds; then there is a summary."""
-    if seeds is None:
-        from sentrec.training.train import train as train_run
+def ensemble(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Run directories; a group of seeds stands for all its runs.",
+            autocompletion=options.model_names,
+        ),
+    ],
+    out: Annotated[
+        Path, options.output_folder("--out", help="Directory of the ensemble; the runs are copied into it.")
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call it; by default as its directory.")] = None,
+    device: options.Device = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Join runs that were trained on the same rows, with any encoders, into one model that averages them."""
+    from sentrec.training.ensemble import ensemble as join
 
-        return [train_run(recipe, directory, **options)], None
-    from sentrec.training.seeds import train_seeds
-
-    return train_seeds(recipe, directory, seeds=seeds, ensemble=ensemble, **options)
-
-
-def _is_first_process() -> bool:
-    """Whether this process speaks for those that `accelerate launch` or `torchrun` started together."""
-    return os.environ.get("RANK", "0") == "0"
+    joined = join(runs, out, name=name, device=device)
+    if as_json:
+        print_json(joined.metrics | {"run": str(out)})
+        return
+    table = Table(title=f"{escape(joined.recipe.name)}: {len(joined.members)} runs", title_justify="left")
+    table.add_column("recipe", overflow="fold")
+    for heading in ("seed", "test accuracy", "validation accuracy"):
+        table.add_column(heading, justify="right")
+    for one in joined.metrics["members"]["runs"]:
+        table.add_row(escape(one["recipe"]), *_accuracies(one))
+    stdout.print(table)
+    _show_ensemble(joined.metrics)
+    _show_next(f"The ensemble is in {escape(str(out))}, a model like any run:", out)
 
 
 def _show_run(run: "Run") -> None:
@@ -113,7 +121,12 @@ def _show_run(run: "Run") -> None:
     calibration, rows = run.metrics["calibration"], "validation" if init is None else "rows held out in turn"
     # Mixing weights that were fitted on the validation rows leave nothing for a temperature there.
     if init is not None or f"{calibration['temperature']:.2f}" != "1.00":
-        stdout.print(_calibration_line(calibration, rows), soft_wrap=True)
+        loss, error = calibration["validation_log_loss"], calibration["validation_ece"]
+        stdout.print(
+            f"calibrated on {rows} with temperature {calibration['temperature']:.2f}: log loss {loss['before']:.4f} to "
+            f"{loss['after']:.4f}, calibration error {error['before']:.4f} to {error['after']:.4f}",
+            soft_wrap=True,
+        )
     stdout.print(
         f"{data['train_rows']:,} training texts, {run.metrics['parameters']:,} parameters, seed {run.metrics['seed']}, "
         f"{duration(run.metrics['seconds'])} in all"
@@ -124,34 +137,28 @@ def _show_run(run: "Run") -> None:
         stdout.print(f"{unlabelled:,} test texts are also among the unlabelled ones, and were left out there")
 
 
-def _calibration_line(calibration: dict[str, Any], rows: str) -> str:
-    loss, error = calibration["validation_log_loss"], calibration["validation_ece"]
-    return (
-        f"calibrated on {rows} with temperature {calibration['temperature']:.2f}: log loss {loss['before']:.4f} to "
-        f"{loss['after']:.4f}, calibration error {error['before']:.4f} to {error['after']:.4f}"
-    )
-
-
 def _show_seeds(runs: "list[Run]", summary: dict[str, Any]) -> None:
     """The runs one by one, their mean, and where they were joined what they reach together."""
     if "members" in summary:
         _show_seeds(runs, summary["members"])
-        show_ensemble(summary)
+        _show_ensemble(summary)
         return
     table = Table(title=f"{escape(runs[0].recipe.name)}: {len(runs)} seeds", title_justify="left")
     for heading in ("seed", "test accuracy", "validation accuracy", "time"):
         table.add_column(heading, justify="right")
     for one in summary["runs"]:
-        figures = (f"{one['test_accuracy']:.4f}", f"{one['validation_accuracy']:.4f}", duration(one["seconds"]))
-        table.add_row(str(one["seed"]), *figures)
+        table.add_row(*_accuracies(one), duration(one["seconds"]))
     stdout.print(table)
     spread = summary["test_sd"]["accuracy"]
     deviation = "" if spread is None else f" ± {spread:.4f} (standard deviation)"
     stdout.print(f"test accuracy [bold]{summary['test']['accuracy']:.4f}[/]{deviation}, {summary['test']['n']:,} texts")
 
 
-def show_ensemble(metrics: dict[str, Any]) -> None:
-    """Prints what an ensemble reached."""
+def _accuracies(one: dict[str, Any]) -> tuple[str, str, str]:
+    return str(one["seed"]), f"{one['test_accuracy']:.4f}", f"{one['validation_accuracy']:.4f}"
+
+
+def _show_ensemble(metrics: dict[str, Any]) -> None:
     test = metrics["test"]
     low, high = test["accuracy_interval"]
     stdout.print(
@@ -161,9 +168,6 @@ def show_ensemble(metrics: dict[str, Any]) -> None:
     )
 
 
-def _show_next(directory: Path) -> None:
-    where = escape(shlex.quote(str(directory)))
-    stdout.print(
-        f"\nThe run is in {escape(str(directory))}; measured against a linear model on the same rows:", soft_wrap=True
-    )
-    stdout.print(f"  sentrec evaluate {where} --baseline nb-lr", soft_wrap=True)
+def _show_next(where: str, directory: Path) -> None:
+    stdout.print(f"\n{where}", soft_wrap=True)
+    stdout.print(f"  sentrec evaluate {escape(shlex.quote(str(directory)))} --baseline nb-lr", soft_wrap=True)

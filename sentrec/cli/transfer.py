@@ -7,41 +7,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from sentrec.cli import options
 from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.console import printable, show_log
-from sentrec.cli.display.study_progress import study_progress
-from sentrec.cli.display.study_table import show_tables
-from sentrec.cli.options import (
-    AsJson,
-    Force,
-    Overrides,
-    Quiet,
-    RecipeArgument,
-    RecipeOption,
-    Resume,
-    one_recipe,
-    output_folder,
-    resume_or_force,
-)
+from sentrec.cli.display.progress import study_progress
+from sentrec.cli.display.tables import show_study
 
 if TYPE_CHECKING:
     from sentrec.transfer.results import Study
 
 
 def transfer(
-    recipe: RecipeArgument = None,
-    recipe_option: RecipeOption = None,
-    overrides: Overrides = None,
-    out: Annotated[Path | None, output_folder(help="Study directory; by default runs/NAME.")] = None,
+    recipe: options.RecipeArgument = None,
+    recipe_option: options.RecipeOption = None,
+    overrides: options.Overrides = None,
+    out: Annotated[Path | None, options.output_folder(help="Study directory; by default runs/NAME.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Repeat every cell with so many seeds.")] = None,
-    resume: Resume = False,
-    force: Force = False,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
+    resume: options.Resume = False,
+    force: options.Force = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure what a source gives to a target, against training on the target alone."""
-    recipe = one_recipe(recipe, recipe_option)
-    resume_or_force(resume, force)
+    recipe = options.one_recipe(recipe, recipe_option, resume, force)
     if quiet:
         show_log(logging.WARNING)
     from sentrec.transfer.loading import load_transfer
@@ -54,16 +42,12 @@ def transfer(
         typer.echo((study.path / "results.json").read_text(encoding="utf-8"), nl=False)
     else:
         _show(study)
-        _show_next(study)
 
 
 def _show(study: "Study") -> None:
-    show_tables(study.targets, study.rows)
+    show_study(study.targets, study.rows)
     for sentence in [*study.verdict, *(f"Note: {note}" for note in study.notes)]:
         stdout.print(f"\n{escape(printable(sentence))}")
-
-
-def _show_next(study: "Study") -> None:
     stdout.print("\nThe report, with its plots:")
     stdout.print(f"  {escape(str(study.path / 'report.md'))}", soft_wrap=True)
     seeds = len({result.cell.seed for result in study.results})

@@ -21,7 +21,7 @@ from sentrec.errors import Interrupted
 from sentrec.files.storage import cache_home, read_cached, remove_forgotten, write_json
 from sentrec.files.versions import code_version
 from sentrec.inference.predictor import Prediction, Predictor, fingerprint_of
-from sentrec.text.encoding import CHUNK_CHARACTERS, EncodedTexts
+from sentrec.text.encoding import EncodedTexts, in_chunks
 from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint
 
@@ -110,7 +110,7 @@ def classify_rows(
 ) -> Iterator[RowResult]:
     """Classifies rows; one that cannot be used gives a result with an error. Arguments as of `classify_source`."""
     results = (_result(row, names or FieldNames()) for row in rows)
-    for chunk in _chunks(results, chunk_rows):
+    for chunk in in_chunks(results, chunk_rows, lambda one: len(one.text or "")):
         predictions = iter(_predictions(predictor, [one.text for one in chunk if one.text is not None], kept))
         for result in chunk:
             yield result if result.text is None else replace(result, prediction=next(predictions))
@@ -162,20 +162,6 @@ def unknown_warning(share: float) -> str | None:
     if share < UNKNOWN_SHARE:
         return None
     return f"The model does not know {share:.0%} of the words: is this its language? Its answers mean little."
-
-
-def _chunks(results: Iterable[RowResult], most: int) -> Iterator[list[RowResult]]:
-    """Results some at a time; fewer where texts are very long, so that they cannot fill the memory."""
-    chunk: list[RowResult] = []
-    characters = 0
-    for result in results:
-        chunk.append(result)
-        characters += len(result.text or "")
-        if len(chunk) == most or characters >= CHUNK_CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
 
 
 def _result(row: Row | BadRow, names: FieldNames) -> RowResult:

@@ -35,7 +35,7 @@ def measure_ranking(items: Items, min_reviews: int, others: Mapping[str, Items] 
             f"{len(stars):,} items have {min_reviews} reviews and star ratings: too few (or all alike) to measure.",
             "Ask for fewer reviews (--min-reviews), and name the field of the stars: --rating-field NAME",
         )
-    scores = {name: score[rated] for name, score in item_scores(items, others or {}).items()}
+    scores = {name: score[rated] for name, score in _scores(items, others or {}).items()}
     measures = measure_scores(scores, stars, star_scale(float(np.nanmax(items.rating))), min_reviews)
     if measures.liked_share in (0.0, 1.0):
         _log.warning(
@@ -45,8 +45,8 @@ def measure_ranking(items: Items, min_reviews: int, others: Mapping[str, Items] 
     return measures
 
 
-def item_scores(items: Items, others: Mapping[str, Items]) -> dict[str, Floats]:
-    """Every score that is compared, by name, the default order first; arrays have one entry an item of `items`."""
+def _scores(items: Items, others: Mapping[str, Items]) -> dict[str, Floats]:
+    """Every score that is compared, the default order first; arrays have one entry an item of `items`."""
     estimates = estimate(items)
     scores = {
         "rank score": estimates.score,
@@ -57,7 +57,6 @@ def item_scores(items: Items, others: Mapping[str, Items]) -> dict[str, Floats]:
     }
     for name, other in others.items():
         place = {key: number for number, key in enumerate(other.keys)}
-        rows = np.array([place[key] for key in items.keys])
-        scores[f"{name} mean"] = other.mean[rows]
-        scores[f"{name} rank score"] = estimate(other).score[rows]
+        rows = [place[key] for key in items.keys]
+        scores |= {f"{name} mean": other.mean[rows], f"{name} rank score": estimate(other).score[rows]}
     return scores

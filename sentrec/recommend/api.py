@@ -1,63 +1,192 @@
-"""`sentrec.recommend`: reviews from files or from memory in, ranked items out."""
+"""Reviews from files or from memory in, ranked items out: `sentrec.recommend`, and the steps of which it is made."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sentrec.data.sources import Select, Source
 from sentrec.data.text_rows import AnyRow, BadRow, Row
+from sentrec.errors import DataError
 from sentrec.recommend.catalogue import Catalogue
-from sentrec.recommend.ranking import RankOptions
-from sentrec.recommend.recommend import Recommendation, recommend_sources
-from sentrec.recommend.stream import ScoringOptions
+from sentrec.recommend.chunks import Scorer, read_scores
+from sentrec.recommend.items import SOFTEN, Items, ItemSums, temporary_database
+from sentrec.recommend.quotes import ExtremeReviews, choose_quotes
+from sentrec.recommend.ranking import RankedItem, RankOptions, rank_items
+from sentrec.recommend.stream import OnProgress, ScoredItems, ScoringOptions, chunk_cache, score_items
 
-Reviews = str | Path | Sequence[str | Path] | Iterable[Mapping[str, Any]]
+Files = Sequence[str | Path | Source]
+Reviews = str | Path | Files | Iterable[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A ranking and what it came from.
+
+    Attributes:
+        items: The list, the best first.
+        scored: All items, and how many reviews did and did not count.
+    """
+
+    items: list[RankedItem]
+    scored: ScoredItems
+
+    def summary(self) -> dict[str, Any]:
+        """The counts in plain JSON types."""
+        return self.scored.summary()
 
 
 def recommend(
     reviews: Reviews,
-    model: str | Path = "starter",
+    model: str | Path | Scorer = "starter",
     *,
     options: RankOptions | None = None,
     scoring: ScoringOptions | None = None,
     catalogue: Catalogue | None = None,
     positive: str | None = None,
     device: str | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Recommendation:
-    """Scores reviews with a model and ranks the items that they are about.
+    """Scores reviews with a model as a stream, and ranks the items that they are about.
+
+    Memory does not grow with the number of reviews, only with that of items; what must be remembered of each review
+    lies on disk.
 
     Args:
-        reviews: One file or several (CSV, JSON, Parquet, Excel), an iterable of rows (dictionaries), or a table of
-            pandas or pyarrow. Columns are found by their usual names; ``scoring.names`` says otherwise.
-        model: A run's directory, or ``starter``.
+        reviews: One file or several (CSV, JSON, Parquet, Excel; ``-`` is standard input), an iterable of rows
+            (dictionaries), or a table of pandas or pyarrow. Columns are found by their usual names; ``scoring.names``
+            says otherwise.
+        model: A run's directory, or ``starter``, or a scorer of your own.
         options: What the list is to be: its length, order and filters.
         scoring: How reviews are read.
         catalogue: Titles, years and genres.
         positive: The class that means liked, if not ``positive``.
         device: Where to compute.
+        on_progress: Called after each chunk.
 
     Returns:
         The ranking, with quotes; ``.items`` is the list, the best first.
 
     Raises:
         DataError: If reviews cannot be read, or no item can be ranked.
+        Interrupted: On Ctrl-C; the same call with ``scoring.resume`` goes on.
     """
-    from sentrec.inference.predictor import load
-    from sentrec.recommend.scoring import ModelScorer
+    if isinstance(model, str | Path):
+        from sentrec.inference.predictor import load
+        from sentrec.recommend.scoring import ModelScorer
 
-    scorer = ModelScorer(load(model, device), positive)
+        model = ModelScorer(load(model, device), positive)
     scoring = scoring or ScoringOptions()
     if isinstance(reviews, str | Path):
         reviews = [reviews]
-    if isinstance(reviews, Sequence) and all(isinstance(one, str | Path) for one in reviews):
-        sources = [Source(str(one), scoring.encoding) for one in reviews]
-        return recommend_sources(sources, scorer, options, scoring, catalogue)
-    # Nobody can resume what lies in memory.
-    with tempfile.TemporaryDirectory(prefix="sentrec-") as work:
-        scoring = replace(scoring, work=Path(work) / "parts")
-        return recommend_sources([RowsSource(reviews)], scorer, options, scoring, catalogue)
+    with ExitStack() as stack:
+        if not (isinstance(reviews, Sequence) and all(isinstance(one, str | Path | Source) for one in reviews)):
+            reviews = [RowsSource(reviews)]
+            # Nobody can resume what lies in memory.
+            work = stack.enter_context(tempfile.TemporaryDirectory(prefix="sentrec-"))
+            scoring = replace(scoring, work=Path(work) / "chunks")
+        return stack.enter_context(recommendation(reviews, model, options, scoring, catalogue, on_progress))
+
+
+@contextmanager
+def recommendation(
+    files: Files,
+    scorer: Scorer,
+    options: RankOptions | None = None,
+    scoring: ScoringOptions | None = None,
+    catalogue: Catalogue | None = None,
+    on_progress: OnProgress | None = None,
+) -> Iterator[Recommendation]:
+    """Gives what `recommend` does; the scores are kept for ``resume`` until the block ends well.
+
+    So whatever goes wrong while the ranking is written does not cost them.
+    """
+    scoring = scoring or ScoringOptions()
+    sources = _opened(files, scoring)
+    with chunk_cache(sources, scorer, scoring) as cache:
+        with temporary_database() as database:
+            extremes = ExtremeReviews(database)
+            scored = score_items(sources, scorer, scoring, cache, extremes, on_progress)
+            items = rank_items(scored.items, options or RankOptions(), catalogue)
+            quotes = choose_quotes([item.movie for item in items], extremes, scorer)
+        yield Recommendation([replace(item, quotes=quotes[item.movie]) for item in items], scored)
+
+
+@contextmanager
+def item_sums(
+    files: Files, scorer: Scorer, scoring: ScoringOptions | None = None, on_progress: OnProgress | None = None
+) -> Iterator[ScoredItems]:
+    """Gives every item with its sums, without ranking any; the scores are kept until the block ends well."""
+    scoring = scoring or ScoringOptions()
+    sources = _opened(files, scoring)
+    with chunk_cache(sources, scorer, scoring) as cache:
+        yield score_items(sources, scorer, scoring, cache, on_progress=on_progress)
+
+
+def _opened(files: Files, scoring: ScoringOptions) -> list[Source]:
+    return [file if isinstance(file, Source) else Source(str(file), scoring.encoding) for file in files]
+
+
+def rank_scores(
+    path: Path, options: RankOptions | None = None, catalogue: Catalogue | None = None, soften: float = SOFTEN
+) -> Recommendation:
+    """Ranks the items of a scores file (see `ScoringOptions`) again, without a model; there are no quotes then.
+
+    Raises:
+        DataError: If the file is no scores file, or no item can be ranked.
+    """
+    scored = scored_sums(path, soften)
+    return Recommendation(rank_items(scored.items, options or RankOptions(), catalogue), scored)
+
+
+def scored_sums(path: Path, soften: float = SOFTEN) -> ScoredItems:
+    """Every item of a scores file with its sums.
+
+    Raises:
+        DataError: If the file is no scores file, or empty.
+    """
+    with temporary_database() as database:
+        sums = ItemSums(database, soften)
+        for batch in read_scores(path):
+            sums.add(batch)
+        items = sums.result()
+    if not len(items):
+        raise DataError(f"{path} holds no reviews.")
+    return ScoredItems(items, int(items.reviews.sum() + items.duplicates.sum()))
+
+
+def baseline_items(
+    files: Files,
+    run: str | Path,
+    name: str,
+    scoring: ScoringOptions,
+    positive: str | None = None,
+    on_progress: OnProgress | None = None,
+) -> Items:
+    """Scores reviews with a linear n-gram model trained on the very rows that a run was trained on; writes nothing.
+
+    Args:
+        files: As of `recommend`, but not standard input: they have been read once already.
+        run: The run's directory.
+        name: ``nb-lr`` or ``tfidf-lr``.
+        scoring: How reviews are read.
+        positive: The class that means liked.
+        on_progress: Called after each chunk.
+
+    Raises:
+        DataError: If the run's training rows are not there any more.
+    """
+    from sentrec.evaluation.rows import RunData
+    from sentrec.ngrams.baselines import make_baseline
+    from sentrec.recommend.scoring import BaselineScorer
+    from sentrec.runs.directory import open_run
+
+    train = RunData(open_run(run)).part("train")
+    model = make_baseline(name).fit(train.texts, train.labels, len(train.label_names))
+    scorer = BaselineScorer(model, train.label_names, positive)
+    return score_items(_opened(files, scoring), scorer, scoring, None, on_progress=on_progress).items
 
 
 class RowsSource(Source):
@@ -70,8 +199,7 @@ class RowsSource(Source):
     def __init__(self, rows: Any) -> None:
         self.path = self.name = "reviews"
         self.is_standard_input = True
-        self.header = None
-        self.format = None
+        self.header = self.format = None
         self.size = 0
         self._rows = rows
 

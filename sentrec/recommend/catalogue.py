@@ -33,16 +33,10 @@ def identity(value: object) -> str:
 
 @dataclass(frozen=True)
 class Movie:
-    """What a catalogue says of an item.
-
-    Attributes:
-        title: Its title.
-        year: The year it came out, where that is known.
-        genres: Its genres.
-    """
+    """What a catalogue says of an item."""
 
     title: str
-    year: int | None = None
+    year: int | None = None  # the year it came out, where that is known
     genres: tuple[str, ...] = ()
 
 

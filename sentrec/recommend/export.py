@@ -31,15 +31,17 @@ def to_json_lines(items: "Sequence[RankedItem]") -> str:
 def to_json(value: Any) -> str:
     """One line of JSON that can be written as UTF-8: half a surrogate pair has the rest escaped too."""
     line = json.dumps(value, ensure_ascii=False)
-    return line if _is_utf8(line) else json.dumps(value)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return line
 
 
 def to_csv(items: "Sequence[RankedItem]", safe: bool = True) -> str:
     """A header, then one row an item; genres separated by ``|``, of the quotes only their text, on one line.
 
-    Args:
-        items: The list.
-        safe: Whether to put an apostrophe before text that a spreadsheet would run as a formula (CWE-1236).
+    `safe` puts an apostrophe before text that a spreadsheet would run as a formula (CWE-1236).
     """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, extrasaction="ignore", lineterminator="\n")
@@ -48,16 +50,7 @@ def to_csv(items: "Sequence[RankedItem]", safe: bool = True) -> str:
         quotes = {f"{side}_quote": " ".join(quote.text.split()) for side, quote in item.quotes.items() if quote}
         row = item.to_dict() | {"genres": "|".join(item.genres)} | quotes
         writer.writerow({name: harmless(value) for name, value in row.items()} if safe else row)
-    table = buffer.getvalue()
-    return table if _is_utf8(table) else table.encode("utf-8", "backslashreplace").decode()
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return buffer.getvalue().encode("utf-8", "backslashreplace").decode()
 
 
 _STYLE = """
@@ -83,8 +76,8 @@ li { display: grid; grid-template-columns: 2.5rem minmax(0, 1fr); gap: 0 .5rem; 
 .axis { position: relative; height: 1.1rem; font-size: .7rem; }
 .axis span { position: absolute; transform: translateX(-50%); }
 .legend .bar { display: inline-block; width: 6rem; vertical-align: middle; margin: 0 .5rem 0 0; }
-.figures { display: flex; flex-wrap: wrap; gap: 0 1.25rem; }
-.figures b { font-variant-numeric: tabular-nums; color: var(--ink); }
+.facts { display: flex; flex-wrap: wrap; gap: 0 1.25rem; }
+.facts b { font-variant-numeric: tabular-nums; color: var(--ink); }
 blockquote { margin: .5rem 0 0; padding: 0 0 0 .75rem; border-left: 3px solid var(--bar); overflow-wrap: anywhere; }
 blockquote.negative { border-color: var(--bad); }
 footer { border-top: 1px solid var(--line); padding-top: 1rem; }
@@ -92,16 +85,7 @@ footer { border-top: 1px solid var(--line); padding-top: 1rem; }
 
 
 def to_page(items: "Sequence[RankedItem]", summary: Mapping[str, Any], title: str = "What people like") -> str:
-    """The ranking as HTML.
-
-    Args:
-        items: The list.
-        summary: Counts, as `Recommendation.summary` gives them.
-        title: Heading of the page.
-
-    Returns:
-        A whole document; everything that came from reviews is escaped.
-    """
+    """The ranking, with the counts of `Recommendation.summary`, as an HTML document; all from reviews is escaped."""
     counts = f"{counted(summary['reviews'], 'review')} of {counted(summary['items'], 'item')}"
     if len(items) < summary["items"]:
         counts += f", {len(items):,} of them shown"
@@ -133,15 +117,12 @@ _QUOTES = " Quotes are the sentences that the model finds most positive (+) and 
 
 def _item_html(item: "RankedItem") -> str:
     about = ", ".join([*([str(item.year)] if item.year else []), *item.genres])
-    figures = [
-        ("mean", f"{item.mean:.3f}"),
-        ("positive", f"{item.share_positive:.0%}"),
-        ("reviews", f"{item.reviews:,}"),
-    ]
+    facts = {"mean": f"{item.mean:.3f}", "positive": f"{item.share_positive:.0%}", "reviews": f"{item.reviews:,}"}
     if item.mean_rating is not None:
-        figures.append(("stars", f"{item.mean_rating:.1f}"))
+        facts["stars"] = f"{item.mean_rating:.1f}"
     if item.similarity is not None:
-        figures.append(("similarity", f"{item.similarity:.2f}"))
+        facts["similarity"] = f"{item.similarity:.2f}"
+    shown = "".join(f"<span>{name} <b>{value}</b></span>" for name, value in facts.items())
     band = f"left: {100 * item.low:.1f}%; width: {100 * (item.high - item.low):.1f}%"
     label = f"expected {item.score:.3f}, 95 % interval {item.low:.3f} to {item.high:.3f}"
     return (
@@ -152,7 +133,7 @@ def _item_html(item: "RankedItem") -> str:
         f'<div class="mark" style="left: {100 * item.score:.1f}%"></div>'
         f'<b class="score" style="left: {100 * item.score:.1f}%">{item.score:.3f}</b></div>\n'
         f'<div class="axis soft" aria-hidden="true">{_AXIS}</div>\n'
-        f'<div class="figures soft">{"".join(f"<span>{name} <b>{value}</b></span>" for name, value in figures)}</div>\n'
+        f'<div class="facts soft">{shown}</div>\n'
         f"{''.join(_quote(side, quote) for side, quote in item.quotes.items() if quote)}</div></li>\n"
     )
 

@@ -2,10 +2,9 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,49 +12,37 @@ import pyarrow as pa
 
 from sentrec.errors import SentrecError, counted
 from sentrec.recommend.catalogue import identity, item_name
-from sentrec.recommend.parts import embeddings_of
+from sentrec.recommend.chunks import embeddings_of
 
 _log = logging.getLogger(__name__)
 _SHORT_SCALE, _LONG_SCALE, _MIXED_SHARE = 5, 10, 0.1
 Floats = npt.NDArray[np.float64]
 
+SOFTEN = 1.5
+"""What log odds are divided by unless somebody asks for another number."""
 _SETTINGS = ("journal_mode=OFF", "synchronous=OFF", "cache_size=-8192")
 
 
 @dataclass(frozen=True)
 class Items:
-    """Items with their reviews summed up; all arrays have one entry an item, in the order of first appearance.
+    """Items with their reviews summed up; all arrays have one entry an item, in the order of first appearance."""
 
-    Attributes:
-        keys: Each item's key, as it was first written.
-        reviews: Reviews that count, at least 1.
-        duplicates: Further copies of an earlier review (see `Review.digest`); they do not count.
-        mean: Mean positive probability.
-        squares: Sum of squared distances of the probabilities from their mean.
-        share_positive: Share of reviews with a probability above 1/2.
-        rating: Mean stars; NaN where fewer than half of the reviews have any, or they are on several scales.
-        embedding: Mean review embedding, shape ``(items, dim)``.
-    """
-
-    keys: tuple[str, ...]
-    reviews: npt.NDArray[np.int64]
-    duplicates: npt.NDArray[np.int64]
-    mean: Floats
-    squares: Floats
-    share_positive: Floats
-    rating: Floats
-    embedding: npt.NDArray[np.float32]
+    keys: tuple[str, ...]  # each item's key, as it was first written
+    reviews: npt.NDArray[np.int64]  # reviews that count, at least 1
+    duplicates: npt.NDArray[np.int64]  # further copies of an earlier review (see `Review.digest`); they do not count
+    mean: Floats  # mean positive probability
+    squares: Floats  # sum of squared distances of the probabilities from their mean
+    share_positive: Floats  # share of reviews with a probability above 1/2
+    rating: Floats  # mean stars; NaN where fewer than half of the reviews have any, or on several scales
+    embedding: npt.NDArray[np.float32]  # mean review embedding, shape ``(items, dim)``
 
     def __len__(self) -> int:
         return len(self.keys)
 
 
 @contextmanager
-def temporary_database(table: str) -> Iterator[sqlite3.Connection]:
-    """Gives a database with one table and 8 MB of cache; its file has no name, so that not even a kill leaves it.
-
-    Args:
-        table: The SQL that creates the table.
+def temporary_database() -> Iterator[sqlite3.Connection]:
+    """Gives a database with 8 MB of cache in memory; its file has no name, so that not even a kill leaves it.
 
     Raises:
         SentrecError: If its disk is full or may not be written.
@@ -65,7 +52,6 @@ def temporary_database(table: str) -> Iterator[sqlite3.Connection]:
     try:
         for setting in _SETTINGS:
             database.execute(f"PRAGMA {setting}")
-        database.execute(table)
         yield database
     except sqlite3.OperationalError as error:
         raise SentrecError(
@@ -76,49 +62,15 @@ def temporary_database(table: str) -> Iterator[sqlite3.Connection]:
         database.close()
 
 
-class SeenTexts:
-    """Remembers digests on disk, so that memory does not grow with their number (40 bytes each on disk).
-
-    Used as a context manager; all is forgotten when the block ends.
-    """
-
-    def __enter__(self) -> "SeenTexts":
-        """Opens the file."""
-        self._stack = ExitStack()
-        table = "CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID"
-        self._database = self._stack.enter_context(temporary_database(table))
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        """Removes the file."""
-        self._stack.__exit__(*error)
-
-    def first_times(self, digests: Sequence[bytes]) -> npt.NDArray[np.bool_]:
-        """Which of these digests were not there before, earlier ones of the same call included."""
-        insert = "INSERT OR IGNORE INTO seen VALUES (?)"
-        self._database.execute("BEGIN")
-        new = [self._database.execute(insert, (digest,)).rowcount == 1 for digest in digests]
-        self._database.execute("COMMIT")
-        return np.array(new, dtype=bool)
-
-
-SOFTEN = 1.5
-"""What log odds are divided by unless somebody asks for another number."""
-
-
 def softened(probability: Floats, by: float) -> Floats:
-    """Probabilities with their log odds divided by a number.
+    """Probabilities with their log odds divided by a number; 1 leaves them as they are, to the last bit.
 
     How likely a review is to be positive is mostly near 0 or 1, how much somebody liked an item is not. On films held
     out of IMDB's training set (five folds), divided by 1.5 the probabilities order films most as their mean stars do:
     Spearman 0.8997 against 0.8978 of plain ones with at least 3 reviews, 0.9448 against 0.9440 with at least 10.
 
-    Args:
-        probability: From 0 to 1.
-        by: What to divide by; 1 leaves them as they are, to the last bit.
-
     Raises:
-        ValueError: If that is below 1.
+        ValueError: If the number is below 1.
     """
     if not by >= 1:
         raise ValueError(f"log odds are divided by 1 or more, not by {by}")
@@ -132,12 +84,13 @@ class ItemSums:
     """Adds scored reviews up per item; memory grows with the items only.
 
     Args:
-        seen: Where to remember which reviews came before.
+        database: Where the digests of all reviews are kept, 40 bytes each.
         soften: See `softened`.
     """
 
-    def __init__(self, seen: SeenTexts, soften: float = SOFTEN) -> None:
-        self._seen = seen
+    def __init__(self, database: sqlite3.Connection, soften: float = SOFTEN) -> None:
+        database.execute("CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._database = database
         self._soften = soften
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
@@ -145,37 +98,21 @@ class ItemSums:
         self._embedding = np.zeros((0, 0), dtype=np.float32)
 
     def add(self, table: pa.Table | pa.RecordBatch) -> npt.NDArray[np.bool_]:
-        """Adds scored reviews.
-
-        Args:
-            table: Rows as `scored_table` makes them.
-
-        Returns:
-            Which rows count, because they are no duplicate; shape ``(rows,)``.
-        """
-        counts = self._seen.first_times(table.column("digest").to_pylist())
+        """Adds rows of `scored_table`; which of them count, because they are no duplicate, shape ``(rows,)``."""
+        insert = "INSERT OR IGNORE INTO seen VALUES (?)"
+        self._database.execute("BEGIN")
+        digests = table.column("digest").to_pylist()
+        counts = np.array([self._database.execute(insert, (one,)).rowcount == 1 for one in digests], dtype=bool)
+        self._database.execute("COMMIT")
         rows = np.array([self._number(movie) for movie in table.column("movie").to_pylist()], dtype=np.int64)
         embeddings = embeddings_of(table)
         self._grow(embeddings.shape[1])
         probability = softened(table.column("probability").to_numpy(zero_copy_only=False), self._soften)
         rating = table.column("rating").to_numpy(zero_copy_only=False).astype(np.float64)
         rated = np.isfinite(rating)
-        values = np.column_stack(
-            [
-                np.ones(len(rows)),
-                np.zeros(len(rows)),
-                probability,
-                probability**2,
-                probability > 0.5,
-                np.where(rated, rating, 0.0),
-                rated,
-                rated & (rating <= _SHORT_SCALE),
-                rated & (rating > _LONG_SCALE),
-            ]
-        )
-        values[~counts] = 0.0
-        values[~counts, 1] = 1.0
-        np.add.at(self._sums, rows, values)
+        values = [probability, probability**2, probability > 0.5, np.where(rated, rating, 0.0), rated]
+        values += [rated & (rating <= _SHORT_SCALE), rated & (rating > _LONG_SCALE)]
+        np.add.at(self._sums, rows, np.column_stack([counts, ~counts, *(counts * value for value in values)]))
         np.add.at(self._embedding, rows[counts], embeddings[counts].astype(np.float32))
         return counts
 

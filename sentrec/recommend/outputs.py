@@ -3,8 +3,8 @@
 import json
 import logging
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ from sentrec.data.formats import STANDARD_INPUT
 from sentrec.data.sources import Source
 from sentrec.errors import DataError
 from sentrec.files.storage import atomic_path, disk_errors
-from sentrec.recommend.parts import PartStore
 from sentrec.recommend.reviews import Reject
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 def check_outputs(
@@ -71,10 +70,10 @@ class RejectsFile:
 
     def __init__(self, path: Path, folder: Path | None) -> None:
         self.path = path
-        self.rows = 0
-        self.fields = 0
+        self.rows = self.fields = 0
         self.first: str | None = None
         self._made = folder / "rejects.jsonl" if folder else None
+        self._stack = ExitStack()
 
     @property
     def is_kept(self) -> bool:
@@ -83,7 +82,6 @@ class RejectsFile:
 
     def __enter__(self) -> "RejectsFile":
         """Opens nothing yet."""
-        self._stack = ExitStack()
         return self
 
     def add(self, reject: Reject) -> None:
@@ -107,44 +105,37 @@ class RejectsFile:
             _put(self._made, self.path)
             if self.fields:
                 message = "%d optional fields could not be read; their reviews count without them. Reasons: %s"
-                logger.warning(message, self.fields, self.path)
+                _log.warning(message, self.fields, self.path)
         elif self._made is not None and self.path.is_file() and error[0] is None:
             self.path.unlink()
 
 
-class ScoresFile:
-    """The scores of all reviews as one Parquet file; whole or not at all.
+@contextmanager
+def scores_file(path: Path | None, folder: Path | None) -> Iterator[Callable[[pa.Table], None]]:
+    """Gives a function that adds rows of `scored_table` to one Parquet file; whole or not at all.
 
     Args:
         path: The file; None: none.
-        store: The job's folder; None: nothing is written.
+        folder: Where it is made until it is whole; None: nothing is written.
     """
+    if path is None or folder is None:
+        yield lambda _: None
+        return
+    made = folder / "scores.parquet"
+    with ExitStack() as stack:
+        writers: list[pa.parquet.ParquetWriter] = []
 
-    def __init__(self, path: Path | None, store: PartStore | None) -> None:
-        self._path = path
-        self._made = store.folder / "scores.parquet" if store and path else None
-        self._writer: pa.parquet.ParquetWriter | None = None
+        def write(table: pa.Table) -> None:
+            table = table.replace_schema_metadata(None)
+            with disk_errors(made):
+                if not writers:
+                    new = pa.parquet.ParquetWriter(made, table.schema, compression="zstd")
+                    writers.append(stack.enter_context(new))
+                writers[0].write_table(table)
 
-    def __enter__(self) -> "ScoresFile":
-        """Opens nothing yet."""
-        return self
-
-    def write(self, table: pa.Table) -> None:
-        """Adds the rows of `scored_table`."""
-        if self._made is None:
-            return
-        table = table.replace_schema_metadata(None)
-        with disk_errors(self._made):
-            self._writer = self._writer or pa.parquet.ParquetWriter(self._made, table.schema, compression="zstd")
-            self._writer.write_table(table)
-
-    def __exit__(self, *error: Any) -> None:
-        """Puts the file in its place if all went well."""
-        if self._writer is None:
-            return
-        self._writer.close()
-        if error[0] is None and self._made is not None and self._path is not None:
-            _put(self._made, self._path)
+        yield write
+    if writers:
+        _put(made, path)
 
 
 def _put(made: Path, path: Path) -> None:

@@ -67,27 +67,16 @@ Grid = tuple[Floats, Floats, Floats]
 
 @dataclass(frozen=True)
 class Estimates:
-    """What items are expected to be like; arrays have one entry an item.
+    """What items are expected to be like; arrays have one entry an item."""
 
-    Attributes:
-        score: Posterior mean of the mean positive probability that many more reviews would give; the rank score.
-        low: Lower end of its 95 % interval.
-        high: Upper end.
-        overall: The mean of all items.
-    """
-
-    score: Floats
-    low: Floats
-    high: Floats
-    overall: float
+    score: Floats  # posterior mean of the mean positive probability that many more reviews would give; the rank score
+    low: Floats  # lower end of its 95 % interval
+    high: Floats  # upper end
+    overall: float  # the mean of all items
 
 
 def estimate(items: Items) -> Estimates:
-    """The posterior of each item's mean, as the module explains.
-
-    Args:
-        items: At least one item; all of them, also those with few reviews: they tell how items differ.
-    """
+    """The posterior of each item's mean, from all items that there are, those with few reviews too; at least one."""
     model = _Model(items)
     grid = model.grid()
     expected, squares = np.zeros(len(items)), np.zeros(len(items))
@@ -112,10 +101,8 @@ class _Model:
         self.spread = np.minimum(items.squares, largest)
         # Sum of p (1 - p) in as many degrees of freedom as the spread has.
         self.within = (largest - self.spread) * (1.0 - 1.0 / self.reviews)
-        evidence = [
-            prior + total.sum() / _REVIEW_VARIANCE
-            for prior, total in zip(_PHI_PRIOR, (self.spread, self.within), strict=True)
-        ]
+        totals = zip(_PHI_PRIOR, (self.spread, self.within), strict=True)
+        evidence = [prior + total.sum() / _REVIEW_VARIANCE for prior, total in totals]
         points = _PHI_POINTS if sum(evidence) < _PHI_KNOWN else 1
         self.phis: Floats = special.betaincinv(*evidence, (np.arange(points) + 0.5) / points)
         self.popularity = np.log(self.reviews) - np.log(self.reviews).mean()
@@ -136,10 +123,8 @@ class _Model:
         box = [(-4.0, 4.0), (float(np.log(0.003)), float(np.log(0.7))), slope]
         phi = float(self.phis[len(self.phis) // 2])
         for _ in range(_REFINEMENTS):
-            axes = [
-                np.linspace(low, high, points if high > low else 1)
-                for (low, high), points in zip(box, _GRID, strict=True)
-            ]
+            sizes = zip(box, _GRID, strict=True)
+            axes = [np.linspace(low, high, points if high > low else 1) for (low, high), points in sizes]
             logit, correlation, slopes = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
             grid = (logit, correlation, slopes)
             logs = self._log_posterior(grid, phi)

@@ -1,20 +1,19 @@
 """The most telling sentences of an item: from its most positive and most negative reviews, scored by the model."""
 
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from html import unescape
 from itertools import chain
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from sentrec.recommend.catalogue import identity
-from sentrec.recommend.items import temporary_database
+from sentrec.recommend.chunks import Scorer
 from sentrec.recommend.reviews import Review
-from sentrec.recommend.scores import Scorer
 
 Side = Literal["positive", "negative"]
 
@@ -35,21 +34,13 @@ _BORDER = re.compile(
 
 @dataclass(frozen=True)
 class Quote:
-    """One sentence of a review.
+    """One sentence of a review."""
 
-    Attributes:
-        text: The sentence, without HTML tags.
-        start: Where it begins in the review's text, in characters.
-        end: Where it ends.
-        probability: How positive the model finds it.
-        review: The review's id, or ``line N`` of its file.
-    """
-
-    text: str
-    start: int
-    end: int
-    probability: float
-    review: str
+    text: str  # the sentence, without HTML tags
+    start: int  # where it begins in the review's text, in characters
+    end: int  # where it ends
+    probability: float  # how positive the model finds it
+    review: str  # the review's id, or ``line N`` of its file
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
@@ -65,49 +56,33 @@ def sentences(text: str) -> Iterator[tuple[int, int]]:
 
 
 class ExtremeReviews:
-    """Keeps the most positive and the most negative reviews of each item, their texts on disk.
+    """Keeps the most positive and the most negative reviews of each item; memory holds six numbers an item.
 
-    Used as a context manager; all is forgotten when the block ends. Memory holds six numbers an item.
+    Args:
+        database: Where their texts are kept.
     """
 
-    def __enter__(self) -> "ExtremeReviews":
-        """Opens the file."""
-        self._stack = ExitStack()
-        self._database = self._stack.enter_context(
-            temporary_database(
-                "CREATE TABLE kept (movie TEXT, side TEXT, slot INTEGER, name TEXT, text TEXT, "
-                "PRIMARY KEY (movie, side, slot)) WITHOUT ROWID"
-            )
-        )
+    def __init__(self, database: sqlite3.Connection) -> None:
+        columns = "movie TEXT, side TEXT, place INTEGER, name TEXT, text TEXT, PRIMARY KEY (movie, side, place)"
+        database.execute(f"CREATE TABLE kept ({columns}) WITHOUT ROWID")
+        self._database = database
         self._extremes: dict[tuple[str, str], list[float]] = {}
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        """Removes the file."""
-        self._stack.__exit__(*error)
 
     def offer(
         self, reviews: Sequence[Review], probabilities: npt.NDArray[np.float64], counts: npt.NDArray[np.bool_]
     ) -> None:
-        """Keeps those reviews that are among the most extreme of their item so far.
-
-        Args:
-            reviews: Some reviews.
-            probabilities: How positive each is.
-            counts: Which of them count; duplicates do not.
-        """
+        """Keeps those reviews that count and are among the most extreme of their item so far."""
         self._database.execute("BEGIN")
-        for review, probability in zip(
-            (one for one, wanted in zip(reviews, counts, strict=True) if wanted), probabilities[counts], strict=True
-        ):
-            # A review on the wrong side of 1/2 may still be the item's best: sentences decide.
-            self._keep(review, "positive", float(probability))
-            self._keep(review, "negative", -float(probability))
+        for review, probability, is_counted in zip(reviews, probabilities, counts, strict=True):
+            if is_counted:
+                # A review on the wrong side of 1/2 may still be the item's best: sentences decide.
+                self._keep(review, "positive", float(probability))
+                self._keep(review, "negative", -float(probability))
         self._database.execute("COMMIT")
 
     def texts(self, movie: str, side: Side) -> list[tuple[str, str]]:
         """Names and texts of an item's most extreme reviews on one side."""
-        query = "SELECT name, text FROM kept WHERE movie = ? AND side = ? ORDER BY slot"
+        query = "SELECT name, text FROM kept WHERE movie = ? AND side = ? ORDER BY place"
         return self._database.execute(query, (identity(movie), side)).fetchall()
 
     def _keep(self, review: Review, side: Side, extremity: float) -> None:
@@ -118,48 +93,36 @@ class ExtremeReviews:
         if not any(_is_quotable(review.text, span) for span in sentences(review.text[:_LONGEST_REVIEW])):
             extremity -= _NOT_QUOTABLE
         if len(kept) < _KEPT:
-            slot = len(kept)
+            place = len(kept)
             kept.append(extremity)
         else:
-            slot = min(range(_KEPT), key=kept.__getitem__)
-            if extremity <= kept[slot]:
+            place = min(range(_KEPT), key=kept.__getitem__)
+            if extremity <= kept[place]:
                 return
-            kept[slot] = extremity
+            kept[place] = extremity
         name = review.id or f"line {review.line}"
-        row = (movie, side, slot, name, review.text[:_LONGEST_REVIEW])
+        row = (movie, side, place, name, review.text[:_LONGEST_REVIEW])
         self._database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", row)
 
 
 def choose_quotes(
     movies: Sequence[str], reviews: ExtremeReviews, scorer: Scorer
 ) -> Mapping[str, Mapping[Side, Quote | None]]:
-    """The most telling positive and negative sentence of each item.
-
-    Args:
-        movies: The items' keys.
-        reviews: Their most extreme reviews.
-        scorer: What scores the sentences.
-
-    Returns:
-        For each item a quote, or None where no sentence is on that side of 1/2.
-    """
+    """The most telling positive and negative sentence of each item; None where none is on that side of 1/2."""
     places: list[tuple[str, Side, str, str, int, int]] = []
     sides: tuple[Side, Side] = ("positive", "negative")
     for movie in movies:
         for side in sides:
             for name, text in reviews.texts(movie, side):
                 places += [(movie, side, name, text, *span) for span in sentences(text) if _is_quotable(text, span)]
-    scores = (
-        scorer.score([_plain(text[start:end]) for _, _, _, text, start, end in places]).positive
-        if places
-        else np.zeros(0)
-    )
+    plain = [_plain(text[start:end]) for _, _, _, text, start, end in places]
+    scores = scorer.score(plain).positive if plain else np.zeros(0)
     chosen: dict[str, dict[Side, Quote | None]] = {movie: dict.fromkeys(sides) for movie in movies}
-    for (movie, side, name, text, start, end), score in zip(places, scores, strict=True):
+    for (movie, side, name, _, start, end), sentence, score in zip(places, plain, scores, strict=True):
         best = chosen[movie][side]
         sign = 1.0 if side == "positive" else -1.0
         if sign * (score - 0.5) > (sign * (best.probability - 0.5) if best else 0.0):
-            chosen[movie][side] = Quote(_plain(text[start:end]), start, end, float(score), name)
+            chosen[movie][side] = Quote(sentence, start, end, float(score), name)
     return chosen
 
 

@@ -1,8 +1,9 @@
 """From items to a ranked list: who may be on it, in what order, and how varied."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -109,11 +110,7 @@ def rank_items(items: Items, options: RankOptions, catalogue: Catalogue | None =
     """
     catalogue = catalogue or {}
     estimates = estimate(items)
-    order_by = {
-        "score": estimates.score,
-        "lower-bound": estimates.low,
-        "mean": items.mean,
-    }[options.sort]
+    order_by = {"score": estimates.score, "lower-bound": estimates.low, "mean": items.mean}[options.sort]
     if catalogue and not any(movie_of(catalogue, key) for key in items.keys):
         _log.warning(
             "no item with reviews is in the catalogue: reviews name items like '%s', the catalogue like '%s'",
@@ -130,7 +127,9 @@ def rank_items(items: Items, options: RankOptions, catalogue: Catalogue | None =
     order = candidates[np.lexsort((keys[candidates], -items.reviews[candidates], -order_by[candidates]))]
     if options.diverse and vectors is not None:
         order = order[: _DIVERSE_CANDIDATES * options.top]
-        order = _diversified(order, order_by, vectors, items, catalogue, options.top)
+        genres = [(movie_of(catalogue, items.keys[number]) or Movie("")).genres for number in order]
+        alike = partial(_likeness, vectors[order], [frozenset(one) for one in genres])
+        order = order[marginally_relevant(order_by[order], alike, options.top)]
     return [
         _ranked(place, number, items, estimates, similarity, catalogue)
         for place, number in enumerate(order[: options.top], start=1)
@@ -145,17 +144,18 @@ def _eligible(items: Items, options: RankOptions, catalogue: Catalogue) -> npt.N
             f"Ask for fewer: --min-reviews {items.reviews.max()}",
         )
     _warn_of_double_names(items, options.exclude, catalogue)
-    kept = [number for number in enough if _is_wanted(items.keys[number], options, catalogue)]
+    kept = [number for number in enough if is_wanted(items.keys[number], options, catalogue)]
     if not kept:
         raise DataError("no item with enough reviews fulfils every filter.", "Leave out a filter, or widen it.")
     return np.array(kept, dtype=np.int64)
 
 
-def _is_wanted(key: str, options: RankOptions, catalogue: Catalogue) -> bool:
+def is_wanted(key: str, options: RankOptions, catalogue: Catalogue) -> bool:
+    """Whether an item passes the filters of names, genres and years."""
     movie = movie_of(catalogue, key) or Movie("")
     if options.exclude and options.exclude & names_of(key, movie):
         return False
-    if options.genres and not {fold(genre) for genre in movie.genres} & {fold(genre) for genre in options.genres}:
+    if options.genres and not set(map(fold, movie.genres)) & set(map(fold, options.genres)):
         return False
     return options.years is None or (movie.year is not None and options.years[0] <= movie.year <= options.years[1])
 
@@ -175,11 +175,8 @@ def _similar(candidates: npt.NDArray[np.int64], similarity: Floats, name: str) -
         raise DataError(f"no other item than '{name}' fulfils every filter.", "Leave out a filter.")
     similar = candidates[similarity[candidates] >= _LEAST_SIMILARITY]
     if not len(similar):
-        most = similarity[candidates].max()
-        raise DataError(
-            f"No item is written about like '{name}': the greatest similarity is {most:.2f}, unrelated items have 0.",
-            "Leave --like out.",
-        )
+        most = f"the greatest similarity is {similarity[candidates].max():.2f}, unrelated items have 0"
+        raise DataError(f"No item is written about like '{name}': {most}.", "Leave --like out.")
     return similar
 
 
@@ -193,41 +190,40 @@ def _centred(items: Items) -> Floats:
     _, _, directions = np.linalg.svd(vectors * weight, full_matrices=False)
     # The first direction tells praise from blame rather than one subject from another.
     vectors = vectors - np.outer(vectors @ directions[0], directions[0])
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12))
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
 
 
-def _diversified(
-    order: npt.NDArray[np.int64], score: Floats, vectors: Floats, items: Items, catalogue: Catalogue, top: int
-) -> npt.NDArray[np.int64]:
-    """Maximal marginal relevance (Carbonell and Goldstein 1998): each next item is good and unlike those before it."""
-    span = float(np.ptp(score[order])) or 1.0
-    relevance = (score[order] - score[order].min()) / span
-    genres = [frozenset((movie_of(catalogue, items.keys[number]) or Movie("")).genres) for number in order]
-    nearest = np.zeros(len(order))
-    left = list(range(len(order)))
+def marginally_relevant(score: Floats, likeness: Callable[[int], Floats], top: int) -> list[int]:
+    """Places in a list of which each next one is good and unlike those before it: maximal marginal relevance.
+
+    See Carbonell and Goldstein 1998.
+
+    Args:
+        score: How good each place is.
+        likeness: How much each place is like a given one, 0 to 1.
+        top: How many to choose.
+    """
+    relevance = (score - score.min()) / (float(np.ptp(score)) or 1.0)
+    nearest = np.zeros(len(score))
+    left = list(range(len(score)))
     chosen: list[int] = []
     while left and len(chosen) < top:
         gains = _RELEVANCE * relevance[left] - (1 - _RELEVANCE) * nearest[left]
-        best = left.pop(int(np.argmax(gains)))
-        chosen.append(best)
-        likeness = np.maximum(vectors[order] @ vectors[order[best]], 0.0)
-        shared = np.array([_overlap(genres[best], other) for other in genres])
-        nearest = np.maximum(nearest, np.where(np.isnan(shared), likeness, (likeness + shared) / 2))
-    return order[chosen]
+        chosen.append(left.pop(int(np.argmax(gains))))
+        nearest = np.maximum(nearest, likeness(chosen[-1]))
+    return chosen
 
 
-def _overlap(first: frozenset[str], second: frozenset[str]) -> float:
-    return len(first & second) / len(first | second) if first and second else float("nan")
+def _likeness(vectors: Floats, genres: Sequence[frozenset[str]], place: int) -> Floats:
+    """Cosine to one item, and where both have genres its mean with the overlap of these."""
+    cosine = np.maximum(vectors @ vectors[place], 0.0)
+    mine = genres[place]
+    shared = np.array([len(mine & one) / len(mine | one) if mine and one else np.nan for one in genres])
+    return np.asarray(np.where(np.isnan(shared), cosine, (cosine + shared) / 2))
 
 
 def _ranked(
-    place: int,
-    number: int,
-    items: Items,
-    estimates: Estimates,
-    similarity: Floats | None,
-    catalogue: Catalogue,
+    place: int, number: int, items: Items, estimates: Estimates, similarity: Floats | None, catalogue: Catalogue
 ) -> RankedItem:
     movie = movie_of(catalogue, items.keys[number])
     rating = float(items.rating[number])

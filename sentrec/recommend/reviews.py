@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,50 +17,36 @@ from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row, Unreadable
 from sentrec.data.values import UnusableError, name_of, rating_of, text_of
 from sentrec.recommend.catalogue import identity, item_name
-from sentrec.text.encoding import CHUNK_CHARACTERS, shortened
+from sentrec.text.encoding import in_chunks, shortened
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _REQUIRED = ("movie", "text")
 _OPTIONAL = ("id", "rating", "date", "user")
 _SHOWN = 1000
 """About as many characters of a row that is left out are shown."""
 _SHORTEST_VALUE = 20
-_LONG_WORDS = 20
-"""Equal texts of so many words are copies, whoever signs them."""
-_LONG_CHARACTERS = 120
+_LONG_WORDS, _LONG_CHARACTERS = 20, 120
+"""Equal texts of so many are copies, whoever signs them."""
 _SHORT_WORDS = 5
 """Equal texts of fewer words may well be of different people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One review.
+    """One review."""
 
-    Attributes:
-        source: The file that it comes from.
-        line: Where in it.
-        movie: The item's key.
-        text: What it says, not blank; of a very long one both ends, see `shortened`.
-        id: Its own name, if it has one.
-        rating: Stars, if it has some.
-        date: As it stands in the file.
-        user: As it stands in the file.
-        digest: 16 bytes that are equal for copies of one review (BLAKE2b): the same item and (whole) text, by the same
-            user or with the same id unless it is long. Where neither is known, short texts are no copies: many people
-            write "Great!".
-    """
-
-    source: str
-    line: int
-    movie: str
-    text: str
-    id: str | None = None
-    rating: float | None = None
-    date: str | None = None
-    user: str | None = None
-
+    source: str  # the file that it comes from
+    line: int  # where in it
+    movie: str  # the item's key
+    text: str  # what it says, not blank; of a very long one both ends, see `shortened`
+    id: str | None = None  # its own name, if it has one
+    rating: float | None = None  # stars, if it has some
+    date: str | None = None  # as it stands in the file
+    user: str | None = None  # as it stands in the file
     digest: bytes = b""
+    """16 bytes that are equal for copies of one review (BLAKE2b): the same item and (whole) text, by the same user or
+    with the same id unless it is long. Where neither is known, short texts are no copies: many write "Great!"."""
 
     def __post_init__(self) -> None:
         """Makes the digest where none is given, then cuts the text."""
@@ -78,21 +65,13 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A row that was left out, or a field of one.
+    """A row that was left out, or a field of one."""
 
-    Attributes:
-        source: The file that it comes from.
-        line: Where in it.
-        reason: What is wrong with it.
-        content: The row, cut to a readable length: as it stands in the file if it could not be read, else as JSON.
-        is_kept: Whether the review counts all the same, without its field that could not be read.
-    """
-
-    source: str
-    line: int
-    reason: str
-    content: str
-    is_kept: bool = False
+    source: str  # the file that it comes from
+    line: int  # where in it
+    reason: str  # what is wrong with it
+    content: str  # the row, cut to a readable length: as it stands in the file if it could not be read, else as JSON
+    is_kept: bool = False  # whether the review counts all the same, without its field that could not be read
 
 
 def read_chunks(
@@ -104,22 +83,13 @@ def read_chunks(
         sources: What to read.
         names: Which field is what.
         size: Reviews a chunk at most; one of very long reviews, or the last, holds fewer.
-        on_reject: Is told every row, and every optional field of a row, that was left out, in order.
+        on_reject: Called with every row, and every optional field of a row, that was left out, in order.
 
     Raises:
         DataError: If a source cannot be read, or no row of it has a field for item or text.
     """
-    chunk: list[Review] = []
-    characters = 0
-    for source in sources:
-        for one in _reviews(source, names, on_reject):
-            chunk.append(one)
-            characters += len(one.text)
-            if len(chunk) == size or characters >= CHUNK_CHARACTERS:
-                yield chunk
-                chunk, characters = [], 0
-    if chunk:
-        yield chunk
+    reviews = (one for source in sources for one in _reviews(source, names, on_reject))
+    return in_chunks(reviews, size, lambda review: len(review.text))
 
 
 def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], None]) -> Iterator[Review]:
@@ -149,12 +119,12 @@ def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], No
 
 def _needed(names: FieldNames, there: Sequence[str]) -> set[str]:
     """The columns that play a role, and the item's id for rows that leave its name out."""
-    movie = () if names.movie else names.find("movie", there)
-    return {*names.select(there), *(one for name in movie for one in _ids(name, there))}
+    return {*names.select(there), *(one for name in names.find("movie", there) for one in _ids(name, names, there))}
 
 
-def _ids(name: str, there: Iterable[str]) -> list[str]:
-    return [other for other in there if folded(other) == f"{folded(name)}id"]
+def _ids(name: str, names: FieldNames, there: Iterable[str]) -> list[str]:
+    """Where a row leaves its item's name out, its id will do: "movie": null beside a movie_id."""
+    return [] if names.movie else [other for other in there if folded(other) == f"{folded(name)}id"]
 
 
 def _check_columns(source: Source, names: FieldNames, first: Row, missing: set[str]) -> None:
@@ -164,18 +134,16 @@ def _check_columns(source: Source, names: FieldNames, first: Row, missing: set[s
             if role in missing:
                 raise names.missing(role, source.name, "its header has", source.header)
         require_single(names.select(source.header), source.header, source.name)
-    if not missing and (told := names.told(source.name, tuple(first.fields), (*_REQUIRED, "rating"))):
-        logger.info(told)
+    if not missing and (found := names.told(source.name, tuple(first.fields), (*_REQUIRED, "rating"))):
+        _log.info(found)
 
 
 def shown_row(row: Row) -> str:
     """A row as JSON; long values of a long one are cut, and numbers that JSON lacks are strings."""
-    try:
+    with suppress(ValueError):  # infinity, or no number
         whole = json.dumps(dict(row.fields), ensure_ascii=False, allow_nan=False, default=_described)
-    except ValueError:  # infinity, or no number
-        whole = None
-    if whole is not None and len(whole) <= _SHOWN:
-        return whole
+        if len(whole) <= _SHOWN:
+            return whole
     longest = max(_SHOWN // len(row.fields), _SHORTEST_VALUE)
     values = {name: _cut(value, longest) for name, value in islice(row.fields.items(), _SHOWN // _SHORTEST_VALUE)}
     return json.dumps(values, ensure_ascii=False)
@@ -200,9 +168,8 @@ def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]
     """A row's review, and what is wrong with its optional fields."""
     found = names.roles(tuple(row.fields))
     movie_name = next(iter(found.get("movie", ())), str(names.movie or "movie"))
-    # Where a row leaves its item's name out, its id will do: "movie": null beside a movie_id.
-    others = () if names.movie else _ids(movie_name, row.fields)
-    movie = next((one for name in (movie_name, *others) if (one := name_of(row.fields.get(name), "item", name))), None)
+    columns = (movie_name, *_ids(movie_name, names, row.fields))
+    movie = next((one for name in columns if (one := name_of(row.fields.get(name), "item", name))), None)
     if movie is None:
         raise UnusableError(f"no item (field '{movie_name}')")
     text = text_of(row.fields, found.get("text") or (str(names.text or "text"),))

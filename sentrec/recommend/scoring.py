@@ -17,7 +17,7 @@ from sentrec.inference.predictor import Predictor, fingerprint_of
 from sentrec.metrics.calibration import softmax
 from sentrec.models.device import has_bfloat16, require_bfloat16
 from sentrec.ngrams.baselines import Baseline
-from sentrec.recommend.scores import OneWorker, Scores
+from sentrec.recommend.chunks import OneWorker, Scores
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import SPECIAL_TOKENS
 from sentrec.text.vocabulary import fingerprint
@@ -62,20 +62,18 @@ class ModelScorer:
             require_bfloat16(predictor.device, "Leave --precision out, or let it choose: --precision auto")
         self._bfloat16 = precision == "bfloat16" or (precision == "auto" and has_bfloat16(predictor.device))
         # What reads n-grams alone has no vectors. One member of an ensemble is enough to tell what a text is about.
-        with_vectors = [member.model.word_vectors is not None for member in predictor.members]
-        self._embedder = with_vectors.index(True) if any(with_vectors) else None
-        if self._embedder is None:
-            self._table, self._word_weights = torch.empty(0, 0), torch.empty(0)
-        else:
-            vectors = predictor.members[self._embedder].model.word_vectors
-            assert vectors is not None  # it was chosen for them
-            self._table = vectors.detach().to("cpu", torch.float32)
+        tables = ((place, member.model.word_vectors) for place, member in enumerate(predictor.members))
+        found = next(((place, table) for place, table in tables if table is not None), None)
+        self._embedder = found and found[0]
+        if found:
+            self._table = found[1].detach().to("cpu", torch.float32)
             self._word_weights = _word_weights(len(self._table))
 
     def fingerprint(self) -> str:
         """Changes with whatever a score depends on: the run, the choice of the positive class, precision and device."""
-        run = fingerprint_of(self._predictor.run)
-        return fingerprint([run], self._weights.tolist(), self._bfloat16, self._device_type)
+        return fingerprint(
+            [fingerprint_of(self._predictor.run)], self._weights.tolist(), self._bfloat16, self._device_type
+        )
 
     def score(self, texts: Sequence[str]) -> Scores:
         """Scores every text, in their order; of one beyond 100,000 characters only both ends are read."""
@@ -119,13 +117,7 @@ class ModelScorer:
 
 
 class BaselineScorer(OneWorker):
-    """Scores with a linear n-gram model, to compare with.
-
-    Args:
-        baseline: A trained model.
-        label_names: Its classes.
-        positive: The class that means "liked"; see `ModelScorer`.
-    """
+    """Scores with a trained linear n-gram model, to compare with; `positive` is as of `ModelScorer`."""
 
     def __init__(self, baseline: Baseline, label_names: Sequence[str], positive: str | None = None) -> None:
         self._baseline = baseline
@@ -142,14 +134,7 @@ class BaselineScorer(OneWorker):
 
 
 def class_weights(label_names: Sequence[str], positive: str | None = None) -> npt.NDArray[np.float64]:
-    """How much each class counts as positive: the expected value of these weights is a text's score.
-
-    Args:
-        label_names: The model's classes.
-        positive: The class that means "liked".
-
-    Returns:
-        Weights from 0 to 1, shape ``(classes,)``.
+    """How much each class counts as positive, 0 to 1: the expected value of these weights is a text's score.
 
     Raises:
         RunError: If no class is known to be positive.

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,12 @@ from sentrec.data.columns import FieldNames
 from sentrec.data.sources import Source
 from sentrec.errors import DataError, Interrupted, SentrecError
 from sentrec.files.lock import sole_use
-from sentrec.files.storage import cache_home
-from sentrec.recommend.items import SOFTEN, Items, ItemSums, SeenTexts
-from sentrec.recommend.outputs import RejectsFile, ScoresFile, check_outputs, default_rejects
-from sentrec.recommend.parts import PartStore, remove_forgotten, scored_table
+from sentrec.files.storage import cache_home, remove_forgotten
+from sentrec.recommend.chunks import ChunkCache, Scorer, scored_table
+from sentrec.recommend.items import SOFTEN, Items, ItemSums, temporary_database
+from sentrec.recommend.outputs import RejectsFile, check_outputs, default_rejects, scores_file
 from sentrec.recommend.quotes import ExtremeReviews
 from sentrec.recommend.reviews import Review, read_chunks
-from sentrec.recommend.scores import Scorer
 from sentrec.text.encoding import CHUNK_CHARACTERS
 
 CHUNK = 2048
@@ -35,21 +34,13 @@ CHUNK = 2048
 
 @dataclass(frozen=True)
 class ScoringProgress:
-    """Where a scoring stands.
+    """Where a scoring stands."""
 
-    Attributes:
-        reviews: Reviews done.
-        reused: Those among them that an earlier, interrupted scoring had done.
-        rejected: Rows left out.
-        share: Share of the input that was read, 0 to 1; None where that is unknown.
-        seconds: Since the scoring of the first review that was not reused began.
-    """
-
-    reviews: int
-    reused: int
-    rejected: int
-    share: float | None
-    seconds: float
+    reviews: int  # reviews done
+    reused: int  # those among them that an earlier, interrupted scoring had done
+    rejected: int  # rows left out
+    share: float | None  # share of the input that was read, 0 to 1; None where that is unknown
+    seconds: float  # since the scoring of the first review that was not reused began
 
     @property
     def reviews_per_second(self) -> float:
@@ -85,25 +76,15 @@ class ScoringOptions:
 
 @dataclass(frozen=True)
 class ScoredItems:
-    """What a scoring gave.
+    """What a scoring gave."""
 
-    Attributes:
-        items: Every item with its sums.
-        reviews: Reviews read, duplicates included.
-        rejected: Rows left out.
-        fields_left_out: Optional fields that could not be read, of reviews that count all the same.
-        rejects_file: Where both were written, if there were any.
-        newly_scored: Reviews that this scoring scored itself; an earlier, interrupted one had done the others.
-        seconds: From the first of these to the last, with what goes on beside it: reading and summing up.
-    """
-
-    items: Items
-    reviews: int
-    rejected: int = 0
-    fields_left_out: int = 0
-    rejects_file: Path | None = None
-    newly_scored: int = 0
-    seconds: float = 0.0
+    items: Items  # every item with its sums
+    reviews: int  # reviews read, duplicates included
+    rejected: int = 0  # rows left out
+    fields_left_out: int = 0  # optional fields that could not be read, of reviews that count all the same
+    rejects_file: Path | None = None  # where both were written, if there were any
+    newly_scored: int = 0  # reviews that this scoring scored itself; an earlier, interrupted one had done the others
+    seconds: float = 0.0  # from the first of these to the last, with what goes on beside it: reading and summing up
 
     @property
     def reviews_per_second(self) -> float | None:
@@ -117,19 +98,14 @@ class ScoredItems:
 
     def summary(self) -> dict[str, Any]:
         """The counts in plain JSON types."""
-        return {
-            "items": len(self.items),
-            "reviews": self.reviews,
-            "duplicates": self.duplicates,
-            "rejected": self.rejected,
-            "fields_left_out": self.fields_left_out,
-            "rejects_file": str(self.rejects_file) if self.rejects_file else None,
-        }
+        counts = {name: getattr(self, name) for name in ("reviews", "duplicates", "rejected", "fields_left_out")}
+        where = str(self.rejects_file) if self.rejects_file else None
+        return {"items": len(self.items), **counts, "rejects_file": where}
 
 
 @contextmanager
-def part_store(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOptions) -> Iterator[PartStore]:
-    """Gives the store of scored chunks for these files and this model; nobody else scores them meanwhile.
+def chunk_cache(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOptions) -> Iterator[ChunkCache]:
+    """Gives the cache of scored chunks for these files and this model; nobody else scores them meanwhile.
 
     It is emptied when the block ends well. It stays for ``resume`` when it does not, so that no mistake in the options
     of the ranking, nor a full disk when it is written, costs the scores.
@@ -138,34 +114,31 @@ def part_store(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOption
         SentrecError: If another process scores the same; and the block's own, which then say how to go on.
         Interrupted: On Ctrl-C anywhere in the block.
     """
-    outputs = {"--scores": scoring.scores, "--rejects": scoring.rejects or default_rejects(sources)}
-    check_outputs(sources, outputs)
+    check_outputs(sources, {"--scores": scoring.scores, "--rejects": scoring.rejects or default_rejects(sources)})
     folder = scoring.work or _work_folder(sources, scorer, scoring)
-    resume = "--resume"
-    if any(source.is_standard_input for source in sources):
-        resume = "the same input and --resume"
+    resume = "the same input and --resume" if any(one.is_standard_input for one in sources) else "--resume"
     with sole_use(folder, "another process scores these reviews with this model."):
         if scoring.work is None:
             remove_forgotten(folder.parent)
-        store = PartStore(folder, keep=scoring.resume)
+        cache = ChunkCache(folder, keep=scoring.resume)
         try:
-            yield store
+            yield cache
         except KeyboardInterrupt:
-            message = f"{store.reviews:,} reviews are scored and kept."
+            message = f"{cache.reviews:,} reviews are scored and kept."
             raise Interrupted(message, f"Go on with the same command and {resume}.") from None
         except SentrecError as error:
-            if store.reviews and not isinstance(error, Interrupted):
+            if cache.reviews and not isinstance(error, Interrupted):
                 kept = f"The scores are kept: fix that and run the command again with {resume}."
                 error.hint = f"{error.hint}\n{kept}" if error.hint else kept
             raise
-        store.remove()
+        cache.remove()
 
 
 def score_items(
     sources: Sequence[Source],
     scorer: Scorer,
     scoring: ScoringOptions,
-    store: PartStore | None,
+    cache: ChunkCache | None,
     extremes: ExtremeReviews | None = None,
     on_progress: OnProgress | None = None,
 ) -> ScoredItems:
@@ -178,41 +151,45 @@ def score_items(
         sources: What to read.
         scorer: What scores a review.
         scoring: How reviews are read.
-        store: Where scored chunks are kept; None: nowhere, and no file of scores or rejects is written either.
+        cache: Where scored chunks are kept; None: nowhere, and no file of scores or rejects is written either.
         extremes: Where to keep the reviews that quotes are taken from.
-        on_progress: Is told after each chunk.
+        on_progress: Called after each chunk.
 
     Raises:
         DataError: If a source cannot be read, or holds no review.
     """
-    progress = _Counter(sources, on_progress)
-    with ExitStack() as stack:
-        sums = ItemSums(stack.enter_context(SeenTexts()), scoring.soften)
-        rejects = stack.enter_context(
-            RejectsFile(scoring.rejects or default_rejects(sources), store.folder if store else None)
-        )
-        scores = stack.enter_context(ScoresFile(scoring.scores, store))
+    folder = cache.folder if cache else None
+    done = reused = 0
+    began, seconds = math.inf, 0.0
+    with (
+        temporary_database() as database,
+        RejectsFile(scoring.rejects or default_rejects(sources), folder) as rejects,
+        scores_file(scoring.scores, folder) as write,
+    ):
+        sums = ItemSums(database, scoring.soften)
         chunks = read_chunks(sources, scoring.names, CHUNK, rejects.add)
-        for chunk in _scored_in_order(chunks, scorer, store):
+        for chunk in _scored_in_order(chunks, scorer, cache):
             counts = sums.add(chunk.table)
-            scores.write(chunk.table)
+            write(chunk.table)
             if extremes is not None:
                 extremes.offer(chunk.reviews, chunk.table.column("probability").to_numpy(), counts)
-            progress.add(chunk, rejects.rows)
-        if not progress.reviews:
+            done += len(chunk.reviews)
+            if chunk.began is None:
+                reused += len(chunk.reviews)
+            else:
+                # Chunks come in the order of the input, but some are scored side by side.
+                began = min(began, chunk.began)
+                seconds = time.perf_counter() - began
+            if on_progress:
+                on_progress(ScoringProgress(done, reused, rejects.rows, _share_read(sources), seconds))
+        if not done:
             names = ", ".join(source.name for source in sources)
             reason = f"The first row left out: {rejects.first}." if rejects.first else ""
             where = f" All are in {rejects.path}." if rejects.is_kept else ""
             raise DataError(f"{names}: no row is a review with an item and a text.", reason + where or None)
-    return ScoredItems(
-        sums.result(),
-        progress.reviews,
-        rejects.rows,
-        rejects.fields,
-        rejects.path if rejects.is_kept else None,
-        progress.reviews - progress.reused,
-        progress.seconds,
-    )
+        items = sums.result()
+    rejects_file = rejects.path if rejects.is_kept else None
+    return ScoredItems(items, done, rejects.rows, rejects.fields, rejects_file, done - reused, seconds)
 
 
 @dataclass(frozen=True)
@@ -224,13 +201,15 @@ class _ScoredChunk:
     began: float | None
 
 
-def _scored_in_order(chunks: Iterator[list[Review]], scorer: Scorer, store: PartStore | None) -> Iterator[_ScoredChunk]:
+def _scored_in_order(
+    chunks: Iterator[list[Review]], scorer: Scorer, cache: ChunkCache | None
+) -> Iterator[_ScoredChunk]:
     """Scores some chunks side by side while others are read, and gives them in the order of the input."""
     with scorer.workers() as (pool, workers):
         waiting: deque[Future[_ScoredChunk]] = deque()
         try:
             for number, reviews in enumerate(chunks):
-                waiting.append(pool.submit(_scored, number, reviews, scorer, store))
+                waiting.append(pool.submit(_scored, number, reviews, scorer, cache))
                 # One more than are at work, so that none waits for the reader; no more, since memory must not grow.
                 if len(waiting) > workers:
                     yield waiting.popleft().result()
@@ -240,15 +219,15 @@ def _scored_in_order(chunks: Iterator[list[Review]], scorer: Scorer, store: Part
             pool.shutdown(cancel_futures=True)
 
 
-def _scored(number: int, reviews: Sequence[Review], scorer: Scorer, store: PartStore | None) -> _ScoredChunk:
-    found = store.find(number, reviews) if store else None
+def _scored(number: int, reviews: Sequence[Review], scorer: Scorer, cache: ChunkCache | None) -> _ScoredChunk:
+    found = cache.find(number, reviews) if cache else None
     if found is not None:
         return _ScoredChunk(reviews, found, began=None)
     began = time.perf_counter()
     scores = scorer.score([review.text for review in reviews])
     if not np.isfinite(scores.positive).all():
         raise DataError("the model gave a probability that is no number.", "Its weights are broken: train it again.")
-    table = store.write(number, reviews, scores) if store else scored_table(reviews, scores)
+    table = cache.write(number, reviews, scores) if cache else scored_table(reviews, scores)
     return _ScoredChunk(reviews, table, began)
 
 
@@ -260,30 +239,8 @@ def _work_folder(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOpti
     return cache_home() / "scoring" / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
-class _Counter:
-    """Counts reviews and tells who wants to know."""
-
-    def __init__(self, sources: Sequence[Source], on_progress: OnProgress | None) -> None:
-        self.reviews = 0
-        self.reused = 0
-        self.seconds = 0.0
-        self._began = math.inf
-        self._sources = sources
-        self._on_progress = on_progress
-
-    def add(self, chunk: _ScoredChunk, rejected: int) -> None:
-        self.reviews += len(chunk.reviews)
-        if chunk.began is None:
-            self.reused += len(chunk.reviews)
-        else:
-            # Chunks come in the order of the input, but some are scored side by side.
-            self._began = min(self._began, chunk.began)
-            self.seconds = time.perf_counter() - self._began
-        if self._on_progress:
-            self._on_progress(ScoringProgress(self.reviews, self.reused, rejected, self._share(), self.seconds))
-
-    def _share(self) -> float | None:
-        if any(source.is_standard_input for source in self._sources):
-            return None
-        total = sum(source.size for source in self._sources)
-        return min(sum(source.bytes_read() for source in self._sources) / total, 1.0) if total else None
+def _share_read(sources: Sequence[Source]) -> float | None:
+    total = sum(source.size for source in sources)
+    if not total or any(source.is_standard_input for source in sources):
+        return None
+    return min(sum(source.bytes_read() for source in sources) / total, 1.0)

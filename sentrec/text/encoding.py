@@ -1,9 +1,9 @@
 """Texts as token ids: encoded in parallel, cut to length."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from tokenizers import Tokenizer
 from sentrec.text.tokenizer import UNKNOWN_ID, chunks_of, clean_text
 
 Keep = Literal["head", "tail", "head-tail"]
+_Item = TypeVar("_Item")
 _CHUNK = 4096
 _JOINED = 256
 _RULED = re.compile("[<&;#]")
@@ -78,6 +79,20 @@ def shortened(text: str) -> str:
     """Both ends of a text beyond `LONGEST_TEXT` characters; any other as it is."""
     half = LONGEST_TEXT // 2
     return text if len(text) <= LONGEST_TEXT else f"{text[:half]} {text[-half:]}"
+
+
+def in_chunks(items: Iterable[_Item], most: int, characters: Callable[[_Item], int]) -> Iterator[list[_Item]]:
+    """Items some at a time, `most` at most; fewer where they hold very many characters, so that memory is bounded."""
+    chunk: list[_Item] = []
+    total = 0
+    for item in items:
+        chunk.append(item)
+        total += characters(item)
+        if len(chunk) == most or total >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, total = [], 0
+    if chunk:
+        yield chunk
 
 
 class TextEncoder:

@@ -117,7 +117,7 @@ def _train(recipe: str, folder: str, size: str, settings: Settings) -> dict[str,
 
 def _score(reviews: str, model: str, _: str, settings: Settings) -> dict[str, Any]:
     import sentrec
-    from sentrec.recommend.recommend import recommend
+    from sentrec.recommend.api import recommend
     from sentrec.recommend.scoring import ModelScorer
 
     scorer = ModelScorer(sentrec.load(model))

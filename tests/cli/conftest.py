@@ -1,3 +1,3 @@
 """What the tests of several commands share."""
 
-from command_line import sentrec  # noqa: F401 - a fixture
+from command_line import invoke, sentrec, starter  # noqa: F401 - fixtures

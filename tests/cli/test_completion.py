@@ -1,9 +1,9 @@
-"""Tab completes the names of recipes, models and encoders; recipes and runs are found by their names."""
+"""Tab completes the names of recipes, models and encoders; names of recipes, folders and removed commands."""
 
 from pathlib import Path
 
 import pytest
-from command_line import Sentrec
+from command_line import Invoke, Sentrec
 
 from sentrec.cli.options import default_folder, encoder_names, model_names, recipe_names
 from sentrec.errors import SentrecError
@@ -63,3 +63,14 @@ def test_a_recipe_cannot_choose_a_folder_outside_of_runs(name: str, folder: str)
     Path("runs").touch()
     with pytest.raises(SentrecError, match="Cannot write"):
         default_folder(name)
+
+
+@pytest.mark.parametrize(("command", "instead"), [("adapt-glove", "model.embeddings"), ("learn-regions", "ngrams.lsa")])
+def test_a_removed_command_names_its_successor_and_help_does_not_show_it(
+    invoke: Invoke, command: str, instead: str
+) -> None:
+    error = invoke(command, "--name", "x", "--corpus", "imdb").exception
+    assert isinstance(error, SentrecError)
+    assert error.message == f"`sentrec {command}` was removed."
+    assert instead in (error.hint or "")
+    assert command not in invoke("--help").stdout

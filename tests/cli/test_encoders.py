@@ -4,16 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from command_line import Invoke
 from pydantic import Field
 from torch import Tensor
-from typer.testing import CliRunner
 
 from sentrec import Encoder, EncoderConfig, plugins
-from sentrec.cli.main import app
 from sentrec.errors import PluginError
 from sentrec.plugins import Entry, PluginReport, Registry
-
-runner = CliRunner()
 
 
 class _Options(EncoderConfig):
@@ -46,8 +43,8 @@ def stubbed(monkeypatch: pytest.MonkeyPatch) -> Registry:
     return registry
 
 
-def test_built_in_encoders_are_listed_with_origin_and_options() -> None:
-    result = runner.invoke(app, ["encoders", "--json"])
+def test_built_in_encoders_are_listed_with_origin_and_options(invoke: Invoke) -> None:
+    result = invoke("encoders", "--json")
     assert result.exit_code == 0
     listed = {encoder["name"]: encoder for encoder in json.loads(result.stdout)["encoders"]}
     assert {"bilstm", "gru", "textcnn"} <= listed.keys()
@@ -59,8 +56,8 @@ def test_built_in_encoders_are_listed_with_origin_and_options() -> None:
     assert pooling["type"] == "mean-max | mean | max | last"
 
 
-def test_options_are_told_in_words(stubbed: Registry) -> None:
-    result = runner.invoke(app, ["encoders", "stub", "--json"])
+def test_options_are_described_in_words(invoke: Invoke, stubbed: Registry) -> None:
+    result = invoke("encoders", "stub", "--json")
     assert json.loads(result.stdout) == {
         "name": "stub",
         "origin": "stubs 1.0",
@@ -72,24 +69,24 @@ def test_options_are_told_in_words(stubbed: Registry) -> None:
     }
 
 
-def test_plugins_that_failed_are_shown_with_the_reason(stubbed: Registry) -> None:
-    shown = runner.invoke(app, ["encoders"]).stdout
+def test_plugins_that_failed_are_shown_with_the_reason(invoke: Invoke, stubbed: Registry) -> None:
+    shown = invoke("encoders").stdout
     assert "stub (stubs 1.0)  Adds [up] tokens." in shown
     assert "number > 0 | null" in shown
     assert "bad (bad 2.0) failed to load: ImportError: [x] is absent" in shown
-    failed = json.loads(runner.invoke(app, ["encoders", "--json"]).stdout)["failed"]
+    failed = json.loads(invoke("encoders", "--json").stdout)["failed"]
     assert failed == [{"name": "bad", "origin": "bad 2.0", "error": "ImportError: [x] is absent"}]
 
 
-def test_options_that_cannot_be_shown_hide_no_other_encoder(stubbed: Registry) -> None:
+def test_options_that_cannot_be_shown_hide_no_other_encoder(invoke: Invoke, stubbed: Registry) -> None:
     stubbed.encoders["odd"] = Entry("odd", "odd 0.1", _Undescribable)
-    result = runner.invoke(app, ["encoders"])
+    result = invoke("encoders")
     assert result.exit_code == 0
     assert "its options cannot be shown: AttributeError" in result.stdout
     assert "Some widths." in result.stdout
 
 
-def test_an_unknown_name_is_an_error_with_the_nearest_one(stubbed: Registry) -> None:
-    result = runner.invoke(app, ["encoders", "stubb"])
+def test_an_unknown_name_is_an_error_with_the_nearest_one(invoke: Invoke, stubbed: Registry) -> None:
+    result = invoke("encoders", "stubb")
     assert isinstance(result.exception, PluginError)
     assert "did you mean 'stub'?" in str(result.exception.hint)

@@ -1,21 +1,17 @@
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from command_line import Invoke
 from glove_server import SMALL_TEXT, ArchiveServer, serve, zipped
-from typer.testing import CliRunner
 
-from sentrec.cli import fetch_glove
-from sentrec.cli.display import console
-from sentrec.cli.main import app
 from sentrec.errors import GloveError
 from sentrec.glove.catalog import PUBLICATIONS, Publication
 from sentrec.glove.store import glove_home, open_vectors
@@ -38,40 +34,31 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["fetch-glove", *map(str, arguments)])
+@pytest.fixture
+def run(invoke: Invoke) -> Invoke:
+    return partial(invoke, "fetch-glove")
 
 
-def test_fetching_ends_with_where_it_lies_and_what_comes_next(mirror: ArchiveServer) -> None:
+def test_fetching_ends_with_where_it_lies_and_what_comes_next(run: Invoke, mirror: ArchiveServer) -> None:
     result = run("tiny", "--dim", 2, "--mirror", mirror.url)
     assert result.exit_code == 0, result.output
     assert "Stored GloVe tiny: 3 words, 2 dimensions, in " in result.stdout
     assert str(glove_home() / "tiny.2d") in result.stdout
     assert "Next: sentrec train --recipe imdb.yaml --set glove.name=tiny --set glove.dim=2" in result.stdout
-
-
-def test_a_second_call_says_that_it_is_there_already(mirror: ArchiveServer) -> None:
-    run("tiny", "--dim", 2, "--mirror", mirror.url)
-    result = run("tiny", "--dim", 2, "--mirror", mirror.url)
-    assert result.exit_code == 0
-    assert "there already: 3 words, 2 dimensions" in result.stdout
+    again = run("tiny", "--dim", 2, "--mirror", mirror.url)
+    assert "there already: 3 words, 2 dimensions" in again.stdout
     assert len(mirror.requests) == 1
+    quiet = run("tiny", "--dim", 2, "--mirror", mirror.url, "--quiet", "--force")
+    assert (quiet.exit_code, quiet.output) == (0, "")
 
 
-def test_quiet_prints_nothing(mirror: ArchiveServer) -> None:
-    result = run("tiny", "--dim", 2, "--mirror", mirror.url, "--quiet")
-    assert result.exit_code == 0
-    assert result.output == ""
-
-
-def test_json_is_one_document(mirror: ArchiveServer) -> None:
+def test_json_is_one_document(run: Invoke, mirror: ArchiveServer) -> None:
     first, second = (json.loads(run("tiny", "--dim", 2, "--mirror", mirror.url, "--json").stdout) for _ in "12")
     assert (first["words"], first["dim"], first["verified"], first["already"]) == (3, 2, True, False)
-    assert second["already"]
-    assert second["path"] == str(glove_home() / "tiny.2d")
+    assert (second["already"], second["path"]) == (True, str(glove_home() / "tiny.2d"))
 
 
-def test_vectors_of_ones_own_get_a_name_and_what_was_found_is_told(file: Path) -> None:
+def test_vectors_of_ones_own_get_a_name_and_what_was_found_is_told(run: Invoke, file: Path) -> None:
     result = run("--name", "mine", "--dim", 2, "--from-file", file)
     assert result.exit_code == 0, result.output
     assert "1 repeated words" in result.stdout
@@ -81,7 +68,7 @@ def test_vectors_of_ones_own_get_a_name_and_what_was_found_is_told(file: Path) -
     assert open_vectors("mine", 2).rows(["film"]).tolist() == [2]
 
 
-def test_force_stores_again(file: Path) -> None:
+def test_force_stores_again(run: Invoke, file: Path) -> None:
     run("--name", "mine", "--dim", 2, "--from-file", file)
     file.write_text("new 1 2\n")
     assert "already" in run("--name", "mine", "--dim", 2, "--from-file", file).stdout
@@ -96,19 +83,19 @@ def test_force_stores_again(file: Path) -> None:
         (["6B", "--dim", "50", "--from-file", "x", "--mirror", "http://x"], "--mirror"),
     ],
 )
-def test_wrong_usage_ends_with_code_2(arguments: list[str], told: str) -> None:
+def test_wrong_usage_ends_with_code_2(run: Invoke, arguments: list[str], told: str) -> None:
     result = run(*arguments)
     assert result.exit_code == 2
     assert told in result.output
 
 
-def test_dimensions_that_do_not_exist_are_an_error_with_those_that_do() -> None:
+def test_dimensions_that_do_not_exist_are_an_error_with_those_that_do(run: Invoke) -> None:
     result = run("6B", "--dim", 51)
     assert isinstance(result.exception, GloveError)
     assert "50, 100, 200, 300" in result.exception.message
 
 
-def test_list_shows_what_exists_and_what_is_cached(file: Path) -> None:
+def test_list_shows_what_exists_what_is_cached_and_what_is_damaged(run: Invoke, file: Path) -> None:
     run("--name", "mine", "--dim", 2, "--from-file", file)
     rows = {(row["name"], row["dim"]): row for row in json.loads(run("--list", "--json").stdout)}
     assert rows["6B", 300]["download_bytes"] == 862_182_613
@@ -116,42 +103,11 @@ def test_list_shows_what_exists_and_what_is_cached(file: Path) -> None:
     assert rows["mine", 2]["words"] == 4
     assert rows["mine", 2]["path"] == str(glove_home() / "mine.2d")
     assert {name for name, _ in rows} == {"6B", "42B", "840B", "twitter.27B", "mine"}
-    table = run("--list").stdout
-    assert "twitter.27B" in table
-    assert "mine" in table
-
-
-def test_list_marks_damaged_vectors(file: Path) -> None:
-    run("--name", "mine", "--dim", 2, "--from-file", file)
+    assert {"twitter.27B", "mine"} <= set(run("--list").stdout.split())
     (glove_home() / "mine.2d" / "words.arrow").unlink()
     (row,) = (row for row in json.loads(run("--list", "--json").stdout) if row["name"] == "mine")
     assert "words.arrow is missing" in row["problem"]
     assert "damaged" in run("--list").stdout
-
-
-def test_plain_progress_prints_one_line_in_a_while(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    clock = iter([0.0, 1.0, 6.0, 7.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(console, "err", type(console.err)(stderr=True))
-    with fetch_glove._progress(quiet=False) as progress:
-        for done in (100, 150, 400, 500):
-            progress("download", done * 10**6, 1000 * 10**6)
-    assert capsys.readouterr().err == "download: 400 MB of 1,000 MB, 12 s left, 50.0 MB/s\n"
-
-
-def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    terminal = type(console.err)(stderr=True, force_terminal=True, width=100)
-    monkeypatch.setattr(console, "err", terminal)
-    with fetch_glove._progress(quiet=False) as progress:
-        progress("download", 40, 100)
-        progress("download", 100, 100)
-        progress("parse", 5, None)
-    shown = capsys.readouterr().err
-    assert "download" in shown
-    assert "100/100 bytes" in shown
 
 
 def _let_interrupts_through() -> None:
@@ -161,14 +117,8 @@ def _let_interrupts_through() -> None:
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", "from sentrec.cli.main import run; run()", "fetch-glove", *arguments]
-    return subprocess.Popen(
-        preexec_fn=_let_interrupts_through,
-        args=command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ.copy(),
-    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, preexec_fn=_let_interrupts_through, text=True, **pipes)
 
 
 def test_errors_reach_the_shell_as_one_message_and_code_1() -> None:

@@ -3,31 +3,14 @@
 import csv
 import json
 import os
-import shutil
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from command_line import Invoke
 
-from sentrec.cli.main import app
-from sentrec.runs import directory as runs
-from sentrec.runs.directory import Run
-
+pytestmark = pytest.mark.usefixtures("starter")
 GOOD, BAD = "the film was lovely and superb", "a dull and boring film"
-Invoke = Callable[..., Result]
-
-
-@pytest.fixture
-def invoke(small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Invoke:
-    """The command line in an empty folder, with a small run in the place of the starter."""
-    place = shutil.copytree(small_run.path, tmp_path / "installed" / "starter")
-    monkeypatch.setattr(runs, "BUILTIN_MODELS", {"starter": place})
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 
 def write_csv(name: str, rows: list[list[str]], encoding: str = "utf-8") -> str:
@@ -66,9 +49,7 @@ def test_labels_that_are_no_pairs_are_refused(invoke: Invoke) -> None:
     assert "1=bad,5=good" in " ".join(result.output.split())
 
 
-def test_stars_are_shown_where_half_of_the_reviews_have_a_number(
-    invoke: Invoke,
-) -> None:
+def test_stars_are_shown_where_half_of_the_reviews_have_a_number(invoke: Invoke) -> None:
     rows = [["Half", "4"], ["Half", "B+"], ["Few", "3.7"], ["Few", "3/4"], ["Few", ""], ["None", ""]]
     file = write_csv("r.csv", [["film", "stars", "text"], *[[*row, f"{GOOD} {n}"] for n, row in enumerate(rows)]])
     ranked = invoke("recommend", file, "--positive", "good", "--min-reviews", "1", "--json")

@@ -3,17 +3,12 @@
 import inspect
 import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from command_line import Invoke
 
 from sentrec.cli.export import export
-from sentrec.cli.main import app
 from sentrec.errors import SentrecError
 from sentrec.export.export import MAX_MEGABYTES
 from sentrec.export.measure import Bound
@@ -22,28 +17,12 @@ from sentrec.runs.directory import Run
 
 TEXT = "the film was lovely and superb"
 SAYS_SO = "Model: starter, which comes with sentrec (--model RUN takes another one)"
-Invoke = Callable[..., Result]
-
-
-@pytest.fixture
-def starter(small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small run in the place of the starter, seen from another folder."""
-    place = shutil.copytree(small_run.path, tmp_path / "installed" / "starter")
-    monkeypatch.setattr(runs, "BUILTIN_MODELS", {"starter": place})
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    return place
-
-
-@pytest.fixture
-def invoke() -> Invoke:
-    return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 
 def write_reviews(folder: Path) -> Path:
-    rows = [{"movie": f"Film {number % 2}", "text": TEXT} | {"id": number} for number in range(8)]
+    rows = [{"movie": f"Film {number % 2}", "text": f"{TEXT} {number}"} for number in range(8)]
     path = folder / "reviews.jsonl"
-    path.write_text("".join(json.dumps(row | {"text": f"{TEXT} {row['id']}"}) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
@@ -52,25 +31,20 @@ def test_predict_takes_the_starter_and_says_so(starter: Path, invoke: Invoke, sm
     assert default.exit_code == named.exit_code == 0, default.output
     assert SAYS_SO in default.stderr
     assert SAYS_SO not in named.stderr
-    assert default.stdout == named.stdout == invoke("predict", "--model", str(small_run.path), TEXT).stdout
+    assert default.stdout == named.stdout == invoke("predict", "--model", small_run.path, TEXT).stdout
     assert default.stdout.startswith("good")
 
 
-def test_recommend_takes_the_starter_and_says_so_unless_it_is_to_be_quiet(
+def test_recommend_takes_the_starter_and_says_so_unless_it_is_quiet_or_needs_none(
     starter: Path, invoke: Invoke, tmp_path: Path
 ) -> None:
-    reviews = str(write_reviews(tmp_path))
-    default = invoke("recommend", reviews, "--json")
+    reviews = write_reviews(tmp_path)
+    default = invoke("recommend", reviews, "--json", "--scores", "scores.parquet")
     assert default.exit_code == 0, default.output
     assert SAYS_SO in default.stderr
     assert {json.loads(line)["movie"] for line in default.stdout.splitlines()} == {"Film 0", "Film 1"}
     quiet = invoke("recommend", reviews, "--json", "--quiet")
-    assert quiet.stdout == default.stdout
-    assert quiet.stderr == ""
-
-
-def test_scores_need_no_model_and_none_is_named(starter: Path, invoke: Invoke, tmp_path: Path) -> None:
-    assert invoke("recommend", str(write_reviews(tmp_path)), "--scores", "scores.parquet").exit_code == 0
+    assert (quiet.stdout, quiet.stderr) == (default.stdout, "")
     shutil.rmtree(starter)
     again = invoke("recommend", "--scores", "scores.parquet")
     assert again.exit_code == 0, again.output
@@ -88,19 +62,17 @@ def test_evaluate_knows_the_name_and_leaves_the_installation_as_it_is(starter: P
     assert json.loads(against.stdout)["comparisons"][0]["only_first_right"] == 0
 
 
-def test_evaluate_calls_it_by_its_name_and_counts_only_what_is_evaluated(
-    starter: Path, invoke: Invoke, tmp_path: Path
-) -> None:
+def test_evaluate_calls_it_by_its_name(starter: Path, invoke: Invoke, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     file.write_text("review,verdict\n" + "".join(f"{TEXT} {row},good\na dull film {row},bad\n" for row in range(9)))
-    result = invoke("evaluate", "starter", "--data", str(file), "--no-plots", "--against", "starter")
+    result = invoke("evaluate", "starter", "--data", file, "--no-plots", "--against", "starter")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("starter on ")
     assert "Against starter, on the same rows" in result.stdout
     assert "Classifying 18 texts with starter" in result.stderr
     assert "occur in train" not in result.output
     assert str(starter) not in result.output
-    described = json.loads(invoke("evaluate", "starter", "--data", str(file), "--no-plots", "--json").stdout)
+    described = json.loads(invoke("evaluate", "starter", "--data", file, "--no-plots", "--json").stdout)
     assert (described["run"], described["name"]) == ("starter", "starter")
 
 
@@ -148,29 +120,27 @@ def test_the_shelf_and_a_card(starter: Path, invoke: Invoke, small_run: Run) -> 
 
 def test_export_writes_a_model_that_predicts_the_same(invoke: Invoke, small_run: Run, tmp_path: Path) -> None:
     out = tmp_path / "small"
-    result = invoke("export", str(small_run.path), "--out", str(out))
+    result = invoke("export", small_run.path, "--out", out)
     assert result.exit_code == 0, result.output
     assert "100.00 %" in result.stdout
     assert f"The model is in {out}" in result.stdout
-    answers = [invoke("predict", "--json", "--model", str(run), TEXT).stdout for run in (small_run.path, out)]
+    answers = [invoke("predict", "--json", "--model", run, TEXT).stdout for run in (small_run.path, out)]
     first, second = (json.loads(answer) for answer in answers)
     assert first["label"] == second["label"]
     assert first["probability"] == pytest.approx(second["probability"], abs=0.01)
-    described = json.loads(invoke("export", str(small_run.path), "--out", str(out), "--json").stdout)
+    described = json.loads(invoke("export", small_run.path, "--out", out, "--json").stdout)
     assert described["agreement"]["equal_labels"] == 1.0
     assert described["megabytes"] == pytest.approx(sum(described["bytes"].values()) / 1e6)
-
-
-def test_the_bound_of_the_command_is_that_of_the_library() -> None:
-    options = inspect.signature(export).parameters
-    names = ("min_agreement", "max_mean_difference", "max_difference")
-    assert Bound(*(options[name].default for name in names)) == Bound()
-    assert options["max_megabytes"].default == MAX_MEGABYTES
 
 
 def test_export_passes_its_bound_on(
     invoke: Invoke, small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    options = inspect.signature(export).parameters
+    names = ("min_agreement", "max_mean_difference", "max_difference")
+    assert Bound(*(options[name].default for name in names)) == Bound()
+    assert options["max_megabytes"].default == MAX_MEGABYTES
+
     class AskedError(Exception):
         pass
 
@@ -179,20 +149,7 @@ def test_export_passes_its_bound_on(
         raise AskedError
 
     monkeypatch.setattr("sentrec.export.export.export_model", asked)
-    options = ("--min-agreement", "0.9", "--max-mean-difference", "0.1", "--max-difference", "0.2")
-    refused = invoke("export", str(small_run.path), "--out", str(tmp_path), *options, "--max-megabytes", "3")
+    bounds = ("--min-agreement", "0.9", "--max-mean-difference", "0.1", "--max-difference", "0.2")
+    refused = invoke("export", small_run.path, "--out", tmp_path, *bounds, "--max-megabytes", "3")
     assert isinstance(refused.exception, AskedError)
-    assert invoke("export", str(small_run.path)).exit_code == 2
-
-
-def test_it_works_as_a_process_too(starter: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from sentrec.runs import directory as runs\n"
-        f"runs.BUILTIN_MODELS['starter'] = Path({str(starter)!r})\n"
-        "from sentrec.cli.main import run; run()"
-    )
-    command = [sys.executable, "-c", code, "predict", "--json", "-"]
-    answer = subprocess.run(command, input=f"{TEXT}\n", capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr
-    assert json.loads(answer.stdout)["label"] == "good"
-    assert answer.stderr.strip() == SAYS_SO
+    assert invoke("export", small_run.path).exit_code == 2

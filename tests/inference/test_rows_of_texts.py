@@ -13,7 +13,6 @@ import sentrec
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import Row
 from sentrec.errors import Interrupted
-from sentrec.inference import lines as module
 from sentrec.inference.languages import language_groups, script_of
 from sentrec.inference.lines import RowResult, classify_rows, classify_source, kept_answers, unknown_share
 from sentrec.inference.predictor import Predictor
@@ -96,7 +95,7 @@ def test_one_row_at_a_time_is_answered_before_the_next_is_read(predictor: Predic
 def test_rows_are_classified_before_very_long_ones_fill_the_memory(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CHUNK_CHARACTERS", 100)
+    monkeypatch.setattr("sentrec.text.encoding.CHUNK_CHARACTERS", 100)
     given = iter([Row(1, {"text": "x" * 60}), Row(2, {"text": "y" * 60}), Row(3, {"text": "z"})])
     results = classify_rows(predictor, given)
     assert next(results).text == "x" * 60

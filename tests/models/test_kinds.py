@@ -14,7 +14,7 @@ from sentrec.export.export import export_model
 from sentrec.models.embedding import EmbeddingModel
 from sentrec.models.ngrams import NgramModel
 from sentrec.models.stacked import stacked_on
-from sentrec.recommend.recommend import recommend
+from sentrec.recommend.api import recommend
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.runs.directory import Run
 from sentrec.testing import TextModelConformance

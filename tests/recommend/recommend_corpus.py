@@ -6,10 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from sentrec.recommend.scores import OneWorker, Scores
+from sentrec.recommend import stream
+from sentrec.recommend.chunks import OneWorker, Scores
 
 GOOD, BAD = ("lovely", "superb", "moving"), ("dull", "awful", "tedious")
+
+
+@pytest.fixture(autouse=True)
+def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "CHUNK", 10)
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    return write_reviews(tmp_path / "reviews.jsonl", sample_rows())
 
 
 class WordScorer(OneWorker):

@@ -15,26 +15,19 @@ import pytest
 from recommend_corpus import WordScorer
 from test_page_and_export import ITEM
 
-from sentrec.data.sources import Source
 from sentrec.errors import DataError
-from sentrec.recommend.api import RowsSource
+from sentrec.recommend.api import Recommendation, rank_scores, recommend
+from sentrec.recommend.chunks import Scores
 from sentrec.recommend.export import to_csv, to_page
 from sentrec.recommend.outputs import check_outputs
 from sentrec.recommend.ranking import RankOptions
-from sentrec.recommend.recommend import Recommendation, rank_scores, recommend_sources
-from sentrec.recommend.scores import Scores
 from sentrec.recommend.stream import ScoringOptions
 
 LONG = "The room was lovely and the breakfast superb and we will surely come back to it in the spring with all of them."
 
 
-@pytest.fixture(autouse=True)
-def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def ranked(rows: Sequence[dict[str, Any]], **options: Any) -> Recommendation:
-    return recommend_sources([RowsSource(rows)], WordScorer(), RankOptions(min_reviews=1), ScoringOptions(**options))
+    return recommend(rows, WordScorer(), options=RankOptions(min_reviews=1), scoring=ScoringOptions(**options))
 
 
 @pytest.mark.parametrize(
@@ -71,8 +64,8 @@ def test_an_id_stands_in_for_a_name_that_is_null(suffix: str, tmp_path: Path) ->
         pyarrow.parquet.write_table(pa.Table.from_pylist(rows), path)
     elif suffix == "jsonl":
         path.write_text(json.dumps(rows[0]))
-    source = RowsSource(rows) if suffix == "memory" else Source(str(path))
-    result = recommend_sources([source], WordScorer(), RankOptions(min_reviews=1))
+    source = rows if suffix == "memory" else path
+    result = recommend(source, WordScorer(), options=RankOptions(min_reviews=1))
     assert [item.movie for item in result.items] == ["tt1"]
 
 
@@ -83,7 +76,7 @@ def test_tables_and_dictionaries_in_memory_are_ranked_alike() -> None:
     assert first.items == second.items
     assert [item.movie for item in first.items] == ["B", "A"]
     with pytest.raises(DataError, match="no row is a review"):
-        ranked(["a text alone"])  # type: ignore[list-item]
+        ranked([3])  # type: ignore[list-item]
 
 
 class NothingEmbedded(WordScorer):
@@ -94,7 +87,7 @@ class NothingEmbedded(WordScorer):
 def test_a_model_without_word_vectors_ranks_and_its_scores_do_so_again(tmp_path: Path) -> None:
     scores = tmp_path / "scores.parquet"
     rows = [{"movie": "A", "text": f"A lovely film, number {number}."} for number in range(4)]
-    first = recommend_sources([RowsSource(rows)], NothingEmbedded(), scoring=ScoringOptions(scores=scores))
+    first = recommend(rows, NothingEmbedded(), scoring=ScoringOptions(scores=scores))
     assert [item.score for item in rank_scores(scores).items] == [item.score for item in first.items]
 
 

@@ -66,8 +66,10 @@ def test_the_page_shows_what_reviews_say_as_text_only() -> None:
         assert part in reader.text
 
 
-def test_the_page_needs_nothing_from_elsewhere() -> None:
-    page = to_page([ITEM], SUMMARY)
+def test_the_page_counts_in_words_and_needs_nothing_from_elsewhere() -> None:
+    summary = {"items": 1, "reviews": 1, "duplicates": 1, "rejected": 2, "rejects_file": "x"}
+    page = to_page([ITEM], summary)
+    assert "1 review of 1 item; 1 exact repetition counted once; 2 rows left out" in page
     assert not re.search(r"https?:|url\(|@import|src=|href=", page)
     assert {name for name, _ in Reader(page).attributes} <= {
         *("lang", "charset", "name", "content", "class", "style", "title", "role", "aria-label", "aria-hidden"),
@@ -97,8 +99,3 @@ def test_half_a_surrogate_pair_can_be_written_and_read_again() -> None:
     item = replace(ITEM, movie="\ud83d", title="caf\u00e9 \ud83d")
     assert json.loads(to_json_lines([item]).encode())["movie"] == "\ud83d"
     assert b"caf\xc3\xa9 \\ud83d" in to_csv([item]).encode()
-
-
-def test_the_page_counts_in_words() -> None:
-    summary = {"items": 1, "reviews": 1, "duplicates": 1, "rejected": 2, "rejects_file": "x"}
-    assert "1 review of 1 item; 1 exact repetition counted once; 2 rows left out" in to_page([ITEM], summary)

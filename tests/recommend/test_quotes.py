@@ -50,7 +50,8 @@ def test_sentences_are_in_order_apart_and_without_outer_space(text: str) -> None
 def quotes_of(texts: list[str], counts: list[bool] | None = None) -> dict[str, str | None]:
     scorer = WordScorer()
     reviews = [Review("a", number, "m", text, id=f"r{number}") for number, text in enumerate(texts)]
-    with ExtremeReviews() as extremes:
+    with temporary_database() as database:
+        extremes = ExtremeReviews(database)
         wanted = np.array(counts or [True] * len(texts))
         extremes.offer(reviews, scorer.score(texts).positive, wanted)
         chosen = choose_quotes(["m"], extremes, scorer)["m"]
@@ -92,7 +93,8 @@ def test_what_is_remembered_lies_on_disk_in_a_file_without_a_name(tmp_path: Path
     script = """
         import os
         from sentrec.recommend.items import temporary_database
-        with temporary_database("CREATE TABLE kept (text TEXT)") as database:
+        with temporary_database() as database:
+            database.execute("CREATE TABLE kept (text TEXT)")
             for number in range(30):
                 database.execute("INSERT INTO kept VALUES (?)", ("x" * 1_000_000,))
             sizes = []
@@ -111,8 +113,5 @@ def test_what_is_remembered_lies_on_disk_in_a_file_without_a_name(tmp_path: Path
 
 
 def test_a_full_disk_is_an_error_that_says_what_to_do() -> None:
-    with (
-        pytest.raises(SentrecError, match="temporary file cannot be written"),
-        temporary_database("CREATE TABLE a (b)"),
-    ):
+    with pytest.raises(SentrecError, match="temporary file cannot be written"), temporary_database():
         raise sqlite3.OperationalError("database or disk is full")

@@ -18,24 +18,14 @@ from recommend_corpus import WordScorer, sample_rows, write_reviews
 from scipy.special import logit
 
 from sentrec.errors import DataError, Interrupted
-from sentrec.recommend import stream
+from sentrec.recommend.api import Recommendation, rank_scores, recommend
+from sentrec.recommend.chunks import Scores
 from sentrec.recommend.export import to_csv, to_json_lines, to_page
 from sentrec.recommend.items import softened
 from sentrec.recommend.ranking import RankOptions
-from sentrec.recommend.recommend import Recommendation, rank_scores, recommend
-from sentrec.recommend.scores import Scores
 from sentrec.recommend.stream import ScoringOptions, ScoringProgress
 
-
-@pytest.fixture(autouse=True)
-def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stream, "CHUNK", 10)
-
-
-@pytest.fixture
-def reviews(tmp_path: Path) -> Path:
-    return write_reviews(tmp_path / "reviews.jsonl", sample_rows())
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 def test_items_come_out_in_the_order_of_their_quality_with_quotes(reviews: Path) -> None:
@@ -63,7 +53,7 @@ def test_exact_repetitions_of_an_item_count_once_and_are_reported(reviews: Path)
     again = [row for row in rows if row["movie"] == "m3"]
     elsewhere = [rows[0] | {"movie": "m-new"}]
     write_reviews(reviews, rows + again + again + elsewhere)
-    twice = recommend([reviews], WordScorer(), RankOptions(min_reviews=1))
+    twice = recommend([reviews], WordScorer(), options=RankOptions(min_reviews=1))
     assert twice.scored.duplicates == 14
     by_key = {item.movie: item for item in twice.items}
     assert (by_key["m3"].reviews, by_key["m3"].duplicates) == (7, 14)
@@ -184,7 +174,7 @@ def test_parts_of_other_reviews_are_not_used(reviews: Path) -> None:
 
 def test_a_ranking_that_fails_does_not_cost_the_scores(reviews: Path) -> None:
     with pytest.raises(DataError, match="no item has 50 reviews; the most reviewed one has 7"):
-        recommend([reviews], WordScorer(), RankOptions(min_reviews=50))
+        recommend([reviews], WordScorer(), options=RankOptions(min_reviews=50))
     scorer = WordScorer()
     recommend([reviews], scorer, scoring=ScoringOptions(resume=True))
     assert scorer.scored < 84 + 200
@@ -199,7 +189,7 @@ _SLOW = """
     sys.path.insert(0, sys.argv[1])
     from recommend_corpus import WordScorer
     from sentrec.recommend import stream
-    from sentrec.recommend.recommend import recommend
+    from sentrec.recommend.api import recommend
     stream.CHUNK = 10
     class Slow(WordScorer):
         def score(self, texts):

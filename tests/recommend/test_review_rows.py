@@ -14,7 +14,6 @@ from sentrec.data.columns import FieldNames
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import Row
 from sentrec.errors import DataError
-from sentrec.recommend import reviews as module
 from sentrec.recommend.reviews import Reject, Review, read_chunks
 
 
@@ -135,7 +134,7 @@ def test_a_quote_that_is_never_closed_costs_no_row_and_a_broken_one_is_told_with
 def test_a_chunk_of_long_texts_ends_early_and_always_at_the_same_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CHUNK_CHARACTERS", 100)
+    monkeypatch.setattr("sentrec.text.encoding.CHUNK_CHARACTERS", 100)
     rows = [json.dumps({"movie": "a", "text": f"{number} " + "x" * 38}) for number in range(7)]
     path = json_lines(tmp_path / "a.jsonl", *rows)
     chunks = [len(chunk) for chunk in read_chunks([Source(str(path))], FieldNames(), 1000, lambda _: None)]

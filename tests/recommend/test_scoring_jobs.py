@@ -16,25 +16,14 @@ from recommend_corpus import WordScorer, sample_rows, write_reviews
 
 from sentrec.data.sources import Source
 from sentrec.errors import DataError, Interrupted, RunError
-from sentrec.recommend import recommend as module
+from sentrec.recommend import api as module
 from sentrec.recommend import stream
-from sentrec.recommend.parts import PartStore
-from sentrec.recommend.recommend import item_sums, rank_scores, recommend, recommendation
-from sentrec.recommend.scores import Scores
+from sentrec.recommend.api import item_sums, rank_scores, recommend, recommendation
+from sentrec.recommend.chunks import ChunkCache, Scores
 from sentrec.recommend.stream import ScoringOptions
 
+pytestmark = pytest.mark.usefixtures("small_chunks")
 RESUME = ScoringOptions(resume=True)
-
-
-@pytest.fixture(autouse=True)
-def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(stream, "CHUNK", 10)
-
-
-@pytest.fixture
-def reviews(tmp_path: Path) -> Path:
-    return write_reviews(tmp_path / "reviews.jsonl", sample_rows())
 
 
 def scored_on_resume(reviews: Path) -> int:
@@ -111,7 +100,7 @@ class ScorerByTheClock(WordScorer):
 def test_reviews_a_second_count_neither_what_an_earlier_scoring_did_nor_its_time(
     reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = PartStore.find
+    find = ChunkCache.find
 
     def slow_find(*arguments: Any) -> pa.Table | None:
         found = find(*arguments)
@@ -119,9 +108,9 @@ def test_reviews_a_second_count_neither_what_an_earlier_scoring_did_nor_its_time
         return found
 
     monkeypatch.setattr(stream, "time", SimpleNamespace(perf_counter=lambda: ScorerByTheClock.seconds))
-    monkeypatch.setattr(PartStore, "find", slow_find)
+    monkeypatch.setattr(ChunkCache, "find", slow_find)
     work = tmp_path / "work"
-    options, store = ScoringOptions(work=work), PartStore(work, keep=True)
+    options, store = ScoringOptions(work=work), ChunkCache(work, keep=True)
     scored = stream.score_items([Source(str(reviews))], ScorerByTheClock(), options, store)
     assert (scored.newly_scored, scored.reviews_per_second) == (84, 84 / 18)
     for number in (7, 8):

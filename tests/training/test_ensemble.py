@@ -14,8 +14,8 @@ from sentrec.data.splits import load_splits
 from sentrec.errors import Interrupted, RecipeError, RunError
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.recommend import stream
-from sentrec.recommend.recommend import recommend
-from sentrec.recommend.scores import OneWorker, Scores
+from sentrec.recommend.api import recommend
+from sentrec.recommend.chunks import OneWorker, Scores
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.recommend.stream import ScoringOptions
 from sentrec.runs.directory import Run, open_run

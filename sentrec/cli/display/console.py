@@ -1,10 +1,7 @@
 """How the commands speak: results on standard output, everything else on standard error."""
 
-import io
 import json
 import logging
-import sys
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +42,6 @@ class _Results(_Printable):
         whole = "".join(line.rstrip(" ") + "\n" for line in lines)
         super().print(Text(whole + unfinished), end="", soft_wrap=True)
 
-
-for _stream in (sys.stdout, sys.stderr):
-    # A console that is not UTF-8 shows what it lacks as question marks rather than ending the command.
-    if isinstance(_stream, io.TextIOWrapper) and _stream.encoding.casefold().replace("-", "") != "utf8":
-        _stream.reconfigure(errors="replace")
 
 out = _Results(highlight=False, emoji=False)
 """Results: what a user pipes into a file."""
@@ -110,29 +102,3 @@ def show_log(level: int = logging.INFO) -> None:
     logger.handlers = [WarningHandler()]
     logger.setLevel(level)
     logger.propagate = False
-
-
-class Pace:
-    """Says when the next line of progress is due, where no terminal can show a moving one.
-
-    Args:
-        every: Seconds between two lines.
-        at_once: Whether the first line is due immediately.
-
-    Attributes:
-        seconds: Time from the beginning to the last question.
-    """
-
-    def __init__(self, every: float = 10.0, *, at_once: bool = False) -> None:
-        self.seconds = 0.0
-        self._every = every
-        self._began = time.monotonic()
-        self._next = 0.0 if at_once else every
-
-    def due(self) -> bool:
-        """Whether a line is due now; if so, the next one is due `every` seconds later."""
-        self.seconds = time.monotonic() - self._began
-        if self.seconds < self._next:
-            return False
-        self._next = self.seconds + self._every
-        return True

@@ -1,18 +1,20 @@
-"""Makes the quickstart corpus; the same seed gives the same files, byte for byte.
+"""Makes the quickstart corpus that comes with sentrec; the same seed gives the same files, byte for byte.
 
-Run ``python -m sentrec.quickstart.generate`` after a change of the grammar. A part of the phrases is kept out of the
-training reviews, so that the test reviews also say things in words that a model has not seen.
+Run ``python examples/quickstart/make_corpus.py`` after a change of the grammar. The films are real, every opinion of
+them is invented. A part of the phrases is kept out of the training reviews, so that the test reviews also say things in
+words that a model has not seen.
 """
 
 import json
 import random
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TypedDict
 
-from sentrec.files.storage import write_text
-from sentrec.quickstart import corpus_file
-from sentrec.quickstart.grammar import FILMS, RULES, expand
+from grammar import FILMS, RULES, expand
+
+FOLDER = Path(__file__).parents[2] / "sentrec" / "quickstart"
 
 SEED = 20
 ROWS = {"train": 1600, "test": 400}
@@ -32,11 +34,11 @@ class Review(TypedDict):
     rating: int
 
 
-def write_corpus() -> None:
-    """Writes both files of the corpus beside this module."""
+def write_corpus(folder: Path = FOLDER) -> None:
+    """Writes ``train.jsonl`` and ``test.jsonl``."""
     for split, reviews in make_corpus(SEED).items():
         lines = (json.dumps(review, ensure_ascii=False) for review in reviews)
-        write_text(corpus_file(split), "\n".join(lines) + "\n")
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def make_corpus(seed: int) -> dict[str, list[Review]]:

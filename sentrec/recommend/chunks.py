@@ -1,43 +1,64 @@
-"""Scored reviews on disk: a part for each chunk, so that an interrupted scoring goes on, and one file in the end."""
+"""Scores of reviews, and the cache of scored chunks from which an interrupted scoring goes on; no torch in here."""
 
 import hashlib
 import logging
 import shutil
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet
 
 from sentrec.errors import DataError
 from sentrec.files.storage import atomic_path, read_cached
 from sentrec.recommend.reviews import Review
-from sentrec.recommend.scores import Scores
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _DIGEST = b"sentrec_chunk"
 _SCORES_ROWS = 4096
-_FORGOTTEN_SECONDS = 30 * 24 * 3600
 _COLUMNS = ("source", "line", "id", "movie", "rating", "date", "user", "probability", "digest")
 
 
-def remove_forgotten(folder: Path) -> None:
-    """Removes the parts of scorings that nobody went on with for 30 days; each has a folder in `folder`."""
-    before = time.time() - _FORGOTTEN_SECONDS
-    for job in folder.glob("*/"):
-        if job.stat().st_mtime < before:
-            logger.info("removing the scores of a run that was not resumed for 30 days: %s", job)
-            shutil.rmtree(job, ignore_errors=True)
+@dataclass(frozen=True)
+class Scores:
+    """What is known of some texts."""
+
+    positive: npt.NDArray[np.float64]  # how positive each is, 0 to 1, shape ``(texts,)``
+    embeddings: npt.NDArray[np.float16]  # what each is about, shape ``(texts, dim)``; ``dim`` is 0 if not asked
 
 
-class PartStore:
-    """A folder with one Parquet file for each scored chunk.
+class Scorer(Protocol):
+    """Something that scores texts."""
 
-    A part is used again only for the very same reviews, so that a file that changed in between does no harm.
+    def fingerprint(self) -> str:
+        """Changes whenever a score might."""
+
+    def score(self, texts: Sequence[str]) -> Scores:
+        """Scores every text, in their order."""
+
+    def workers(self) -> AbstractContextManager[tuple[ThreadPoolExecutor, int]]:
+        """Gives a pool in which `score` may be called side by side, and how many can work at once."""
+
+
+class OneWorker:
+    """A scorer that is best left alone while it scores."""
+
+    @contextmanager
+    def workers(self) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+        """Gives a pool of one worker, which leaves reading to the thread beside it."""
+        with ThreadPoolExecutor(1) as pool:
+            yield pool, 1
+
+
+class ChunkCache:
+    """A folder with one Parquet file for each scored chunk, used again only for the very same reviews.
 
     Attributes:
         folder: Where they lie.
@@ -52,7 +73,7 @@ class PartStore:
         self._reviews: dict[int, int] = {}
         if not keep:
             if any(folder.glob("part-*.parquet")):
-                logger.warning("the scores that an earlier, unfinished run kept are removed; --resume would use them")
+                _log.warning("the scores that an earlier, unfinished run kept are removed; --resume would use them")
             self.remove()
 
     @property
@@ -63,21 +84,22 @@ class PartStore:
     def find(self, number: int, reviews: Sequence[Review]) -> pa.Table | None:
         """The scored chunk, or None if it is not there, is damaged, or holds other reviews."""
         table: pa.Table | None = read_cached(self._path(number), pa.parquet.read_table)
-        if table is None or (table.schema.metadata or {}).get(_DIGEST) != chunk_digest(reviews):
+        if table is None or (table.schema.metadata or {}).get(_DIGEST) != _digest_of(reviews):
             return None
-        sources = [review.source for review in reviews]
         self._reviews[number] = len(reviews)
-        # The same file may have been named in another way then.
-        return table if table.column("source").to_pylist() == sources else self._keep(number, _named(table, sources))
+        sources = [review.source for review in reviews]
+        if table.column("source").to_pylist() == sources:
+            return table
+        # The same file was named in another way then.
+        return self._keep(number, table.set_column(0, "source", pa.array(sources, pa.string())))
 
     def write(self, number: int, reviews: Sequence[Review], scores: Scores) -> pa.Table:
         """Keeps a scored chunk, whole or not at all, and gives it as `find` would."""
-        table = scored_table(reviews, scores).replace_schema_metadata({_DIGEST: chunk_digest(reviews)})
         self._reviews[number] = len(reviews)
-        return self._keep(number, table)
+        return self._keep(number, scored_table(reviews, scores).replace_schema_metadata({_DIGEST: _digest_of(reviews)}))
 
     def remove(self) -> None:
-        """Removes all parts, and whatever else lies in the folder."""
+        """Removes all chunks, and whatever else lies in the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _keep(self, number: int, table: pa.Table) -> pa.Table:
@@ -90,11 +112,7 @@ class PartStore:
         return self.folder / f"part-{number:06d}.parquet"
 
 
-def _named(table: pa.Table, sources: list[str]) -> pa.Table:
-    return table.set_column(0, "source", pa.array(sources, pa.string()))
-
-
-def chunk_digest(reviews: Sequence[Review]) -> bytes:
+def _digest_of(reviews: Sequence[Review]) -> bytes:
     """Tells chunks apart by everything that their reviews hold, but for how their file was named."""
     digest = hashlib.blake2b(digest_size=16)
     for review in reviews:
@@ -104,22 +122,16 @@ def chunk_digest(reviews: Sequence[Review]) -> bytes:
 
 def scored_table(reviews: Sequence[Review], scores: Scores) -> pa.Table:
     """Reviews and their scores as a table, without their texts."""
-    embeddings = scores.embeddings
+    kinds = {"line": pa.int64(), "rating": pa.float64(), "probability": pa.float64(), "digest": pa.binary(16)}
     values = {
-        "source": pa.array([review.source for review in reviews], pa.string()),
-        "line": pa.array([review.line for review in reviews], pa.int64()),
-        "id": pa.array([review.id for review in reviews], pa.string()),
-        "movie": pa.array([review.movie for review in reviews], pa.string()),
-        "rating": pa.array([review.rating for review in reviews], pa.float64()),
-        "date": pa.array([review.date for review in reviews], pa.string()),
-        "user": pa.array([review.user for review in reviews], pa.string()),
-        "probability": pa.array(scores.positive, pa.float64()),
-        "digest": pa.array([review.digest for review in reviews], pa.binary(16)),
+        name: scores.positive if name == "probability" else [getattr(review, name) for review in reviews]
+        for name in _COLUMNS
     }
+    columns = {name: pa.array(value, kinds.get(name, pa.string())) for name, value in values.items()}
     # A model without word vectors embeds nothing, and Parquet has no lists of no length.
-    if dim := embeddings.shape[1]:
-        values["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(embeddings.ravel()), dim)
-    return pa.table(values)
+    if dim := scores.embeddings.shape[1]:
+        columns["embedding"] = pa.FixedSizeListArray.from_arrays(pa.array(scores.embeddings.ravel()), dim)
+    return pa.table(columns)
 
 
 def embeddings_of(table: pa.Table | pa.RecordBatch) -> np.ndarray:
@@ -128,8 +140,8 @@ def embeddings_of(table: pa.Table | pa.RecordBatch) -> np.ndarray:
         return np.zeros((table.num_rows, 0), dtype=np.float16)
     column = table.column("embedding")
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    dim = column.type.list_size
-    return np.concatenate([chunk.flatten().to_numpy(zero_copy_only=False) for chunk in chunks]).reshape(-1, dim)
+    values = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in chunks]
+    return np.concatenate(values).reshape(-1, column.type.list_size)
 
 
 def read_scores(path: Path) -> Iterator[pa.RecordBatch]:
@@ -142,18 +154,13 @@ def read_scores(path: Path) -> Iterator[pa.RecordBatch]:
         raise DataError(f"{path} does not exist.", "Name the reviews and --model too: the scores are written there.")
     try:
         with pa.parquet.ParquetFile(path) as file:
-            missing = set(_COLUMNS) - set(file.schema_arrow.names)
-            if missing:
-                raise DataError(
-                    f"{path} is no scores file: it has no column '{min(missing)}'.",
-                    "Name one that `recommend --scores` wrote.",
-                )
             schema = file.schema_arrow
+            if missing := set(_COLUMNS) - set(schema.names):
+                problem = f"is no scores file: it has no column '{min(missing)}'."
+                raise DataError(f"{path} {problem}", "Name one that `recommend --scores` wrote.")
             if "embedding" in schema.names and not pa.types.is_fixed_size_list(schema.field("embedding").type):
-                raise DataError(
-                    f"{path} was rewritten by another program: its embeddings have no fixed size any more.",
-                    "Name the file that `recommend --scores` wrote.",
-                )
+                problem = "was rewritten by another program: its embeddings have no fixed size any more."
+                raise DataError(f"{path} {problem}", "Name the file that `recommend --scores` wrote.")
             for batch in file.iter_batches(batch_size=_SCORES_ROWS):
                 _require_probabilities(batch, path)
                 yield batch

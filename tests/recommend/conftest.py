@@ -1,0 +1,3 @@
+"""What the tests of this room share."""
+
+from recommend_corpus import in_own_folder, reviews, small_chunks  # noqa: F401 - fixtures

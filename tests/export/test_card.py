@@ -65,25 +65,23 @@ def test_it_names_teacher_unlabelled_texts_and_what_it_went_on_from(starter: Exp
     plain = card_as_markdown(card)
     assert not any(word in plain for word in ("teacher", "without labels", "went on from"))
     card["training"] |= {"unlabelled_rows": 50000, "teacher": "ngrams", "init": "starter"}
-    text = card_as_markdown(card)
-    assert "It also read 50,000 texts without labels. 0 test texts and 0 validation texts were also among them" in text
-    card["training"]["unlabelled"] = ["unsupervised", "mine.csv"]
-    assert "50,000 texts without labels, of unsupervised, mine.csv. 0 test texts" in card_as_markdown(card)
-    card["training"]["unlabelled"] = []
     card["training"] |= {"test_texts_in_unlabelled": 1234, "validation_texts_in_unlabelled": 5}
     counted = "1,234 test texts and 5 validation texts were also among them, and were left out there."
-    assert counted in card_as_markdown(card)
-    del card["training"]["test_texts_in_unlabelled"]  # a card from before they were counted
-    assert "It also read 50,000 texts without labels.\n" in card_as_markdown(card)
+    text = card_as_markdown(card)
+    assert f"It also read 50,000 texts without labels. {counted}" in text
     assert "A teacher, the n-grams of the model itself, labelled these for it." in text
     assert "It went on from another model: starter." in text
+    card["training"]["unlabelled"] = ["unsupervised", "mine.csv"]
+    assert f"50,000 texts without labels, of unsupervised, mine.csv. {counted}" in card_as_markdown(card)
+    del card["training"]["test_texts_in_unlabelled"]  # a card from before they were counted
+    assert "50,000 texts without labels, of unsupervised, mine.csv.\n" in card_as_markdown(card)
 
 
 def test_its_speed_is_of_this_machine(starter: Export) -> None:
     speed = starter.card["speed"]
     assert speed["texts_per_second"]["float32"] > 0
     assert 0 < speed["texts"] <= 32
-    assert 0.1 < speed["first_answer_seconds"] < 120
+    assert speed["first_answer_seconds"] > 0
     assert f"{speed['texts_per_second']['float32']:,} texts a second in float32" in card_as_markdown(starter.card)
 
 

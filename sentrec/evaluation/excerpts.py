@@ -12,15 +12,7 @@ _LONGEST_EXCERPT = 160
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The prediction for one text.
-
-    Attributes:
-        row: Place of the text among those evaluated, from 1.
-        text: Its beginning.
-        label: Name of its true class.
-        predicted: Name of the predicted class.
-        confidence: Probability of the predicted class.
-    """
+    """The prediction for one text: its row from 1, its beginning, its class, the predicted one, and how sure that is."""
 
     row: int
     text: str
@@ -39,13 +31,7 @@ def sample_predictions(
 ) -> list[Excerpt]:
     """Predictions for `count` random texts at most, in the order of the rows.
 
-    Args:
-        texts: The texts.
-        labels: Class numbers of shape ``(texts,)``.
-        probabilities: ``(texts, classes)``.
-        label_names: Name of each class.
-        count: How many to show at most.
-        seed: Seed of the choice.
+    Labels are class numbers of shape ``(texts,)``, probabilities ``(texts, classes)``.
     """
     rows = np.sort(np.random.default_rng(seed).choice(len(texts), min(count, len(texts)), replace=False))
     return _excerpts(rows, texts, labels, probabilities, label_names)

@@ -13,14 +13,9 @@ _LARGEST_LOG_TEMPERATURE = float(np.log(20.0))
 
 
 def softmax(logits: npt.NDArray[Any], temperature: float = 1.0) -> npt.NDArray[np.float64]:
-    """Probabilities of the classes.
+    """Probabilities of the classes in double precision, from scores of shape ``(n, classes)``.
 
-    Args:
-        logits: Scores of shape ``(n, classes)``.
-        temperature: What the scores are divided by; above 1 softens, below 1 sharpens. The ranking stays.
-
-    Returns:
-        ``(n, classes)`` in double precision, each row summing to 1.
+    The temperature divides the scores: above 1 softens, below 1 sharpens. The ranking stays.
     """
     scores = np.asarray(logits, dtype=np.float64) / temperature
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -87,12 +82,7 @@ class ReliabilityBins:
 def calibrated_error(probabilities: npt.NDArray[np.float64], simulations: int = 100, seed: int = 1) -> float:
     """The calibration error that a perfectly calibrated model has on average in so many rows: chance alone, not 0.
 
-    Whether a prediction is right is drawn with the probability that its confidence states.
-
-    Args:
-        probabilities: ``(n, classes)``, n at least 1.
-        simulations: How often all rows are drawn.
-        seed: Seed of the draws.
+    Whether a prediction is right is drawn with the probability that its confidence states, in so many simulations.
     """
     confidence = probabilities.max(axis=1)
     _, place = _binned(confidence, BINS)
@@ -108,13 +98,7 @@ def calibrated_error(probabilities: npt.NDArray[np.float64], simulations: int = 
 def reliability_bins(
     labels: npt.NDArray[Any], probabilities: npt.NDArray[np.float64], bins: int = BINS
 ) -> ReliabilityBins:
-    """Groups predictions by confidence, in bins of equal width.
-
-    Args:
-        labels: Class numbers of shape ``(n,)``, n at least 1.
-        probabilities: ``(n, classes)``.
-        bins: Number of bins between 0 and 1.
-    """
+    """Groups predictions by confidence, in bins of equal width; labels ``(n,)``, probabilities ``(n, classes)``."""
     confidence = probabilities.max(axis=1)
     right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
     edges, place = _binned(confidence, bins)

@@ -66,13 +66,9 @@ class RankingMeasures:
 
 
 def measure_scores(scores: Mapping[str, Floats], stars: Floats, scale: float, min_reviews: int = 1) -> RankingMeasures:
-    """Compares scores of items with their mean stars.
+    """Compares scores of items with their mean stars, which are on a scale up to `scale`, 5 or 10.
 
-    Args:
-        scores: By name, each of shape ``(items,)``; the first is compared with the others.
-        stars: Mean stars, shape ``(items,)``.
-        scale: Most stars that a review can give, 5 or 10.
-        min_reviews: Fewest reviews that each of these items has.
+    The first score is compared with the others; each of these items has at least `min_reviews` reviews.
     """
     liked_from, items = liked_threshold(scale), len(stars)
     draws = np.random.default_rng(_SEED).integers(0, items, (_REPLICATES, items))

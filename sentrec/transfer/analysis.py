@@ -22,15 +22,8 @@ _Right = npt.NDArray[np.bool_]
 def table(targets: Sequence[Target], results: Iterable[CellResult]) -> list[Row]:
     """Summarises the cells of a study over their seeds, and compares each arm with the baseline.
 
-    An unfinished study gives the rows that it has.
-
-    Args:
-        targets: The targets, with their test labels.
-        results: The finished cells.
-
-    Returns:
-        Rows by target, then budget (``all`` last), the baseline first, the others in order of first appearance. Their
-        p-values are corrected for all comparisons of the study that are judged.
+    An unfinished study gives the rows that it has. They come by target, then budget (``all`` last), the baseline first,
+    the others in order of first appearance, with p-values corrected for all comparisons of the study that are judged.
 
     Raises:
         ValueError: If a cell's predictions do not fit the test rows of its target.

@@ -38,15 +38,10 @@ class _Curve(NamedTuple):
 
 
 def label_efficiency(rows: Sequence[Row], target: str) -> Figure:
-    """Accuracy against labels of the target, and below it the paired differences to the baseline.
+    """Accuracy on a target against its labels, and below it the paired differences to the baseline.
 
-    The budgets are on a logarithmic axis; linear models are dotted, zero-shot is a horizontal dashed line. Bands are
-    one standard deviation over the seeds, bars the paired 95 % intervals. A filled marker is a gain or a loss by the
-    corrected p-value, a hollow one is none.
-
-    Args:
-        rows: As `sentrec.transfer.analysis.table` gives them, of any targets.
-        target: Whose rows to draw.
+    Linear models are dotted, zero-shot is a horizontal dashed line. Bands are one standard deviation over the seeds,
+    bars the paired 95 % intervals. A filled marker is a gain or a loss by the corrected p-value, a hollow one is none.
     """
     rows = [row for row in rows if row.target == target]
     figure = new_figure(8.4, 7.2)
@@ -80,11 +75,6 @@ def convergence(results: Sequence[CellResult], target: str, budget: Budget) -> F
     """Validation accuracy and training loss over the epochs, for the baseline and the arms that start from a source.
 
     A thin line is one seed. The bold one is their mean, as far as all seeds have been trained.
-
-    Args:
-        results: Finished cells, of any targets and budgets.
-        target: Whose cells to draw.
-        budget: Those with which budget.
     """
     of_budget = [result for result in results if (result.cell.target, result.cell.budget) == (target, budget)]
     cells = [result for result in of_budget if result.cell.arm in (BASELINE, *TRANSFER_ARMS) and result.epoch_steps]
@@ -111,14 +101,9 @@ def convergence(results: Sequence[CellResult], target: str, budget: Budget) -> F
 
 
 def matrix(rows: Sequence[Row], budget: Budget, arm: str) -> Figure:
-    """Heat map of sources by targets: the difference in accuracy to the baseline, in points.
+    """Heat map of sources by targets: the difference of an arm's accuracy to the baseline's, in points.
 
     A star marks a difference after Holm's correction over the study. A pair that was not measured stays empty.
-
-    Args:
-        rows: As `sentrec.transfer.analysis.table` gives them.
-        budget: Which budget to show.
-        arm: Which arm to show.
     """
     of_arm = [row for row in rows if (row.arm, row.budget) == (arm, budget) and row.source is not None]
     shown = {(row.source, row.target): row.baseline for row in of_arm if row.baseline}

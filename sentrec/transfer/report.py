@@ -57,11 +57,7 @@ _METHODS = (
 def write_report(study: Study) -> None:
     """Writes the report of a study into its directory, in place of an older one.
 
-    `report.md` begins with the verdict and embeds the plots. `table.csv` and `results.json` hold the same figures for
-    programs.
-
-    Raises:
-        SentrecError: If the disk is full or may not be written.
+    `report.md` begins with the verdict and embeds the plots; `table.csv` and `results.json` hold the same for programs.
     """
     study.path.mkdir(parents=True, exist_ok=True)
     drawn = _draw(study)

@@ -115,12 +115,7 @@ class StudyRunner:
         self._linear: dict[tuple[str, str, bytes], CellResult] = {}
 
     def check_plans(self) -> None:
-        """Finds before any training what could only fail after hours: budgets, classes, layers, stages.
-
-        Raises:
-            DataError: If a budget is too large or lacks a class.
-            RecipeError: If gradual unfreezing does not fit into the training, or a layer that is to move is not there.
-        """
+        """Finds before any training what could only fail after hours: budgets, classes, layers, stages."""
         for cell in self.cells:
             if cell.arm not in _WITHOUT_STEPS:
                 target = self.targets[cell.target]

@@ -164,11 +164,8 @@ def move_weights(
 ) -> None:
     """Overwrites the starting weights of `model` with the source's, in place, as far as `moves` says.
 
-    The models are of one architecture, over two vocabularies: words that the source does not know keep the vectors
-    that the model has, which are GloVe's. `label_names` are the model's classes, as the source would call them.
-
-    Raises:
-        DataError: If the head is to move and the label sets do not agree.
+    Words that the source does not know keep the vectors that the model has. `label_names` are the model's classes, as
+    the source would call them; a `DataError` tells where they rule out a head that is to move.
     """
     classes = matching_classes(source_labels, label_names, moves.head)
     if moves.head and classes is None:
@@ -180,12 +177,7 @@ def move_weights(
 
 
 def require_labels(study: TransferRecipe, source: Source, target: TargetData) -> None:
-    """Makes sure that the label sets allow what a study asks for, and that something moves at all.
-
-    Raises:
-        DataError: If the label sets differ and their difference matters.
-        RecipeError: If nothing would move.
-    """
+    """Raises a `DataError` or `RecipeError` if the label sets rule out what a study asks for, or nothing would move."""
     moves, ours, theirs = study.moves, source.label_names(), target.names_for_sources
     match = matching_classes(ours, theirs, moves.head)
     if study.has_zero_shot and match is None:

@@ -157,8 +157,7 @@ def _look_at_rows(
 ) -> tuple[dict[str, Any], list[str]]:
     """Counts texts that a model has met with their labels before it is judged on them, by their letters and digits.
 
-    Returns:
-        The counts in plain JSON types, and what of them a reader should know; that is also logged as warnings.
+    Gives the counts in plain JSON types, and what of them a reader should know, which is logged, too.
     """
     within, between, notes = {}, [], []
     for target in targets:

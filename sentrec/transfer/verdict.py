@@ -24,15 +24,8 @@ def verdicts(rows: Sequence[Row], shared_sources: Sequence[str] = ()) -> list[st
     """Says what a study found, in a sentence (or two) for each question that it asked.
 
     A gain, a loss or a lead has a p-value below 0.05 after Holm's correction over the whole study. Fewer than three
-    seeds give figures and no verdict. Only an interval within half a point of 0 bounds an effect.
-
-    Args:
-        rows: The rows of `sentrec.transfer.analysis.table`.
-        shared_sources: Names of the sources that are one finished run, which serves every seed.
-
-    Returns:
-        By target: each source and transfer arm over its budgets, zero-shot, the other networks, what GloVe transfers,
-        the linear models. Then what is not covered, and for how many comparisons the p-values are corrected.
+    seeds give figures and no verdict. Only an interval within half a point of 0 bounds an effect. `shared_sources` are
+    those that are one finished run, which serves every seed.
     """
     sentences: list[str] = []
     for target in dict.fromkeys(row.target for row in rows):

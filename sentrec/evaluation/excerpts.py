@@ -12,7 +12,7 @@ _LONGEST_EXCERPT = 160
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The prediction for one text: its row from 1, its beginning, its class, the predicted one, and how sure that is."""
+    """The prediction for one text: its row from 1, its beginning, its class, the predicted one, and how sure it is."""
 
     row: int
     text: str

@@ -101,7 +101,7 @@ class Bench:
         return {
             _FINE_TUNED: partial(self._fine_tuned, taught=False),
             _TAUGHT: partial(self._fine_tuned, taught=True),
-            "zero-shot": self._zero_shot,
+            "zero-shot": lambda seed, train, validation: self._unchanged,
             "scratch": self._from_scratch,
             "tfidf-lr": self._tfidf,
         }
@@ -119,9 +119,6 @@ class Bench:
         run = sentrec.train(recipe, folder / "run")
         return _classes(sentrec.load(run).predict_proba(self.target.test.texts))
 
-    def _zero_shot(self, seed: int, train: Rows, validation: Rows) -> npt.NDArray[np.integer]:
-        return self._unchanged
-
     @cached_property
     def _unchanged(self) -> npt.NDArray[np.integer]:
         match = matching_classes(self.source.label_names, _LABELS)
@@ -136,8 +133,8 @@ class Bench:
         recipe = target.recipe.model_copy(update={"seed": seed, "training": training})
         model = target_only_model("scratch", recipe, target.tokenizer, len(_LABELS))
         data = target.prepared(target.encode(target.tokenizer), train, validation)
-        start = Start(model, recipe_plan(recipe, model), "last")
-        fitting = Fitting(self._cell("scratch", seed), recipe, start, data)
+        cell = Cell(self.name, None, "scratch", self.settings.labels, seed)
+        fitting = Fitting(cell, recipe, Start(model, recipe_plan(recipe, model), "last"), data)
         accelerator, run = make_accelerator("auto"), self.folder / f"scratch-{seed}"
         return fit_cell(fitting, run, accelerator, StopRequest(), lambda _: None).predicted
 
@@ -145,10 +142,8 @@ class Bench:
         baseline = make_baseline("tfidf-lr")
         pool, test = baseline.count(self.target.pool.texts), baseline.count(self.target.test.texts)
         rows = np.sort(np.concatenate([train, validation]))
-        return fit_linear(self._cell("tfidf-lr", seed), rows, len(rows), self.target, pool, test).predicted
-
-    def _cell(self, arm: str, seed: int) -> Cell:
-        return Cell(self.name, None, arm, self.settings.labels, seed)
+        cell = Cell(self.name, None, "tfidf-lr", self.settings.labels, seed)
+        return fit_linear(cell, rows, len(rows), self.target, pool, test).predicted
 
 
 def _target_rows(bench: Bench, tell: Callable[[str], None]) -> list[dict[str, Any]]:

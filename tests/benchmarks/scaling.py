@@ -27,9 +27,8 @@ def _training(place: Workplace, settings: Settings) -> Section:
     recipe = settings.recipes[-1]
     rows = []
     for size in sorted({min(size, settings.train_rows) for size in settings.training_sizes}):
-        answer = run_module(
-            "scaling", "train", recipe, str(place.folder / f"rows-{size}"), str(size), settings.to_json()
-        )
+        folder = str(place.folder / f"rows-{size}")
+        answer = run_module("scaling", "train", recipe, folder, str(size), settings.to_json())
         rows.append({"size": size, "rate": size / answer["seconds"]} | answer)
     columns = (
         Column("size", "training rows"),
@@ -69,9 +68,8 @@ def _processes(place: Workplace, settings: Settings) -> Section:
         # Two processes share each epoch: half the steps of one are the same work.
         steps = max(1, settings.process_steps // processes)
         seconds = _trained_by(processes, steps, recipe, place, settings)
-        rows.append(
-            {"processes": processes, "seconds": seconds, "ratio": rows[0]["seconds"] / seconds if rows else 1.0}
-        )
+        ratio = rows[0]["seconds"] / seconds if rows else 1.0
+        rows.append({"processes": processes, "seconds": seconds, "ratio": ratio})
     columns = (
         Column("processes", "processes"),
         Column("seconds", "seconds in the loop", ",.1f"),

@@ -7,29 +7,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Settings:
-    """Sizes and repetitions.
+    """Sizes and repetitions; of train and test rows at most as many as there are.
 
     Attributes:
-        train_rows: IMDB training reviews; all there are at most.
-        test_rows: IMDB test reviews that accuracy is measured on.
-        scored_rows: Of these, how many are scored at once to measure speed; slow contenders score fewer.
-        repetitions: How often a figure is taken; the median counts.
+        scored_rows: Test reviews that are scored at once to measure speed; slow contenders score fewer.
         single_texts: Reviews that are scored one by one, for the latency.
         starts: How often a process is started, for the start-up time.
         overrides: What every recipe is changed by, as ``sentrec train --set`` would.
-        recipes: The recipes that take part.
-        bfloat16: Whether each of them also scores in bfloat16, where the processor has it.
-        tutorial_steps: Training steps of the tutorial BiLSTM that are timed.
-        tutorial_epochs: Where not 0, the tutorial BiLSTM is really trained for so many epochs.
+        tutorial_steps: Training steps of the tutorial BiLSTM that are timed; or it is trained for `tutorial_epochs`.
         timed_steps: Training steps of a recipe that are taken apart.
-        training_sizes: Training rows for which the whole training is timed.
-        scoring_sizes: Reviews for which the whole scoring is timed.
         process_steps: Training steps for the comparison of one with two processes; 0 leaves it out.
-        init: The model that is fine-tuned on other domains.
-        labels: Labels of such a domain.
-        seeds: How often they are drawn.
-        ranking_items: Numbers of items whose ranking is simulated.
-        draws: How often each is, at least.
+        init: The model that is fine-tuned on so many `labels` of other domains, drawn with so many `seeds`.
+        ranking_items: Numbers of items whose ranking is simulated, each at least so often as `draws` says.
     """
 
     train_rows: int = 25_000

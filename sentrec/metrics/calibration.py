@@ -22,6 +22,12 @@ def softmax(logits: npt.NDArray[Any], temperature: float = 1.0) -> npt.NDArray[n
     return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
 
+def log_loss(probabilities: npt.NDArray[np.float64], labels: npt.NDArray[Any]) -> float:
+    """Mean of the negative log of the right class's probability; one of less than 1e-12 counts as that."""
+    likelihood = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean())
+
+
 def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
     """The temperature that makes the true labels most likely.
 

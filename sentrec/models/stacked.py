@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from sentrec.data.batches import Batch, make_batch
-from sentrec.metrics.calibration import softmax
+from sentrec.metrics.calibration import log_loss, softmax
 from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Requirement, TextReader
 from sentrec.models.ngrams import NgramModel
@@ -208,13 +208,10 @@ def fit_mixing_weights(
     """The non-negative weights of two classifiers' logits, ``(rows, classes)``, with the lowest log loss on rows."""
     from scipy import optimize  # predicting need not wait for it
 
-    rows = np.arange(len(labels))
+    def loss(weights: npt.NDArray[np.float64]) -> float:
+        return log_loss(softmax(weights[0] * first + weights[1] * second), labels)
 
-    def log_loss(weights: npt.NDArray[np.float64]) -> float:
-        likelihood = softmax(weights[0] * first + weights[1] * second)[rows, labels]
-        return float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean())
-
-    found = optimize.minimize(log_loss, [0.5, 0.5], bounds=[(0.0, 10.0)] * 2, method="L-BFGS-B")
+    found = optimize.minimize(loss, [0.5, 0.5], bounds=[(0.0, 10.0)] * 2, method="L-BFGS-B")
     return float(found.x[0]), float(found.x[1])
 
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from sentrec.errors import listed
-from sentrec.metrics.calibration import fit_temperature, softmax
+from sentrec.metrics.calibration import fit_temperature, log_loss, softmax
 from sentrec.models.base import ClosedFormModel, TextModel, predict_logits
 from sentrec.models.contracts import Features, LinearChange
 from sentrec.runs.directory import Run
@@ -156,14 +156,12 @@ def _frequent(features: sparse.csr_matrix) -> npt.NDArray[np.int64]:
 
 def _best_share(before: Logits, after: Logits, labels: npt.NDArray[np.int64]) -> float:
     """The share of the change with the lowest log loss of calibrated, cross-fitted probabilities."""
-    rows = np.arange(len(labels))
 
-    def log_loss(share: float) -> float:
+    def loss(share: float) -> float:
         logits = before + share * (after - before)
-        likelihood = softmax(logits, fit_temperature(logits, labels))[rows, labels]
-        return float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean())
+        return log_loss(softmax(logits, fit_temperature(logits, labels)), labels)
 
-    return min(_MIXTURES, key=log_loss)
+    return min(_MIXTURES, key=loss)
 
 
 def _log_choice(facts: dict[str, Any], rows: int) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sentrec.data.batches import plan_batches, to_device
 from sentrec.errors import SentrecError
-from sentrec.metrics.calibration import softmax
+from sentrec.metrics.calibration import log_loss, softmax
 from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.device import memory_errors
 from sentrec.recipe.schema import Recipe
@@ -198,8 +198,7 @@ class TrainingLoop:
         state = self.state
         probabilities = softmax(self.logits(self.validation))
         accuracy = float((probabilities.argmax(axis=1) == self.validation_labels).mean())
-        likelihood = probabilities[np.arange(len(probabilities)), self.validation_labels]
-        loss = _finite(float(-np.log(np.clip(likelihood, 1e-12, 1.0)).mean()), "validation", state.step)
+        loss = _finite(log_loss(probabilities, self.validation_labels), "validation", state.step)
         improved = (accuracy, -loss) > (state.best_accuracy, -state.best_loss)
         if improved:
             state.best_accuracy, state.best_loss, state.best_step = accuracy, loss, state.step

@@ -3,22 +3,23 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState, is_initialized
+from accelerate.utils import GradientAccumulationPlugin
 from torch import Tensor
 
 from sentrec.data.batches import plan_batches, to_device
 from sentrec.errors import SentrecError
 from sentrec.metrics.calibration import log_loss, softmax
 from sentrec.models.base import TextModel, predict_logits
-from sentrec.models.device import memory_errors
+from sentrec.models.device import has_bfloat16, memory_errors, require_bfloat16
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
-from sentrec.training.device import training_dtype
 from sentrec.training.distillation import UnlabelledTexts
 from sentrec.training.optimizer import (
     LearningPlan,
@@ -32,6 +33,33 @@ from sentrec.training.optimizer import (
 )
 
 _HISTORY_ROWS = 200
+
+
+def make_accelerator(device: Literal["auto", "cpu"]) -> Accelerator:
+    """Accelerate's view of the device (``auto``: CUDA, else MPS, else CPU) and of the processes that train together.
+
+    Accelerate fixes the device for as long as a process lives; trainings that follow one another in one process
+    each get the device that their recipe asks for. Arithmetic and the size of a step are the recipe's alone: what
+    `accelerate launch` was configured with would otherwise wrap the model and scale the loss behind its back.
+    """
+    if is_initialized() and PartialState().num_processes == 1:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    every_step = GradientAccumulationPlugin(num_steps=1)
+    return Accelerator(cpu=device == "cpu", mixed_precision="no", gradient_accumulation_plugin=every_step)
+
+
+def training_dtype(precision: Literal["auto", "bfloat16", "float32"], device: torch.device) -> torch.dtype:
+    """The arithmetic of the forward and backward pass; weights and optimizer stay in float32.
+
+    ``auto`` takes bfloat16 where the processor computes in it.
+
+    Raises:
+        SentrecError: If the recipe insists on bfloat16 and the device has none.
+    """
+    if precision == "bfloat16":
+        require_bfloat16(device, "Let it choose: --set training.precision=auto")
+    wanted = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
+    return torch.bfloat16 if wanted else torch.float32
 
 
 @dataclass
@@ -76,13 +104,9 @@ class TrainingLoop:
     no fixed order, so that there even two uninterrupted trainings differ by rounding.
 
     Args:
-        recipe: A checked recipe.
         model: The model to fit; moved to the accelerator's device.
-        train: Encoded training rows.
         train_targets: Class numbers, or probabilities, float32, shape ``(rows, classes)``.
-        validation: Encoded validation rows.
-        validation_labels: Their class numbers.
-        accelerator: Device and processes.
+        validation_labels: Class numbers.
         plan: Which weights learn, how fast and from when on; None: as the recipe says.
         unlabelled: Texts without labels, for distillation; None: no such texts.
     """

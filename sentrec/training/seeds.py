@@ -21,10 +21,10 @@ from sentrec.training.checkpoint import (
     require_same_recipe,
     require_usable,
 )
-from sentrec.training.device import make_accelerator, training_dtype
 from sentrec.training.ensemble import join_members
 from sentrec.training.finish import summarize
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
+from sentrec.training.loop import make_accelerator, training_dtype
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.recipe import load_recipe
 from sentrec.training.train import OnProgress, fit

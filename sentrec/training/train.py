@@ -37,11 +37,10 @@ from sentrec.training.checkpoint import (
     require_usable,
     save_checkpoint,
 )
-from sentrec.training.device import make_accelerator, training_dtype
 from sentrec.training.distillation import unlabelled_texts
 from sentrec.training.finish import finish_run
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
-from sentrec.training.loop import LoopState, Progress, TrainingLoop
+from sentrec.training.loop import LoopState, Progress, TrainingLoop, make_accelerator, training_dtype
 from sentrec.training.optimizer import LearningPlan
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.recipe import load_recipe

@@ -17,8 +17,8 @@ from sentrec.files.storage import disk_errors, write_json, write_text
 from sentrec.files.versions import describe_versions
 from sentrec.models.device import device_name
 from sentrec.recipe.loading import to_yaml
-from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import nothing_begun, stop_on_signals
+from sentrec.training.loop import make_accelerator
 from sentrec.transfer.analysis import table
 from sentrec.transfer.cell import remove_cells
 from sentrec.transfer.loading import load_sides, load_transfer, transfer_from_dict

@@ -20,8 +20,8 @@ from sentrec.metrics.intervals import paired_difference
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.recipe import recipe_from_dict
 from sentrec.runs.directory import Run, open_run
-from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import StopRequest
+from sentrec.training.loop import make_accelerator
 from sentrec.training.optimizer import recipe_plan
 from sentrec.training.train import Start
 from sentrec.transfer.cell import Fitting, fit_cell, fit_linear, target_only_model

@@ -11,8 +11,7 @@ from sentrec import load_recipe
 from sentrec.data.batches import make_batch, plan_batches
 from sentrec.models.kinds import build_model
 from sentrec.recipe.schema import Recipe
-from sentrec.training.device import make_accelerator
-from sentrec.training.loop import TrainingLoop
+from sentrec.training.loop import TrainingLoop, make_accelerator
 from sentrec.training.prepare import PreparedData, prepare
 
 from .measure import seconds_of

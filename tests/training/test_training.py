@@ -22,8 +22,7 @@ from sentrec.models.embedding import initial_embeddings
 from sentrec.models.kinds import build_model
 from sentrec.runs.directory import TOKENIZER, Run, open_run, read_environment
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID, words_of
-from sentrec.training.device import make_accelerator
-from sentrec.training.loop import Progress, TrainingLoop
+from sentrec.training.loop import Progress, TrainingLoop, make_accelerator
 from sentrec.training.prepare import prepare
 from sentrec.training.train import train
 
@@ -167,7 +166,7 @@ def test_bfloat16_is_refused_before_any_step_where_the_processor_has_none(
     reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sentrec.models.device.has_bfloat16", lambda device: False)
-    monkeypatch.setattr("sentrec.training.device.has_bfloat16", lambda device: False)
+    monkeypatch.setattr("sentrec.training.loop.has_bfloat16", lambda device: False)
     one_step = "training.max_steps=1"
     out = train(small_recipe(reviews, one_step), tmp_path / "run").path
     assert read_environment(out)["training_dtype"] == "float32"

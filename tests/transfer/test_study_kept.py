@@ -14,8 +14,8 @@ from sentrec.errors import Interrupted
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import cache_home
 from sentrec.files.versions import code_version
-from sentrec.training.device import make_accelerator
 from sentrec.training.interrupt import StopRequest
+from sentrec.training.loop import make_accelerator
 from sentrec.transfer.loading import load_sources
 from sentrec.transfer.results import CellResult, StudyProgress
 from sentrec.transfer.source import Source

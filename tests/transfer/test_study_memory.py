@@ -9,8 +9,7 @@ import pytest
 from corpus_study import small_study, study_tree
 from small_runs import small_recipe
 
-from sentrec.training.device import make_accelerator
-from sentrec.training.loop import TrainingLoop
+from sentrec.training.loop import TrainingLoop, make_accelerator
 from sentrec.training.prepare import prepare
 from sentrec.transfer import cell as cell_module
 from sentrec.transfer.cell import target_only_model

@@ -17,8 +17,7 @@ from sentrec.models.kinds import kind_of
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import TOKENIZER, Run
 from sentrec.text.tokenizer import words_of
-from sentrec.training.device import make_accelerator
-from sentrec.training.loop import TrainingLoop
+from sentrec.training.loop import TrainingLoop, make_accelerator
 from sentrec.training.optimizer import LearningPlan, recipe_plan
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.transfer.cell import learning_plan, target_only_model

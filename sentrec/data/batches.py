@@ -84,12 +84,8 @@ def make_batch(
 ) -> Batch:
     """Pads the texts in `rows` to the longest of them, rounded up to a multiple of `multiple` tokens.
 
-    Args:
-        encoded: The texts.
-        rows: Which of them.
-        multiple: Few different widths spare oneDNN from keeping code for each.
-        max_tokens: Longer texts are truncated; None: none is.
-        keep: Which part of a longer text is kept.
+    Few different widths (`multiple`) spare oneDNN from keeping code for each; `keep` is what stays of a text that is
+    longer than `max_tokens`.
     """
     starts = encoded.offsets[rows]
     lengths = encoded.offsets[rows + 1] - starts

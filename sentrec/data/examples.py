@@ -109,10 +109,6 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
 def load_texts(data: DataConfig, split: str) -> list[str]:
     """Reads one split of the recipe's dataset, or a file, without asking for labels; blank texts are left out.
 
-    Args:
-        data: The recipe's data section.
-        split: A split's name, e.g. ``unsupervised``, or the path of a file.
-
     Raises:
         DataError: If the data cannot be found or read, or holds no text.
     """

@@ -171,12 +171,6 @@ def match_labels(
     equally many; where data with numbers lacks some classes, its numbers count the classes from 0. Else they are
     matched by what they mean: words of sentiment, truth values, and ratings, whose middle is left out.
 
-    Args:
-        labels: Class numbers of the data, shape ``(n,)``.
-        data_names: Names that these numbers stand for.
-        run_names: Names of the run's classes.
-        source: What to call the data in an error.
-
     Returns:
         Class numbers of the run, `LEFT_OUT` where a label has none; a sentence on the match where it was not by name.
 
@@ -213,13 +207,10 @@ class ClassMatch:
 def matching_classes(source: Sequence[str], target: Sequence[str], head: bool | None = None) -> ClassMatch | None:
     """The source's class for each class of the target; None where the label sets do not agree.
 
+    `target` are the names as the source would call them; `head` is the demand, as `moves.head` of a study.
+
     They agree if every class of one is a class of the other, by name or meaning. Two classes also match by number
     where one side has only numbers for names; more of them only on demand, as their order says little.
-
-    Args:
-        source: Names of the source's classes.
-        target: Names of the target's classes, as the source would call them.
-        head: True is the demand; a transfer study says it with `moves.head`.
     """
     if len(source) != len(target):
         return None

@@ -81,9 +81,7 @@ def is_local(data: DataConfig) -> bool:
 def locate_split(data: DataConfig, split: str) -> Path | DatasetSpec:
     """Finds a split without reading it.
 
-    Args:
-        data: The recipe's data section.
-        split: A split's name, or the path of a file. A dataset that is a file has one split, ``train``: all of it.
+    A dataset that is a file has one split, ``train``: all of it.
 
     Returns:
         The file that holds it (which need not exist if the recipe names it), or the dataset to download it from.
@@ -115,10 +113,7 @@ def locate_split(data: DataConfig, split: str) -> Path | DatasetSpec:
 def data_from_memory(data: DataConfig, texts: Iterable[str], labels: Iterable[str | int]) -> DataConfig:
     """A data section that reads these rows.
 
-    Args:
-        data: Says what is held out for validation and test (shares; by default 0.1 and 0.2), and how to read labels.
-        texts: The texts.
-        labels: The class of each of them: names, or numbers.
+    `data` says what is held out for validation and test (shares; by default 0.1 and 0.2), and how to read labels.
 
     Raises:
         DataError: If there are not as many labels as texts, or a text is not a string.

@@ -9,28 +9,8 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sentrec.data.formats import (
-    PARQUET,
-    SAMPLE,
-    STANDARD_INPUT,
-    checked_path,
-    encoding_of,
-    sample_of,
-    seekable,
-    text_format,
-    unpacked,
-)
-from sentrec.data.text_rows import (
-    AnyRow,
-    Row,
-    Unreadable,
-    csv_rows,
-    document_rows,
-    json_rows,
-    names_columns,
-    plain_rows,
-    unique_names,
-)
+from sentrec.data import formats, text_rows
+from sentrec.data.text_rows import AnyRow, Row, Unreadable
 from sentrec.errors import DataError
 from sentrec.files.parse import parsing
 
@@ -61,14 +41,14 @@ class Source:
 
     def __init__(self, path: str, encoding: str | None = None) -> None:
         self.path = path
-        self.is_standard_input = path == STANDARD_INPUT
+        self.is_standard_input = path == formats.STANDARD_INPUT
         # A file name need not be text; what is written with every score has to be.
         self.name = "standard input" if self.is_standard_input else path.encode("utf-8", "backslashreplace").decode()
         self.header: tuple[str, ...] | None = None
         self.format: str | None = None
         self._encoding = encoding
         self._file: Path | None
-        self._file, self.size = (None, 0) if self.is_standard_input else checked_path(path)
+        self._file, self.size = (None, 0) if self.is_standard_input else formats.checked_path(path)
         self._raw: BinaryIO | None = None
 
     def bytes_read(self) -> int:
@@ -96,36 +76,36 @@ class Source:
                     if stream is not given and not stream.closed:
                         stream.detach()  # else its end would close standard input
                 return
-            with io.BufferedReader(self._file.open("rb", buffering=0), SAMPLE) as raw:
+            with io.BufferedReader(self._file.open("rb", buffering=0), formats.SAMPLE) as raw:
                 self._raw = raw
                 yield from self._read(raw, select)
 
     def _read(self, raw: Any, select: Select | None) -> Iterator[AnyRow]:
-        stream, suffix = unpacked(raw, self.path)
-        sample = sample_of(stream)
+        stream, suffix = formats.unpacked(raw, self.path)
+        sample = formats.sample_of(stream)
         if not sample:
             raise DataError(f"{self.name} is empty.", "It needs rows with a text.")
-        if sample.startswith(PARQUET) or suffix == ".xlsx":
-            self.format = "parquet" if sample.startswith(PARQUET) else "xlsx"
+        if sample.startswith(formats.PARQUET) or suffix == ".xlsx":
+            self.format = "parquet" if sample.startswith(formats.PARQUET) else "xlsx"
             reader = _parquet_rows if self.format == "parquet" else _excel_rows
             yield from reader(stream, self._set_header, select)
             return
-        encoding = encoding_of(sample, self.name, self._encoding)
+        encoding = formats.encoding_of(sample, self.name, self._encoding)
         # Bytes that are no UTF-8 survive as lone surrogates, so that only their row is refused.
         errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
         text = io.TextIOWrapper(stream, encoding, errors, newline="")
-        start = sample[:SAMPLE].decode(encoding, "replace")
-        self.format = text_format(start, suffix, names_columns)
+        start = sample[: formats.SAMPLE].decode(encoding, "replace")
+        self.format = formats.text_format(start, suffix, text_rows.names_columns)
         try:
             if self.format == "csv":
-                yield from csv_rows(text, start, suffix, self._set_header)
+                yield from text_rows.csv_rows(text, start, suffix, self._set_header)
             elif self.format == "json":
-                yield from document_rows(text, self.name)
+                yield from text_rows.document_rows(text, self.name)
             elif self.format == "jsonl":
-                yield from json_rows(text)
+                yield from text_rows.json_rows(text)
             else:
                 self.header = ("text",)
-                yield from plain_rows(text)
+                yield from text_rows.plain_rows(text)
         finally:
             with suppress(ValueError):  # the file was closed before
                 text.detach()  # else its end would close standard input
@@ -139,7 +119,7 @@ def _parquet_rows(stream: io.BufferedReader, set_header: SetHeader, select: Sele
     import pyarrow as pa  # slow to import
     import pyarrow.parquet
 
-    file = pa.parquet.ParquetFile(seekable(stream), pre_buffer=False, buffer_size=1 << 20)
+    file = pa.parquet.ParquetFile(formats.seekable(stream), pre_buffer=False, buffer_size=1 << 20)
     names = file.schema_arrow.names
     set_header(names)
     columns = None if select is None else list(select(names))
@@ -177,7 +157,7 @@ def _excel_rows(stream: io.BufferedReader, set_header: SetHeader, _select: Selec
         hint = 'Install the extra: pip install "sentrec[excel]", or save the sheet as CSV (UTF-8).'
         raise DataError("Excel workbooks are read by openpyxl, which is not installed.", hint) from error
     with warnings.catch_warnings(action="ignore"):  # about styles and validations
-        sheet = openpyxl.load_workbook(seekable(stream), read_only=True, data_only=True).worksheets[0]
+        sheet = openpyxl.load_workbook(formats.seekable(stream), read_only=True, data_only=True).worksheets[0]
     names: list[str] = []
     for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
         cells = [_plain(value) for value in values]
@@ -191,7 +171,7 @@ def _excel_rows(stream: io.BufferedReader, set_header: SetHeader, _select: Selec
             cells.pop()
         header = ["" if cell is None else str(cell).strip() for cell in cells]
         set_header(header)
-        names = unique_names(header)
+        names = text_rows.unique_names(header)
 
 
 def _plain(value: Any) -> Any:

@@ -56,10 +56,7 @@ def mirrored_datasets() -> list[str]:
 def read_table(path: Path, select: Select, encoding: str | None = None) -> Table:
     """Reads a file of any format that `sentrec.data.sources` knows as a whole.
 
-    Args:
-        path: The file.
-        select: Tells which of its columns are needed.
-        encoding: The encoding of a text file; None: as its bytes tell.
+    `select` tells which of its columns are needed; `encoding` is that of a text file, None: as its bytes tell.
 
     Raises:
         DataError: If the file is missing, empty, or cannot be read.
@@ -106,9 +103,10 @@ def _from_parquet(path: Path, select: Select) -> Table:
 
 
 def _from_rows(source: Source, select: Select) -> Table:
-    rows: list[dict[str, Any]] = []
+    values: dict[str, list[Any]] = {}
     bad: list[BadRow] = []
     header: dict[str, None] = {}
+    count = 0
 
     @lru_cache(maxsize=1024)  # most rows of most files have the same columns
     def wanted(there: tuple[str, ...]) -> list[str]:
@@ -118,12 +116,17 @@ def _from_rows(source: Source, select: Select) -> Table:
     for row in source.rows(select):
         if isinstance(row, BadRow):
             bad.append(row)
-        else:
-            rows.append({name: row.fields[name] for name in wanted(tuple(row.fields))})
+            continue
+        for name in wanted(tuple(row.fields)):
+            column = values.setdefault(name, [])
+            column += [None] * (count - len(column))  # of rows that lack it
+            column.append(row.fields[name])
+        count += 1
     names = source.header or tuple(header)
     chosen = set(select(names))
-    columns = {name: _column([row.get(name) for row in rows]) for name in names if name in chosen}
-    return Table(pa.table(columns), names, tuple(bad))
+    columns = {name: values.get(name, []) for name in names if name in chosen}
+    arrays = {name: _column(column + [None] * (count - len(column))) for name, column in columns.items()}
+    return Table(pa.table(arrays), names, tuple(bad))
 
 
 def _column(values: Sequence[Any]) -> pa.Array:

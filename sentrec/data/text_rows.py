@@ -160,13 +160,9 @@ def names_columns(line: str) -> bool:
 def csv_rows(text: TextIO, start: str, suffix: str, set_header: Callable[[Sequence[str]], None]) -> Iterator[AnyRow]:
     """The rows of a table whose cells are separated by commas, semicolons, tabs or bars.
 
-    A first record that names no columns but is data itself is a row; the columns then are called 1, 2, 3 ...
+    `start` are its first lines, `suffix` is that of its name (``.tsv`` says tabs), `set_header` is told the columns.
 
-    Args:
-        text: The whole file.
-        start: Its first lines.
-        suffix: The suffix of its name; ``.tsv`` says that tabs separate the cells.
-        set_header: Is told the names of the columns as they stand in the file.
+    A first record that names no columns but is data itself is a row; the columns then are called 1, 2, 3 ...
     """
     first, rest = [*re.split("\r\n|\r|\n", start, maxsplit=1), ""][:2]
     if stated := re.fullmatch(r"sep=(.)\s*", first):  # as Excel writes it

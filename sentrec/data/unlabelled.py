@@ -31,11 +31,7 @@ class UnlabelledSplit:
 def load_unlabelled(data: DataConfig, splits: Splits, besides_train: bool = False) -> UnlabelledSplit | None:
     """Reads the recipe's texts without labels; None where it names none.
 
-    Args:
-        data: The recipe's data section.
-        splits: What it was divided into.
-        besides_train: Whether training texts are left out, too: where a model labels the texts that it then learns
-            from, it would judge by what it has learned.
+    `besides_train` leaves training texts out, too: a model that labels what it learns from would judge by that.
 
     Raises:
         DataError: If the texts cannot be found or read, or none are left.
@@ -60,12 +56,8 @@ def load_unlabelled(data: DataConfig, splits: Splits, besides_train: bool = Fals
 def sources_of(data: DataConfig) -> list[tuple[DataConfig, str]]:
     """Where the recipe's texts without labels are, without a look at them.
 
-    Args:
-        data: The recipe's data section. A name of `unlabelled` is a split of its dataset, a file, or another dataset,
-            as ``amazon_polarity`` (its split train) or ``amazon_polarity/test``.
-
-    Returns:
-        For each name the section that describes its dataset, and a split or file.
+    A name of `data.unlabelled` is a split of its dataset, a file, or another dataset, as ``amazon_polarity`` (its split
+    train) or ``amazon_polarity/test``.
 
     Raises:
         DataError: If a name is none of these, or two mean the same.

@@ -21,11 +21,6 @@ MOST_DEPTH = 100
 def parsing(source: str | Path, error: type[SentrecError] = SentrecError, hint: str | None = None) -> Iterator[None]:
     """Turns whatever is raised inside the block into one error that names the source.
 
-    Args:
-        source: The file that is parsed there.
-        error: The kind of error to raise.
-        hint: What to do about it.
-
     Raises:
         SentrecError: Of the kind `error`. A `SentrecError` passes as it is, and so does an interruption.
     """

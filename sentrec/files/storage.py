@@ -41,9 +41,7 @@ def cache_home() -> Path:
 def read_cached(path: Path, read: Callable[[Path], _Value]) -> _Value | None:
     """What a file of the cache holds; None where it is not there, or is broken, which is told: it is made again.
 
-    Args:
-        path: The file.
-        read: Reads it; whatever it raises means that the file is broken.
+    Whatever `read` raises means that the file is broken.
     """
     if not path.is_file():
         return None
@@ -83,10 +81,6 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 def require_writable(path: Path, folder: bool = False) -> None:
     """Makes sure that a file, or a folder with files in it, can be written; what it makes to try that is removed again.
-
-    Args:
-        path: What is to be written later; it need not exist.
-        folder: Whether it is a folder.
 
     Raises:
         SentrecError: If it cannot; so a command that is to write it can stop before its work.

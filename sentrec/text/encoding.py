@@ -168,11 +168,7 @@ def places_before_cut(
 ) -> npt.NDArray[np.int64]:
     """Where in a text the tokens stand that are left of it after truncation: the one rule for it.
 
-    Args:
-        places: Positions in truncated texts, from 0.
-        lengths: Tokens of the whole texts, of a shape that broadcasts.
-        max_tokens: Longest text; of a longer one, `keep` says which tokens stay.
-        keep: The head, the tail, or half of each.
+    `places` are positions in truncated texts, `lengths` the tokens of the whole ones, of a shape that broadcasts.
 
     Returns:
         Positions in the whole texts.

@@ -99,9 +99,6 @@ def clean_text(text: str) -> str:
 def load_tokenizer(saved: bytes) -> Tokenizer:
     """The tokenizer of a saved run.
 
-    Args:
-        saved: Content of its ``tokenizer.json``.
-
     Raises:
         RunError: If it is none.
     """
@@ -121,11 +118,7 @@ def load_tokenizer(saved: bytes) -> Tokenizer:
 def build_tokenizer(lowercase: bool) -> Tokenizer:
     """A tokenizer with these rules and no words yet.
 
-    Args:
-        lowercase: Whether to fold case, as for every published GloVe set but 840B.
-
-    Returns:
-        A word-level tokenizer whose vocabulary holds only the special tokens.
+    `lowercase` folds case, as for every published GloVe set but 840B.
     """
     tokenizer = Tokenizer(models.WordLevel({PADDING: PADDING_ID, UNKNOWN: UNKNOWN_ID}, unk_token=UNKNOWN))
     steps: list[normalizers.Normalizer] = [normalizers.NFC()]
@@ -173,9 +166,6 @@ def chunks_of(text: str) -> list[str] | None:
     """The parts of a text between white space, whose tokens one after another are those of the text.
 
     Most chunks of most texts have been met before; `sentrec.text.encoding` splits each only once.
-
-    Args:
-        text: Any text, not normalized.
 
     Returns:
         The chunks; None for the few texts whose markup is more than plain tags: their tokens must be found as a whole.

@@ -31,11 +31,6 @@ def learn_tokenizer(texts: Sequence[str], config: TextConfig, vectors: "GloveVec
     A word is kept if it has a GloVe vector or occurs `config.min_frequency` times; of these, the
     `config.vocabulary_size` most frequent.
 
-    Args:
-        texts: The training texts, and those without labels.
-        config: The recipe's text section.
-        vectors: The GloVe vectors that embeddings start from, or None.
-
     Returns:
         A tokenizer with its vocabulary; ids 0 and 1 are padding and the unknown word.
     """

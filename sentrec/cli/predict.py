@@ -15,7 +15,7 @@ from rich.text import Text
 
 import sentrec
 from sentrec.cli.display.console import err, out, printable
-from sentrec.cli.options import MODEL_HELP, chosen_model, output_file
+from sentrec.cli.options import Device, chosen_model, model_option, output_file
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def predict(
     texts: Annotated[
         list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=_INPUTS, show_default=False)
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", metavar="RUN", help=MODEL_HELP)] = None,
+    model: Annotated[str | None, model_option()] = None,
     text_field: Annotated[
         str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.")
     ] = None,
@@ -47,7 +47,7 @@ def predict(
     csv_safe: Annotated[bool, typer.Option("--csv-safe/--no-csv-safe", help=_CSV_SAFE)] = True,
     languages: Annotated[bool, typer.Option("--languages", help=_LANGUAGES)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
-    device: Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)] = None,
+    device: Device = None,
 ) -> None:
     """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
     file = _file(texts or ["-"])
@@ -65,30 +65,30 @@ def predict(
         _show_languages(predictor, _results(predictor, file, texts, described))
         return
     labels: Counter[str | None] = Counter()
-    problems: list[str] = []
+    problem = ""
     with _kept_answers(predictor, file, out_file) as kept:
         results = _watched(_results(predictor, file, texts, described, kept), predictor)
         for one in _written(results, out_file, rejects, file or "", csv_safe) if out_file and rejects else results:
             labels[one.prediction.label if one.prediction else None] += 1
-            if one.error is not None and not problems:
-                problems.append(f"line {one.line}, {one.error}")
+            problem = problem or (f"line {one.line}, {one.error}" if one.error else "")
             if out_file is None:
                 _print(one, as_json)
-    _report(labels, problems, out_file, rejects)
+    _report(labels, problem, out_file, rejects)
 
 
-def _report(labels: "Counter[str | None]", problems: list[str], out_file: Path | None, rejects: Path | None) -> None:
+def _report(labels: "Counter[str | None]", problem: str, out_file: Path | None, rejects: Path | None) -> None:
     """Says what was written and which rows could not be used; exits with 1 where none could."""
-    usable = sum(labels.values()) - labels[None]
+    unusable = labels.pop(None, 0)
     if out_file is not None:
-        told = ", ".join(f"{count:,} {label}" for label, count in labels.most_common() if label is not None)
-        err.print(printable(f"Written: {out_file} ({counted(usable, 'row')}: {told})"), markup=False, soft_wrap=True)
-    if labels[None]:
-        message = f"{counted(labels[None], 'line')} could not be used: the result is an error. First: {problems[0]}."
+        counts = ", ".join(f"{count:,} {label}" for label, count in labels.most_common())
+        rows = counted(labels.total(), "row")
+        err.print(printable(f"Written: {out_file} ({rows}: {counts})"), markup=False, soft_wrap=True)
+    if unusable:
+        message = f"{counted(unusable, 'line')} could not be used: the result is an error. First: {problem}."
         if rejects is not None:
-            message = f"{counted(labels[None], 'row')} could not be used, see {rejects}. First: {problems[0]}."
+            message = f"{counted(unusable, 'row')} could not be used, see {rejects}. First: {problem}."
         err.print(Text.assemble(("Warning: ", "yellow"), printable(message)), soft_wrap=True)
-        if not usable:
+        if not labels:
             raise typer.Exit(1)
 
 
@@ -212,18 +212,17 @@ def _written(
 
 
 def _print(result: "RowResult", as_json: bool) -> None:
+    """Label, probability, the id in brackets where there is one, and the text; or all but the text as JSON."""
     if as_json:
         from sentrec.recommend.export import to_json
 
         typer.echo(to_json(result.to_dict()))
-    else:
-        out.print(_line(result), soft_wrap=True)
-
-
-def _line(result: "RowResult") -> Text:
-    """Label, probability, the id in brackets where there is one, and the text."""
+        return
     key = "" if result.id is None else f"[{result.id}] "
     if result.prediction is None:
-        return Text.assemble((f"{'error':<12}", "red"), printable(f"         {key}{result.error}"))
-    text = printable(" ".join(f"{key}{result.text}".split()))
-    return Text.assemble((f"{result.prediction.label:<12}", "bold"), f" {result.prediction.probability:6.1%}  {text}")
+        line = Text.assemble((f"{'error':<12}", "red"), printable(f"         {key}{result.error}"))
+    else:
+        label, probability = result.prediction.label, result.prediction.probability
+        text = printable(" ".join(f"{key}{result.text}".split()))
+        line = Text.assemble((f"{label:<12}", "bold"), f" {probability:6.1%}  {text}")
+    out.print(line, soft_wrap=True)

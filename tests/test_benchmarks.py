@@ -113,6 +113,10 @@ def test_scoring_in_bfloat16_uses_the_model_of_the_recipe(monkeypatch: pytest.Mo
     assert len(contenders.contender_keys(settings)) == len(contenders.PEERS) + 1
 
 
+def test_a_worker_can_confine_itself_before_numpy_starts_its_threads() -> None:
+    measure.run_process([sys.executable, "-c", "import sys, benchmarks.worker; sys.exit('numpy' in sys.modules)"])
+
+
 def test_a_peer_that_is_not_installed_is_missing() -> None:
     class Uninstalled(TfidfPipeline):
         needs = ("json", "no_such_module_anywhere")

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from .contender import Contender
 from .settings import Settings
+
+if TYPE_CHECKING:  # numpy starts its threads when it is imported, and a worker confines itself to a core before that
+    from .contender import Contender
 
 BASELINE = "tfidf"
 """The one that ratios are taken against."""
@@ -45,7 +48,7 @@ def model_key(key: str) -> str:
     return key.removesuffix(_BFLOAT16)
 
 
-def find_contender(key: str, settings: Settings) -> Contender:
+def find_contender(key: str, settings: Settings) -> "Contender":
     """The contender of a key, not trained yet."""
     if key.startswith(RECIPE):
         from .sentrec_recipe import SentrecRecipe

@@ -133,11 +133,8 @@ def test_a_review_of_ten_megabytes_is_read(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.jsonl", b"", "is empty"),
-        ("a.jsonl.gz", gzip.compress(b"", mtime=0), "is empty"),
-        ("a.jsonl.gz", gzip.compress(as_json_lines() * 500, mtime=0)[:-20], "cannot be read"),
         ("a.json", b'[{"movie": "A"}]', "no column for the text; row 1 has: movie."),
         ("a.txt", b"just some words\nand more", "no column for the item; its header has: text."),
-        ("a.parquet", b"PAR1 and then nothing", "cannot be read"),
         ("a.csv", b"film_name,text\nA,b\n", "no column for the item; its header has: film_name, text."),
         ("a.jsonl", b'{"film_name": 1, "text": 2}\n{}', "no column for the item; line 1 has: film_name, text."),
         ("a.jsonl", b"{}\n", "no column for the item; line 1 has: no column at all."),
@@ -151,12 +148,6 @@ def test_a_file_that_cannot_be_read_is_an_error_that_says_why(
     with pytest.raises(DataError, match="a\\.") as caught:
         read(path)
     assert message in caught.value.message
-
-
-def test_a_missing_file_and_a_folder_are_errors(tmp_path: Path) -> None:
-    for path, message in ((tmp_path / "none.jsonl", "does not exist"), (tmp_path, "is a folder")):
-        with pytest.raises(DataError, match=message):
-            Source(str(path))
 
 
 def test_fields_are_named_by_the_user_or_by_custom(tmp_path: Path) -> None:

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_files import put
 
 from sentrec import plugins
 from sentrec.data.examples import Examples
@@ -28,13 +27,9 @@ def examples_of(pairs: list[tuple[int, int]]) -> Examples:
 
 def corpus(path: Path, size: int = 200, classes: int = 2, offset: int = 0, duplicates: int = 0) -> Path:
     """A file of `size` rows, of which the last `duplicates` repeat the first."""
-    numbers = [offset + number for number in range(size - duplicates)] + [
-        offset + number for number in range(duplicates)
-    ]
+    numbers = [offset + number for count in (size - duplicates, duplicates) for number in range(count)]
     labels = [f"class {number % classes}" for number in numbers]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pa.parquet.write_table(pa.table({"text": [f"text {number}" for number in numbers], "label": labels}), path)
-    return path
+    return put(path, text=[f"text {number}" for number in numbers], label=labels)
 
 
 def split(dataset: str | Path, **data: Any) -> Splits:
@@ -239,29 +234,28 @@ def test_a_file_is_never_its_own_test(tmp_path: Path, data: dict[str, str]) -> N
 
 def test_classes_are_matched_by_name_between_files(tmp_path: Path) -> None:
     train = corpus(tmp_path / "train.parquet", classes=3)
-    only = tmp_path / "only.parquet"
-    pa.parquet.write_table(pa.table({"text": ["x", "y"], "label": ["class 2", "class 1"]}), only)
+    only = put(tmp_path / "only.parquet", text=["x", "y"], label=["class 2", "class 1"])
     splits = split(train, test=str(only))
     assert splits.test.label_names == splits.train.label_names
     assert splits.test.labels.tolist() == [2, 1]
-    pa.parquet.write_table(pa.table({"text": ["x", "y"], "label": ["class 2", "class 7"]}), only)
+    put(only, text=["x", "y"], label=["class 2", "class 7"])
     with pytest.raises(DataError, match="the test split has labels that train lacks: class 7") as caught:
         split(train, test=str(only))
     assert "data.label_names" in str(caught.value.hint)
 
 
-def test_one_class_only_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="all 144 training rows have the same label, 'class 0'") as caught:
-        split(corpus(tmp_path / "x.parquet", classes=1))
-    assert "two classes" in str(caught.value.hint)
-
-
-def test_too_few_rows_to_hold_any_out_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="2 rows are too few to hold out a test part") as caught:
-        split(corpus(tmp_path / "x.parquet", size=2))
-    assert "data.test=FILE" in str(caught.value.hint)
-    with pytest.raises(DataError, match="too few to hold out a validation part"):
-        split(corpus(tmp_path / "x.parquet", size=4))
+@pytest.mark.parametrize(
+    ("rows", "message", "hint"),
+    [
+        ({"classes": 1}, "all 144 training rows have the same label, 'class 0'", "two classes"),
+        ({"size": 2}, "2 rows are too few to hold out a test part", "data.test=FILE"),
+        ({"size": 4}, "too few to hold out a validation part", "data.validation=FILE"),
+    ],
+)
+def test_rows_that_cannot_be_divided_are_refused(tmp_path: Path, rows: dict[str, int], message: str, hint: str) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        split(corpus(tmp_path / "x.parquet", **rows))
+    assert hint in str(caught.value.hint)
 
 
 def test_a_loop_of_links_is_told(tmp_path: Path) -> None:

@@ -124,9 +124,12 @@ def test_what_is_no_path_is_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl.gz"])
-def test_a_missing_and_an_empty_file_are_told_apart(tmp_path: Path, name: str) -> None:
+def test_a_missing_file_an_empty_one_and_a_folder_are_told_apart(tmp_path: Path, name: str) -> None:
     assert "does not exist" in error_of(tmp_path / name).message
     assert "is empty" in error_of(tmp_path / name, b"").message
+    (tmp_path / f"x{name}").mkdir()
+    assert "is a folder" in error_of(tmp_path / f"x{name}").message
+    assert "is empty" in error_of(tmp_path / "b.csv.gz", gzip.compress(b"", mtime=0)).message
 
 
 @pytest.mark.parametrize(
@@ -190,11 +193,6 @@ def test_one_line_of_fifty_megabytes_is_read_or_told(tmp_path: Path) -> None:
     path = tmp_path / "long.csv"
     path.write_text("text,label\n" + "word " * 10_000_000 + ",1\nshort,0\n")
     assert read_table(path, every).columns.num_rows == 2
-
-
-def test_a_folder_with_a_file_name_is_no_file(tmp_path: Path) -> None:
-    (tmp_path / "folder.csv").mkdir()
-    assert "is a folder" in error_of(tmp_path / "folder.csv").message
 
 
 def test_a_home_folder_is_spelled_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,7 @@ FLOORS = (
     {"adapt"},
     {"runs", "testing"},
     {"inference"},
+    {"explain"},
     {"training"},
     {"evaluation"},
     {"recommend"},

@@ -16,6 +16,7 @@ from sentrec.cli import (
     doctor,
     encoders,
     evaluate,
+    explain,
     export,
     fetch_glove,
     models,
@@ -102,7 +103,8 @@ def _root(
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
     *(train.train, train.ensemble, transfer.transfer, fetch_glove.fetch_glove, encoders.encoders),
-    *(doctor.doctor, evaluate.evaluate, export.export, predict.predict, recommend.recommend),
+    *(doctor.doctor, evaluate.evaluate, export.export, predict.predict, explain.explain),
+    recommend.recommend,
 )
 for _command in _COMMANDS:
     app.command(_command.__name__.replace("_", "-"))(_command)

@@ -22,19 +22,20 @@ if TYPE_CHECKING:
     from sentrec.inference.lines import RowResult
     from sentrec.inference.predictor import Predictor
 
-_INPUTS = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
+INPUTS_HELP = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
 _OUT = (
     "Write every row here with label and probability added: .csv, .jsonl, .parquet or .xlsx by its name. After an "
     "interruption the same command goes on where it was."
 )
 _REJECTS = "With --out: where rows go that cannot be used, with line and reason; else NAME.rejects.jsonl here."
 _LANGUAGES = "Instead of answers, list the scripts of the texts and the share of their words that the model knows."
+_EXPLAIN = "Add the words that decided, and what each adds to the log-odds; `sentrec explain` shows more."
 _CSV_SAFE = "With --out: quote cells of CSV that a spreadsheet would run as formulas."
 
 
 def predict(
     texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=_INPUTS, show_default=False)
+        list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=INPUTS_HELP, show_default=False)
     ] = None,
     model: Annotated[str | None, model_option()] = None,
     text_field: Annotated[
@@ -45,12 +46,13 @@ def predict(
     out_file: Annotated[Path | None, output_file("--out", help=_OUT)] = None,
     rejects: Annotated[Path | None, output_file("--rejects", help=_REJECTS)] = None,
     csv_safe: Annotated[bool, typer.Option("--csv-safe/--no-csv-safe", help=_CSV_SAFE)] = True,
+    explain: Annotated[bool, typer.Option("--explain", help=_EXPLAIN)] = False,
     languages: Annotated[bool, typer.Option("--languages", help=_LANGUAGES)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Device = None,
 ) -> None:
     """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
-    file = _file(texts or ["-"])
+    file = input_file(texts or ["-"])
     if languages and (out_file or as_json):
         raise typer.BadParameter("--languages lists languages instead of answers: leave --out and --json out.")
     if out_file is not None:
@@ -62,12 +64,13 @@ def predict(
     predictor = sentrec.load(chosen_model(model), device)
     described = (text_field, id_field, encoding)
     if languages:
-        _show_languages(predictor, _results(predictor, file, texts, described))
+        _show_languages(predictor, results_of(predictor, file, texts, described))
         return
     labels: Counter[str | None] = Counter()
     problem = ""
     with _kept_answers(predictor, file, out_file) as kept:
-        results = _watched(_results(predictor, file, texts, described, kept), predictor)
+        results = _watched(results_of(predictor, file, texts, described, kept), predictor)
+        results = _explained(results, predictor) if explain else results
         for one in _written(results, out_file, rejects, file or "", csv_safe) if out_file and rejects else results:
             labels[one.prediction.label if one.prediction else None] += 1
             problem = problem or (f"line {one.line}, {one.error}" if one.error else "")
@@ -92,7 +95,7 @@ def _report(labels: "Counter[str | None]", problem: str, out_file: Path | None, 
             raise typer.Exit(1)
 
 
-def _file(texts: list[str]) -> str | None:
+def input_file(texts: list[str]) -> str | None:
     """The file to read, ``-`` for standard input; None where the arguments are texts."""
     from sentrec.data.formats import exists, is_folder, looks_like_file
     from sentrec.errors import DataError
@@ -128,13 +131,14 @@ def _check_output(out_file: Path, rejects: Path | None, file: str | None, as_jso
     return rejects
 
 
-def _results(
+def results_of(
     predictor: "Predictor",
     file: str | None,
     texts: list[str] | None,
     described: tuple[str | None, ...],
     kept: Path | None = None,
 ) -> "Iterator[RowResult]":
+    """The results of texts given as arguments, or of a file's rows; `described`: its text and id columns, encoding."""
     from sentrec.data.columns import FieldNames
     from sentrec.data.sources import Source
     from sentrec.data.text_rows import Row
@@ -160,6 +164,20 @@ def _kept_answers(
     from sentrec.inference.lines import kept_answers
 
     return kept_answers(predictor, file) if file and out_file else nullcontext()
+
+
+def _explained(results: "Iterator[RowResult]", predictor: "Predictor") -> "Iterator[RowResult]":
+    """The results with the words that decided."""
+    from dataclasses import replace
+
+    from sentrec.explain import explain
+
+    for one in results:
+        if one.text is not None:
+            (found,) = explain(predictor, [one.text])
+            yield replace(one, reasons=found.reasons())
+        else:
+            yield one
 
 
 def _show_languages(predictor: "Predictor", results: "Iterator[RowResult]") -> None:
@@ -226,3 +244,6 @@ def _print(result: "RowResult", as_json: bool) -> None:
         text = printable(" ".join(f"{key}{result.text}".split()))
         line = Text.assemble((f"{label:<12}", "bold"), f" {probability:6.1%}  {text}")
     out.print(line, soft_wrap=True)
+    if result.reasons:
+        words = ", ".join(f"{value:+.2f} {printable(word)}" for word, value in result.reasons.items())
+        out.print(Text(f"{'':<20} {words}", "dim"), soft_wrap=True)

@@ -45,6 +45,7 @@ class RowResult:
         prediction: None where the row cannot be used.
         error: Why not.
         content: A row that could not be read, as it stands in the file.
+        reasons: Words that decided, with what each adds to the log-odds of the label; None where nobody asked.
     """
 
     line: int
@@ -54,19 +55,22 @@ class RowResult:
     prediction: Prediction | None = None
     error: str | None = None
     content: str = ""
+    reasons: Mapping[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The result in plain JSON types, without the text."""
         values: dict[str, Any] = {"line": self.line} | ({} if self.id is None else {"id": self.id})
         if self.prediction is None:
             return values | {"error": self.error}
-        return values | vars(self.prediction)
+        return values | vars(self.prediction) | ({} if self.reasons is None else {"reasons": self.reasons})
 
     def to_row(self) -> dict[str, Any]:
         """The row with `label` and `probability` added, as ``predicted_label`` where it has such a column already."""
-        label, probability = (f"predicted_{name}" if name in self.fields else name for name in ("label", "probability"))
         one = self.prediction
-        return {**self.fields, label: one and one.label, probability: one and round(one.probability, 6)}
+        added = {"label": one and one.label, "probability": one and round(one.probability, 6)}
+        if self.reasons is not None:
+            added["reasons"] = ", ".join(f"{word} {value:+.2f}" for word, value in self.reasons.items())
+        return {**self.fields, **{f"predicted_{name}" * (name in self.fields) or name: added[name] for name in added}}
 
 
 def classify_source(

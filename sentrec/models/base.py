@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sentrec.data.batches import Batch, make_batch, plan_batches
 from sentrec.encoder import EncoderConfig
+from sentrec.models.attribution import TokenContributions
 from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Requirement, TextReader
 from sentrec.models.device import exact_float32, memory_errors, one_thread
 from sentrec.recipe.schema import Recipe
@@ -131,6 +132,15 @@ class TextModel(nn.Module, ABC):
     def word_vectors(self) -> Tensor | None:
         """A table of token embeddings, ``(vocabulary, dim)``, by the ids of `encode`, for the similarity of texts."""
         return None
+
+    def contributions(self, text: str, target: int) -> TokenContributions | None:
+        """What each token of a text adds to the margin of class `target`, in evaluation mode.
+
+        None where a kind cannot tell; then words are left out one after another to see what they do.
+        """
+        return None
+
+    # Layers: freezing, layer-wise learning rates, moving weights.
 
     def layers(self) -> dict[str, tuple[str, ...]]:
         """Names of the trainable parameters by layer, from the bottom up: ``embeddings``, ``encoder.0``, …, ``head``.

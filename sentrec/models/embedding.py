@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from sentrec.data.batches import Batch, make_batch
 from sentrec.encoder import Encoder, EncoderConfig
 from sentrec.errors import GloveError
+from sentrec.models.attribution import TokenContributions, integrated_gradients
 from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
 from sentrec.models.contracts import Requirement, TextReader
 from sentrec.models.device import one_thread
 from sentrec.models.words import TokenReader, WordModel
 from sentrec.plugins import Entry, registry
 from sentrec.recipe.schema import Recipe
-from sentrec.text.encoding import EncodedTexts, Keep
+from sentrec.text.encoding import EncodedTexts, Keep, places_before_cut
 from sentrec.text.tokenizer import (
     PADDING_ID,
     SPECIAL_TOKENS,
@@ -185,6 +186,21 @@ class EmbeddingModel(WordModel):
         """Logits, float32, shape ``(batch, classes)``."""
         logits: Tensor = self.head(self.dropout(self.features(batch)))
         return logits.float()
+
+    def contributions(self, text: str, target: int) -> TokenContributions:
+        """By integrated gradients over the embedded tokens."""
+        spans, kept = self.text_reader.spans(text)
+        values, read = np.zeros(len(spans)), np.zeros(len(spans), dtype=bool)
+        if len(kept):
+            most = self.max_tokens or len(kept)
+            batch = self.collate(self.encode([text]), np.zeros(1, dtype=np.int64)).to(self.device)
+            places = kept[places_before_cut(np.arange(min(len(kept), most)), np.full(1, len(kept)), most, self.keep)]
+            embedded = self.embedding(batch.token_ids, batch.mask)
+            values[places] = integrated_gradients(
+                lambda points, mask: self.head(self.encoder(points, mask)).float(), embedded, batch.mask, target
+            )
+            read[places] = True
+        return TokenContributions(spans, values, read)
 
     def layers(self) -> dict[str, tuple[str, ...]]:
         """``embeddings``, one ``encoder.N`` for each of the encoder's layers, ``head``."""

@@ -4,7 +4,7 @@ N-grams are those of token ids, so that a text is read once, and share a hash ta
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from sentrec.data.batches import Batch
+from sentrec.models.attribution import TokenContributions, margin
 from sentrec.models.base import ClosedFormModel, TextModel, evaluation_plan
 from sentrec.models.contracts import ClosedFormData, LinearChange, TextReader
-from sentrec.models.words import WordModel
+from sentrec.models.words import TokenReader, WordModel
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import NgramsConfig
 from sentrec.text.encoding import EncodedTexts, join_texts
@@ -66,21 +67,43 @@ class NgramModel(ClosedFormModel, WordModel):
 
         Both of shape ``(batch, n-grams)``.
         """
-        code = torch.zeros_like(token_ids)
-        found = []
-        for length in range(1, min(self.config.max_n, token_ids.shape[1]) + 1):
-            ends = token_ids[:, length - 1 :]
-            code = (code[:, : ends.shape[1]] + ends + 1) * _STEP
-            row = ((code >> _HIGH_BITS) & (self.rows - 1)).int()
-            # An n-gram is there where its last token is; `rows` is larger than every row, so that padding sorts last.
-            found.append(row.masked_fill(~mask[:, length - 1 :], self.rows))
-        rows = torch.cat(found, dim=1)
+        # An n-gram is there where its last token is; `rows` is larger than every row, so that padding sorts last.
+        by_length = enumerate(self._rows_by_length(token_ids))
+        rows = torch.cat([found.masked_fill(~mask[:, place:], self.rows) for place, found in by_length], dim=1)
         # On CPU, NumPy sorts ten times faster than torch, by the processor's vector instructions.
         on_cpu = rows.device.type == "cpu"
         ordered = torch.from_numpy(np.sort(rows.numpy(), axis=1)) if on_cpu else rows.sort(dim=1).values
         counts = ordered < self.rows
         counts[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
         return ordered, counts
+
+    def _rows_by_length(self, token_ids: Tensor) -> Iterator[Tensor]:
+        """The table rows of all n-grams of 1, 2, … tokens, int32, shape ``(batch, tokens - n + 1)``."""
+        code = torch.zeros_like(token_ids)
+        for length in range(1, min(self.config.max_n, token_ids.shape[1]) + 1):
+            ends = token_ids[:, length - 1 :]
+            code = (code[:, : ends.shape[1]] + ends + 1) * _STEP
+            yield ((code >> _HIGH_BITS) & (self.rows - 1)).int()
+
+    def contributions(self, text: str, target: int) -> TokenContributions:
+        """Exactly: what an n-gram adds is shared by its tokens, and by the places where it occurs."""
+        assert isinstance(self.text_reader, TokenReader)  # what `build` gave it
+        spans, kept = self.text_reader.spans(text)
+        values = np.zeros(len(spans))
+        if len(kept):
+            batch = self.collate(self.encode([text]), np.zeros(1, dtype=np.int64))
+            by_length = [rows[0].numpy() for rows in self._rows_by_length(batch.token_ids)]
+            unique, of, counts = np.unique(np.concatenate(by_length), return_inverse=True, return_counts=True)
+            weights = self.weights[torch.from_numpy(unique).long().to(self.device)].cpu()
+            margins = margin(torch.cat([-weights, weights], dim=1) / 2 if self.classes == 2 else weights, target)
+            value = float(self._feature_values(torch.tensor(len(unique), device=self.device)))
+            share = (margins.double().numpy() * value / counts)[of]
+            starts = np.concatenate([np.arange(len(rows)) for rows in by_length])
+            lengths = np.repeat(np.arange(1, len(by_length) + 1), [len(rows) for rows in by_length])
+            for place in range(len(by_length)):
+                inside = lengths > place
+                np.add.at(values, kept[starts[inside] + place], share[inside] / lengths[inside])
+        return TokenContributions(spans, values, np.isin(np.arange(len(spans)), kept))
 
     def _feature_values(self, occurring: Tensor) -> Tensor:
         """The value of each n-gram's feature in texts of so many different n-grams; float32, of the same shape."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sentrec.data.batches import Batch, make_batch
 from sentrec.metrics.calibration import log_loss, softmax
+from sentrec.models.attribution import TokenContributions
 from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Requirement, TextReader
 from sentrec.models.ngrams import NgramModel
@@ -115,6 +116,15 @@ class StackedModel(TextModel):
             return logits
         mixed: Tensor = self.mixing_weights[0] * logits + self.mixing_weights[1] * self.ngrams(batch)
         return mixed
+
+    def contributions(self, text: str, target: int) -> TokenContributions | None:
+        """The weighted sum of both models', if they share their tokens."""
+        of_base = self.base.contributions(text, target) if self.base_kind.tokens_are_words else None
+        if of_base is None or not self.is_fitted:
+            return of_base
+        first, second = self.mixing_weights.tolist()
+        values = first * of_base.values + second * self.ngrams.contributions(text, target).values
+        return replace(of_base, values=values)
 
     @property
     def gradient_model(self) -> TextModel:

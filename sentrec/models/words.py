@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from sentrec.models.base import TextModel
 from sentrec.recipe.schema import Recipe
-from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder
+from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder, places_before_cut
 from sentrec.text.tokenizer import load_tokenizer
 from sentrec.text.vocabulary import learn_tokenizer
 
@@ -42,6 +44,17 @@ class TokenReader:
         from sentrec.text.cache import encode_cached  # predicting need not wait for Arrow
 
         return encode_cached(texts, self.tokenizer, self.max_tokens, self.keep)
+
+    def spans(self, text: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Where the tokens of a text stand, which `clean_text` leaves as it is.
+
+        Returns:
+            Beginning and end of all its tokens in characters, shape ``(tokens, 2)``, and which of them `encode` keeps,
+            ascending; both empty where the text has none.
+        """
+        spans = np.array(self.tokenizer.encode(text, add_special_tokens=False).offsets, dtype=np.int64).reshape(-1, 2)
+        kept = np.arange(min(len(spans), self.max_tokens))
+        return spans, places_before_cut(kept, np.full(1, len(spans)), self.max_tokens, self.keep)
 
 
 class WordModel(TextModel):

@@ -2,10 +2,9 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
-from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from sentrec.recommend.catalogue import identity
 from sentrec.recommend.chunks import Scorer
 from sentrec.recommend.reviews import Review
+from sentrec.text.sentences import sentences
 
 Side = Literal["positive", "negative"]
 
@@ -24,12 +24,6 @@ _WORDS = (5, 35)
 _NOT_QUOTABLE = 10.0
 """What a review without a sentence of such a length is set back by: of many short raves none would be quoted."""
 _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>")
-_BORDER = re.compile(
-    r"""(?:<br\s*/?>\s*)+|[\r\n]+                             # a new line
-    |(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bvs\.)
-    (?<=[.!?…"')\]])(?<![\w,;:]["')\]])\s+(?=["'(\[]?[^\Wa-z_]|[^\w\s])   # the end of a sentence, then a new one""",
-    re.VERBOSE,
-)
 
 
 @dataclass(frozen=True)
@@ -41,18 +35,6 @@ class Quote:
     end: int  # where it ends
     probability: float  # how positive the model finds it
     review: str  # the review's id, or ``line N`` of its file
-
-
-def sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Where each sentence of a text begins and ends, in characters; without surrounding white space."""
-    start = 0
-    for border in chain(_BORDER.finditer(text), (None,)):
-        end = border.start() if border else len(text)
-        stripped = text[start:end].strip()
-        if stripped:
-            begin = start + text[start:end].index(stripped)
-            yield begin, begin + len(stripped)
-        start = border.end() if border else end
 
 
 class ExtremeReviews:

@@ -1,0 +1,91 @@
+"""`sentrec explain`: the words and sentences of a text that made a model say what it says."""
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+import sentrec
+from sentrec.cli.display.console import err, out, printable
+from sentrec.cli.options import Device, chosen_model, model_option, output_file
+from sentrec.cli.predict import INPUTS_HELP, input_file, results_of
+from sentrec.errors import DataError
+
+if TYPE_CHECKING:
+    from sentrec.explain import Explanation
+
+_FAINT = 0.1
+_CHUNK = 64
+
+
+def explain(
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=INPUTS_HELP, show_default=False)
+    ] = None,
+    model: Annotated[str | None, model_option()] = None,
+    text_field: Annotated[
+        str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most texts that are explained.")] = 100,
+    html: Annotated[Path | None, output_file("--html", help="Write a page with all of them here.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a line, with places in characters.")
+    ] = False,
+    device: Device = None,
+) -> None:
+    """Show which words and sentences decided, and by how much: + speaks for the label, - against it."""
+    from sentrec.explain import explain as explain_texts
+    from sentrec.explain import explanations_page
+
+    file = input_file(texts or ["-"])
+    predictor = sentrec.load(chosen_model(model), device)
+    results = results_of(predictor, file, texts, (text_field, None, encoding))
+    usable = (one.text for one in results if one.text is not None)
+    shown: list[Explanation] = []
+    count = 0
+    while count < limit and (chunk := list(islice(usable, min(_CHUNK, limit - count)))):
+        count += len(chunk)
+        for explanation in explain_texts(predictor, chunk):
+            _print(explanation, as_json)
+            if html is not None:
+                shown.append(explanation)
+    if not count:
+        raise DataError("no row has a text to explain.", "Name its column: --text-field.")
+    if next(usable, None) is not None:
+        err.print(f"[dim]Only the first {limit:,} texts are explained; --limit N for more.[/]")
+    if html is not None:
+        from sentrec.files.storage import write_text
+
+        write_text(html, explanations_page(shown))
+        err.print(printable(f"Written: {html}"), markup=False, soft_wrap=True)
+
+
+def _print(explanation: "Explanation", as_json: bool) -> None:
+    if as_json:
+        from sentrec.recommend.export import to_json
+
+        typer.echo(to_json(explanation.to_dict()))
+        return
+    out.print(Text.assemble((explanation.label, "bold"), f" {explanation.probability:.1%}  "), _coloured(explanation))
+    words = ", ".join(f"{token.contribution:+.2f} {printable(token.text)}" for token in explanation.top())
+    out.print(Text(f"  words: {words}" if words else "  no word is known"), soft_wrap=True)
+    if len(explanation.sentences) > 1:
+        for sentence in sorted(explanation.sentences, key=lambda one: -abs(one.contribution))[:2]:
+            out.print(Text(f"  {sentence.contribution:+.2f} {printable(sentence.text)}"), soft_wrap=True)
+
+
+def _coloured(explanation: "Explanation") -> Text:
+    """The text, with words that speak for the label bold and green, those against it underlined and red."""
+    strongest = max((abs(token.contribution) for token in explanation.tokens), default=0.0) or 1.0
+    text = Text(printable(explanation.text))
+    if len(text) != len(explanation.text):  # places would be wrong
+        return text
+    for token in explanation.tokens:
+        if abs(token.contribution) / strongest >= _FAINT:
+            text.stylize("bold green" if token.contribution > 0 else "underline red", token.start, token.end)
+        elif not token.read:
+            text.stylize("dim", token.start, token.end)
+    return text

@@ -20,10 +20,8 @@ def measure_ranking(items: Items, min_reviews: int, others: Mapping[str, Items] 
     The rank score and the lower end of its interval are measured, and as baselines the plain mean, the share of
     positive reviews and the number of reviews.
 
-    Args:
-        items: All items.
-        min_reviews: Fewest reviews of an item that is measured.
-        others: The same items scored by other models; their plain mean and their rank score are measured too.
+    Items with fewer reviews than `min_reviews` are left out. Of `others`, the same items scored by other models, the
+    plain mean and the rank score are measured too.
 
     Raises:
         DataError: If fewer than three items have enough reviews and stars, or all have the same stars.

@@ -165,15 +165,9 @@ def baseline_items(
     positive: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Items:
-    """Scores reviews with a linear n-gram model trained on the very rows that a run was trained on; writes nothing.
+    """Scores files (no standard input, which can be read once) with a linear n-gram model; writes nothing.
 
-    Args:
-        files: As of `recommend`, but not standard input: they have been read once already.
-        run: The run's directory.
-        name: ``nb-lr`` or ``tfidf-lr``.
-        scoring: How reviews are read.
-        positive: The class that means liked.
-        on_progress: Called after each chunk.
+    It is ``nb-lr`` or ``tfidf-lr``, trained on the very rows that a run was trained on.
 
     Raises:
         DataError: If the run's training rows are not there any more.

@@ -24,12 +24,7 @@ _log = logging.getLogger(__name__)
 def check_outputs(
     sources: Sequence[Source], outputs: Mapping[str, Path | None], inputs: Iterable[Path | None] = ()
 ) -> None:
-    """Refuses outputs that would overwrite an input, or each other.
-
-    Args:
-        sources: What is read.
-        outputs: What is to be written, by the option that names it.
-        inputs: Other files that are read.
+    """Refuses outputs, by the options that name them, that would overwrite an input, or each other.
 
     Raises:
         DataError: If one is the same file as another.

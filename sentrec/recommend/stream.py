@@ -145,15 +145,7 @@ def score_items(
     """Scores reviews and sums them up per item.
 
     Everything is summed up from the stored chunks in the order of the input, so that a scoring that was interrupted
-    and resumed gives the very same as one that was not.
-
-    Args:
-        sources: What to read.
-        scorer: What scores a review.
-        scoring: How reviews are read.
-        cache: Where scored chunks are kept; None: nowhere, and no file of scores or rejects is written either.
-        extremes: Where to keep the reviews that quotes are taken from.
-        on_progress: Called after each chunk.
+    and resumed gives the very same as one that was not. Without a cache no file of scores or rejects is written either.
 
     Raises:
         DataError: If a source cannot be read, or holds no review.

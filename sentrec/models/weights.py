@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sentrec.errors import RunError
+from sentrec.errors import RunError, shortened
 from sentrec.files.storage import atomic_path
 
 TRAIN_AGAIN = "It is missing, cut off or altered; train again."
@@ -49,7 +49,8 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> No
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
-        raise RunError(f"the weights in {path} are not of this recipe's model: {error}") from error
+        reason = shortened(" ".join(str(error).partition("\n")[2].split()) or error, 200)
+        raise RunError(f"the weights in {path} are not of this recipe's model: {reason}", TRAIN_AGAIN) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:

@@ -3,18 +3,29 @@
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hostile_cases import BAD_JSON, BAD_PATHS, BAD_YAML, each, require_one_clean_line
+from torch import Tensor
 
+import sentrec
 from sentrec.errors import SentrecError
-from sentrec.runs.directory import ENVIRONMENT, HISTORY, LABELS, METRICS, RECIPE, Run, find_model, open_run
+from sentrec.models.weights import read_tensors, write_tensors
+from sentrec.runs.directory import ENVIRONMENT, HISTORY, LABELS, METRICS, MODEL, RECIPE, Run, find_model, open_run
 
 
 @pytest.fixture
 def copy(small_run: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_run.path, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints")))
+
+
+def sign(run: Path, name: str) -> None:
+    """Makes the environment of a run say that a file of it is as it should be."""
+    environment = json.loads((run / ENVIRONMENT).read_text())
+    environment["sha256"][name] = hashlib.sha256((run / name).read_bytes()).hexdigest()
+    (run / ENVIRONMENT).write_text(json.dumps(environment))
 
 
 def without(*names: str) -> dict[str, bytes]:
@@ -36,13 +47,33 @@ CASES = {
 )
 def test_a_hostile_file_of_a_run_is_one_error(copy: Path, name: str, content: bytes) -> None:
     (copy / name).write_bytes(content)
-    if name != ENVIRONMENT:  # which then says that the file is as it should be
-        environment = json.loads((copy / ENVIRONMENT).read_text())
-        environment["sha256"][name] = hashlib.sha256(content).hexdigest()
-        (copy / ENVIRONMENT).write_text(json.dumps(environment))
+    if name != ENVIRONMENT:
+        sign(copy, name)
     with pytest.raises(SentrecError) as caught:
         _ = open_run(copy).history
     require_one_clean_line(caught.value.message, caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda tensor: tensor.fill_(float("nan")), "not finite"),
+        (lambda tensor: tensor.fill_(float("inf")), "not finite"),
+        (lambda tensor: tensor[:-1].clone(), "not of this recipe's model: size mismatch"),
+    ],
+    ids=["NaN", "infinity", "a row less"],
+)
+def test_signed_weights_that_cannot_be_right_are_one_error(
+    copy: Path, harm: Callable[[Tensor], Tensor], told: str
+) -> None:
+    tensors, metadata = read_tensors(copy / MODEL)
+    largest = max(tensors, key=lambda name: tensors[name].numel())
+    write_tensors(copy / MODEL, tensors | {largest: harm(tensors[largest])}, metadata)
+    sign(copy, MODEL)
+    with pytest.raises(SentrecError, match=told) as caught:
+        sentrec.load(copy)
+    require_one_clean_line(caught.value.message, caught.value.hint)
+    assert "\n" not in caught.value.message
 
 
 @pytest.mark.parametrize("name", each(BAD_PATHS))

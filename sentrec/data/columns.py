@@ -123,12 +123,8 @@ class FieldNames:
     ) -> DataError:
         """The error for a column of `source` that is not there, with a hint that names one that is.
 
-        Args:
-            role: What it would be.
-            source: What to call the file.
-            who: What has the columns `there`, e.g. ``its header has``.
-            there: The columns that there are.
-            options: How each role is named; None: by the options of a command, such as ``--text-field NAME``.
+        `who` has the columns `there`, e.g. ``its header has``; `options` is how each role is named, by default by the
+        options of a command, such as ``--text-field NAME``.
         """
         names = [str(name) for name in there]
         given = getattr(self, role)

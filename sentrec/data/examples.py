@@ -67,16 +67,10 @@ class Examples:
 def load_examples(data: DataConfig, split: str, for_training: bool = False, like: DataConfig | None = None) -> Examples:
     """Reads one split of the recipe's dataset, or a file named in its place.
 
+    `for_training` reads the stars and the groups, too, where the section names their columns; `like` is a section whose
+    columns are used where `data` names none and the file has them.
+
     Columns that the section does not name are found by their usual names, see `sentrec.data.columns`.
-
-    Args:
-        data: The recipe's data section.
-        split: A split's name, e.g. ``test``, or the path of a file.
-        for_training: Whether to read the stars and the groups, too, where the section names their columns.
-        like: Another section, whose columns are used where `data` names none and the file has them.
-
-    Returns:
-        The rows in the order of the source.
 
     Raises:
         DataError: If the data cannot be found or read, a column is missing, rows lack a text, a label or the stars that

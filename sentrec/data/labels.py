@@ -38,17 +38,13 @@ def number_labels(
 ) -> tuple[ClassNumbers, ClassNames]:
     """Numbers the labels of a column.
 
+    `label_map` is the class of each label, None to leave its rows out, or ``stars``: by thirds of the scale; `is_stars`
+    says that the column is known to hold ratings.
+
     Text is looked up in `names`, and so are numbers where `names` are numbers themselves; other numbers, and truth
     values as 0 and 1, stand for positions in `names`, counted from 1 where the last of them is the number of names.
     Without `names`, the distinct labels become the classes, sorted, unless they are ratings that are no whole numbers
     or words of sentiment in several spellings: these become negative, neutral and positive.
-
-    Args:
-        column: Text, numbers or truth values.
-        names: The classes in the order of their numbers; empty: those that the column has.
-        source: What to call the data in messages.
-        label_map: The class of each label, None to leave its rows out; ``stars``: by thirds of the scale.
-        is_stars: Whether the column is known to hold ratings.
 
     Returns:
         The class of each row, `UNLABELLED` where it has none that is known, `LEFT_OUT` where none is wanted; the names.

@@ -26,9 +26,7 @@ _BORDER = 1 / 3
 def word_polarities(words: Sequence[str], answers: bool = False) -> dict[str, str] | None:
     """The meaning of each label; None unless all are words of sentiment, or numbers and truth values among such.
 
-    Args:
-        words: The labels, each once.
-        answers: Whether truth values, yes and no may stand alone.
+    `answers` says that truth values, yes and no may stand alone.
     """
     folded = {word: word.strip().casefold() for word in words}
     known = _MEANING | _ANSWER | ({"0": "neutral"} if "-1" in folded.values() else {})
@@ -42,10 +40,8 @@ def word_polarities(words: Sequence[str], answers: bool = False) -> dict[str, st
 def star_polarities(words: Sequence[str], plain: bool = True) -> dict[str, str | None] | None:
     """The meaning of each rating; None for one in the middle of its scale, or that cannot be read.
 
-    Args:
-        words: The labels, each once: numbers, ``4/5``, ``B+``, ``★★★½``. What a number is counted from is told by the
-            highest: 5, 10 or 100.
-        plain: Whether numbers alone may be ratings; else a fraction, a star or a grade must be among them.
+    What a number is counted from is told by the highest: 5, 10 or 100. `plain`: numbers alone may be ratings; else a
+    fraction, a star or a grade must be among them.
 
     Returns:
         None where the labels are no ratings.

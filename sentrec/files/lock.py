@@ -22,12 +22,9 @@ class BusyError(RunError):
 def sole_use(place: Path, busy: str | None = None, hint: str = "Wait for its end.") -> Iterator[None]:
     """Keeps every other process out of a place until the block ends; a killed process keeps nobody out.
 
-    The lock lies in the cache folder, because the place itself is not to be touched before the data is read.
+    `busy` is what to say where another process is at work there, None: wait for its end; `hint` is what to do.
 
-    Args:
-        place: A file or folder; it need not exist.
-        busy: What to say where another process is at work there; None: wait for its end.
-        hint: What to do about that.
+    The lock lies in the cache folder, because the place itself is not to be touched before the data is read.
 
     Raises:
         BusyError: If another process is at work there, and `busy` is given.

@@ -28,11 +28,6 @@ _REPLACED = {f"{_TAG}{kind}" for kind in ("bool", "int", "float", "timestamp")}
 def parse_yaml(text: str, source: str, error: type[SentrecError] = SentrecError) -> Any:
     """The value of a YAML document, of plain values only.
 
-    Args:
-        text: The document.
-        source: What to call it in an error.
-        error: The kind of error to raise.
-
     Raises:
         SentrecError: Of the kind `error`, if it is not YAML, too large, nested too deeply or refers to itself.
     """

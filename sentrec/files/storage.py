@@ -1,12 +1,11 @@
 """Where sentrec keeps its files, and how it writes them: whole or not at all."""
 
 import errno
+import functools
 import hashlib
 import json
 import logging
 import os
-import platform
-import secrets
 import shutil
 import stat
 import time
@@ -14,8 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
-
-import platformdirs
 
 from sentrec.errors import SentrecError, shortened
 from sentrec.files.parse import parsing
@@ -26,7 +23,6 @@ _REFUSALS = (
     *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EBUSY),
     *(errno.ENOTEMPTY, errno.EXDEV, errno.EFBIG, errno.ENXIO, errno.EILSEQ),
 )
-_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _FORGOTTEN_SECONDS = 30 * 24 * 3600
 _CLEANED: set[Path] = set()
 """Folders in which this process has looked for what others left."""
@@ -35,7 +31,18 @@ _CLEANED: set[Path] = set()
 def cache_home() -> Path:
     """The cache folder: ``SENTREC_HOME`` where that is set, else the platform's own cache folder for sentrec."""
     home = os.environ.get("SENTREC_HOME")
-    return Path(home).expanduser() if home else Path(platformdirs.user_cache_dir("sentrec"))
+    if home:
+        return Path(home).expanduser()
+    import platformdirs  # --help need not wait for it
+
+    return Path(platformdirs.user_cache_dir("sentrec"))
+
+
+@functools.cache
+def _host() -> str:
+    import platform
+
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def read_cached(path: Path, read: Callable[[Path], _Value]) -> _Value | None:
@@ -181,7 +188,7 @@ def _temporary_name(path: Path) -> Path:
     if path.name in ("", "..") or "\0" in str(path):
         raise SentrecError(f"Cannot write {str(path)!r}: it is no name of a file.", "Choose another name.")
     start = path.name.encode()[:150].decode(errors="ignore")
-    return path.with_name(f".{start}.{_HOST}-{os.getpid()}-{secrets.token_hex(8)}.part")
+    return path.with_name(f".{start}.{_host()}-{os.getpid()}-{os.urandom(8).hex()}.part")
 
 
 def _prepared(path: Path, make: Callable[[Path], None]) -> Path:
@@ -205,7 +212,7 @@ def _remove_leftovers(folder: Path) -> None:
     if folder in _CLEANED:
         return
     _CLEANED.add(folder)
-    for path in folder.glob(f".*.{_HOST}-*-*.part"):
+    for path in folder.glob(f".*.{_host()}-*-*.part"):
         process = path.name.rsplit(".", 2)[1].split("-")[1]
         if process.isdigit() and not _is_running(int(process)):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -15,7 +15,9 @@ that few items or few reviews cannot tell:
   open by itself, updates it. Probabilities that are all 0.99 hardly do, so their intervals do not collapse. An item's
   own ``phi_i`` is drawn towards ``phi`` as if that were known from ten reviews.
 - ``mu``, ``M`` and ``beta`` have weak priors and are integrated out on a grid that closes in on where the posterior is.
-  ``beta``, the effect of the number of reviews (popular items are better items), takes 24 items.
+  ``beta``, the effect of the number of reviews (popular items are better items), takes 24 items, 12 of them with
+  other numbers than the most frequent one: else a single rave among items with ten reviews each would be all there is
+  to tell that fewer reviews are better.
 
 Mean and variance of the mixture are exact; its quantiles are those of the Beta distribution with these moments. The
 intervals hold the truth in 93 to 97 % of simulated items, be they 2 or 345, with bimodal reviews and item means that
@@ -119,7 +121,9 @@ class _Model:
 
     def grid(self) -> Grid:
         """Points around where the posterior is, closing in on it where items are many."""
-        slope = (-0.6, 1.0) if len(self.reviews) >= _SLOPE_ITEMS else (0.0, 0.0)
+        different = len(self.reviews) - np.unique(self.reviews, return_counts=True)[1].max()
+        varied = len(self.reviews) >= _SLOPE_ITEMS and different >= _SLOPE_ITEMS / 2
+        slope = (-0.6, 1.0) if varied else (0.0, 0.0)
         box = [(-4.0, 4.0), (float(np.log(0.003)), float(np.log(0.7))), slope]
         phi = float(self.phis[len(self.phis) // 2])
         for _ in range(_REFINEMENTS):

@@ -43,6 +43,14 @@ def test_intervals_of_many_items_and_of_the_first_hold_what_they_promise(generat
     assert abs(excess) < 0.05
 
 
+@pytest.mark.parametrize("others", [5, 24, 60])
+def test_a_single_rave_does_not_show_that_items_with_fewer_reviews_are_better(others: int) -> None:
+    generator = np.random.default_rng(others)
+    for _ in range(5):
+        found = estimate(items_of([[0.999], *generator.uniform(0.9, 0.99, (others, 10))]))
+        assert max(found.score[1:]) > found.score[0]
+
+
 def test_many_very_good_reviews_outrank_a_single_rave() -> None:
     found = estimate(items_of([[0.99], [0.99, 0.82, 0.99] * 10, *OTHERS]))
     assert found.score[1] > found.score[0]

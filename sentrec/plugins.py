@@ -195,7 +195,9 @@ def _require_options(kind: str, name: str, implementation: Any) -> None:
     from sentrec.encoder import EncoderConfig
 
     config = getattr(implementation, "Config", None)
-    if not (isinstance(implementation, type) and isinstance(config, type) and issubclass(config, EncoderConfig)):
+    if not isinstance(implementation, type):
+        raise PluginError(f"{kind} '{name}' is no class but {shortened(repr(implementation))}.")
+    if not (isinstance(config, type) and issubclass(config, EncoderConfig)):
         raise PluginError(f"the Config of {kind} '{name}' is not a subclass of sentrec.EncoderConfig.")
     if "name" in config.model_fields:
         raise PluginError(f"{kind} '{name}' has an option 'name'; in a recipe that is the {kind}'s own name.")

@@ -51,6 +51,12 @@ def plugin(*encoders: tuple[str, Any]) -> SimpleNamespace:
     return SimpleNamespace(sentrec_register_encoders=sentrec_register_encoders)
 
 
+def models(*kinds: tuple[str, Any]) -> SimpleNamespace:
+    """A plugin that registers kinds of models."""
+    registering = plugin(*kinds).sentrec_register_encoders
+    return SimpleNamespace(sentrec_register_models=registering)
+
+
 def _fails_to_import() -> Any:
     raise ImportError("No module named 'absent'")
 
@@ -80,6 +86,8 @@ def test_a_plugin_adds_its_encoder_with_origin_and_summary() -> None:
         (_fails_to_import, "ImportError: No module named 'absent'"),
         (lambda: plugin(("number", 3)), "encoder 'number' is not a subclass of sentrec.Encoder."),
         (lambda: plugin(("fine", Mine), ("text", str)), "encoder 'text' is not a subclass of sentrec.Encoder."),
+        (lambda: models(("none", 3)), "model 'none' is no class but 3."),
+        (lambda: models(("text", str)), "the Config of model 'text' is not a subclass of sentrec.EncoderConfig."),
         (lambda: plugin(("named", NamedOptions)), "encoder 'named' has an option 'name'"),
         (lambda: plugin(("first", Mine)), "the name 'first' is registered already."),
         (lambda: SimpleNamespace(sentrec_register_encoders=_raising_hook), "RuntimeError: on the way"),
@@ -89,6 +97,8 @@ def test_a_plugin_adds_its_encoder_with_origin_and_summary() -> None:
         "import error",
         "not an encoder",
         "one of two is none",
+        "a model that is no class",
+        "a class that is no model",
         "option name",
         "name clash",
         "hook raises",

@@ -53,8 +53,10 @@ def predict(
 ) -> None:
     """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
     file = input_file(texts or ["-"])
-    if languages and (out_file or as_json):
-        raise typer.BadParameter("--languages lists languages instead of answers: leave --out and --json out.")
+    if languages and (out_file or as_json or explain):
+        raise typer.BadParameter(
+            "--languages lists languages instead of answers: leave --out, --json and --explain out."
+        )
     if out_file is not None:
         rejects = _check_output(out_file, rejects, file, as_json)
     elif rejects is not None:

@@ -15,6 +15,7 @@ from sentrec.recipe.sections import DataConfig
 
 _log = logging.getLogger(__name__)
 _MANY_CLASSES = 100
+_UNKNOWN = "LABEL"
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def load_training_rows(data: DataConfig) -> Examples:
         )
     parts, seen = [train], {normalized(text) for text in train.texts}
     for other, (section, split) in zip(data.mixed_with, mixed_sources(data), strict=True):
-        hint = "Say what they mean, e.g. label_map: {{{}: " + train.label_names[0] + "}}"
+        hint = f"Say what they mean, e.g. label_map: {{{_UNKNOWN}: {train.label_names[0]}}}"
         who = f"{other.dataset}, which data.mixed_with names,"
         part = _same_classes(load_examples(section, split), train, who, hint)
         keys = {normalized(text): row for row, text in reversed(list(enumerate(part.texts)))}
@@ -187,9 +188,10 @@ def stratified_sample(labels: npt.NDArray[np.int64], rows: int, seed: int) -> np
 
 
 def _same_classes(part: Examples, train: Examples, who: str, hint: str) -> Examples:
-    """The part with its classes numbered as those of train; `hint` may have a place for one that train lacks."""
+    """The part with its classes numbered as those of train; in `hint`, `_UNKNOWN` stands for one that train lacks."""
     if unknown := sorted(set(part.label_names) - set(train.label_names)):
-        raise DataError(f"{who} has labels that train lacks: {', '.join(unknown)}.", hint.format(unknown[0]))
+        message = f"{who} has labels that train lacks: {', '.join(unknown)}."
+        raise DataError(message, hint.replace(_UNKNOWN, unknown[0]))
     numbers = np.array([train.label_names.index(name) for name in part.label_names], dtype=np.int64)
     return Examples(part.texts, numbers[part.labels], train.label_names)
 

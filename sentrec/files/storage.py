@@ -46,7 +46,7 @@ def _host() -> str:
 
 
 def read_cached(path: Path, read: Callable[[Path], _Value]) -> _Value | None:
-    """What a file of the cache holds; None where it is not there, or is broken, which is told: it is made again.
+    """What a file of the cache holds; None where it is not there, or is broken, which is logged: it is made again.
 
     Whatever `read` raises means that the file is broken.
     """
@@ -63,9 +63,10 @@ def read_cached(path: Path, read: Callable[[Path], _Value]) -> _Value | None:
 def remove_forgotten(folder: Path) -> None:
     """Removes the folders in `folder` that nobody changed for 30 days: what was kept of unfinished work."""
     for kept in folder.glob("*/"):
-        if kept.stat().st_mtime < time.time() - _FORGOTTEN_SECONDS:
-            _log.info("Removing what was kept of work that nobody went on with for 30 days: %s", kept)
-            shutil.rmtree(kept, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has just finished that work
+            if kept.stat().st_mtime < time.time() - _FORGOTTEN_SECONDS:
+                _log.info("Removing what was kept of work that nobody went on with for 30 days: %s", kept)
+                shutil.rmtree(kept, ignore_errors=True)
 
 
 @contextmanager

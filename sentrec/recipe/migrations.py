@@ -4,7 +4,6 @@ The one place where old keys are known. Recipe files, what they extend, override
 pass through `migrate` before they are merged and checked.
 """
 
-import copy
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -68,7 +67,7 @@ def migrate(tree: Mapping[str, Any], source: str, *, saved: bool = False) -> dic
     Raises:
         RecipeError: If it states keys that were removed; the message lists all of them and what to use instead.
     """
-    result = copy.deepcopy(dict(tree))
+    result: dict[str, Any] = _copied(tree)
     removed = []
     for prefix, sections in _recipes_in(result):
         for old, new in RENAMED_KEYS.items():
@@ -118,6 +117,13 @@ def _rename(tree: dict[str, Any], old: str, new: str) -> bool:
     both_are_sections = isinstance(value, dict) and isinstance(section.get(new_key), dict)
     section[new_key] = value | section[new_key] if both_are_sections else section.get(new_key, value)
     return True
+
+
+def _copied(value: Any) -> Any:
+    """Plain dictionaries and lists in place of any mappings, whose sections may be read-only."""
+    if isinstance(value, Mapping):
+        return {key: _copied(one) for key, one in value.items()}
+    return [_copied(one) for one in value] if isinstance(value, list) else value
 
 
 def _warn(message: str) -> None:

@@ -126,6 +126,8 @@ def item_sums(
 
 
 def _opened(files: Files, scoring: ScoringOptions) -> list[Source]:
+    if not files:
+        raise DataError("there are no reviews to read.", "Name a file at least, or give rows.")
     return [file if isinstance(file, Source) else Source(str(file), scoring.encoding) for file in files]
 
 

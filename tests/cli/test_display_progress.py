@@ -115,7 +115,11 @@ def test_a_download_prints_its_speed_from_where_it_began(
         for seconds, done in ((0, 100), (1, 150), (6, 400), (7, 500)):
             clock[0] = 50.0 + seconds
             show("download", done * 10**6, 1000 * 10**6)
-    assert capsys.readouterr().err == "download: 400 MB of 1,000 MB, 12 s left, 50.0 MB/s\n"
+        assert capsys.readouterr().err == "download: 400 MB of 1,000 MB, 12 s left, 50.0 MB/s\n"
+        for seconds, done in ((8, 0), (14, 120)):  # from another source, which begins anew
+            clock[0] = 50.0 + seconds
+            show("download", done * 10**6, 1000 * 10**6)
+    assert capsys.readouterr().err == "download: 120 MB of 1,000 MB, 44 s left, 20.0 MB/s\n"
 
 
 def test_a_download_shows_a_bar_for_each_stage(terminal: Callable[[int], Callable[[], list[str]]]) -> None:

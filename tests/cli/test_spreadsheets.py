@@ -99,7 +99,8 @@ def test_predict_lists_languages_and_reads_pipes(invoke: Invoke) -> None:
         ["Latin", "1", "100%"],
         ["Cyrillic", "1", "0%"],
     ]
-    assert invoke("predict", "r.txt", "--languages", "--json").exit_code == 2
+    for other in ("--json", "--explain"):
+        assert invoke("predict", "r.txt", "--languages", other).exit_code == 2
     os.mkfifo("pipe")
     writer = threading.Thread(target=lambda: Path("pipe").write_text(f"{GOOD}\n"))
     writer.start()

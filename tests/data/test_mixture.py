@@ -67,7 +67,14 @@ def test_validation_is_held_out_of_all_and_test_of_the_first(films: str, phones:
 def test_other_classes_are_refused_with_the_way_out(films: str, phones: str) -> None:
     with pytest.raises(DataError, match="labels that train lacks") as caught:
         load_training_rows(mixed(films, phones, label_map=None))
-    assert "label_map" in str(caught.value.hint)
+    assert caught.value.hint == "Say what they mean, e.g. label_map: {0: negative}"
+
+
+def test_names_of_classes_may_hold_braces(phones: str, tmp_path: Path) -> None:
+    rows = [{"text": f"film {n}", "label": ("{bad}", "good")[n % 2]} for n in range(4)]
+    with pytest.raises(DataError, match="labels that train lacks") as caught:
+        load_training_rows(mixed(write(tmp_path / "braces.jsonl", rows), phones, label_map=None))
+    assert caught.value.hint == "Say what they mean, e.g. label_map: {0: good}"
 
 
 def test_stars_are_not_learned_from_a_mixture(films: str, phones: str) -> None:

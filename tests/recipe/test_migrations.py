@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -32,6 +33,8 @@ def test_old_keys_are_translated_in_recipes_and_in_the_changes_of_a_study() -> N
         "source": [{"run": "a"}, {"recipe": "b", "set": new}],
         "target": {"recipe": "c", "set": new},
     }
+    frozen = MappingProxyType({"model": MappingProxyType({"wide": MappingProxyType(OLD_NGRAMS)})})
+    assert migrate(frozen, "a recipe") == {"model": {"ngrams": NEW_NGRAMS}}
     assert migrate({"model": {"wide": None}}, "a recipe") == {"model": {"ngrams": None}}
     assert migrate({"model": "broken", "objective": None}, "a recipe") == {"model": "broken", "objective": None}
 

@@ -123,6 +123,11 @@ def test_rows_left_out_are_written_with_line_and_reason(reviews: Path) -> None:
     assert [(one["line"], one["content"]) for one in rejects] == [(85, "{broken"), (86, '{"movie": "A", "text": ""}')]
 
 
+def test_no_file_at_all_is_an_error() -> None:
+    with pytest.raises(DataError, match="there are no reviews to read"):
+        recommend([], WordScorer())
+
+
 def test_a_file_without_any_review_is_an_error_and_says_why(tmp_path: Path) -> None:
     path = write_reviews(tmp_path / "bad.jsonl", [{"movie": "A", "text": " "}])
     with pytest.raises(DataError, match="no row is a review") as caught:

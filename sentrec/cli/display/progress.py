@@ -216,7 +216,7 @@ def download_progress(quiet: bool) -> "AbstractContextManager[OnDownload | None]
     began: dict[str, tuple[Pace, int]] = {}
 
     def plain(stage: str, done: int, total: int | None) -> None:
-        if stage not in began:
+        if stage not in began or done < began[stage][1]:  # the next source begins anew
             # A resumed download starts in the middle; counting from zero would overstate its speed.
             began[stage] = (Pace(every=5.0), done)
         pace, first = began[stage]

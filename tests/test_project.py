@@ -16,10 +16,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 TOP_LEVEL = {
     *("sentrec", "plugins", "recipes", "tests", "examples", ".ci", ".gitignore", "pyproject.toml", "constraints.txt"),
     *("Makefile", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"),
+    *("Dockerfile", "compose.yaml", ".dockerignore"),
 }
 MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 60
-HEAVY = ("torch", "datasets", "sklearn", "pandas", "pyarrow", "matplotlib", "accelerate", "numpy", "scipy")
+WEB = ("fastapi", "gradio", "prometheus_client", "starlette", "uvicorn")
+HEAVY = (*WEB, "torch", "datasets", "sklearn", "pandas", "pyarrow", "matplotlib", "accelerate", "numpy", "scipy")
 
 
 @cache
@@ -123,7 +125,7 @@ FLOORS = (
     {"evaluation"},
     {"recommend"},
     {"transfer", "export"},
-    {"checks"},
+    {"checks", "serve", "app"},
     {"cli"},
 )
 """The rooms of the package from the lowest up: a file imports from its own room and from lower floors only."""
@@ -197,6 +199,27 @@ def test_encoders_are_written_against_the_public_names_only() -> None:
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sentrec."):
                 offenders.append(f"{path.name}: {node.module}")
     assert offenders == []
+
+
+def test_only_their_own_packages_import_what_the_web_extras_bring() -> None:
+    importing = {
+        module
+        for module, path in core_files().items()
+        if {name.partition(".")[0] for name in imports_of(path)} & {*WEB}
+    }
+    assert importing
+    assert {".".join(module.split(".")[:2]) for module in importing} == {"sentrec.app", "sentrec.serve"}
+    others = {name: path for name, path in core_files().items() if name.split(".")[1] not in ("app", "serve")}
+    for module, path in others.items():
+        named = {name.split(".")[1] for name in imported_modules(path, core_files())}
+        assert module == "sentrec.cli.web" or not named & {"app", "serve"}, module
+
+
+def test_predicting_imports_nothing_of_the_web_extras() -> None:
+    code = "from sentrec.cli.main import app\napp(['predict', 'a lovely film'], standalone_mode=False)"
+    imported = heavy_imports(code)
+    assert "torch" in imported
+    assert not set(imported) & set(WEB)
 
 
 def heavy_imports(code: str) -> list[str]:

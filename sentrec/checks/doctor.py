@@ -22,6 +22,7 @@ from sentrec.glove.store import CacheEntry, cached
 from sentrec.plugins import PluginReport, command_registry, registry
 
 _DISTRIBUTION = "sentrec"
+_FOR_DEVELOPERS = {"bench", "dev"}
 _LITTLE_SPACE = 2 * 1024**3
 """Bytes; GloVe 6B takes 0.9 GB to download."""
 _MADE_AGAIN = ("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions")
@@ -33,6 +34,7 @@ class Diagnosis:
     """The state of an installation."""
 
     versions: Mapping[str, str | None]  # by package, Python first; None for a package that is missing
+    extras: Mapping[str, list[str]]  # the packages of each extra that are missing; empty: it is there
     device: Mapping[str, Any]  # what torch says of the machine; empty if torch cannot be imported
     cache: Mapping[str, Any]  # its folder, bytes free on the disk, GloVe vectors, bytes of what may be deleted
     plugins: tuple[PluginReport, ...]
@@ -43,7 +45,7 @@ class Diagnosis:
 def diagnose() -> Diagnosis:
     """Looks at the whole installation; changes nothing."""
     findings: list[Finding] = []
-    parts = (_versions(findings), _device(findings), _cache(findings), _plugins(findings), _data(findings))
+    parts = (_versions(findings), _extras(), _device(findings), _cache(findings), _plugins(findings), _data(findings))
     return Diagnosis(*parts, tuple(findings))
 
 
@@ -60,6 +62,22 @@ def _versions(findings: list[Finding]) -> dict[str, str | None]:
                 Finding("packages", "missing", f"{requirement} is needed; {found}.", f"pip install '{requirement}'")
             )
     return versions
+
+
+def _extras() -> dict[str, list[str]]:
+    """The missing packages of every extra that a user may want."""
+    extras = sorted({*(metadata.metadata(_DISTRIBUTION).get_all("Provides-Extra") or ())} - _FOR_DEVELOPERS)
+    requirements = [Requirement(one) for one in metadata.requires(_DISTRIBUTION) or ()]
+    return {extra: [one.name for one in requirements if _is_missing(one, extra)] for extra in extras}
+
+
+def _is_missing(requirement: Requirement, extra: str) -> bool:
+    """Whether an extra needs it and it is not there."""
+    marker = requirement.marker
+    if marker is None or marker.evaluate({"extra": ""}) or not marker.evaluate({"extra": extra}):
+        return False
+    version = _version(requirement.name)
+    return version is None or not requirement.specifier.contains(version, prereleases=True)
 
 
 def _version(name: str) -> str | None:

@@ -36,6 +36,7 @@ def _print(diagnosis: "Diagnosis") -> None:
     left_out = {True: ": left out, see below", False: ""}
     sections = {
         "versions": [", ".join(f"{name} {version or 'missing'}" for name, version in diagnosis.versions.items())],
+        "extras": [", ".join(_extra(*pair) for pair in diagnosis.extras.items())],
         "device": _device_lines(diagnosis),
         "cache": _cache_lines(diagnosis),
         "plugins": [f"{one.name} ({one.origin}){left_out[bool(one.error)]}" for one in diagnosis.plugins],
@@ -48,6 +49,10 @@ def _print(diagnosis: "Diagnosis") -> None:
     if diagnosis.findings:
         console.out.print("\n[bold]worth knowing[/]")
         console.print_findings(diagnosis.findings)
+
+
+def _extra(name: str, missing: list[str]) -> str:
+    return f"{name} lacks {' and '.join(missing)} (pip install 'sentrec[{name}]')" if missing else f"{name} is there"
 
 
 def _device_lines(diagnosis: "Diagnosis") -> list[str]:

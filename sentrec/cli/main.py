@@ -25,6 +25,7 @@ from sentrec.cli import (
     recommend,
     train,
     transfer,
+    web,
 )
 from sentrec.cli.display import console
 from sentrec.errors import Interrupted, PluginError, SentrecError, shortened
@@ -104,7 +105,7 @@ def _root(
 _COMMANDS: tuple[Callable[..., None], ...] = (
     *(train.train, train.ensemble, transfer.transfer, fetch_glove.fetch_glove, encoders.encoders),
     *(doctor.doctor, evaluate.evaluate, export.export, predict.predict, explain.explain),
-    recommend.recommend,
+    *(recommend.recommend, web.app, web.serve),
 )
 for _command in _COMMANDS:
     app.command(_command.__name__.replace("_", "-"))(_command)

@@ -142,3 +142,20 @@ def chosen_model(model: str | None, quiet: bool = False) -> str:
     if not quiet:
         err.print(f"[dim]Model: {STARTER}, which comes with sentrec (--model RUN takes another one)[/]", soft_wrap=True)
     return STARTER
+
+
+def require_extra(extra: str, *modules: str) -> None:
+    """Makes sure that what an optional dependency brings can be imported; imports nothing.
+
+    Raises:
+        SentrecError: If it cannot, with the command that installs it.
+    """
+    from importlib.util import find_spec
+
+    from sentrec.errors import SentrecError
+
+    if missing := [module for module in modules if find_spec(module) is None]:
+        raise SentrecError(
+            f"`sentrec {extra}` needs {', '.join(missing)}, which is not installed.",
+            f'Install the extra: pip install -c constraints.txt "sentrec[{extra}]"',
+        )

@@ -5,41 +5,49 @@ from html import escape
 
 from sentrec.explain.explanation import Explanation, Token
 
-_STYLE = """
-body{font:16px/1.7 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
-article{border-top:1px solid #ccc;padding:1rem 0}h2{font-size:1.05rem;margin:.2rem 0}
+STYLE = """
 .for{text-decoration:underline solid 2px #0a6b3d;text-underline-offset:3px}
 .against{text-decoration:underline wavy 2px #a31621;text-underline-offset:3px}
-.unread{opacity:.55}p.text{overflow-wrap:anywhere}.key{color:#555;font-size:.9rem}
+.unread{opacity:.55}p.text{overflow-wrap:anywhere}.key{opacity:.8;font-size:.9rem}
+"""
+"""What `explanation_html` relies on."""
+KEY = (
+    'Underlined words <span class="for">speak for the label</span>, words with a wavy line '
+    '<span class="against">against it</span>; the darker the ground, the more. Pale words were not read by the '
+    "encoder."
+)
+_PAGE_STYLE = """
+body{font:16px/1.7 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
+article{border-top:1px solid #ccc;padding:1rem 0}h2{font-size:1.05rem;margin:.2rem 0}
 """
 _FAINT = 0.1
 """Words below this share of the strongest are left as they are."""
 
 
 def explanation_html(explanation: Explanation) -> str:
-    """One explanation as a piece of HTML without scripts; it relies on the styles of `explanations_page`."""
+    """One explanation as a piece of HTML without scripts; it relies on `STYLE`."""
+    head = f"{escape(explanation.label)} {explanation.probability:.1%}"
+    return f"<article><h2>{head}</h2>{marked_html(explanation)}</article>"
+
+
+def marked_html(explanation: Explanation) -> str:
+    """The text of an explanation with its words marked; it relies on `STYLE`, too."""
     strongest = max((abs(token.contribution) for token in explanation.tokens), default=0.0) or 1.0
     parts, place = [], 0
     for token in explanation.tokens:
         parts += [escape(explanation.text[place : token.start]), _marked(token, strongest)]
         place = max(place, token.end)
     parts.append(escape(explanation.text[place:]))
-    head = f"{escape(explanation.label)} {explanation.probability:.1%}"
-    return f'<article><h2>{head}</h2><p class="text">{"".join(parts)}</p></article>'
+    return f'<p class="text">{"".join(parts)}</p>'
 
 
 def explanations_page(explanations: Sequence[Explanation], title: str = "Why the model says so") -> str:
     """A whole page: no script, no font, nothing from elsewhere."""
-    key = (
-        'Underlined words <span class="for">speak for the label</span>, words with a wavy line '
-        '<span class="against">against it</span>; the darker the ground, the more. Pale words were not read by the '
-        "encoder."
-    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>"
-        f'<p class="key">{key}</p>{"".join(map(explanation_html, explanations))}</body></html>\n'
+        f"<title>{escape(title)}</title><style>{STYLE}{_PAGE_STYLE}</style></head><body><h1>{escape(title)}</h1>"
+        f'<p class="key">{KEY}</p>{"".join(map(explanation_html, explanations))}</body></html>\n'
     )
 
 

@@ -38,6 +38,15 @@ def test_a_requirement_that_is_missing_or_too_old_is_named_with_its_command(monk
     assert not all_usable(found)
 
 
+def test_extras_are_listed_with_what_they_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {"app", "excel", "serve"} <= diagnose().extras.keys()
+    assert not {"dev", "bench"} & diagnose().extras.keys()
+    needs = ["numpy>=2", "pytest; extra == 'app'", "no-such-package; extra == 'serve'", "numpy>=999; extra == 'excel'"]
+    monkeypatch.setattr(metadata, "requires", lambda name: needs)
+    extras = diagnose().extras
+    assert (extras["app"], extras["serve"], extras["excel"]) == ([], ["no-such-package"], ["numpy"])
+
+
 def test_cached_vectors_are_listed_and_damaged_ones_come_with_the_command(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("good 1.0 2.0\nbad -1.0 -2.0\n", encoding="utf-8")
     vectors = fetch_glove("mine", 2, from_file=tmp_path / "mine.txt")

@@ -22,7 +22,7 @@ def test_a_fresh_installation_is_usable_and_says_how_to_fetch_vectors(invoke: In
 
 def test_json_carries_every_section(invoke: Invoke) -> None:
     diagnosis = json.loads(invoke("doctor", "--json").stdout)
-    assert set(diagnosis) == {"versions", "device", "cache", "plugins", "data", "findings", "usable"}
+    assert set(diagnosis) == {"versions", "extras", "device", "cache", "plugins", "data", "findings", "usable"}
     assert diagnosis["usable"] is True
     assert diagnosis["versions"]["torch"]
     assert diagnosis["device"]["type"] in ("cpu", "cuda", "mps")

@@ -1,0 +1,117 @@
+"""What the buttons of the tab for files do."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from sentrec.app import rendering
+from sentrec.app.files import ROLES, classify_file, columns_of, rank_file
+from sentrec.errors import SentrecError
+from sentrec.inference.predictor import Predictor
+from sentrec.recommend.ranking import RankedItem, RankOptions
+
+COLUMNS = ("rank", "item", "score", "low", "high", "positive", "reviews", "stars")
+_NONE = ""
+"""The column that a file does not have."""
+
+
+@contextmanager
+def shown_errors() -> Iterator[None]:
+    """Shows a mistake of the user as a message on the page."""
+    try:
+        yield
+    except SentrecError as error:
+        raise gr.Error(error.message, duration=None, print_exception=False) from error
+
+
+class FileTab:
+    """Answers the buttons, and deletes what a page has sent when it is closed.
+
+    Args:
+        predictors: The models by name.
+    """
+
+    def __init__(self, predictors: Mapping[str, Predictor]) -> None:
+        self._predictors = predictors
+        self._folders: defaultdict[str, set[Path]] = defaultdict(set)
+
+    def look(self, path: str, request: gr.Request) -> list[Any]:
+        """Fills the menus with the columns of a file."""
+        self._keep(path, request)
+        with shown_errors():
+            columns = columns_of(path)
+            choices = [("(none)", _NONE), *((name, name) for name in columns.names)]
+            found = (columns.found.get(role, _NONE) for role in ROLES)
+            return [*(gr.Dropdown(choices, value=name, visible=True) for name in found), gr.Row(visible=True)]
+
+    def classify(
+        self,
+        path: str,
+        model: str,
+        text: str,
+        request: gr.Request,
+        progress: Any = gr.Progress(),  # noqa: B008 - so gradio finds it
+    ) -> tuple[str, gr.File]:
+        """Classifies the rows of a file."""
+        with shown_errors():
+            folder = self._keep(path, request)
+            done = classify_file(self._predictors[model], path, text or None, folder, _on_share(progress))
+            return done.summary, gr.File([str(done.path)], visible=True)
+
+    def rank(
+        self,
+        path: str,
+        model: str,
+        text: str,
+        movie: str,
+        rating: str,
+        reviews: float,
+        request: gr.Request,
+        progress: Any = gr.Progress(),  # noqa: B008 - so gradio finds it
+    ) -> list[Any]:
+        """Ranks the items of a file."""
+        with shown_errors():
+            folder = self._keep(path, request)
+            columns = {"text": text or None, "movie": movie or None, "rating": rating or None}
+            options = RankOptions(top=1000, min_reviews=max(int(reviews or 1), 1))
+            done = rank_file(self._predictors[model], path, columns, options, folder, _on_share(progress))
+            return [
+                "Click an item for its quotes.",
+                gr.File([str(one) for one in done.files], visible=True),
+                done.items,
+                gr.DataFrame([_row(item) for item in done.items], visible=True),
+                rendering.frame(done.page),
+            ]
+
+    def quotes(self, ranked: list[RankedItem], event: gr.SelectData) -> str:
+        """The quotes of the item whose row was clicked."""
+        place = int(event.row_value[0])
+        return rendering.quotes(next(item for item in ranked if item.rank == place))
+
+    def forget(self, request: gr.Request) -> None:
+        """Deletes all that a page has sent, and what was made of it."""
+        for folder in self._folders.pop(request.session_hash or "", ()):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _keep(self, path: str | None, request: gr.Request) -> Path:
+        """Remembers a file; gives its folder, where what is made of it is written, too."""
+        if path is None:
+            raise SentrecError("Choose a file first.")
+        folder = Path(path).parent
+        self._folders[request.session_hash or ""].add(folder)
+        return folder
+
+
+def _row(item: RankedItem) -> list[Any]:
+    stars = None if item.mean_rating is None else round(item.mean_rating, 1)
+    scores = (round(value, 3) for value in (item.score, item.low, item.high, item.share_positive))
+    return [item.rank, item.title or item.movie, *scores, item.reviews, stars]
+
+
+def _on_share(progress: Any) -> Callable[[float | None, str], None]:
+    return lambda share, told: progress(0.0 if share is None else share, desc=told)

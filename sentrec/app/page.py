@@ -1,0 +1,97 @@
+"""The page: its tabs, and which function answers which button."""
+
+from collections.abc import Mapping
+
+import gradio as gr
+
+from sentrec.app import rendering
+from sentrec.app.file_tab import COLUMNS, FileTab, shown_errors
+from sentrec.app.reports import report_names, report_of
+from sentrec.errors import SentrecError
+from sentrec.explain import explain
+from sentrec.inference.predictor import Predictor
+from sentrec.text.encoding import LONGEST_TEXT
+
+EXAMPLES = (
+    "A warm, funny film: I loved every minute of it.",
+    "The trailer was the best part. I want those two hours back.",
+    "Not a bad phone at all, but the battery barely lasts a day.",
+    "The room was clean and the staff were lovely; breakfast could be better.",
+)
+_LONGEST_STAY = 3600
+"""Seconds after which an upload is deleted, should its page stay open."""
+_FILES = [".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx", ".txt", ".gz", ".zst", ".bz2", ".xz", ".zip"]
+
+
+def make_page(predictors: Mapping[str, Predictor]) -> gr.Blocks:
+    """The page for some models, the default first."""
+    tab = FileTab(predictors)
+    page = gr.Blocks(analytics_enabled=False, title="sentrec", delete_cache=(600, _LONGEST_STAY))
+    with page:
+        gr.Markdown("# sentrec")
+        with gr.Tab("Text"):
+            _text_tab(predictors)
+        with gr.Tab("File"):
+            _file_tab(tab, list(predictors))
+        with gr.Tab("Studies and runs"):
+            _report_tab(page)
+        page.unload(tab.forget)
+    return page
+
+
+def _text_tab(predictors: Mapping[str, Predictor]) -> None:
+    def classify(text: str, names: list[str]) -> str:
+        with shown_errors():
+            if not text.strip():
+                raise SentrecError("Write a text first.")
+            if not names:
+                raise SentrecError("Choose a model.")
+            chosen = {name: predictors[name] for name in names}
+            said = {name: predictor.predict([text])[0] for name, predictor in chosen.items()}
+            return rendering.answers(said, {name: explain(predictor, [text])[0] for name, predictor in chosen.items()})
+
+    text = gr.Textbox(label="Text", lines=4, max_length=LONGEST_TEXT, placeholder="An opinion on anything")
+    names = gr.CheckboxGroup(list(predictors), value=list(predictors), label="Models", visible=len(predictors) > 1)
+    button = gr.Button("Classify", variant="primary")
+    answer = gr.HTML()
+    examples = gr.Examples([[one] for one in EXAMPLES], inputs=text, label="Examples", cache_examples=False)
+    gr.on((button.click, text.submit), classify, (text, names), answer)
+    examples.load_input_event.then(classify, (text, names), answer)
+
+
+def _file_tab(tab: FileTab, models: list[str]) -> None:
+    file = gr.File(label="Reviews: CSV, JSON, Parquet or Excel", file_types=_FILES)
+    with gr.Row():
+        menus = [gr.Dropdown([], label=f"Column of the {role}", visible=False) for role in ("text", "item", "rating")]
+    model = gr.Dropdown(models, label="Model", visible=len(models) > 1)
+    with gr.Row(visible=False) as buttons:
+        classify = gr.Button("Classify the rows")
+        rank = gr.Button("Rank the items", variant="primary")
+        fewest = gr.Number(3, label="Fewest reviews of an item", minimum=1, precision=0)
+    summary = gr.Markdown()
+    results = gr.File(label="Take away", interactive=False, visible=False)
+    items: gr.State = gr.State([])
+    table = gr.DataFrame(headers=list(COLUMNS), interactive=False, show_search="filter", label="Ranking", visible=False)
+    quotes, frame = gr.HTML(), gr.HTML()
+    file.upload(tab.look, file, [*menus, buttons])
+    classify.click(tab.classify, [file, model, menus[0]], [summary, results])
+    rank.click(tab.rank, [file, model, *menus, fewest], [summary, results, items, table, frame])
+    table.select(tab.quotes, items, quotes)
+
+
+def _report_tab(page: gr.Blocks) -> None:
+    def names() -> gr.Dropdown:
+        found = report_names()
+        return gr.Dropdown(found, value=found[0] if found else None)
+
+    def show(name: str | None) -> tuple[str, str]:
+        if name is None:
+            return "Nothing is there yet: `sentrec train` and `sentrec transfer` fill the folder runs.", ""
+        with shown_errors():
+            text, pictures = report_of(name)
+            return text, rendering.plots(pictures)
+
+    chosen = gr.Dropdown([], label="Model, run or study")
+    report, plots = gr.Markdown(), gr.HTML()
+    page.load(names, None, chosen)
+    chosen.change(show, chosen, [report, plots])

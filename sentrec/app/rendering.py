@@ -1,0 +1,85 @@
+"""Pieces of HTML of the page; everything that came from users is escaped."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+from sentrec.explain import Explanation
+from sentrec.explain.page import KEY, marked_html
+from sentrec.explain.page import STYLE as MARKS_STYLE
+from sentrec.inference.predictor import Prediction
+from sentrec.recommend.ranking import RankedItem
+
+STYLE = (
+    MARKS_STYLE
+    + """
+.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(16rem, 100%), 1fr)); gap: 1rem; }
+.answer { border: 1px solid var(--border-color-primary); border-radius: .5rem; padding: .75rem 1rem; min-width: 0; }
+.answer h3 { margin: 0 0 .5rem; font-size: 1rem; overflow-wrap: anywhere; }
+.class { display: grid; grid-template-columns: 6rem 1fr 3.5rem; gap: .5rem; align-items: center; }
+.class span { overflow-wrap: anywhere; } .class b { text-align: right; font-variant-numeric: tabular-nums; }
+.class div { height: .8rem; border-radius: .4rem; background: var(--border-color-primary); }
+.class i { display: block; height: 100%; border-radius: .4rem; background: var(--body-text-color-subdued); }
+.class.first { font-weight: 600; } .class.first i { background: #2f7d5b; }
+.quotes blockquote { border-left: 3px solid #2f7d5b; margin: .5rem 0; padding-left: .75rem; overflow-wrap: anywhere; }
+.ranking { width: 100%; height: 75vh; border: 1px solid var(--border-color-primary); border-radius: .5rem; }
+.answer ol { list-style: none; margin: .5rem 0 0; padding: 0; font-size: .9rem; overflow-wrap: anywhere; }
+.answer p.text { margin: .5rem 0 0; } p.key { margin: .5rem 0; }
+.plots img { max-width: 100%; height: auto; background: #fff; }
+"""
+)
+
+
+def answers(predictions: Mapping[str, Prediction], explanations: Mapping[str, Explanation]) -> str:
+    """What each model says of a text, side by side: a bar for every class, and the words and sentences that decided.
+
+    Args:
+        predictions: The answers by the names of the models.
+        explanations: Why, by the same names.
+    """
+    cards = (
+        f'<section class="answer"><h3>{escape(name)}</h3>{_bars(one)}{_reasons(explanations[name])}</section>'
+        for name, one in predictions.items()
+    )
+    return f'<div class="answers">{"".join(cards)}</div><p class="key">{KEY}</p>'
+
+
+def _reasons(explanation: Explanation) -> str:
+    """The text with its words marked; of several sentences, what each adds."""
+    several = explanation.sentences if len(explanation.sentences) > 1 else ()
+    rows = (f"<li><b>{one.contribution:+.2f}</b> {escape(one.text)}</li>" for one in several)
+    return f"{marked_html(explanation)}<ol>{''.join(rows)}</ol>"
+
+
+def _bars(prediction: Prediction) -> str:
+    rows = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
+    return "".join(
+        f'<div class="class{" first" * (label == prediction.label)}"><span>{escape(label)}</span>'
+        f'<div role="img" aria-label="{share:.1%}"><i style="width: {share:.1%}"></i></div><b>{share:.1%}</b></div>'
+        for label, share in rows
+    )
+
+
+def quotes(item: RankedItem) -> str:
+    """The sentences that speak most for and against an item."""
+    signs = {"positive": "+", "negative": "\N{MINUS SIGN}"}
+    found = [(signs[side], quote.text) for side, quote in item.quotes.items() if quote]
+    told = "".join(f"<blockquote><b>{sign}</b> {escape(text)}</blockquote>" for sign, text in found)
+    return f'<div class="quotes"><h3>{escape(item.title or item.movie)}</h3>{told or "<p>No quotes.</p>"}</div>'
+
+
+def frame(page: str) -> str:
+    """A whole page within the page: it runs no script and reaches nothing."""
+    return f'<iframe class="ranking" title="Ranking" sandbox srcdoc="{escape(page)}"></iframe>'
+
+
+def plots(files: Sequence[Path]) -> str:
+    """Pictures with their names, within the page itself."""
+    return f'<div class="plots">{"".join(map(_plot, files))}</div>'
+
+
+def _plot(file: Path) -> str:
+    image = base64.b64encode(file.read_bytes()).decode()
+    name = escape(file.stem.replace("_", " ").replace("-", " "))
+    return f'<figure><img alt="{name}" src="data:image/png;base64,{image}"><figcaption>{name}</figcaption></figure>'

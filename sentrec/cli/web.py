@@ -1,0 +1,94 @@
+"""`sentrec serve` and `sentrec app`: models behind HTTP, and a page in the browser."""
+
+import os
+import tempfile
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentrec.cli.display.console import err
+from sentrec.cli.options import MODEL_HELP, chosen_model, model_names, require_extra
+
+if TYPE_CHECKING:
+    from sentrec.inference.predictor import Predictor
+
+_SEVERAL = f"{MODEL_HELP} Again: a further one."
+_SHARE = "Also make the page public for a week, through Gradio's servers."
+_LOCAL = ("127.0.0.1", "::1", "localhost")
+
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", metavar="RUN", help=_SEVERAL, autocompletion=model_names),
+]
+Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0: all of this machine.")]
+
+
+def serve(
+    model: Models = None,
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share the memory of the models.")] = 1,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="SENTREC_TOKEN", help="Ask clients for this bearer token.", show_default=False),
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a request is answered.")] = 30.0,
+    max_waiting: Annotated[int, typer.Option(min=1, help="Texts that may wait; further ones get 429.")] = 1024,
+) -> None:
+    """Answer requests over HTTP: /predict, /rank, /models, /health, /ready, /metrics; described by /openapi.json."""
+    require_extra("serve", "fastapi", "prometheus_client", "uvicorn")
+    if token is not None and not token.strip():
+        raise typer.BadParameter("the token is empty.")
+    with tempfile.TemporaryDirectory(prefix="sentrec-") as figures:
+        if workers > 1:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
+        from sentrec.serve.application import create_app
+        from sentrec.serve.server import open_socket
+        from sentrec.serve.server import serve as run_server
+        from sentrec.serve.settings import ServeSettings
+
+        listener = open_socket(host, port)
+        _tell(listener.getsockname()[:2], host, token)
+        predictors = _load_models(model)
+        settings = ServeSettings(token, timeout, most_waiting=max_waiting)
+        run_server(lambda: create_app(predictors, settings), listener, workers)
+
+
+def app(
+    model: Models = None,
+    host: Host = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+    share: Annotated[bool, typer.Option("--share", help=_SHARE)] = False,
+) -> None:
+    """Open a page that classifies texts, ranks files of reviews and shows reports; it works without a network."""
+    require_extra("app", "gradio")
+    if share:
+        err.print("[yellow]Warning:[/] whoever knows the link can use this page and this machine.", soft_wrap=True)
+    with tempfile.TemporaryDirectory(prefix="sentrec-app-") as uploads:
+        # Read when gradio is imported.
+        os.environ |= {"GRADIO_TEMP_DIR": uploads, "GRADIO_ANALYTICS_ENABLED": "False"}
+        from sentrec.app.page import make_page
+        from sentrec.app.server import launch
+
+        page = make_page(_load_models(model))
+        place = launch(page, host, port, share, wait=False)
+        err.print(f"Open {place} (Ctrl-C ends)", markup=False, soft_wrap=True)
+        page.block_thread()
+
+
+def _load_models(names: list[str] | None) -> "dict[str, Predictor]":
+    """The models that a command line names, by the names to call them; the starter where it names none.
+
+    Raises:
+        RunError: If one is missing, unfinished or altered.
+    """
+    from sentrec.inference.predictor import load
+
+    return {name: load(name) for name in names or [chosen_model(None)]}
+
+
+def _tell(address: tuple[str, int], host: str, token: str | None) -> None:
+    place = f"[{address[0]}]" if ":" in address[0] else address[0]
+    err.print(f"Listening on http://{place}:{address[1]} (Ctrl-C ends)", markup=False, soft_wrap=True)
+    if host not in _LOCAL and token is None:
+        err.print("[yellow]Warning:[/] anybody who reaches this machine can ask: SENTREC_TOKEN=...", soft_wrap=True)

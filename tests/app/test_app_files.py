@@ -1,0 +1,100 @@
+"""What the page does with files and reports is what the commands do."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+import sentrec
+from sentrec.app.files import classify_file, columns_of, rank_file
+from sentrec.app.rendering import answers, frame, quotes
+from sentrec.app.reports import report_names, report_of
+from sentrec.errors import DataError, RunError
+from sentrec.explain import Explanation, Token
+from sentrec.inference.predictor import Prediction, Predictor
+from sentrec.recommend.ranking import RankOptions
+from sentrec.runs.directory import Run
+
+ROWS = [
+    (item, f"the film was {word} and {word}, row {row}", stars)
+    for item, word, stars in (("Tern", "lovely", 5), ("Gull", "awful", 1))
+    for row in range(3)
+]
+
+
+@pytest.fixture(scope="module")
+def predictor(small_run: Run) -> Predictor:
+    return sentrec.load(small_run.path, "cpu")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Reviews in columns with odd names, and one row without a text."""
+    path = tmp_path / "reviews.csv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("Vogel", "Meinung", "Sterne"), *ROWS, ("Tern", "", 3)])
+    return path
+
+
+def test_columns_are_found_by_their_names(file: Path, tmp_path: Path) -> None:
+    columns = columns_of(str(file))
+    assert columns.names == ("Vogel", "Meinung", "Sterne")
+    assert columns.found == {"rating": "Sterne"}
+    (tmp_path / "named.jsonl").write_text('{"film": "Tern", "review": "fine"}\n', encoding="utf-8")
+    assert columns_of(str(tmp_path / "named.jsonl")).found == {"text": "review", "movie": "film"}
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(DataError, match="empty"):
+        columns_of(str(tmp_path / "empty.csv"))
+
+
+def test_every_row_is_classified(file: Path, predictor: Predictor, tmp_path: Path) -> None:
+    told: list[tuple[float | None, str]] = []
+    done = classify_file(predictor, str(file), "Meinung", tmp_path, lambda *now: told.append(now))
+    with done.path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["label"] for row in rows] == ["good"] * 3 + ["bad"] * 3 + [""]
+    assert done.summary == "3 good, 3 bad; 1 row without a text"
+    assert told[-1] == (1.0, "7 rows")
+    with pytest.raises(DataError, match="no column 'nothing'"):
+        classify_file(predictor, str(file), "nothing", tmp_path, lambda *now: None)
+
+
+def test_items_are_ranked_as_the_command_ranks_them(file: Path, predictor: Predictor, tmp_path: Path) -> None:
+    columns = {"text": "Meinung", "movie": "Vogel", "rating": "Sterne"}
+    done = rank_file(predictor, str(file), columns, RankOptions(), tmp_path, lambda *now: None)
+    assert [item.movie for item in done.items] == ["Tern", "Gull"]
+    assert done.items[0].mean_rating == 5
+    assert done.files[0].read_text(encoding="utf-8") == done.page
+    assert [row["movie"] for row in csv.DictReader(done.files[1].open(encoding="utf-8"))] == ["Tern", "Gull"]
+    assert "lovely" in quotes(done.items[0])
+    assert not list(Path.cwd().glob("*.rejects.jsonl"))
+
+
+def test_nothing_that_users_wrote_becomes_markup() -> None:
+    label = "<script>alert(1)</script>"
+    token = Token(0, len(label), label, 1.0, True)
+    why = Explanation(label, label, 1.0, 1.0, 0.0, "occlusion", (token,), (token, token))
+    shown = answers({"<b>": Prediction(label, 1.0, {label: 1.0})}, {"<b>": why}) + frame('"><script>alert(2)</script>')
+    assert "<script>" not in shown
+    assert "<h3><b>" not in shown
+
+
+def test_runs_and_studies_of_the_folder_are_shown(
+    small_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = tmp_path / "runs" / "study"
+    study.mkdir(parents=True)
+    (study / "report.md").write_text("# Verdict\n\n![plot](curve.png)\n\nIt helps.\n", encoding="utf-8")
+    (study / "curve.png").write_bytes(b"png")
+    (tmp_path / "runs" / "small").symlink_to(small_run.path)
+    (tmp_path / "runs" / "notes").mkdir()
+    names = report_names()
+    assert names[-2:] == ["runs/small", "runs/study"]
+    text, pictures = report_of("runs/study")
+    assert text == "# Verdict\n\nIt helps.\n"
+    assert [one.name for one in pictures] == ["curve.png"]
+    assert "Test accuracy" in report_of("runs/small")[0]
+    for name in ("runs/notes", "../runs/study", "/etc"):
+        with pytest.raises(RunError):
+            report_of(name)

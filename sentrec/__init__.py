@@ -7,7 +7,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from sentrec.errors import SentrecError
-from sentrec.hookspecs import DatasetSpec, RegisterCommand, RegisterDataset, RegisterEncoder, RegisterModel, hookimpl
+from sentrec.hookspecs import (
+    DatasetSpec,
+    RegisterCommand,
+    RegisterDataset,
+    RegisterEncoder,
+    RegisterModel,
+    RegisterRecommender,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from sentrec.encoder import Encoder, EncoderConfig
@@ -15,6 +23,7 @@ if TYPE_CHECKING:
     from sentrec.inference.predictor import load
     from sentrec.models.base import TextModel
     from sentrec.recommend.api import recommend
+    from sentrec.recommender import Recommender
     from sentrec.training.ensemble import ensemble
     from sentrec.training.recipe import load_recipe
     from sentrec.training.train import train
@@ -26,10 +35,12 @@ __all__ = [
     "DatasetSpec",
     "Encoder",
     "EncoderConfig",
+    "Recommender",
     "RegisterCommand",
     "RegisterDataset",
     "RegisterEncoder",
     "RegisterModel",
+    "RegisterRecommender",
     "SentrecError",
     "TextModel",
     "ensemble",
@@ -44,6 +55,7 @@ __all__ = [
 
 _HOME = {
     "Encoder": "sentrec.encoder",
+    "Recommender": "sentrec.recommender",
     "TextModel": "sentrec.models.base",
     "EncoderConfig": "sentrec.encoder",
     "ensemble": "sentrec.training.ensemble",

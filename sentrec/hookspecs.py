@@ -1,8 +1,8 @@
 """What a plugin may add to sentrec.
 
 A plugin is a module (or object) with functions marked by `sentrec.hookimpl`, named by an entry point of the group
-``sentrec``; one that adds commands, by an entry point of the group ``sentrec.commands``. Built-in encoders and datasets
-use the same hooks.
+``sentrec``; one that adds commands, by an entry point of the group ``sentrec.commands``; one that adds recommenders, of
+the group ``sentrec.recommenders``. Built-in encoders, datasets and recommenders use the same hooks.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +14,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from sentrec.encoder import Encoder
+    from sentrec.recommender import Recommender
 
 PROJECT = "sentrec"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -64,6 +65,12 @@ RegisterDataset: TypeAlias = Callable[[DatasetSpec], None]
 """Makes a dataset known by the name in its spec."""
 
 
+class RegisterRecommender(Protocol):
+    """Makes a recommender class known by the name that ``sentrec recommend --recommender`` takes."""
+
+    def __call__(self, name: str, recommender: type["Recommender"]) -> None: ...  # noqa: D102
+
+
 class RegisterCommand(Protocol):
     """Adds a subcommand: its name, the function as ``"module:function"``, and one line for ``sentrec --help``."""
 
@@ -83,6 +90,11 @@ def sentrec_register_models(register: RegisterModel) -> None:
 @hookspec
 def sentrec_register_datasets(register: RegisterDataset) -> None:
     """Registers named datasets, e.g. ``register(DatasetSpec(name="imdb", hub_id="stanfordnlp/imdb", ...))``."""
+
+
+@hookspec
+def sentrec_register_recommenders(register: RegisterRecommender) -> None:
+    """Registers recommenders that learn from ratings, e.g. ``register("my-recommender", MyRecommender)``."""
 
 
 @hookspec

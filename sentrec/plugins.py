@@ -15,13 +15,16 @@ from sentrec.hookspecs import DatasetSpec
 
 if TYPE_CHECKING:
     from sentrec.encoder import Encoder, EncoderConfig
+    from sentrec.recommender import Recommender
 
 ENTRY_POINT_GROUP = "sentrec"
 COMMAND_GROUP = "sentrec.commands"
+RECOMMENDER_GROUP = "sentrec.recommenders"
 _CORE = (
     metadata.EntryPoint("datasets", "sentrec.data.registry", ENTRY_POINT_GROUP),
     metadata.EntryPoint("models", "sentrec.models.kinds", ENTRY_POINT_GROUP),
 )
+_CORE_RECOMMENDERS = (metadata.EntryPoint("recommenders", "sentrec.recommend.ratings.builtin", RECOMMENDER_GROUP),)
 """What the package itself registers, by the same hooks as plugins."""
 _log = logging.getLogger(__name__)
 
@@ -99,6 +102,7 @@ class Registry:
     models: dict[str, Entry] = field(default_factory=dict)
     datasets: dict[str, DatasetSpec] = field(default_factory=dict)
     commands: dict[str, CommandEntry] = field(default_factory=dict)
+    recommenders: dict[str, type["Recommender"]] = field(default_factory=dict)
     reports: list[PluginReport] = field(default_factory=list)
 
     def entry(self, name: str) -> Entry:
@@ -120,6 +124,12 @@ class Registry:
             )
         return self.datasets[name]
 
+    def recommender(self, name: str) -> type["Recommender"]:
+        """The recommender called `name`; a `PluginError` with the nearest name if there is none."""
+        if name not in self.recommenders:
+            raise PluginError(f"'{name}' is not a registered recommender.", did_you_mean(name, self.recommenders))
+        return self.recommenders[name]
+
     def add(self, name: str, origin: str, load: Callable[[], Any]) -> None:
         """Loads one plugin and takes what it registers: all of it, or nothing and a report of what went wrong."""
         staged = Registry()
@@ -137,7 +147,8 @@ class Registry:
 
     def _merge(self, staged: "Registry") -> None:
         kinds: list[tuple[dict[str, Any], dict[str, Any]]] = [
-            (getattr(self, kind), getattr(staged, kind)) for kind in ("encoders", "models", "datasets", "commands")
+            (getattr(self, kind), getattr(staged, kind))
+            for kind in ("encoders", "models", "datasets", "commands", "recommenders")
         ]
         for mine, new in kinds:
             for taken in mine.keys() & new.keys():
@@ -185,6 +196,15 @@ def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:
             raise PluginError(f"command '{name}' names its function as 'module:function', not {target!r}.")
         registry.commands[name] = CommandEntry(name, target, str(summary), origin)
 
+    def register_recommender(name: str, recommender: type["Recommender"]) -> None:
+        from sentrec.recommender import Recommender
+
+        _require_name("recommender", name, registry.recommenders)
+        if not (isinstance(recommender, type) and issubclass(recommender, Recommender)):
+            raise PluginError(f"recommender '{name}' is not a subclass of sentrec.Recommender.")
+        registry.recommenders[name] = recommender
+
+    manager.hook.sentrec_register_recommenders(register=register_recommender)
     manager.hook.sentrec_register_encoders(register=register_encoder)
     manager.hook.sentrec_register_models(register=register_model)
     manager.hook.sentrec_register_datasets(register=register_dataset)
@@ -220,6 +240,12 @@ def registry() -> Registry:
 def command_registry() -> Registry:
     """The commands of plugins; only modules of the entry-point group ``sentrec.commands`` are imported for it."""
     return _of_group(COMMAND_GROUP, ())
+
+
+@functools.cache
+def recommender_registry() -> Registry:
+    """The recommenders; only modules of the entry-point group ``sentrec.recommenders`` are imported for it."""
+    return _of_group(RECOMMENDER_GROUP, _CORE_RECOMMENDERS)
 
 
 def _of_group(group: str, core: tuple[metadata.EntryPoint, ...]) -> Registry:

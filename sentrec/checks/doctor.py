@@ -19,7 +19,7 @@ from sentrec.errors import SentrecError
 from sentrec.files.storage import cache_home, require_writable
 from sentrec.glove.catalog import DEFAULT_NAME
 from sentrec.glove.store import CacheEntry, cached
-from sentrec.plugins import PluginReport, command_registry, registry
+from sentrec.plugins import PluginReport, command_registry, recommender_registry, registry
 
 _DISTRIBUTION = "sentrec"
 _FOR_DEVELOPERS = {"bench", "dev"}
@@ -145,7 +145,7 @@ def _glove(findings: list[Finding]) -> list[CacheEntry]:
 
 
 def _plugins(findings: list[Finding]) -> tuple[PluginReport, ...]:
-    reports = (*registry().reports, *command_registry().reports)
+    reports = (*registry().reports, *command_registry().reports, *recommender_registry().reports)
     for report in reports:
         if report.error:
             package = re.split(r"\s", report.origin, maxsplit=1)[0]

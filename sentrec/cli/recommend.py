@@ -1,6 +1,7 @@
 """`sentrec recommend`: reviews in, ranked items out."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from sentrec.cli.display.console import print_json, show_log
 from sentrec.cli.display.progress import scoring_progress
 from sentrec.cli.display.tables import show_items, show_measures, show_summary
 from sentrec.cli.options import chosen_model
+from sentrec.cli.recommend_ratings import ONLY_WITH_RATINGS, recommend_from_ratings, refuse_options
 
 if TYPE_CHECKING:
     from sentrec.recommend.api import Recommendation
@@ -47,6 +49,12 @@ def recommend(
     exclude: options.Exclude = None,
     diverse: options.Diverse = False,
     soften: options.Soften = 1.5,
+    ratings: options.Ratings = None,
+    user: options.User = None,
+    liked: options.Liked = None,
+    recommender: options.Recommender = None,
+    save: options.Save = None,
+    split: options.Split = options.SplitName.USER,
     movie_field: options.MovieField = None,
     text_field: options.TextField = None,
     id_field: options.IdField = None,
@@ -64,7 +72,9 @@ def recommend(
     baseline: options.Baseline = None,
     quiet: options.Quiet = False,
 ) -> None:
-    """Rank items by what their reviews say, with how sure that is and why."""
+    """Rank items by what their reviews say, with how sure that is and why; or for one user, by --ratings of many."""
+    if ratings is not None:
+        return recommend_from_ratings(context)
     files = files or []
     _check_usage(files, scores, as_json and as_csv, baseline is not None, evaluate)
     _check_applicable(context, evaluate, only_scores=not files, has_catalogue=movies is not None)
@@ -77,15 +87,22 @@ def recommend(
     fields = (movie_field, text_field, id_field, rating_field, date_field, user_field)
     scoring = _scoring_options(fields, resume=resume, scores=scores, rejects=rejects, soften=soften, encoding=encoding)
     job = _Job(files, chosen_model(model, quiet) if files else "", scoring, positive, precision.value, device, quiet)
+    _carry_out(job, wanted, pages, context.params)
+
+
+def _carry_out(job: "_Job", wanted: "RankOptions", pages: list[tuple[Path, str]], given: Mapping[str, Any]) -> None:
+    """Scores, and prints and writes the list or its measures."""
     with ExitStack() as stack:  # all is written within it: a full disk does not cost the scores
-        if evaluate:
-            scored = _measure(job, stack, min_reviews, baseline and baseline.value, as_json)
+        if given["evaluate"]:
+            baseline = given["baseline"] and given["baseline"].value
+            scored = _measure(job, stack, given["min_reviews"], baseline, given["as_json"])
         else:
-            result = job.ranked(stack, wanted, movies)
+            result = job.ranked(stack, wanted, given["movies"])
             scored = result.scored
-            _print(result, as_json, as_csv, is_written=out_file is not None, csv_safe=csv_safe)
-            _write(pages, result, title, csv_safe)
-    if not quiet:
+            is_written, csv_safe = given["out_file"] is not None, given["csv_safe"]
+            _print(result, given["as_json"], given["as_csv"], is_written=is_written, csv_safe=csv_safe)
+            _write(pages, result, given["title"], csv_safe)
+    if not job.quiet:
         show_summary(scored)
 
 
@@ -145,12 +162,10 @@ def _check_applicable(context: typer.Context, evaluate: bool, only_scores: bool,
         "with --evaluate, which makes no list": (*_RANKING, *_OUTPUT) if evaluate else (),
         "without files of reviews, since nothing is scored": (*_SCORING, *_FIELDS) if only_scores else (),
         "without --movies": () if has_catalogue else ("genre", "year"),
+        "without --ratings": ONLY_WITH_RATINGS,
     }
     for reason, names in needless.items():
-        for parameter in context.command.params:
-            source = context.get_parameter_source(parameter.name or "")
-            if parameter.name in names and source is not None and source.name == "COMMANDLINE":
-                raise typer.BadParameter(f"{parameter.opts[0]} has no effect {reason}.")
+        refuse_options(context, names, reason)
 
 
 def _check_outputs(files: list[str], outputs: dict[str, Path | None], inputs: tuple[Path | None, ...]) -> None:

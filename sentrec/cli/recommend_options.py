@@ -12,6 +12,7 @@ _FIELDS = "Fields of a review"
 _LIST = "The list"
 _SCORING = "Scoring"
 _OUTPUT = "Output"
+_PERSONAL = "Ratings of many users, instead of reviews"
 
 
 class SortBy(StrEnum):
@@ -21,6 +22,16 @@ class SortBy(StrEnum):
     LOWER_BOUND = "lower-bound"
     MEAN = "mean"
     EXPECTED = "expected"  # until the next release
+
+
+class SplitName(StrEnum):
+    """How ratings are held out."""
+
+    USER = "user"
+    TIME = "time"
+    USER_TIME = "user-time"
+    FILMS = "films"
+    RATINGS = "ratings"
 
 
 class PrecisionName(StrEnum):
@@ -53,6 +64,19 @@ Positive = Annotated[str | None, _option(_SCORING, "The class that means liked, 
 Precision = Annotated[PrecisionName, _option(_SCORING, "Arithmetic; bfloat16 is faster.", show_default=True)]
 Device = Annotated[str | None, _option(_SCORING, "Where to compute, e.g. cpu or cuda.")]
 RejectsFile = Annotated[Path | None, _written(_SCORING, "Where rows left out go; else NAME.rejects.jsonl here.")]
+
+Ratings = Annotated[
+    Path | None,
+    _option(_PERSONAL, "MovieLens zip or folder, a file of user, item, rating, or what --save wrote.", "--ratings"),
+]
+User = Annotated[str | None, _option(_PERSONAL, "Make the list for this user.")]
+Liked = Annotated[str | None, _option(_PERSONAL, "Titles that you like, or a file of your own ratings.", metavar="A,B")]
+Recommender = Annotated[str | None, _option(_PERSONAL, "What orders the list, if not ease-features.", metavar="NAME")]
+Save = Annotated[Path | None, _option(_PERSONAL, "Save the fitted model in this folder.", "--save", metavar="FOLDER")]
+Split = Annotated[
+    SplitName,
+    _option(_PERSONAL, "With --evaluate: hold out new users, what came later, or films.", show_default=True),
+]
 
 Top = Annotated[int, _option(_LIST, "Items on the list.", min=1, show_default=True)]
 MinReviews = Annotated[int, _option(_LIST, "Fewest reviews of an item.", min=1, show_default=True)]

@@ -11,7 +11,7 @@ from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow
 from sentrec.errors import DataError, did_you_mean
 
-_KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "item")
+KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "item")
 _GENRE_SEPARATOR = re.compile(r"[|,;]")
 _ARTICLE = re.compile(r"(.+), (the|a|an)( \(.*\))?")
 _TITLE_WITH_YEAR = re.compile(r".*\S\s*\((\d{4})\)")
@@ -57,17 +57,18 @@ def read_catalogue(path: Path) -> Catalogue:
         if isinstance(row, BadRow):
             raise DataError(f"{path}, line {row.line}: {row.reason}.", "Correct that line.")
         fields = row.fields
-        key_name = next((name for name in _KEY_NAMES if name in fields), None)
+        key_name = next((name for name in KEY_NAMES if name in fields), None)
         if key_name is None or "title" not in fields:
             raise DataError(f"{path} needs the columns movie_id and title; it has: {', '.join(fields)}.")
         title = str(fields["title"] or "").strip()
         items[identity(fields[key_name])] = Movie(
-            title, _year(fields.get("year"), title), _genres(fields.get("genres"))
+            title, year_of(fields.get("year"), title), split_names(fields.get("genres"))
         )
     return items
 
 
-def _year(value: object, title: str) -> int | None:
+def year_of(value: object, title: str) -> int | None:
+    """The year in a value, else the one that a title such as ``Heat (1995)`` ends with."""
     year = re.search(r"\d{4}", "" if value is None else str(value))
     if year:
         return int(year[0])
@@ -75,7 +76,8 @@ def _year(value: object, title: str) -> int | None:
     return int(in_title[1]) if in_title else None
 
 
-def _genres(value: object) -> tuple[str, ...]:
+def split_names(value: object) -> tuple[str, ...]:
+    """The names in a list, or in text that separates them by ``|``, ``,`` or ``;``."""
     if isinstance(value, list):
         names = [str(one.get("name") or "") if isinstance(one, Mapping) else str(one) for one in value]
     else:

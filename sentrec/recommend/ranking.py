@@ -118,7 +118,7 @@ def rank_items(items: Items, options: RankOptions, catalogue: Catalogue | None =
         )
     candidates = _eligible(items, options, catalogue)
     keys = np.array(items.keys, dtype=object)
-    vectors = _centred(items) if options.like is not None or options.diverse else None
+    vectors = centred(items) if options.like is not None or options.diverse else None
     similarity: Floats | None = None
     if options.like is not None and vectors is not None:
         liked = items.keys.index(find_item(options.like, catalogue, items.keys))
@@ -180,7 +180,7 @@ def _similar(candidates: npt.NDArray[np.int64], similarity: Floats, name: str) -
     return similar
 
 
-def _centred(items: Items) -> Floats:
+def centred(items: Items) -> Floats:
     """Unit vectors of what is particular to each item: without what all have in common (Arora et al. 2017)."""
     vectors = items.embedding.astype(np.float64)
     if not vectors.shape[1]:

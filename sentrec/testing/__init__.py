@@ -14,10 +14,13 @@ or, for a kind of model that owns the way from text to logits::
     class TestMyModel(TextModelConformance):
         model = MyModel
 
+or, for a recommender that learns from ratings, `RecommenderConformance` with ``recommender = MyRecommender``.
+
 pytest collects the inherited checks; each one that fails says what is wrong and what to look at.
 """
 
 from sentrec.testing.encoders import EncoderConformance, bfloat16_autocast
 from sentrec.testing.models import TextModelConformance
+from sentrec.testing.recommenders import RecommenderConformance
 
-__all__ = ["EncoderConformance", "TextModelConformance", "bfloat16_autocast"]
+__all__ = ["EncoderConformance", "RecommenderConformance", "TextModelConformance", "bfloat16_autocast"]

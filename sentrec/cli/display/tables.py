@@ -1,6 +1,6 @@
-"""How rankings, measures of rankings and transfer studies look on a terminal of 80 columns."""
+"""How rankings, personal lists, measures of both and transfer studies look on a terminal of 80 columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
@@ -12,8 +12,10 @@ from sentrec.cli.display.console import err, out, printable
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
-    from sentrec.metrics.ranking import RankingMeasures
+    from sentrec.metrics.ranking import Measure, RankingMeasures
     from sentrec.recommend.ranking import RankedItem
+    from sentrec.recommend.ratings.evaluation import Evaluation
+    from sentrec.recommend.ratings.lists import RecommendedFilm
     from sentrec.recommend.stream import ScoredItems
     from sentrec.transfer.results import Row, Target
 
@@ -189,3 +191,58 @@ def _epochs(row: "Row") -> str:
     if row.epochs_to_baseline is None:
         return "" if row.reached is None else "-"
     return f"{row.epochs_to_baseline:.1f}"
+
+
+_LIST_METRICS = {"ndcg10": "NDCG@10", "recall20": "Recall@20", "map": "MAP"}
+
+
+def show_films(films: "Sequence[RecommendedFilm]") -> None:
+    """Prints a list: a line a film, below it what its score and its expected stars are made of."""
+    width = len(str(len(films)))
+    for film in films:
+        year = "" if film.year is None or film.title.endswith(f"({film.year})") else f" ({film.year})"
+        stars = "" if film.stars is None else f"  {film.stars:.1f} stars expected"
+        name = printable(f"{film.title}{year}")
+        line = Text.assemble(f"{film.rank:>{width}} ", (name, "bold"), f"  score {film.score:.3f}{stars}")
+        out.print(line, soft_wrap=True)
+        _print_parts("because of", film.because, width + 1, digits=3)
+        _print_parts("stars:", film.stars_because, width + 1, digits=1)
+
+
+def show_evaluation(result: "Evaluation") -> None:
+    """Prints each recommender's measures, and the paired differences from the first."""
+    out.print(f"Split by {result.split}: {counted(result.users, 'user')} with a held-out film that they liked\n")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    table.add_column("recommender")
+    for heading in (*_LIST_METRICS.values(), "coverage@10", "novelty@10"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for name, measures in result.lists.items():
+        told = measures.to_dict()
+        cells = [_interval(told[metric]) for metric in _LIST_METRICS]
+        table.add_row(Text(name), *cells, f"{measures.coverage10:.1%}", f"{measures.novelty10:.1f}")
+    out.print(table)
+    first = next(iter(result.lists))
+    out.print(f"\n{first} less each other one, paired over the same users:")
+    for name, values in result.differences.items():
+        parts = (f"{heading} {_signed(values[metric])}" for metric, heading in _LIST_METRICS.items())
+        out.print(f"  {name}: {'; '.join(parts)}", highlight=False, soft_wrap=True)
+    for name, error in result.errors.items():
+        out.print(f"\nRMSE of {name}: {error.value:.3f} ({error.low:.3f} to {error.high:.3f})", highlight=False)
+    out.print("\n[dim]95 % intervals: bootstrap over users.[/]")
+
+
+def _print_parts(what: str, parts: Mapping[str, float], indent: int, digits: int) -> None:
+    """Parts that are too small to be seen are left out."""
+    told = [
+        f"{printable(name)} {value:+.{digits}f}" for name, value in parts.items() if abs(value) >= 0.5 * 10**-digits
+    ]
+    if told:
+        out.print(Text(f"{'':{indent}}{what} {', '.join(told)}", "dim"), soft_wrap=True)
+
+
+def _interval(measure: Mapping[str, float]) -> str:
+    return f"{measure['value']:.3f}\n[dim]{measure['low']:.3f}-{measure['high']:.3f}[/]"
+
+
+def _signed(measure: "Measure") -> str:
+    return f"{measure.value:+.4f} ({measure.low:+.4f} to {measure.high:+.4f})"

@@ -1,0 +1,227 @@
+"""A model of ratings: a fitted recommender, expected stars, films and everybody's ratings; saved and loaded as one."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sentrec.data.columns import FieldNames
+from sentrec.errors import DataError
+from sentrec.files.parse import parse_json, parsing, read_text
+from sentrec.files.storage import atomic_directory, write_json
+from sentrec.plugins import recommender_registry
+from sentrec.recommend.catalogue import identity, names_of
+from sentrec.recommend.ratings.data import rating_files, read_ratings
+from sentrec.recommend.ratings.features import item_features, review_features
+from sentrec.recommend.ratings.films import Film, link_films, read_films, read_links
+from sentrec.recommender import Floats, History, ItemFeatures, Numbers, Ratings, Recommender, State
+
+DEFAULT = "ease-features"
+STARS = "stars"
+BASELINES = ("ease", "popularity", STARS)
+"""What an evaluation compares a recommender with; the last gives expected ratings."""
+_TENSORS, _VALUES = "model.safetensors", "ratings.json"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RatingsData:
+    """Ratings with names and films.
+
+    Attributes:
+        ratings: The ratings; items beyond the rated ones are films of the metadata that nobody rated.
+        users: Names of the users.
+        keys: Keys of the items.
+        films: What each item is.
+        scale: The highest rating.
+        reviews: What is written about the films, see `review_features`; None: nothing is known, or a model was loaded,
+            which keeps features only.
+    """
+
+    ratings: Ratings
+    users: tuple[str, ...]
+    keys: tuple[str, ...]
+    films: tuple[Film, ...]
+    scale: float
+    reviews: tuple[Floats, Floats] | None = None
+
+
+def read_data(
+    path: Path,
+    movies: Path | None = None,
+    names: FieldNames | None = None,
+    encoding: str | None = None,
+    scores: Path | None = None,
+) -> RatingsData:
+    """Reads ratings and what films are.
+
+    Args:
+        path: A MovieLens archive or folder, or a file of ratings.
+        movies: Further metadata: a file, or a folder such as that of TMDB.
+        names: Columns of the ratings.
+        encoding: The encoding of the ratings.
+        scores: Scores of reviews of the films, as ``sentrec recommend REVIEWS --scores FILE`` keeps them.
+
+    Raises:
+        DataError: If one of them cannot be read.
+    """
+    with rating_files(path) as files:
+        rated = read_ratings(files["ratings"], names, encoding)
+        own = read_films(files["movies"]) if "movies" in files else {}
+        links = read_links(files["links"]) if "links" in files else {}
+    keys, films = link_films(rated.items, own, read_films(movies) if movies else {}, links)
+    found = rated.ratings
+    ratings = Ratings(found.users, found.items, found.stars, found.times, (found.shape[0], len(keys)), found.liked_from)
+    reviews = review_features(scores, keys, films) if scores else None
+    return RatingsData(ratings, rated.users, keys, films, rated.scale, reviews)
+
+
+@dataclass(frozen=True)
+class RatingsModel:
+    """What makes lists.
+
+    Attributes:
+        name: The recommender's registered name.
+        recommender: What orders a list.
+        stars: What expects ratings; None: nothing does.
+        data: Ratings, users and films.
+        features: Features of the films.
+    """
+
+    name: str
+    recommender: Recommender
+    stars: Recommender | None
+    data: RatingsData
+    features: ItemFeatures
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the items."""
+        return self.data.keys
+
+    @property
+    def films(self) -> tuple[Film, ...]:
+        """What each item is."""
+        return self.data.films
+
+    @cached_property
+    def counts(self) -> Numbers:
+        """How many users rated each item."""
+        return np.bincount(self.data.ratings.items, minlength=len(self.keys))
+
+    @cached_property
+    def numbers(self) -> Mapping[str, list[int]]:
+        """The items by what they may be called, folded: key, title, title with year."""
+        found: dict[str, list[int]] = {}
+        for number, key in enumerate(self.keys):
+            for name in names_of(key, self.films[number]):
+                found.setdefault(name, []).append(number)
+        return found
+
+    def label(self, item: int) -> str:
+        """An item as it is shown: ``Heat (1995)``, or its key where its title is unknown."""
+        film = self.films[item]
+        title = film.title or self.keys[item]
+        return f"{title} ({film.year})" if film.year else title
+
+    def history(self, user: str) -> History:
+        """What a user rated; empty where the user is not known."""
+        number = {identity(name): place for place, name in enumerate(self.data.users)}.get(identity(user), -1)
+        mine = self.data.ratings.users == number
+        return self.data.ratings.history(np.flatnonzero(mine))
+
+    def save(self, folder: Path) -> None:
+        """Writes the model: tensors as safetensors, all else as JSON.
+
+        Raises:
+            SentrecError: If it cannot be written.
+        """
+        from safetensors.numpy import save_file
+
+        ratings = self.data.ratings
+        parts = {"recommender": self.recommender} | ({"stars": self.stars} if self.stars is not None else {})
+        states = {part: recommender.state() for part, recommender in parts.items()}
+        tensors = {f"{part}.{name}": value for part, state in states.items() for name, value in state.arrays.items()}
+        tensors |= {f"ratings.{name}": getattr(ratings, name) for name in _RATINGS}
+        tensors |= {f"features.{name}": getattr(self.features, name) for name in _FEATURES}
+        values = {
+            "version": _VERSION,
+            "name": self.name,
+            "parts": {part: dict(state.values) for part, state in states.items()},
+            "users": list(self.data.users),
+            "keys": list(self.data.keys),
+            "films": [asdict(film) for film in self.films],
+            "scale": self.data.scale,
+            "liked_from": ratings.liked_from,
+            "features": list(self.features.names),
+        }
+        with atomic_directory(folder) as made:
+            save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, made / _TENSORS)
+            write_json(made / _VALUES, values)
+
+
+_RATINGS = ("users", "items", "stars", "times")
+_FEATURES = ("named", "facts", "latent")
+
+
+def fit(data: RatingsData, name: str = DEFAULT) -> RatingsModel:
+    """Learns from ratings.
+
+    Args:
+        data: Ratings and films.
+        name: The registered recommender that is to order lists.
+
+    Raises:
+        PluginError: If there is no such recommender.
+        SentrecError: If it needs more memory than there is.
+    """
+    features = item_features(data.films, data.reviews)
+    registry = recommender_registry()
+    recommender = registry.recommender(name)().fit(data.ratings, features)
+    stars = None if recommender.gives_stars else registry.recommender(STARS)().fit(data.ratings, features)
+    return RatingsModel(name, recommender, stars, data, features)
+
+
+def is_model(path: Path) -> bool:
+    """Whether a folder holds a saved model of ratings."""
+    return (path / _VALUES).is_file() and (path / _TENSORS).is_file()
+
+
+def load_model(folder: Path) -> RatingsModel:
+    """Reads a saved model; nothing in it is executed.
+
+    Raises:
+        DataError: If it is broken, or of another version.
+    """
+    from safetensors.numpy import load_file
+
+    hint = "Fit it again: sentrec recommend --ratings FILE --save FOLDER"
+    with parsing(folder, DataError, hint):
+        values = parse_json(read_text(folder / _VALUES, DataError, hint), folder / _VALUES, DataError, hint)
+        if values["version"] != _VERSION:
+            raise DataError(f"{folder} was written by another version of sentrec.", hint)
+        tensors = load_file(folder / _TENSORS)
+        registry = recommender_registry()
+        parts = {
+            part: registry.recommender(values["name"] if part == "recommender" else STARS).restore(
+                State(
+                    {name.removeprefix(f"{part}."): t for name, t in tensors.items() if name.startswith(f"{part}.")},
+                    saved,
+                )
+            )
+            for part, saved in values["parts"].items()
+        }
+        keys, users = tuple(values["keys"]), tuple(values["users"])
+        columns = {name: tensors[f"ratings.{name}"] for name in _RATINGS}
+        ratings = Ratings(shape=(len(users), len(keys)), liked_from=values["liked_from"], **columns)
+        data = RatingsData(ratings, users, keys, tuple(map(_film, values["films"])), values["scale"])
+        features = ItemFeatures(names=tuple(values["features"]), **{n: tensors[f"features.{n}"] for n in _FEATURES})
+        return RatingsModel(values["name"], parts["recommender"], parts.get("stars"), data, features)
+
+
+def _film(saved: Mapping[str, Any]) -> Film:
+    facts = {name: tuple(names) for name, names in saved["facts"].items()}
+    return Film(**{**saved, "genres": tuple(saved["genres"]), "facts": facts})

@@ -50,9 +50,13 @@ def _describe(entry: "Entry") -> dict[str, Any]:
 
 
 def _options(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    said = {"default": None, "description": ""}
     return [
-        {"name": name, "type": _type_in_words(field)} | {key: field.get(key, said[key]) for key in said}
+        {
+            "name": name,
+            "type": _type_in_words(field),
+            "default": field.get("default"),
+            "description": field.get("description", ""),
+        }
         for name, field in schema.get("properties", {}).items()
     ]
 

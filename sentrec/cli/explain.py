@@ -9,26 +9,21 @@ from rich.text import Text
 
 import sentrec
 from sentrec.cli.display.console import err, out, printable
-from sentrec.cli.options import Device, chosen_model, model_option, output_file
-from sentrec.cli.predict import INPUTS_HELP, input_file, results_of
+from sentrec.cli.options import Device, chosen_model, output_file
+from sentrec.cli.predict import Encoding, Model, TextField, Texts, input_file, results_of
 from sentrec.errors import DataError
 
 if TYPE_CHECKING:
     from sentrec.explain import Explanation
 
 _FAINT = 0.1
-_CHUNK = 64
 
 
 def explain(
-    texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=INPUTS_HELP, show_default=False)
-    ] = None,
-    model: Annotated[str | None, model_option()] = None,
-    text_field: Annotated[
-        str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.")
-    ] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")] = None,
+    texts: Texts = None,
+    model: Model = None,
+    text_field: TextField = None,
+    encoding: Encoding = None,
     limit: Annotated[int, typer.Option(min=1, help="Most texts that are explained.")] = 100,
     html: Annotated[Path | None, output_file("--html", help="Write a page with all of them here.")] = None,
     as_json: Annotated[
@@ -40,18 +35,19 @@ def explain(
     from sentrec.explain import explain as explain_texts
     from sentrec.explain import explanations_page
 
-    file = input_file(texts or ["-"])
+    described = (text_field, None, encoding)
+    file = input_file(texts or ["-"], described)
     predictor = sentrec.load(chosen_model(model), device)
-    results = results_of(predictor, file, texts, (text_field, None, encoding))
+    results = results_of(predictor, file, texts, described)
     usable = (one.text for one in results if one.text is not None)
     shown: list[Explanation] = []
     count = 0
-    while count < limit and (chunk := list(islice(usable, min(_CHUNK, limit - count)))):
-        count += len(chunk)
-        for explanation in explain_texts(predictor, chunk):
-            _print(explanation, as_json)
-            if html is not None:
-                shown.append(explanation)
+    for text in islice(usable, limit):  # one at a time: who types lines wants each answer at once
+        (explanation,) = explain_texts(predictor, [text])
+        _print(explanation, as_json)
+        count += 1
+        if html is not None:
+            shown.append(explanation)
     if not count:
         raise DataError("no row has a text to explain.", "Name its column: --text-field.")
     if next(usable, None) is not None:

@@ -57,9 +57,14 @@ def fetch_glove(
     began = time.perf_counter()
     found = None if force else fetch.cached_vectors(name or published, dim)
     with download_progress(quiet) as progress:
-        options = {"force": force, "keep_archive": keep_archive}
         vectors = found or fetch.fetch_glove(
-            name or published, dim, mirror=mirror, from_file=from_file, progress=progress, **options
+            name or published,
+            dim,
+            mirror=mirror,
+            from_file=from_file,
+            force=force,
+            keep_archive=keep_archive,
+            progress=progress,
         )
     _report(vectors, time.perf_counter() - began, already=found is not None, as_json=as_json, quiet=quiet)
 
@@ -77,8 +82,9 @@ def _report(vectors: "GloveVectors", seconds: float, *, already: bool, as_json: 
             _say(f"Stored GloVe {info.name}: {size}, in {seconds:.1f} s, in {vectors.path}")
             for remark in _remarks(vectors):
                 _say(remark)
-        name, dim = f" --set glove.name={info.name}" * (info.name != "6B"), f" --set glove.dim={info.dim}"
-        _say(f"Next: sentrec train --recipe imdb.yaml{name}{dim * (info.dim != 50)}")
+        name = "" if info.name == "6B" else f" --set glove.name={info.name}"
+        dim = "" if info.dim == 50 else f" --set glove.dim={info.dim}"
+        _say(f"Next: sentrec train --recipe imdb.yaml{name}{dim}")
 
 
 def _remarks(vectors: "GloveVectors") -> Iterator[str]:

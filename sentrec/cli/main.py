@@ -103,9 +103,19 @@ def _root(
 
 
 _COMMANDS: tuple[Callable[..., None], ...] = (
-    *(train.train, train.ensemble, transfer.transfer, fetch_glove.fetch_glove, encoders.encoders),
-    *(doctor.doctor, evaluate.evaluate, export.export, predict.predict, explain.explain),
-    *(recommend.recommend, web.app, web.serve),
+    train.train,
+    train.ensemble,
+    transfer.transfer,
+    fetch_glove.fetch_glove,
+    encoders.encoders,
+    doctor.doctor,
+    evaluate.evaluate,
+    export.export,
+    predict.predict,
+    explain.explain,
+    recommend.recommend,
+    web.app,
+    web.serve,
 )
 for _command in _COMMANDS:
     app.command(_command.__name__.replace("_", "-"))(_command)

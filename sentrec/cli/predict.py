@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sentrec.inference.lines import RowResult
     from sentrec.inference.predictor import Predictor
 
-INPUTS_HELP = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
+_INPUTS = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
 _OUT = (
     "Write every row here with label and probability added: .csv, .jsonl, .parquet or .xlsx by its name. After an "
     "interruption the same command goes on where it was."
@@ -32,17 +32,18 @@ _LANGUAGES = "Instead of answers, list the scripts of the texts and the share of
 _EXPLAIN = "Add the words that decided, and what each adds to the log-odds; `sentrec explain` shows more."
 _CSV_SAFE = "With --out: quote cells of CSV that a spreadsheet would run as formulas."
 
+Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=_INPUTS, show_default=False)]
+Model = Annotated[str | None, model_option()]
+TextField = Annotated[str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")]
+
 
 def predict(
-    texts: Annotated[
-        list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=INPUTS_HELP, show_default=False)
-    ] = None,
-    model: Annotated[str | None, model_option()] = None,
-    text_field: Annotated[
-        str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.")
-    ] = None,
+    texts: Texts = None,
+    model: Model = None,
+    text_field: TextField = None,
     id_field: Annotated[str | None, typer.Option(help="Column of the id; else id or review_id.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")] = None,
+    encoding: Encoding = None,
     out_file: Annotated[Path | None, output_file("--out", help=_OUT)] = None,
     rejects: Annotated[Path | None, output_file("--rejects", help=_REJECTS)] = None,
     csv_safe: Annotated[bool, typer.Option("--csv-safe/--no-csv-safe", help=_CSV_SAFE)] = True,
@@ -52,7 +53,8 @@ def predict(
     device: Device = None,
 ) -> None:
     """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
-    file = input_file(texts or ["-"])
+    described = (text_field, id_field, encoding)
+    file = input_file(texts or ["-"], described)
     if languages and (out_file or as_json or explain):
         raise typer.BadParameter(
             "--languages lists languages instead of answers: leave --out, --json and --explain out."
@@ -61,10 +63,7 @@ def predict(
         rejects = _check_output(out_file, rejects, file, as_json)
     elif rejects is not None:
         raise typer.BadParameter("--rejects needs --out.")
-    if file is None and (text_field or id_field or encoding):
-        raise typer.BadParameter("--text-field, --id-field and --encoding describe a file, not texts.")
     predictor = sentrec.load(chosen_model(model), device)
-    described = (text_field, id_field, encoding)
     if languages:
         _show_languages(predictor, results_of(predictor, file, texts, described))
         return
@@ -97,8 +96,8 @@ def _report(labels: "Counter[str | None]", problem: str, out_file: Path | None, 
             raise typer.Exit(1)
 
 
-def input_file(texts: list[str]) -> str | None:
-    """The file to read, ``-`` for standard input; None where the arguments are texts."""
+def input_file(texts: list[str], described: tuple[str | None, ...]) -> str | None:
+    """The file to read, ``-`` for standard input; None where the arguments are texts, which nothing may describe."""
     from sentrec.data.formats import exists, is_folder, looks_like_file
     from sentrec.errors import DataError
 
@@ -115,7 +114,11 @@ def input_file(texts: list[str]) -> str | None:
             if len(texts) > 1:
                 raise typer.BadParameter(f"{text} is a file and goes alone.")
             return text
-    return "-" if texts == ["-"] else None
+    if texts == ["-"]:
+        return "-"
+    if any(described):
+        raise typer.BadParameter("--text-field, --id-field and --encoding describe a file, not texts.")
+    return None
 
 
 def _check_output(out_file: Path, rejects: Path | None, file: str | None, as_json: bool) -> Path:

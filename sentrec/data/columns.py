@@ -139,7 +139,7 @@ class FieldNames:
             hint += f". Without one, `sentrec predict {shlex.quote(source)}` scores every row."
         return DataError(f"{source} has no column {what}; {who}: {listed(names, 30) or 'no column at all'}.", hint)
 
-    def told(self, source: str, there: Sequence[str], roles: Iterable[str]) -> str | None:
+    def describe(self, source: str, there: Sequence[str], roles: Iterable[str]) -> str | None:
         """A sentence on what was found where a column is not called what it is; None where all are."""
         found = {role: self.find(role, there) for role in roles if getattr(self, role) is None}
         if all(not columns or columns == (role,) for role, columns in found.items()):

@@ -175,8 +175,9 @@ def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read
         table, source = read_hub(location, split), f"{location.name}/{split}"
     _require_readable(table, data, source)
     names = names_in(table.header)
-    if told := names.told(source, table.header, ("text", "label" if names.find("label", table.header) else "rating")):
-        _log.info(told)
+    roles = ("text", "label" if names.find("label", table.header) else "rating")
+    if found := names.describe(source, table.header, roles):
+        _log.info(found)
     return _Read(table.columns, table.header, source, names)
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentrec.data.polarity import POLARITIES, is_rating, star_polarities, told, word_polarities
+from sentrec.data.polarity import POLARITIES, describe_meanings, is_rating, star_polarities, word_polarities
 from sentrec.errors import DataError, listed
 
 ClassNumbers = npt.NDArray[np.int64]
@@ -119,7 +119,7 @@ def _readable(words: list[str]) -> LabelMap | None:
 
 def _meant(meanings: LabelMap, names: ClassNames, source: str) -> tuple[Sequence[int], ClassNames]:
     """Class numbers of labels with a known meaning."""
-    _log.info("labels of %s: %s.", source, told(meanings))
+    _log.info("labels of %s: %s.", source, describe_meanings(meanings))
     present = {meaning for meaning in meanings.values() if meaning}
     order = POLARITIES if present <= set(POLARITIES) else tuple(sorted(present, key=_by_number_then_word))
     names = names or tuple(name for name in order if name in present)
@@ -179,7 +179,7 @@ def match_labels(
     if found is None and (found := _by_number(data_names, run_names)):
         note = f"Labels were matched by number: {', '.join(f'{name} = {one}' for name, one in found.items())}."
     if found is None and (found := _by_meaning(used, run_names)):
-        note = f"Labels were matched by meaning: {told(found)}."
+        note = f"Labels were matched by meaning: {describe_meanings(found)}."
     if found is not None:
         place = {name: number for number, name in enumerate(run_names)}
         table = [place.get(found.get(name) or "", LEFT_OUT) for name in data_names]

@@ -40,7 +40,7 @@ def word_polarities(words: Sequence[str], answers: bool = False) -> dict[str, st
 def star_polarities(words: Sequence[str], plain: bool = True) -> dict[str, str | None] | None:
     """The meaning of each rating; None for one in the middle of its scale, or that cannot be read.
 
-    What a number is counted from is told by the highest: 5, 10 or 100. `plain`: numbers alone may be ratings; else a
+    The highest number says what they are counted from: 5, 10 or 100. `plain`: numbers alone may be ratings; else a
     fraction, a star or a grade must be among them.
 
     Returns:
@@ -63,7 +63,7 @@ def is_rating(word: str) -> bool:
     return found is not None and found[1] is not None
 
 
-def told(meanings: Mapping[str, str | None]) -> str:
+def describe_meanings(meanings: Mapping[str, str | None]) -> str:
     """Which labels were taken for what, in words."""
     groups: dict[str, list[str]] = {}
     for word, meaning in meanings.items():

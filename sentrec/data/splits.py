@@ -80,7 +80,7 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
     overlap = {name: seen.count(part.texts) for name, part in parts.items()}
     for name, count in overlap.items():
         if count and say_overlap:
-            level = logging.DEBUG if name == "test" else logging.INFO  # those of test are told with the result
+            level = logging.DEBUG if name == "test" else logging.INFO  # those of test are reported with the result
             _log.log(level, "%s of %s %s texts also occur in train", f"{count:,}", f"{len(parts[name]):,}", name)
     duplicates = len(train) - len(set(train.texts))
     return Splits(train, parts["validation"], parts["test"], duplicates, overlap["test"], overlap["validation"])

@@ -144,11 +144,11 @@ def _lines(text: TextIO) -> Iterator[tuple[int, str]]:
 def delimiter_of(header: str) -> str:
     """What separates the cells of a header: that which gives most known column names, else most cells."""
 
-    def told(mark: str) -> tuple[int, int]:
+    def known_and_all(mark: str) -> tuple[int, int]:
         cells = next(csv.reader([header], delimiter=mark), [])
         return sum(map(is_known, cells)), len(cells)
 
-    return max(_DELIMITERS, key=told)
+    return max(_DELIMITERS, key=known_and_all)
 
 
 def names_columns(line: str) -> bool:
@@ -160,7 +160,7 @@ def names_columns(line: str) -> bool:
 def csv_rows(text: TextIO, start: str, suffix: str, set_header: Callable[[Sequence[str]], None]) -> Iterator[AnyRow]:
     """The rows of a table whose cells are separated by commas, semicolons, tabs or bars.
 
-    `start` are its first lines, `suffix` is that of its name (``.tsv`` says tabs), `set_header` is told the columns.
+    `start` are its first lines, `suffix` is that of its name (``.tsv`` says tabs), `set_header` gets the columns.
 
     A first record that names no columns but is data itself is a row; the columns then are called 1, 2, 3 ...
     """

@@ -44,8 +44,10 @@ def table_writer(path: Path, csv_safe: bool = True) -> Iterator[Callable[[Rows],
         def write(rows: Rows) -> None:
             if not rows:
                 return
-            there, is_first = dict.fromkeys(name for row in rows for name in row), not columns
-            columns.extend(there if is_first else ())
+            there = dict.fromkeys(name for row in rows for name in row)
+            is_first = not columns
+            if is_first:
+                columns.extend(there)
             if path.suffix.lower() != ".jsonl" and (new := [name for name in there if name not in columns]):
                 message = f"{path}: a row has a column that the first ones lack: {listed(new)}."
                 raise DataError(message, "Name a .jsonl file.")
@@ -141,9 +143,10 @@ def _excel(temporary: Path, stack: ExitStack, _made: _Change) -> _Add:
         return made
 
     def add(rows: Rows, columns: Sequence[str], is_first: bool) -> None:
-        for values in ([columns] if is_first else [], ([_cell(row.get(name)) for name in columns] for row in rows)):
-            for row in values:
-                sheet.append([cell(value) for value in row])
+        if is_first:
+            sheet.append([cell(name) for name in columns])
+        for row in rows:
+            sheet.append([cell(_cell(row.get(name))) for name in columns])
 
     return add
 

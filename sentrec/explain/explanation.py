@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sentrec.metrics.calibration import softmax
 from sentrec.text.encoding import shortened
 from sentrec.text.sentences import sentences
 from sentrec.text.tokenizer import clean_text
@@ -109,7 +110,7 @@ def explain(predictor: "Predictor", texts: Sequence[str]) -> list[Explanation]:
     """
     read = [clean_text(shortened(text)) if isinstance(text, str) else text for text in texts]
     logits = predictor.logits(read)
-    probabilities = predictor.predict_proba(read)
+    probabilities = softmax(logits, predictor.run.temperature)
     return [
         _explained(predictor, text, row.astype(np.float64), chances)
         for text, row, chances in zip(read, logits, probabilities, strict=True)
@@ -166,8 +167,11 @@ def _by_occlusion(predictor: "Predictor", text: str, target: int) -> _Values:
 
 def without(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """A text without some parts, which are ascending and do not overlap; a space stands for each."""
-    starts, ends = zip(*spans, (len(text), 0), strict=True)
-    return " ".join(text[end:start] for end, start in zip((0, *ends[:-1]), starts, strict=True))
+    kept, place = [], 0
+    for start, end in spans:
+        kept.append(text[place:start])
+        place = end
+    return " ".join([*kept, text[place:]])
 
 
 def _margins(logits: npt.NDArray[Any], target: int) -> npt.NDArray[np.float64]:

@@ -102,9 +102,9 @@ def _facts_as_text(facts: dict[str, Any], path: Path) -> str:
     if "members" in facts:
         named = [f"{one['recipe']} ({how})" for one, how in zip(facts["members"], made, strict=True)]
         made = [f"ensemble of {', '.join(named)}"]
-        card = "an ensemble is no single model. Distil it into one, and export that with --starter."
+        card = "It has no card: an ensemble is no single model. Distil it into one, and export that with --starter."
     else:
-        card = f"one is measured by: sentrec export {shlex.quote(str(path))} --starter --out DIR"
+        card = f"It has no card; one is measured by: sentrec export {shlex.quote(str(path))} --starter --out DIR"
     lines = [
         f"# {facts['recipe']}",
         "",
@@ -115,7 +115,7 @@ def _facts_as_text(facts: dict[str, Any], path: Path) -> str:
         f"calibration error {test['ece']:.4f}.",
         f"- Size: {facts['megabytes']:.2f} MB.",
         "",
-        f"It has no card{':' if 'members' in facts else ';'} {card}",
+        card,
     ]
     return "\n".join(lines) + "\n"
 

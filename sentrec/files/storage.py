@@ -20,8 +20,18 @@ from sentrec.files.parse import parsing
 _Value = TypeVar("_Value")
 _log = logging.getLogger(__name__)
 _REFUSALS = (
-    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EBUSY),
-    *(errno.ENOTEMPTY, errno.EXDEV, errno.EFBIG, errno.ENXIO, errno.EILSEQ),
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EINVAL,
+    errno.EBUSY,
+    errno.ENOTEMPTY,
+    errno.EXDEV,
+    errno.EFBIG,
+    errno.ENXIO,
+    errno.EILSEQ,
 )
 _FORGOTTEN_SECONDS = 30 * 24 * 3600
 _CLEANED: set[Path] = set()

@@ -100,13 +100,14 @@ def _from_sources(
     missing = published.archive_bytes - (archive.stat().st_size if kept else partial_bytes(archive))
     _require_space(archive.parent, max(0, missing) + published.stored_bytes(dim))
     failures = []
-    for source in [*[None] * kept, *sources(published.archive, mirror)]:
+    kept_first: list[Source | None] = [None] if kept else []
+    for source in kept_first + sources(published.archive, mirror):
         try:
             if source:
                 _log.info("Downloading from %s: %s", source.label, source.url)
                 download(source, archive, RETRY, progress)
-            text = source.url if source else str(archive)
-            vectors = _store(published.name, dim, archive, published.member(dim), text, progress)
+            origin = source.url if source else str(archive)
+            vectors = _store(published.name, dim, archive, published.member(dim), origin, progress)
         except KeyboardInterrupt:
             if done := partial_bytes(archive):
                 _log.warning("Interrupted: the first %s are kept, the same command resumes there.", _megabytes(done))

@@ -70,7 +70,8 @@ class RowResult:
         added = {"label": one and one.label, "probability": one and round(one.probability, 6)}
         if self.reasons is not None:
             added["reasons"] = ", ".join(f"{word} {value:+.2f}" for word, value in self.reasons.items())
-        return {**self.fields, **{f"predicted_{name}" * (name in self.fields) or name: added[name] for name in added}}
+        named = {f"predicted_{name}" if name in self.fields else name: value for name, value in added.items()}
+        return {**self.fields, **named}
 
 
 def classify_source(

@@ -175,7 +175,7 @@ class TrainingConfig(Section):
     batch_size: int = Field(128, ge=1, description="Most texts in a batch.")
     batch_tokens: int = Field(32_000, ge=1, description="Most tokens in a batch, padding included.")
     learning_rate: float = Field(3e-3, gt=0.0, description="Peak learning rate of AdamW.")
-    embedding_learning_rate: float | None = Field(None, gt=0.0, description="That of the embeddings; none: as all.")
+    embedding_learning_rate: float | None = Field(None, gt=0.0, description="Peak rate of embeddings; none: as all.")
     schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="Decay after the warm-up.")
     warmup: float = Field(0.1, ge=0.0, le=1.0, description="Share of the steps in which the learning rate rises.")
     weight_decay: float = Field(0.01, ge=0.0, description="Decoupled weight decay of the weight matrices.")

@@ -38,7 +38,9 @@ def measure_ranking(items: Items, min_reviews: int, others: Mapping[str, Items] 
     if measures.liked_share in (0.0, 1.0):
         _log.warning(
             "mean stars go from %.3g to %.3g: precision counts items with %g or more, and says nothing here",
-            *(stars.min(), stars.max(), measures.liked_from),
+            stars.min(),
+            stars.max(),
+            measures.liked_from,
         )
     return measures
 

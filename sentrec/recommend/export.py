@@ -18,8 +18,23 @@ if TYPE_CHECKING:
     from sentrec.recommend.ranking import RankedItem
 
 _COLUMNS = (
-    *("rank", "movie", "title", "year", "genres", "reviews", "duplicates", "mean", "share_positive"),
-    *("score", "expected", "low", "high", "mean_rating", "similarity", "positive_quote", "negative_quote"),
+    "rank",
+    "movie",
+    "title",
+    "year",
+    "genres",
+    "reviews",
+    "duplicates",
+    "mean",
+    "share_positive",
+    "score",
+    "expected",
+    "low",
+    "high",
+    "mean_rating",
+    "similarity",
+    "positive_quote",
+    "negative_quote",
 )
 
 

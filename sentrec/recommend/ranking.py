@@ -114,7 +114,8 @@ def rank_items(items: Items, options: RankOptions, catalogue: Catalogue | None =
     if catalogue and not any(movie_of(catalogue, key) for key in items.keys):
         _log.warning(
             "no item with reviews is in the catalogue: reviews name items like '%s', the catalogue like '%s'",
-            *(items.keys[0], next(iter(catalogue))),
+            items.keys[0],
+            next(iter(catalogue)),
         )
     candidates = _eligible(items, options, catalogue)
     keys = np.array(items.keys, dtype=object)

@@ -134,7 +134,7 @@ def _check_columns(source: Source, names: FieldNames, first: Row, missing: set[s
             if role in missing:
                 raise names.missing(role, source.name, "its header has", source.header)
         require_single(names.select(source.header), source.header, source.name)
-    if not missing and (found := names.told(source.name, tuple(first.fields), (*_REQUIRED, "rating"))):
+    if not missing and (found := names.describe(source.name, tuple(first.fields), (*_REQUIRED, "rating"))):
         _log.info(found)
 
 

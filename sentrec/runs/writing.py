@@ -1,4 +1,4 @@
-"""Writing a run directory: whole files, in an order that lets a killed process be told from a finished one."""
+"""Writing a run directory: whole files, in an order that tells a killed process from a finished one."""
 
 import json
 from collections.abc import Sequence

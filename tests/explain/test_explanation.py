@@ -231,6 +231,12 @@ def test_the_command_says_that_there_is_nothing_to_explain(text: str, said: str)
     assert said in done.stderr
 
 
+def test_what_describes_a_file_is_refused_beside_texts() -> None:
+    done = run_explain("an awful film", "--text-field", "review")
+    assert done.returncode == 2
+    assert "describe" in done.stderr
+
+
 def test_predict_gives_reasons_on_request(tmp_path: Path) -> None:
     file, out = tmp_path / "reviews.csv", tmp_path / "answers.csv"
     file.write_text("review,reasons\nan awful film,none\nlovely lovely,some\n,\n", encoding="utf-8")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,13 @@ from sentrec.inference.lines import unknown_among, unknown_warning
 from sentrec.inference.predictor import Predictor, fingerprint_of
 from sentrec.metrics.calibration import softmax
 from sentrec.models.device import has_bfloat16, require_bfloat16
-from sentrec.ngrams.baselines import Baseline
 from sentrec.recommend.chunks import OneWorker, Scores
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import SPECIAL_TOKENS
 from sentrec.text.vocabulary import fingerprint
+
+if TYPE_CHECKING:
+    from sentrec.ngrams.baselines import Baseline  # scikit-learn is slow to import
 
 logger = logging.getLogger(__name__)
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -119,7 +121,7 @@ class ModelScorer:
 class BaselineScorer(OneWorker):
     """Scores with a trained linear n-gram model, to compare with; `positive` is as of `ModelScorer`."""
 
-    def __init__(self, baseline: Baseline, label_names: Sequence[str], positive: str | None = None) -> None:
+    def __init__(self, baseline: "Baseline", label_names: Sequence[str], positive: str | None = None) -> None:
         self._baseline = baseline
         self._weights = class_weights(label_names, positive)
 

@@ -18,12 +18,18 @@ from sentrec.hookspecs import (
 )
 
 if TYPE_CHECKING:
+    from sentrec.data.batches import Batch
     from sentrec.encoder import Encoder, EncoderConfig
     from sentrec.evaluation.evaluate import evaluate
+    from sentrec.files.storage import cached_array
     from sentrec.inference.predictor import load
     from sentrec.models.base import TextModel
+    from sentrec.models.contracts import ClosedFormData, Rate, Requirement
+    from sentrec.recipe.schema import Recipe
     from sentrec.recommend.api import recommend
     from sentrec.recommender import Recommender
+    from sentrec.text.cache import cached_encoding
+    from sentrec.text.encoding import EncodedTexts
     from sentrec.training.ensemble import ensemble
     from sentrec.training.recipe import load_recipe
     from sentrec.training.train import train
@@ -32,17 +38,25 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Batch",
+    "ClosedFormData",
     "DatasetSpec",
+    "EncodedTexts",
     "Encoder",
     "EncoderConfig",
+    "Rate",
+    "Recipe",
     "Recommender",
     "RegisterCommand",
     "RegisterDataset",
     "RegisterEncoder",
     "RegisterModel",
     "RegisterRecommender",
+    "Requirement",
     "SentrecError",
     "TextModel",
+    "cached_array",
+    "cached_encoding",
     "ensemble",
     "evaluate",
     "hookimpl",
@@ -54,6 +68,14 @@ __all__ = [
 ]
 
 _HOME = {
+    "Batch": "sentrec.data.batches",
+    "ClosedFormData": "sentrec.models.contracts",
+    "EncodedTexts": "sentrec.text.encoding",
+    "Rate": "sentrec.models.contracts",
+    "Recipe": "sentrec.recipe.schema",
+    "Requirement": "sentrec.models.contracts",
+    "cached_array": "sentrec.files.storage",
+    "cached_encoding": "sentrec.text.cache",
     "Encoder": "sentrec.encoder",
     "Recommender": "sentrec.recommender",
     "TextModel": "sentrec.models.base",

@@ -21,7 +21,11 @@ TOP_LEVEL = {
 MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 60
 WEB = ("fastapi", "gradio", "prometheus_client", "starlette", "uvicorn")
-HEAVY = (*WEB, "torch", "datasets", "sklearn", "pandas", "pyarrow", "matplotlib", "accelerate", "numpy", "scipy")
+HEAVY = (
+    *WEB,
+    *("torch", "datasets", "sklearn", "pandas", "pyarrow", "matplotlib", "accelerate", "numpy", "scipy"),
+    "transformers",
+)
 
 
 @cache

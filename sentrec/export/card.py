@@ -13,8 +13,7 @@ from sentrec.evaluation.rows import RunData
 from sentrec.export.challenge import KINDS, predict_challenge_set
 from sentrec.export.measure import Agreement, Bound, measure_accuracy, measure_speed
 from sentrec.inference.predictor import load
-from sentrec.runs.directory import TOKENIZER, Run
-from sentrec.text.tokenizer import load_tokenizer
+from sentrec.runs.directory import Run
 
 _LICENCES = {
     "imdb": "IMDB (Maas et al. 2011), which the weights were learned from, is for research; no text of it is here.",
@@ -51,7 +50,7 @@ def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, si
             "encoder": recipe.encoder,
             "longest_ngram": ngrams.max_n if ngrams else 0,
             "parameters": run.metrics["parameters"],
-            "words": load_tokenizer((run.path / TOKENIZER).read_bytes()).get_vocab_size(),
+            "words": predictor.members[0].reader.vocabulary_size,
             "max_tokens": recipe.text.max_tokens,
         },
         "size": {"bytes": sizes, "megabytes": round(sum(sizes.values()) / 1e6, 3)},

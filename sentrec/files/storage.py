@@ -11,11 +11,15 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sentrec.errors import SentrecError, shortened
 from sentrec.files.parse import parsing
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _Value = TypeVar("_Value")
 _log = logging.getLogger(__name__)
@@ -68,6 +72,25 @@ def read_cached(path: Path, read: Callable[[Path], _Value]) -> _Value | None:
     except SentrecError as error:
         _log.warning("%s It is made again.", error.message)
         return None
+
+
+def cached_array(name: str, rows: int, compute: Callable[[], "npt.NDArray[Any]"]) -> "npt.NDArray[Any]":
+    """An array, memory-mapped from the cache folder; it is computed and kept there where it is missing or broken.
+
+    Args:
+        name: Folder and name of its file without a suffix; changes with whatever its values depend on.
+        rows: Its length.
+        compute: Gives the array.
+    """
+    import numpy as np  # the command's help need not wait for it
+
+    path = cache_home() / f"{name}.npy"
+    values: npt.NDArray[Any] | None = read_cached(path, partial(np.load, mmap_mode="r", allow_pickle=False))
+    if values is None or len(values) != rows:
+        values = compute()
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+    return values
 
 
 def remove_forgotten(folder: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from sentrec.data.batches import Batch, make_batch, plan_batches
 from sentrec.encoder import EncoderConfig
 from sentrec.models.attribution import TokenContributions
-from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Requirement, TextReader
+from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Rate, Requirement, TextReader
 from sentrec.models.device import exact_float32, memory_errors, one_thread
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
@@ -151,6 +151,10 @@ class TextModel(nn.Module, ABC):
         head = tuple(name for name in names if name.startswith(f"{HEAD}."))
         rest = tuple(name for name in names if name not in head)
         return {name: members for name, members in (("encoder.0", rest), (HEAD, head)) if members}
+
+    def rates(self) -> dict[str, Rate]:
+        """The weights that learn, how fast and from which epoch on, by their names; by default all, at once."""
+        return {name: Rate() for name, _ in self.named_parameters()}
 
     @property
     def undecayed(self) -> frozenset[str]:

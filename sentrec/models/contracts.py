@@ -57,6 +57,14 @@ class Requirement:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """How fast one weight learns, and from when on."""
+
+    factor: float = 1.0  # its learning rate as a multiple of the recipe's
+    from_epoch: int = 0  # epochs for which it stays as it started
+
+
+@dataclass(frozen=True)
 class ClosedFormData:
     """Encoded texts for what is not learned by gradients; labels are class numbers, int64, shape ``(rows,)``.
 

@@ -15,7 +15,7 @@ from sentrec.data.batches import Batch, make_batch
 from sentrec.metrics.calibration import log_loss, softmax
 from sentrec.models.attribution import TokenContributions
 from sentrec.models.base import TextModel, predict_logits
-from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Requirement, TextReader
+from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Rate, Requirement, TextReader
 from sentrec.models.ngrams import NgramModel
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
@@ -135,6 +135,10 @@ class StackedModel(TextModel):
         """Those of the base model."""
         return {layer: tuple(f"{_BASE}.{name}" for name in names) for layer, names in self.base.layers().items()}
 
+    def rates(self) -> dict[str, Rate]:
+        """Those of the base model."""
+        return {f"{_BASE}.{name}": rate for name, rate in self.base.rates().items()}
+
     @property
     def undecayed(self) -> frozenset[str]:
         """Those of the base model."""
@@ -168,6 +172,7 @@ class StackedModel(TextModel):
         Returns:
             Validation accuracy of each model and of both, and the mixing weights.
         """
+        self.base.fit(replace(data, train=_of_base(data.train), validation=_of_base(data.validation), unlabelled=None))
         if not self.ngrams.is_fitted:
             self.ngrams.fit(data)
         labels = data.validation_labels

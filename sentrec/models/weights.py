@@ -39,11 +39,6 @@ _TOP = 127
 _VALUES, _SCALES, _ROWS = ".int8", ".scale", ".rows"
 
 
-def save_weights(path: Path, model: nn.Module) -> None:
-    """Saves the model's weights only."""
-    write_tensors(path, model.state_dict())
-
-
 def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     """Puts weights in place; a `RunError` if they are not those of this model."""
     try:

@@ -43,6 +43,9 @@ class TextModelConformance:
     tolerance: ClassVar[float] = 1e-4
     """Largest difference of two answers for the same text, in float32."""
 
+    learning_rate: ClassVar[float] = 3e-2
+    """Of the steps in which the checks train a model."""
+
     def recipe(self, seed: int = 1) -> Recipe:
         """The recipe of the model under test."""
         tree = {"glove": None, "seed": seed, **self.sections, "encoder": dict(self.encoder)}
@@ -170,7 +173,7 @@ class TextModelConformance:
         encoded = model.encode(texts)
         if self.model.learns_by_gradients:
             read, rows = model.training_view(encoded), np.arange(len(encoded))
-            optimizer = torch.optim.AdamW(model.parameters(), lr=3e-2)
+            optimizer = torch.optim.AdamW(model.parameters(), lr=self.learning_rate)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(1)
                 for _ in range(40):

@@ -22,19 +22,46 @@ from sentrec.training.prepare import PreparedData
 LAST = "last.safetensors"
 """Where training stands."""
 BEST = "best.safetensors"
-"""The weights of the best validation so far."""
+"""Where it stood at the best validation so far."""
 _MODEL = "model."
 _OPTIMIZER = "optimizer."
 _STATE = "state"
 _LISTED = 8
 
 
-def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Saves everything that the next step depends on: weights, moments, and a state in plain JSON types."""
+def save_checkpoint(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any], *, is_best: bool = False
+) -> None:
+    """Saves everything that the next step depends on: weights, moments, and a state in plain JSON types.
+
+    One that is the best so far is written once, and is both `BEST` and `LAST`.
+    """
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"{_OPTIMIZER}{index}.{name}": value for name, value in values.items()}
-    write_tensors(path, tensors, {_STATE: json.dumps(state)})
+    write_tensors(folder / (BEST if is_best else LAST), tensors, {_STATE: json.dumps(state)})
+    if is_best:
+        twin = folder / f".{LAST}.twin.part"
+        twin.unlink(missing_ok=True)
+        try:
+            twin.hardlink_to(folder / BEST)
+        except OSError:  # not every file system has links
+            shutil.copyfile(folder / BEST, twin)
+        twin.replace(folder / LAST)
+
+
+def load_best(folder: Path, model: nn.Module) -> None:
+    """Puts the weights of the best validation in place.
+
+    Raises:
+        RunError: If the file is broken or of another model.
+    """
+    tensors, _ = read_tensors(folder / BEST)
+    load_weights(model, _weights(tensors), folder / BEST)
+
+
+def _weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(_MODEL): value for name, value in tensors.items() if name.startswith(_MODEL)}
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
@@ -46,8 +73,7 @@ def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimiz
     tensors, metadata = read_tensors(path)
     if _STATE not in metadata:
         raise RunError(f"{path} is no checkpoint: it holds no state.", TRAIN_AGAIN)
-    weights = {name.removeprefix(_MODEL): value for name, value in tensors.items() if name.startswith(_MODEL)}
-    load_weights(model, weights, path)
+    load_weights(model, _weights(tensors), path)
     moments: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith(_OPTIMIZER):

@@ -1,7 +1,6 @@
 """Distillation: batches of texts without labels, and a teacher's probabilities of them."""
 
 import logging
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from sentrec import __version__
 from sentrec.data.batches import plan_batches
-from sentrec.files.storage import atomic_path, cache_home, read_cached
+from sentrec.files.storage import cached_array
 from sentrec.inference.predictor import fingerprint_of, load
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.models.base import ClosedFormModel, TextModel, predict_logits
@@ -94,13 +93,12 @@ def teacher_probabilities(teacher: Run, data: PreparedData, device: str) -> npt.
     texts, match = data.unlabelled_texts, match_teacher(teacher, data.label_names)
     # Another device, torch or sentrec rounds otherwise.
     key = fingerprint(texts, fingerprint_of(teacher), torch.device(device).type, torch.__version__, __version__)
-    path = cache_home() / "teachers" / f"{key}.npy"
-    found: npt.NDArray[np.float32] | None = read_cached(path, partial(np.load, allow_pickle=False))
-    if found is None or found.shape != (len(texts), len(teacher.label_names)) or found.dtype != np.float32:
+
+    def asked() -> npt.NDArray[np.float32]:
         _log.info("%s labels %s texts", teacher.path, f"{len(texts):,}")
-        found = load(teacher, device).predict_proba(texts).astype(np.float32)
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.save(file, found, allow_pickle=False)
+        return load(teacher, device).predict_proba(texts).astype(np.float32)
+
+    found: npt.NDArray[np.float32] = cached_array(f"teachers/{key}", len(texts), asked)
     return found[:, match.numbers]
 
 

@@ -13,11 +13,11 @@ from sentrec.data.examples import Examples
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.metrics.classification import classification_metrics
 from sentrec.models.contracts import ClosedFormData
-from sentrec.models.weights import dequantize, is_quantized, load_weights, quantize, read_tensors, write_tensors
+from sentrec.models.weights import dequantize, is_quantized, load_weights, quantize, write_tensors
 from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run
 from sentrec.runs.writing import write_end
 from sentrec.training.adaptation import adapt
-from sentrec.training.checkpoint import remove_checkpoints
+from sentrec.training.checkpoint import load_best, remove_checkpoints
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
 
@@ -33,7 +33,7 @@ def finish_run(
         loop: The loop after its last step.
         data: What it was trained on.
         directory: The run directory.
-        best: The file of the best weights; None: those of the last step are kept.
+        best: The folder of the best checkpoint; None: the weights of the last step are kept.
         started: When the training began, on the clock of `time.perf_counter`.
 
     Returns:
@@ -42,7 +42,7 @@ def finish_run(
     loop.accelerator.wait_for_everyone()
     model = loop.model
     if loop.total_steps and best:
-        load_weights(model, read_tensors(best)[0], best)
+        load_best(best, model)
     adapted = adapt(loop, data) if data.source else None
     fitted = None if adapted else model.fit(_closed_form_data(loop, data))
     weights, metadata = model.state_dict(), None

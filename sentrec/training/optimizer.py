@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from sentrec.data.batches import Batch
 from sentrec.models.base import EMBEDDINGS, TextModel
+from sentrec.models.contracts import Rate
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import TrainingConfig
 
@@ -53,28 +54,19 @@ class Objective:
         return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
 
 
-@dataclass(frozen=True)
-class Rate:
-    """How fast one weight learns, and from when on."""
-
-    factor: float = 1.0  # its learning rate as a multiple of the recipe's
-    from_epoch: int = 0  # epochs for which it stays as it started
-
-
 LearningPlan = Mapping[str, Rate]
 """The rate of every weight that learns, by its name in the model; all others stay frozen, to the last bit."""
 
 
 def recipe_plan(recipe: Recipe, model: TextModel) -> LearningPlan:
-    """Everything learns; the embeddings as the recipe's model and training sections say."""
-    plan = {name: Rate() for name, _ in model.named_parameters()}
-    rate = recipe.training.learning_rate
-    of_embeddings = Rate((recipe.training.embedding_learning_rate or rate) / rate, recipe.model.unfreeze_epoch)
-    for name in model.layers().get(EMBEDDINGS, ()):
+    """What the model's kind lets learn; the embeddings as the recipe's model and training sections say."""
+    plan, rate, own = dict(model.rates()), recipe.training.learning_rate, recipe.training.embedding_learning_rate
+    for name in plan.keys() & set(model.layers().get(EMBEDDINGS, ())):
         if recipe.model.embeddings == "frozen":
             del plan[name]
         else:
-            plan[name] = of_embeddings
+            begins = max(plan[name].from_epoch, recipe.model.unfreeze_epoch)
+            plan[name] = Rate(own / rate if own else plan[name].factor, begins)
     return plan
 
 

@@ -154,8 +154,8 @@ def prepare(recipe: Recipe) -> PreparedData:
     if recipe.init and source:
         require_inherited(recipe, source.recipe, recipe.init.run)
     teacher = None if name in (None, NGRAMS_TEACHER) else open_teacher(name)
+    kind.check(recipe)  # which fetches what can be fetched
     vectors = require_found(kind.requirements(recipe))
-    kind.check(recipe)
     splits = load_splits(recipe.data)
     soft_targets = targets_with_ratings(splits.train, recipe.objective.ratings) if recipe.objective.ratings else None
     names = splits.train.label_names

@@ -21,12 +21,10 @@ from sentrec.inference.predictor import model_of
 from sentrec.models.base import TextModel
 from sentrec.models.device import device_name
 from sentrec.models.kinds import build_model
-from sentrec.models.weights import save_weights
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import CHECKPOINTS, Run, is_finished, open_run, resume_command
 from sentrec.runs.writing import write_history, write_start
 from sentrec.training.checkpoint import (
-    BEST,
     LAST,
     load_checkpoint,
     remove_checkpoints,
@@ -126,9 +124,8 @@ def fit(
     saves its state and ends. Where there is no `start`, the recipe says what to start from.
     """
     started = time.perf_counter() - data.seconds
-    stop.defer()
     with disk_errors(directory):
-        loop = _start_loop(recipe, data, directory, accelerator, resume, start)
+        loop = _start_loop(recipe, data, directory, accelerator, stop, resume, start)
         if data.unlabelled is not None and recipe.objective.distil:
             # A teacher may take minutes, and can be asked again.
             stop.raise_at_once(_interruption(loop, directory))
@@ -139,7 +136,7 @@ def fit(
         _run_loop(loop, directory, stop, on_progress)
         # What follows can be done again from the last checkpoint.
         stop.raise_at_once(_interruption(loop, directory))
-        best = None if start and start.select == "last" else directory / CHECKPOINTS / BEST
+        best = None if start and start.select == "last" else directory / CHECKPOINTS
         run, test = finish_run(loop, data, directory, best, started)
         if start and start.on_finish:
             start.on_finish(loop, test)
@@ -147,7 +144,13 @@ def fit(
 
 
 def _start_loop(
-    recipe: Recipe, data: PreparedData, directory: Path, accelerator: Accelerator, resume: bool, start: Start | None
+    recipe: Recipe,
+    data: PreparedData,
+    directory: Path,
+    accelerator: Accelerator,
+    stop: StopRequest,
+    resume: bool,
+    start: Start | None,
 ) -> TrainingLoop:
     model = start.model if start else build_model(recipe, data.tokenizer, len(data.label_names))
     checkpoint = directory / CHECKPOINTS / LAST
@@ -160,6 +163,7 @@ def _start_loop(
     loop = TrainingLoop(
         recipe, model, data.train, targets, data.validation, data.splits.validation.labels, accelerator, plan
     )
+    stop.defer()  # only now: what frozen layers make of the texts may have taken minutes, and is kept
     if continues:
         require_same_data(directory, data)
         if accelerator.is_main_process:
@@ -189,18 +193,17 @@ def _environment(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
 
 
 def _run_loop(loop: TrainingLoop, directory: Path, stop: StopRequest, on_progress: OnProgress | None) -> None:
-    """Takes all steps; saves after validations, from time to time, and when asked to stop."""
+    """Takes all steps; saves at the best validations, from time to time, and when asked to stop."""
     main = loop.accelerator.is_main_process
     saved_at = time.perf_counter()
     for progress in loop.run():
         if on_progress is not None and main:
             on_progress(progress)
-        if progress.improved and main:
-            save_weights(directory / CHECKPOINTS / BEST, loop.model)
         stopping = _asked_anywhere(loop.accelerator, stop.requested)
         is_due = time.perf_counter() - saved_at >= loop.recipe.training.checkpoint_seconds
-        if main and (progress.validated or stopping or is_due):
-            save_checkpoint(directory / CHECKPOINTS / LAST, loop.model, loop.optimizer, loop.state.to_dict())
+        if main and (progress.improved or stopping or is_due):
+            folder, state = directory / CHECKPOINTS, loop.state.to_dict()
+            save_checkpoint(folder, loop.model, loop.optimizer, state, is_best=progress.improved)
             write_history(directory, loop.state.history)
             saved_at = time.perf_counter()
         if stopping:

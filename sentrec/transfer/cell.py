@@ -16,6 +16,7 @@ from scipy import sparse
 from sentrec.errors import RecipeError, RunError
 from sentrec.files.storage import atomic_directory, write_json
 from sentrec.models.base import EMBEDDINGS, HEAD, TextModel, predict_logits
+from sentrec.models.contracts import Rate
 from sentrec.models.kinds import build_model
 from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.ngrams.baselines import make_baseline
@@ -24,7 +25,7 @@ from sentrec.runs.files import read_object
 from sentrec.text.encoding import EncodedTexts
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress, TrainingLoop
-from sentrec.training.optimizer import LearningPlan, Rate, recipe_plan
+from sentrec.training.optimizer import LearningPlan, recipe_plan
 from sentrec.training.prepare import PreparedData
 from sentrec.training.train import Start, fit
 from sentrec.transfer.results import Cell, CellResult
@@ -127,7 +128,7 @@ def fit_cell(
             train_accuracy=_accuracy(_classes(loop.model, data.train.take(rows)), labels[rows]),
             validation_rows=len(data.splits.validation),
             seconds=0.0,
-            epoch_steps=loop.epoch_steps[0],
+            epoch_steps=next(iter(loop.epoch_steps), 0),
             history=loop.state.history,
             predicted=predicted.astype(np.int16),
         )

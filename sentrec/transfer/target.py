@@ -76,7 +76,9 @@ class TargetData:
     @cached_property
     def vectors(self) -> str | None:
         """The fingerprint of its word vectors, or None."""
-        return require_found(kind_of(self.recipe).requirements(self.recipe))
+        kind = kind_of(self.recipe)
+        kind.check(self.recipe)
+        return require_found(kind.requirements(self.recipe))
 
     @cached_property
     def tokenizer(self) -> str:

@@ -14,7 +14,7 @@ from sentrec.errors import RunError
 from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.embedding import TokenEmbedding, initial_embeddings
 from sentrec.models.kinds import restore_model
-from sentrec.models.weights import read_tensors, save_weights, write_tensors
+from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.testing import bfloat16_autocast
 from sentrec.text.encoding import Keep
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID
@@ -70,7 +70,7 @@ def test_of_a_longer_text_a_part_is_read(keep: Keep) -> None:
 
 def test_a_model_comes_back_from_its_weights_alone(model: TextModel, tmp_path: Path) -> None:
     recipe = sentrec.load_recipe("quickstart", ["encoder.hidden=6", "seed=9", "model.embedding_dim=64"])
-    save_weights(tmp_path / "w", model)
+    write_tensors(tmp_path / "w", model.state_dict())
     restored = restore_model(recipe, tokenizer_of(30), 3, tmp_path / "w")
     texts = encoded([[2, 3, 4], [5]])
     assert np.array_equal(predict_logits(restored, texts), predict_logits(model, texts))
@@ -78,8 +78,8 @@ def test_a_model_comes_back_from_its_weights_alone(model: TextModel, tmp_path: P
 
 def test_weights_that_do_not_fit_are_one_clear_error(model: TextModel, tmp_path: Path) -> None:
     recipe = sentrec.load_recipe("quickstart", SMALL)
-    save_weights(tmp_path / "other", nn.Linear(2, 3))
-    save_weights(tmp_path / "w", model)
+    write_tensors(tmp_path / "other", nn.Linear(2, 3).state_dict())
+    write_tensors(tmp_path / "w", model.state_dict())
     weights, _ = read_tensors(tmp_path / "w")
     write_tensors(tmp_path / "short", weights | {"embedding.table.weight": weights["embedding.table.weight"][:-1]})
     write_tensors(tmp_path / "nan", weights | {"head.bias": torch.full((3,), float("nan"))})

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from tiny_transformers import write_transformer
 
 import sentrec
 from sentrec import load_recipe
@@ -74,6 +75,8 @@ def test_two_steps_of_it_leave_a_finished_run_that_predicts(builtin: BuiltinReci
     unlabelled = ("data.unlabelled=train",) if recipe.data.unlabelled else ()
     # A table of 2^24 weights would mostly keep the disk busy.
     small = ("model.ngrams.table_bits=14",) if recipe.model.ngrams and not recipe.init else ()
+    if recipe.encoder["name"] == "transformer":
+        small = (*small, f"encoder.pretrained={write_transformer(Path('pretrained').absolute())}")
     recipe = sentrec.load_recipe(builtin.name, (*HERE_AND_NOW, *unlabelled, *small))
     teacher = recipe.objective.teacher
     if teacher not in (None, NGRAMS_TEACHER):

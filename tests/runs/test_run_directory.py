@@ -1,6 +1,8 @@
 """A run directory: checked when opened, every fault one clear error that names the file; nothing in it is executed."""
 
+import hashlib
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +13,7 @@ from small_runs import small_recipe, write_corpus
 import sentrec
 from sentrec.errors import RunError
 from sentrec.runs.directory import Run, is_finished, look_at, open_run, read_environment, resume_command
+from sentrec.runs.files import verify_files
 
 FILES = (
     *("recipe.yaml", "model.safetensors", "tokenizer.json", "labels.json", "metrics.json"),
@@ -146,3 +149,18 @@ def test_nothing_in_the_source_loads_or_writes_pickles() -> None:
         if forbidden.search(line) and not line.lstrip().startswith(("#", '"', "'"))
     ]
     assert found == []
+
+
+def test_a_large_file_that_was_verified_is_verified_again_when_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(65 << 20)
+    recorded = {"large": hashlib.sha256(path.read_bytes()).hexdigest()}
+    for _ in range(2):
+        verify_files(tmp_path, recorded)
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"x")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(RunError, match="cut off or altered"):
+        verify_files(tmp_path, recorded)

@@ -12,9 +12,9 @@ from torch import nn
 
 from sentrec.errors import RunError, SentrecError
 from sentrec.models import weights as weights_module
-from sentrec.models.weights import load_weights, read_tensors, save_weights, write_tensors
+from sentrec.models.weights import load_weights, read_tensors, write_tensors
 from sentrec.runs.directory import open_run
-from sentrec.training.checkpoint import BEST, LAST, load_checkpoint, remove_checkpoints, save_checkpoint
+from sentrec.training.checkpoint import BEST, LAST, load_best, load_checkpoint, remove_checkpoints, save_checkpoint
 from sentrec.training.train import train
 
 
@@ -29,15 +29,28 @@ def model_and_optimizer(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     model, optimizer = model_and_optimizer(0)
-    save_checkpoint(tmp_path / "c", model, optimizer, {"step": 7, "history": [{"loss": 0.1}]})
+    save_checkpoint(tmp_path, model, optimizer, {"step": 7, "history": [{"loss": 0.1}]})
     other, other_optimizer = model_and_optimizer(1)
-    assert load_checkpoint(tmp_path / "c", other, other_optimizer) == {"step": 7, "history": [{"loss": 0.1}]}
+    assert load_checkpoint(tmp_path / LAST, other, other_optimizer) == {"step": 7, "history": [{"loss": 0.1}]}
     for name, value in model.state_dict().items():
         assert torch.equal(other.state_dict()[name], value)
     assert list(other_optimizer.state_dict()["state"]) == [0, 1]  # the LSTM had no gradient yet
     for index, moments in optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             assert torch.equal(other_optimizer.state_dict()["state"][index][name], value)
+
+
+def test_the_best_checkpoint_is_written_once_and_stays_when_training_goes_on(tmp_path: Path) -> None:
+    model, optimizer = model_and_optimizer(0)
+    save_checkpoint(tmp_path, model, optimizer, {"step": 1}, is_best=True)
+    assert (tmp_path / BEST).samefile(tmp_path / LAST)
+    later, _ = model_and_optimizer(1)
+    save_checkpoint(tmp_path, later, optimizer, {"step": 2})
+    other, other_optimizer = model_and_optimizer(2)
+    assert load_checkpoint(tmp_path / LAST, other, other_optimizer) == {"step": 2}
+    load_best(tmp_path, other)
+    assert all(torch.equal(other.state_dict()[name], value) for name, value in model.state_dict().items())
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_weights_that_share_storage_are_saved(tmp_path: Path) -> None:
@@ -49,7 +62,7 @@ def test_weights_that_share_storage_are_saved(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
-    save_weights(tmp_path / "w", nn.Linear(3, 2))
+    write_tensors(tmp_path / "w", nn.Linear(3, 2).state_dict())
     tensors, _ = read_tensors(tmp_path / "w")
     with pytest.raises(RunError, match="not of this recipe's model"):
         load_weights(nn.Linear(4, 2), tensors, tmp_path / "w")
@@ -58,7 +71,7 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut off", "a folder", "text"])
 def test_a_broken_file_is_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "weights.safetensors"
-    save_weights(path, nn.Linear(3, 2))
+    write_tensors(path, nn.Linear(3, 2).state_dict())
     whole = path.read_bytes()
     path.unlink()
     if damage == "a folder":

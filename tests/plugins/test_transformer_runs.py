@@ -14,6 +14,7 @@ from tiny_transformers import write_transformer
 
 import sentrec
 from sentrec.errors import RecipeError, RunError, SentrecError
+from sentrec.explain import explain
 from sentrec.export.export import export_model
 from sentrec.models.kinds import restore_model
 from sentrec.recipe.loading import recipe_from_dict
@@ -90,6 +91,8 @@ def test_a_run_is_used_without_the_pretrained_model(run: Run, pretrained: Path, 
         ]
         assert labels[:2] == ["good", "bad"]
         assert sentrec.evaluate(run.path, plots=False, out=tmp_path / "evaluation").metrics["accuracy"] > 0.9
+        (why,) = explain(predictor, ["the film was lovely and superb, row 3"])
+        assert (why.method, why.label, len(why.tokens)) == ("occlusion", "good", 9)
         opinions = [("A", "lovely"), ("B", "dull")] * 3
         reviews = [{"movie": film, "text": f"{said} {row}"} for row, (film, said) in enumerate(opinions)]
         ranking = sentrec.recommend(reviews, model=run.path, positive="good")

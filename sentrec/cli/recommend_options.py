@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sentrec.cli.options import BaselineName, model_option, output_file
+from sentrec.cli.options import BaselineName, model_option, output_file, output_folder
 
 _FIELDS = "Fields of a review"
 _LIST = "The list"
@@ -72,7 +72,10 @@ Ratings = Annotated[
 User = Annotated[str | None, _option(_PERSONAL, "Make the list for this user.")]
 Liked = Annotated[str | None, _option(_PERSONAL, "Titles that you like, or a file of your own ratings.", metavar="A,B")]
 Recommender = Annotated[str | None, _option(_PERSONAL, "What orders the list, if not ease-features.", metavar="NAME")]
-Save = Annotated[Path | None, _option(_PERSONAL, "Save the fitted model in this folder.", "--save", metavar="FOLDER")]
+Save = Annotated[
+    Path | None,
+    output_folder("--save", help="Save the fitted model in this folder.", rich_help_panel=_PERSONAL, metavar="FOLDER"),
+]
 Split = Annotated[
     SplitName,
     _option(_PERSONAL, "With --evaluate: hold out new users, what came later, or films.", show_default=True),

@@ -11,7 +11,6 @@ import typer
 
 from sentrec.cli.display.console import err, print_json, show_log
 from sentrec.cli.display.tables import show_evaluation, show_films
-from sentrec.files.storage import require_writable
 
 if TYPE_CHECKING:
     from sentrec.data.columns import FieldNames
@@ -71,8 +70,6 @@ def _recommend(given: Mapping[str, Any], has_least: bool) -> None:
     out: Path | None = given["out_file"]
     if out is not None and out.suffix.lower() not in (".jsonl", ".csv"):
         raise typer.BadParameter(f"--out {out}: its name must end in .jsonl or .csv.")
-    if given["save"] is not None:
-        require_writable(given["save"], folder=True)
     options = _options(given, has_least)
     model = _model(given)
     if not is_for_somebody:

@@ -24,7 +24,7 @@ class RecommenderConformance:
     def test_scores_are_finite_and_one_an_item(self) -> None:
         """Every item gets a number, those without ratings too, and for an unknown user as well."""
         fitted = self._fitted()
-        for history in (self._history(), _history([], [])):
+        for history in (self._history(), _history([], []), _history([3], [1.0])):
             scores = fitted.scores(history)
             require(scores.shape == (_ITEMS,), f"`scores` has shape {scores.shape}, not one number an item.")
             require(bool(np.isfinite(scores).all()), "`scores` holds numbers that are not finite.")

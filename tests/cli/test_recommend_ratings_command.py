@@ -108,6 +108,13 @@ def test_an_unknown_user_gets_a_list_and_is_told(sentrec: Sentrec, tmp_path: Pat
     assert printed
 
 
+def test_too_few_ratings_to_measure_are_one_error(sentrec: Sentrec, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "few.csv", "user,item,rating", [(1, "a", 5), (1, "b", 4), (2, "a", 5), (3, "b", 2)])
+    code, _, told = sentrec("recommend", "--ratings", str(path), "--evaluate", "--quiet")
+    assert code == 1
+    assert "No user has a held-out item that they liked" in told
+
+
 def test_archives_without_ratings_and_broken_ones_are_refused(sentrec: Sentrec, tmp_path: Path) -> None:
     write_csv(tmp_path / "movies.csv", "movieId,title", [(1, "Heat (1995)")])
     broken = tmp_path / "ml.zip"

@@ -36,12 +36,13 @@ def test_a_folder_an_archive_and_its_csv_file_give_the_same(tmp_path: Path, make
     assert data.ratings.liked_from == 4.0
 
 
-def test_lines_with_double_colons_are_a_table(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", [lambda folder: folder, lambda folder: folder / "ratings.dat"])
+def test_lines_with_double_colons_are_a_table(tmp_path: Path, path: Callable[[Path], Path]) -> None:
     (tmp_path / "ratings.dat").write_text("1::10::5::978300760\n1::11::3::978302109\n", encoding="latin-1")
     (tmp_path / "movies.dat").write_text(
         "10::Amélie (2001)::Comedy|Romance\n11::Heat (1995)::Crime\n", encoding="latin-1"
     )
-    data = read_data(tmp_path)
+    data = read_data(path(tmp_path))
     assert data.films == (Film("Amélie", 2001, ("Comedy", "Romance")), Film("Heat", 1995, ("Crime",)))
 
 

@@ -13,6 +13,7 @@ from sentrec.recommend.ratings.ridge import AdditiveRidge
 from sentrec.recommender import Floats, History, ItemFeatures, Numbers, Part, Ratings, Recommender, State
 
 _SEED = 0
+_SMALLEST = 1e-9
 
 
 def _implicit(module: str) -> Any:
@@ -45,7 +46,9 @@ class ItemKnn(_OfLikes):
         """Finds each item's nearest neighbours."""
         library = _implicit("nearest_neighbours")
         model = library.ItemItemRecommender(K=self._neighbours + 1, num_threads=1)
-        weighted = library.normalize(library.tfidf_weight(ratings.liked().T))
+        weighted = library.tfidf_weight(ratings.liked().T).tocsr()
+        lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(axis=1)))
+        weighted = sparse.csr_matrix(weighted.multiply(1.0 / np.maximum(lengths, _SMALLEST)), dtype=np.float64)
         model.fit(weighted.T.tocsr(), show_progress=False)
         self._liked_from = ratings.liked_from
         similar = sparse.csr_matrix(model.similarity, dtype=np.float32)

@@ -65,7 +65,8 @@ def rating_files(path: Path) -> Iterator[dict[str, Path]]:
             folder = Path(work)
         elif not folder.is_dir():
             file, _ = checked_path(str(path), hint)
-            yield {"ratings": file} | (_parts_in(file.parent) if file.stem == "ratings" else {})
+            found = _parts_in(file.parent) if file.stem == "ratings" else {}
+            yield {part: _with_header(part, one, Path(work)) for part, one in (found | {"ratings": file}).items()}
             return
         found = _parts_in(folder)
         if "ratings" not in found:

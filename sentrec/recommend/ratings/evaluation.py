@@ -227,6 +227,8 @@ def _measure(fold: Fold, fitted: Mapping[str, Recommender], tallies: Mapping[str
 
 
 def _by_user(ratings: Ratings) -> dict[int, npt.NDArray[np.int64]]:
+    if not len(ratings.users):
+        return {}
     order = np.argsort(ratings.users, kind="stable")
     users, starts = np.unique(ratings.users[order], return_index=True)
     return dict(zip(users.tolist(), np.split(order, starts[1:]), strict=True))

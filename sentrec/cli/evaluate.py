@@ -14,7 +14,7 @@ from sentrec.errors import counted
 
 if TYPE_CHECKING:
     from sentrec.evaluation.evaluate import Evaluation
-    from sentrec.evaluation.excerpts import Excerpt
+    from sentrec.evaluation.samples import SamplePrediction
     from sentrec.metrics.comparison import Comparison
 
 _MOST_CLASSES_IN_MATRIX = 12
@@ -116,7 +116,7 @@ def _show_confusion(matrix: Sequence[Sequence[int]], label_names: Sequence[str])
     out.print(table)
 
 
-def _show_texts(title: str, texts: Iterable["Excerpt"]) -> None:
+def _show_texts(title: str, texts: Iterable["SamplePrediction"]) -> None:
     table = _titled(title)
     table.add_column("row", justify="right")
     table.add_column("predicted")

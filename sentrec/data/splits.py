@@ -25,7 +25,7 @@ class Splits:
     Attributes:
         train: Rows to learn from; only they have ratings, where the data section names a column of them.
         validation: Rows to select the epoch and the temperature on.
-        test: Rows for the final figures only.
+        test: Rows for the final metrics only.
         duplicates: Training rows whose exact text occurs in train more than once.
         overlap: Test rows whose text also occurs in train, by its letters and digits (`sentrec.data.contamination`).
         validation_overlap: Validation rows of which the same is true.

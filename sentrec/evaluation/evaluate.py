@@ -15,8 +15,8 @@ from sentrec.data.formats import looks_like_file
 from sentrec.data.writers import check_table_name, table_writer
 from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation import plots as plotting
-from sentrec.evaluation.excerpts import Excerpt, confident_mistakes, sample_predictions
 from sentrec.evaluation.rows import EvaluationRows, RunData, class_notes, group_notes
+from sentrec.evaluation.samples import SamplePrediction, confident_mistakes, sample_predictions
 from sentrec.files.storage import atomic_directory, write_json
 from sentrec.metrics.classification import checked_predictions, classification_metrics
 from sentrec.metrics.comparison import Comparison, compare_paired
@@ -56,8 +56,8 @@ class Evaluation:
     split: str
     label_names: tuple[str, ...]
     metrics: dict[str, Any]
-    samples: tuple[Excerpt, ...]
-    mistakes: tuple[Excerpt, ...]
+    samples: tuple[SamplePrediction, ...]
+    mistakes: tuple[SamplePrediction, ...]
     comparisons: tuple[Comparison, ...]
     notes: tuple[str, ...]
     directory: str
@@ -105,7 +105,8 @@ def evaluate(
     rival = open_run(against) if isinstance(against, str | Path) else against
     picked = [*group_notes(given, run), *group_notes(against, rival)]
     models = {baseline: make_baseline(baseline)} if baseline is not None else {}
-    rows = (run_data := RunData(run)).evaluation_rows(data, split, overrides)
+    run_data = RunData(run)
+    rows = run_data.evaluation_rows(data, split, overrides)
     directory, examples, names = _free_directory(run, rows, out), rows.examples, run.label_names
     labels, probabilities = checked_predictions(examples.labels, _probabilities(run, examples, names), len(names))
     result = Evaluation(

@@ -53,7 +53,7 @@ def save_png(figure: Figure, path: Path) -> Path:
 def training_curves(
     history: Sequence[Mapping[str, Any]], title: str = "", final_accuracy: float | None = None
 ) -> Figure:
-    """Loss and validation accuracy over the steps of a training, from a run's ``history.jsonl``; dots end the epochs.
+    """Loss and validation accuracy over the steps of a training, from ``history.jsonl``; dotted lines end epochs.
 
     `final_accuracy` is the validation accuracy of the finished run, which may use more than what is trained step by
     step, such as n-grams.

@@ -130,10 +130,10 @@ class RunData:
 
     def _overlaps(self, examples: Examples, name: str) -> list[str]:
         of_run = f" of {name}" if name else ""
-        notes = [_told_overlap(examples, f"train or validation{of_run}", self._labelled_texts)]
+        notes = [_overlap_note(examples, f"train or validation{of_run}", self._labelled_texts)]
         # What judges the run was left out of the unlabelled texts: there is nothing to count.
         if self._splits is None or examples.texts != self._splits.test.texts:
-            notes.append(_told_overlap(examples, f"the unlabelled texts{of_run}", self._unlabelled_texts_here))
+            notes.append(_overlap_note(examples, f"the unlabelled texts{of_run}", self._unlabelled_texts_here))
         return [note for note in notes if note]
 
     def _labelled_texts(self) -> list[str]:
@@ -201,7 +201,7 @@ class RunData:
         return EvaluationRows(Examples(examples.texts, labels, names), source, split, found)
 
 
-def _told_overlap(examples: Examples, where: str, read: Callable[[], list[str]]) -> str | None:
+def _overlap_note(examples: Examples, where: str, read: Callable[[], list[str]]) -> str | None:
     try:
         count = SeenTexts(read()).count(examples.texts)
     except DataError as error:
@@ -224,7 +224,7 @@ def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]
     """That the run that was opened for what was given is one of a group of seeds, or an ensemble, and how good all are.
 
     Raises:
-        RunError: If the group's figures were altered.
+        RunError: If the group's metrics were altered.
     """
     if opened is not None and opened.members:
         spread = _spread([100 * float(member.metrics["test"]["accuracy"]) for member in opened.members])

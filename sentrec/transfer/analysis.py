@@ -9,10 +9,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.evaluation.excerpts import shortened
+from sentrec.evaluation.samples import shortened
 from sentrec.metrics.intervals import holm, paired_difference
-from sentrec.transfer import results as names
-from sentrec.transfer.results import BASELINE, LINEAR_ARMS, Budget, CellResult, Contrast, Row, Target, budget_size
+from sentrec.transfer.results import (
+    BASELINE,
+    CHANCE,
+    FEWEST_SEEDS,
+    LINEAR_ARMS,
+    TRANSFER_ARMS,
+    ZERO_SHOT,
+    Budget,
+    CellResult,
+    Contrast,
+    Row,
+    Target,
+    budget_size,
+)
 
 _Key = tuple[Budget, str | None, str]
 _Seeds = Mapping[int, CellResult]
@@ -34,7 +46,7 @@ def table(targets: Sequence[Target], results: Iterable[CellResult]) -> list[Row]
 
 def corrected(rows: Sequence[Row]) -> list[Row]:
     """Rows with Holm's correction over the whole study: all arms, budgets and targets that are judged."""
-    family = [contrast for row in rows for contrast in row.judged if contrast.seeds >= names.FEWEST_SEEDS]
+    family = [contrast for row in rows for contrast in row.judged if contrast.seeds >= FEWEST_SEEDS]
     adjusted = dict(zip(map(id, family), holm([contrast.p_value for contrast in family]), strict=True))
 
     def judged(contrast: Contrast) -> Contrast:
@@ -91,13 +103,13 @@ class _TargetTable:
             epochs_to_baseline=epochs,
             seconds_to_baseline=seconds,
             reached=reached,
-            baseline=None if arm in (BASELINE, names.ZERO_SHOT) else self._contrast(key, (budget, None, BASELINE)),
+            baseline=None if arm in (BASELINE, ZERO_SHOT) else self._contrast(key, (budget, None, BASELINE)),
             contrasts=tuple(contrast for contrast in self._other_contrasts(key) if contrast),
         )
 
     def _other_contrasts(self, key: _Key) -> list[Contrast | None]:
         budget, _, arm = key
-        if arm == names.ZERO_SHOT:
+        if arm == ZERO_SHOT:
             budgets = sorted({other for other, _, name in self.groups if name == BASELINE}, key=budget_size)
             return [self._chance(key), *(self._contrast(key, (other, None, BASELINE)) for other in budgets)]
         networks = [other for other in self.groups if other[0] == budget and other[2] not in LINEAR_ARMS]
@@ -115,7 +127,7 @@ class _TargetTable:
     def _chance(self, key: _Key) -> Contrast:
         right, labels = self._right(self.groups[key], sorted(self.groups[key])), self.target.labels
         constant = np.broadcast_to(labels == np.bincount(labels).argmax(), right.shape)
-        return _contrast((0, None, names.CHANCE), 0, right, constant)
+        return _contrast((0, None, CHANCE), 0, right, constant)
 
     def _right(self, group: _Seeds, seeds: Sequence[int]) -> _Right:
         for seed in seeds:
@@ -201,7 +213,7 @@ def only_one_right(
     Returns:
         The differences; None where the target has no transfer arm beside a baseline.
     """
-    compared = [row for row in rows if row.target == target.name and row.arm in names.TRANSFER_ARMS and row.baseline]
+    compared = [row for row in rows if row.target == target.name and row.arm in TRANSFER_ARMS and row.baseline]
     if not compared:
         return None
     best = max(compared, key=lambda row: row.difference or 0.0)

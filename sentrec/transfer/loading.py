@@ -116,8 +116,8 @@ def _load_source(source: SourceConfig, study: TransferRecipe) -> Source:
 
 def _require_encoder(name: str, encoder: object) -> None:
     if names_no_encoder(encoder):
-        said = f"{name} has no encoder, and a transfer study moves the weights of one."
-        raise RecipeError(said, "Name a recipe or a run with an encoder; n-grams alone are an arm: nb-lr")
+        message = f"{name} has no encoder, and a transfer study moves the weights of one."
+        raise RecipeError(message, "Name a recipe or a run with an encoder; n-grams alone are an arm: nb-lr")
 
 
 def _with_changes(name: str, side: SourceConfig | TargetConfig, study: TransferRecipe) -> Recipe:
@@ -127,17 +127,17 @@ def _with_changes(name: str, side: SourceConfig | TargetConfig, study: TransferR
     _require_encoder(name, tree.get("encoder", {}))
     if (init := tree.get("init")) is not None:
         run = init.get("run") if isinstance(init, Mapping) else init
-        said = f"{name}: a transfer study starts its models itself, and this one goes on from {run}."
-        raise RecipeError(said, f"Leave `init` out of it, and name the model as a source: {{run: {run}}}")
+        message = f"{name}: a transfer study starts its models itself, and this one goes on from {run}."
+        raise RecipeError(message, f"Leave `init` out of it, and name the model as a source: {{run: {run}}}")
     if side.name is not None:
         tree["name"] = side.name
     recipe = recipe_from_dict(tree, name)
     if recipe.model.ngrams is not None:
-        said = f"{recipe.name}: a transfer study moves encoders, without n-grams stacked on them."
-        raise RecipeError(said, "Leave model.ngrams out of it.")
+        message = f"{recipe.name}: a transfer study moves encoders, without n-grams stacked on them."
+        raise RecipeError(message, "Leave model.ngrams out of it.")
     if recipe.objective != ObjectiveConfig():
-        said = f"{recipe.name}: a transfer study compares what labels teach, without further objectives."
-        raise RecipeError(said, "Leave objective out of it; a finished run that had one may be a source: {run: DIR}")
+        message = f"{recipe.name}: a transfer study compares what labels teach, without further objectives."
+        raise RecipeError(message, "Leave objective out of it; a finished run that had one may be a source: {run: DIR}")
     return recipe
 
 

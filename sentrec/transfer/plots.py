@@ -10,8 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from sentrec.evaluation.plots import TURNED, label_axes, new_figure, short_name
-from sentrec.transfer import results as names
-from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, ZERO_SHOT, Budget, CellResult, Row
+from sentrec.transfer.results import (
+    BASELINE,
+    LINEAR_ARMS,
+    TRANSFER_ARMS,
+    ZERO_SHOT,
+    Budget,
+    CellResult,
+    Row,
+    arm_name,
+    label_count,
+    points,
+    seed_count,
+)
 
 # Okabe and Ito's palette, which the colour-blind tell apart; the linear models, which only give a scale, are grey.
 _COLOURS: Mapping[str, str] = {
@@ -61,7 +72,7 @@ def label_efficiency(rows: Sequence[Row], target: str) -> Figure:
     for axes in (above, below):
         axes.grid(axis="y", **_GRID)
         axes.set_axisbelow(True)
-    note = names.seed_count(max((row.seeds for row in rows), default=0))
+    note = seed_count(max((row.seeds for row in rows), default=0))
     if any(row.sd is not None for row in rows):
         note += "; bands: ± 1 standard deviation"
     label_axes(above, f"{target}: accuracy by number of labels", note, "", "test accuracy")
@@ -122,13 +133,13 @@ def matrix(rows: Sequence[Row], budget: Budget, arm: str) -> Figure:
     axes.set_xticks(range(len(targets)), [short_name(target) for target in targets], **TURNED)
     axes.set_yticks(range(len(sources)), origins)
     for (source, target), one in shown.items():
-        text = names.points(one.difference, 1) + (" ★" if one.significant else "")
+        text = points(one.difference, 1) + (" ★" if one.significant else "")
         colour = "white" if abs(100 * one.difference) > 0.6 * limit else "black"
         place = targets.index(target), sources.index(source)
         axes.text(*place, text, ha="center", va="center", color=colour, fontsize=10)
     seeds = max((row.seeds for row in of_arm if row.baseline), default=0)
-    note = f"★ p < 0.05 after Holm's correction; {names.seed_count(seeds)}"
-    heading = f"Points of accuracy: {arm} against {BASELINE}, {names.label_count(budget)}"
+    note = f"★ p < 0.05 after Holm's correction; {seed_count(seeds)}"
+    heading = f"Points of accuracy: {arm} against {BASELINE}, {label_count(budget)}"
     label_axes(axes, heading, note, "target", "source")
     return figure
 
@@ -152,10 +163,10 @@ def _style(source: str | None, arm: str, sources: Sequence[str]) -> dict[str, An
     return {
         "color": _COLOURS[arm],
         "marker": _MARKERS.get(arm, marker),
-        "linestyle": ":" if arm in names.LINEAR_ARMS else line,
+        "linestyle": ":" if arm in LINEAR_ARMS else line,
         "linewidth": 2.2 if arm == BASELINE else 1.7,
         "markersize": 5,
-        "label": names.arm_name(arm, None if source is None else short_name(source)),
+        "label": arm_name(arm, None if source is None else short_name(source)),
     }
 
 

@@ -15,17 +15,36 @@ from matplotlib.figure import Figure
 from sentrec.evaluation.plots import save_png
 from sentrec.files.storage import write_json, write_text
 from sentrec.transfer import plots
-from sentrec.transfer import results as names
 from sentrec.transfer.analysis import Differences, Review, only_one_right
-from sentrec.transfer.results import BASELINE, TRANSFER_ARMS, Row, Study, Target, label_count, points
+from sentrec.transfer.results import (
+    ARM_MEANINGS,
+    BASELINE,
+    FEWEST_SEEDS,
+    TRANSFER_ARMS,
+    Row,
+    Study,
+    Target,
+    arm_name,
+    budget_size,
+    label_count,
+    points,
+    seed_count,
+    with_interval,
+)
 
 REPORT = "report.md"
 TABLE = "table.csv"
 RESULTS = "results.json"
 
 _HEADINGS = (
-    *("labels", "arm", "accuracy", f"difference to {BASELINE}, points (95 % interval)"),
-    *(f"epochs to {BASELINE}'s best", f"seconds to {BASELINE}'s best", "train less test, points", "seconds"),
+    "labels",
+    "arm",
+    "accuracy",
+    f"difference to {BASELINE}, points (95 % interval)",
+    f"epochs to {BASELINE}'s best",
+    f"seconds to {BASELINE}'s best",
+    "train less test, points",
+    "seconds",
 )
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~$#])")
 _METHODS = (
@@ -42,7 +61,7 @@ _METHODS = (
     "choice of data sets and recipe, nor, where the source is a finished run, how that run came out: it serves every "
     "seed.",
     "**Verdict.** A gain, a loss or a lead has a p-value below 0.05 after Holm's correction (1979) for all "
-    f"comparisons that the study judges: every arm, budget and target. Fewer than {names.FEWEST_SEEDS} seeds give "
+    f"comparisons that the study judges: every arm, budget and target. Fewer than {FEWEST_SEEDS} seeds give "
     "figures and no verdict. The best network, which linear models are compared with, is chosen on the same test rows.",
     f"**Convergence.** Epochs and seconds of training until the validation accuracy first reaches the best one of "
     f"`{BASELINE}` with the same labels and seed: the median over the seeds, of which one that never gets there counts "
@@ -90,7 +109,7 @@ def _draw(study: Study) -> dict[str | None, list[str]]:
     compared = [row for row in rows if row.arm in TRANSFER_ARMS and row.baseline]
     if len({(row.source, row.target) for row in compared}) > 1:
         pairs = dict.fromkeys((row.arm, row.budget) for row in compared)
-        for arm, budget in sorted(pairs, key=lambda pair: (TRANSFER_ARMS.index(pair[0]), names.budget_size(pair[1]))):
+        for arm, budget in sorted(pairs, key=lambda pair: (TRANSFER_ARMS.index(pair[0]), budget_size(pair[1]))):
             caption = f"Difference of {arm} to {BASELINE} with {label_count(budget)}, sources by targets"
             draw(plots.matrix(rows, budget, arm), caption, None, "matrix", arm, str(budget))
     return drawn
@@ -116,7 +135,7 @@ def _results(study: Study) -> dict[str, Any]:
         "description": study.description,
         "command": _remake(study),
         "verdict": list(study.verdict),
-        "correction": {"method": "Holm", "comparisons": len(judged), "level": 0.05, "fewest_seeds": names.FEWEST_SEEDS},
+        "correction": {"method": "Holm", "comparisons": len(judged), "level": 0.05, "fewest_seeds": FEWEST_SEEDS},
         "shared_sources": list(study.shared_sources),
         "notes": list(study.notes),
         "targets": [
@@ -141,7 +160,7 @@ def _markdown(study: Study, drawn: Mapping[str | None, Sequence[str]]) -> str:
             parts += _differences_section(differences, own)
     parts += ["## Sources and targets", *drawn[None]] if None in drawn else []
     arms = dict.fromkeys(row.arm for row in study.rows)
-    parts += ["## Arms", "\n".join(f"- `{arm}`: {escaped(names.ARM_MEANINGS[arm])}." for arm in arms)]
+    parts += ["## Arms", "\n".join(f"- `{arm}`: {escaped(ARM_MEANINGS[arm])}." for arm in arms)]
     parts += ["## Methods", *_METHODS, _learning_rates(study)]
     parts += ["## How to remake it", "In place of what is there:", code_block("sh", _remake(study))]
     parts += [
@@ -175,7 +194,7 @@ def _learning_rates(study: Study) -> str:
 def _target_section(target: Target, rows: Sequence[Row]) -> list[str]:
     seeds = max((row.seeds for row in rows), default=0)
     sources = dict.fromkeys(row.source for row in rows if row.source is not None)
-    facts = f"{len(target.texts):,} test rows; `all` is {target.train_rows:,} labels; {names.seed_count(seeds)}"
+    facts = f"{len(target.texts):,} test rows; `all` is {target.train_rows:,} labels; {seed_count(seeds)}"
     if sources:
         facts += f"; from {', '.join(map(escaped, sources))}"
     lines = [
@@ -183,7 +202,7 @@ def _target_section(target: Target, rows: Sequence[Row]) -> list[str]:
             f"{row.labels:,}",
             _arm(row, len(sources) > 1),
             f"{row.accuracy:.4f}" + ("" if row.sd is None else f" ± {row.sd:.4f}"),
-            names.with_interval(row.difference, row.interval),
+            with_interval(row.difference, row.interval),
             _arrival(row, row.epochs_to_baseline),
             _arrival(row, row.seconds_to_baseline),
             "" if row.gap is None else points(row.gap, 1),
@@ -195,13 +214,13 @@ def _target_section(target: Target, rows: Sequence[Row]) -> list[str]:
 
 
 def _arm(row: Row, with_source: bool) -> str:
-    return names.arm_name(f"`{row.arm}`", escaped(row.source) if with_source and row.source else None)
+    return arm_name(f"`{row.arm}`", escaped(row.source) if with_source and row.source else None)
 
 
 def _arrival(row: Row, value: float | None) -> str:
     if row.reached is None:
         return ""
-    reached = f"{row.reached} of {names.seed_count(row.seeds)}"
+    reached = f"{row.reached} of {seed_count(row.seeds)}"
     if value is None:
         return reached
     return f"{value:.1f}" + (f" ({reached})" if row.reached < row.seeds else "")

@@ -31,7 +31,7 @@ ARM_MEANINGS: Mapping[str, str] = {
 CHANCE = "most frequent class"
 """A classifier that always predicts the most frequent class of the test rows."""
 FEWEST_SEEDS = 3
-"""Fewer seeds give figures and no verdict."""
+"""Fewer seeds give numbers and no verdict."""
 
 Budget = int | Literal["all"]
 
@@ -176,7 +176,7 @@ class Row:
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """Where a study stands, told after every step, every finished cell and every source.
+    """Where a study stands, reported after every step, every finished cell and every source.
 
     Attributes:
         done: Finished cells, of so many `cells` in all.

@@ -20,8 +20,17 @@ from sentrec.text.vocabulary import fingerprint
 from sentrec.training.interrupt import StopRequest
 from sentrec.training.loop import Progress
 from sentrec.training.train import Start
-from sentrec.transfer import cell as cells_of
-from sentrec.transfer.cell import Fitting, fit_cell, fit_linear, learning_plan, target_only_model
+from sentrec.transfer.cell import (
+    Fitting,
+    fit_cell,
+    fit_linear,
+    judge_unseen,
+    learning_plan,
+    load_cell,
+    save_cell,
+    target_only_model,
+    unfinished_runs,
+)
 from sentrec.transfer.results import LINEAR_ARMS, ZERO_SHOT, Cell, CellResult, StudyProgress, arm_name, label_count
 from sentrec.transfer.schema import Moves, TransferRecipe
 from sentrec.transfer.source import Source, code_behind, move_weights, require_layers, settings_of
@@ -32,7 +41,7 @@ OnProgress = Callable[[StudyProgress], None]
 _EVERYTHING = Moves(head=True)
 _WITHOUT_STEPS = (*LINEAR_ARMS, ZERO_SHOT)
 _ENOUGH_SECONDS, _ENOUGH_SHARE, _ENOUGH_WITHOUT_STEPS = 30.0, 0.01, 0.1
-"""How much must be done before it is told how long the rest will take."""
+"""How much must be done before there is an estimate of the time left."""
 
 _log = logging.getLogger(__name__)
 
@@ -135,7 +144,7 @@ class StudyRunner:
             Interrupted: If the study was asked to stop; finished cells are saved.
         """
         results = {cell: self._finished(cell) for cell in self.cells}
-        keys, unfinished = {self._key(cell) for cell in results}, cells_of.unfinished_runs(self.directory)
+        keys, unfinished = {self._key(cell) for cell in results}, unfinished_runs(self.directory)
         for run in unfinished.glob("*"):
             if run.name not in keys:  # what it depended on has changed
                 shutil.rmtree(run, ignore_errors=True)
@@ -162,13 +171,13 @@ class StudyRunner:
         key = self._key(cell)
         if cell.arm in _WITHOUT_STEPS:
             result = self._judge_unseen(cell) if cell.arm == ZERO_SHOT else self._fit_linear(cell)
-            cells_of.save_cell(self.directory, result, key)
+            save_cell(self.directory, result, key)
             return result
         # The run of a cell has one place as long as nothing changes, so that an interrupted one is gone on with.
-        run = cells_of.unfinished_runs(self.directory) / key
+        run = unfinished_runs(self.directory) / key
         result = fit_cell(self._fitting(cell), run, self._accelerator, self._stop, meter.step)
         self._stop.defer()  # the end of a training acts on signals at once
-        cells_of.save_cell(self.directory, result, key, run if self.study.keep_models else None)
+        save_cell(self.directory, result, key, run if self.study.keep_models else None)
         shutil.rmtree(run, ignore_errors=True)
         return result
 
@@ -187,7 +196,7 @@ class StudyRunner:
         names = target.names_for_sources
         model = target_only_model(cell.arm, self._recipe(cell), encoded.tokenizer, len(names))
         move_weights(model_of(run), run.label_names, model, names, _EVERYTHING)
-        return cells_of.judge_unseen(cell, model.to(self._accelerator.device), target, encoded.test)
+        return judge_unseen(cell, model.to(self._accelerator.device), target, encoded.test)
 
     def _fit_linear(self, cell: Cell) -> CellResult:
         target, counted = self.targets[cell.target], (cell.target, cell.arm)
@@ -217,7 +226,7 @@ class StudyRunner:
 
     def _finished(self, cell: Cell) -> CellResult | None:
         needs_model = self.study.keep_models and cell.arm not in _WITHOUT_STEPS
-        return cells_of.load_cell(self.directory, cell, self._key(cell), needs_model)
+        return load_cell(self.directory, cell, self._key(cell), needs_model)
 
     def _key(self, cell: Cell) -> str:
         """What changes when the outcome of a cell would."""

@@ -118,8 +118,8 @@ class Source:
         ]
         if differences:
             hint = "Set it for both in the transfer recipe, e.g. --set encoder.name=bilstm."
-            said = f"the weights of {self.name} do not fit {target.name}: {'; '.join(differences)}."
-            raise RecipeError(said, "Use a run of the target's architecture." if self.run else hint)
+            message = f"the weights of {self.name} do not fit {target.name}: {'; '.join(differences)}."
+            raise RecipeError(message, "Use a run of the target's architecture." if self.run else hint)
 
     def _directory(self, seed: int) -> Path:
         """Where the run of a seed lies in the cache, named after all that it depends on, the code included."""
@@ -181,19 +181,19 @@ def require_labels(study: TransferRecipe, source: Source, target: TargetData) ->
     moves, ours, theirs = study.moves, source.label_names(), target.names_for_sources
     match = matching_classes(ours, theirs, moves.head)
     if study.has_zero_shot and match is None:
-        said = f"{source.name} cannot be tried on {target.name} without training: {_different_labels(ours, theirs)}"
+        message = f"{source.name} cannot be tried on {target.name} without training: {_different_labels(ours, theirs)}"
         hint = "Leave `zero-shot` out of the arms"
         if len(ours) != len(theirs):
-            raise DataError(said, f"{hint}.")
+            raise DataError(message, f"{hint}.")
         pairs = ", ".join(f"{name}: {called}" for name, called in zip(theirs, ours, strict=True))
         hint += f", or say what the source calls each class of the target, e.g. --set 'target.labels={{{pairs}}}'"
-        raise DataError(said, hint)
+        raise DataError(message, hint)
     if moves.head and match is None:
         raise DataError(_different_labels(ours, theirs), _LEAVE_HEAD)
     moves_head = moves.head is not False and match is not None
     if study.transfer_arms and not (moves.embeddings or moves.encoder not in ("none", ()) or moves_head):
-        said = f"nothing moves from {source.name} to {target.name}, for: {', '.join(study.transfer_arms)}."
-        raise RecipeError(said, "Let `moves` name a part.")
+        message = f"nothing moves from {source.name} to {target.name}, for: {', '.join(study.transfer_arms)}."
+        raise RecipeError(message, "Let `moves` name a part.")
 
 
 def require_layers(moves: Moves, model: TextModel) -> None:

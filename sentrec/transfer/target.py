@@ -119,8 +119,8 @@ class TargetData:
         missing = sorted(set(range(len(chosen.label_names))) - set(chosen.labels[kept].tolist()))
         if missing:
             listed = ", ".join(chosen.label_names[number] for number in missing)
-            said = f"a budget of {budget} labels of {self.name} leaves no training row of: {listed}."
-            raise DataError(said, "Raise the smallest budget.")
+            message = f"a budget of {budget} labels of {self.name} leaves no training row of: {listed}."
+            raise DataError(message, "Raise the smallest budget.")
         if not len(held_out):
             raise DataError(f"a budget of {budget} labels of {self.name} is too small to hold any out.")
         return rows[kept], rows[held_out]

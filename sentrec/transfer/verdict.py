@@ -3,8 +3,19 @@
 import math
 from collections.abc import Sequence
 
-from sentrec.transfer import results as names
-from sentrec.transfer.results import BASELINE, Contrast, Row, arm_name, points, with_interval
+from sentrec.transfer.results import (
+    BASELINE,
+    CHANCE,
+    FEWEST_SEEDS,
+    LINEAR_ARMS,
+    TRANSFER_ARMS,
+    ZERO_SHOT,
+    Contrast,
+    Row,
+    arm_name,
+    points,
+    with_interval,
+)
 
 _NEGLIGIBLE = 0.005
 """Half a point: an interval inside ± this bounds the effect, where a wider one is merely no evidence of it."""
@@ -30,13 +41,13 @@ def verdicts(rows: Sequence[Row], shared_sources: Sequence[str] = ()) -> list[st
     sentences: list[str] = []
     for target in dict.fromkeys(row.target for row in rows):
         own = [row for row in rows if row.target == target]
-        judged = [row for row in own if row.arm not in (BASELINE, names.ZERO_SHOT, *names.LINEAR_ARMS)]
+        judged = [row for row in own if row.arm not in (BASELINE, ZERO_SHOT, *LINEAR_ARMS)]
         arms = dict.fromkeys((row.source, row.arm) for row in judged)
         changes = {key: _changes([row for row in judged if (row.source, row.arm) == key]) for key in arms}
-        sentences += [said for (_, arm), said in changes.items() if arm in names.TRANSFER_ARMS]
-        sentences += [_zero_shot(row) for row in own if row.arm == names.ZERO_SHOT]
-        sentences += [said for (_, arm), said in changes.items() if arm not in names.TRANSFER_ARMS]
-        sentences.append(_linear([row for row in own if row.arm in names.LINEAR_ARMS]))
+        sentences += [sentence for (_, arm), sentence in changes.items() if arm in TRANSFER_ARMS]
+        sentences += [_zero_shot(row) for row in own if row.arm == ZERO_SHOT]
+        sentences += [sentence for (_, arm), sentence in changes.items() if arm not in TRANSFER_ARMS]
+        sentences.append(_linear([row for row in own if row.arm in LINEAR_ARMS]))
     if shared := [name for name in shared_sources if any(row.source == name for row in rows)]:
         subject = f"{shared[0]} is one finished run" if len(shared) == 1 else f"{', '.join(shared)} are one run each"
         sentences.append(
@@ -95,9 +106,9 @@ def _judged(contrast: Contrast, sign: float, above: str, unclear: str, below: st
 def _zero_shot(row: Row) -> str:
     """How good a source is that has seen no label, against chance and against the baseline."""
     sentence = f"Zero-shot, {row.source} reaches an accuracy of {row.accuracy:.4f} on {row.target}"
-    for chance in (one for one in row.contrasts if one.arm == names.CHANCE):
+    for chance in (one for one in row.contrasts if one.arm == CHANCE):
         judged = _judged(chance, 1.0, "above chance", "no evidence of more than chance", "below chance")
-        sentence += f", {_amount(chance)} against always answering the {names.CHANCE}: {judged}"
+        sentence += f", {_amount(chance)} against always answering the {CHANCE}: {judged}"
     clauses: dict[str, list[str]] = {}
     for one in (one for one in row.contrasts if one.arm == BASELINE):
         relation = "not told apart from"
@@ -141,11 +152,11 @@ def _amount(contrast: Contrast, sign: float = 1.0, in_full: bool = True) -> str:
 
 def _few_seeds(contrasts: Sequence[Contrast]) -> str:
     """What is said where there are too few seeds for a verdict."""
-    few = [contrast for contrast in contrasts if contrast.seeds < names.FEWEST_SEEDS]
+    few = [contrast for contrast in contrasts if contrast.seeds < FEWEST_SEEDS]
     if not few:
         return ""
     most = max(contrast.seeds for contrast in few)
-    labels = list(dict.fromkeys(_labels(contrast) for contrast in few if contrast.arm != names.CHANCE))
+    labels = list(dict.fromkeys(_labels(contrast) for contrast in few if contrast.arm != CHANCE))
     where = "" if len(few) == len(contrasts) else f" with {' and '.join(labels)} labels"
     seeds = "One seed tells" if most == 1 else "Two seeds tell"
     return f" {seeds} too little of how far seeds differ{where}: a verdict wants three."

@@ -15,7 +15,7 @@ from sentrec.cli.main import app
 from sentrec.cli.options import BaselineName
 from sentrec.evaluation import evaluate as evaluation
 from sentrec.evaluation.evaluate import Evaluation
-from sentrec.evaluation.excerpts import confident_mistakes, sample_predictions
+from sentrec.evaluation.samples import confident_mistakes, sample_predictions
 from sentrec.metrics.classification import classification_metrics
 from sentrec.metrics.comparison import compare_paired
 
@@ -63,7 +63,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch, asked: list[tuple[Any, ...]]) -> Inv
     return call
 
 
-def test_it_shows_figures_classes_matrix_excerpts_comparison_notes_and_files(invoke: Invoke) -> None:
+def test_it_shows_figures_classes_matrix_samples_comparison_notes_and_files(invoke: Invoke) -> None:
     shown = " ".join(invoke().stdout.split())
     for part in (
         "imdb on imdb test, 4 rows",

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_LONGEST_EXCERPT = 160
+_LONGEST_TEXT = 160
 
 
 @dataclass(frozen=True)
-class Excerpt:
+class SamplePrediction:
     """The prediction for one text: its row from 1, its beginning, its class, the predicted one, and how sure it is."""
 
     row: int
@@ -28,13 +28,13 @@ def sample_predictions(
     label_names: Sequence[str],
     count: int = 5,
     seed: int = 1,
-) -> list[Excerpt]:
+) -> list[SamplePrediction]:
     """Predictions for `count` random texts at most, in the order of the rows.
 
     Labels are class numbers of shape ``(texts,)``, probabilities ``(texts, classes)``.
     """
     rows = np.sort(np.random.default_rng(seed).choice(len(texts), min(count, len(texts)), replace=False))
-    return _excerpts(rows, texts, labels, probabilities, label_names)
+    return _predictions_for(rows, texts, labels, probabilities, label_names)
 
 
 def confident_mistakes(
@@ -43,14 +43,14 @@ def confident_mistakes(
     probabilities: npt.NDArray[np.float64],
     label_names: Sequence[str],
     count: int = 5,
-) -> list[Excerpt]:
+) -> list[SamplePrediction]:
     """The wrong predictions with the highest confidence, the surest first; arguments as in `sample_predictions`."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:count]]
-    return _excerpts(surest, texts, labels, probabilities, label_names)
+    return _predictions_for(surest, texts, labels, probabilities, label_names)
 
 
-def shortened(text: str, longest: int = _LONGEST_EXCERPT) -> str:
+def shortened(text: str, longest: int = _LONGEST_TEXT) -> str:
     """The beginning of a text on one line, cut between words, without control characters."""
     printable = "".join(character if character.isprintable() else " " for character in text.replace("<br />", " "))
     line = " ".join(printable.split())
@@ -62,15 +62,17 @@ def shortened(text: str, longest: int = _LONGEST_EXCERPT) -> str:
     return head.rstrip() + "…"
 
 
-def _excerpts(
+def _predictions_for(
     rows: npt.NDArray[np.int64],
     texts: Sequence[str],
     labels: npt.NDArray[Any],
     probabilities: npt.NDArray[np.float64],
     names: Sequence[str],
-) -> list[Excerpt]:
+) -> list[SamplePrediction]:
     predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
     return [
-        Excerpt(row + 1, shortened(texts[row]), names[int(labels[row])], names[predicted[row]], float(sure[row]))
+        SamplePrediction(
+            row + 1, shortened(texts[row]), names[int(labels[row])], names[predicted[row]], float(sure[row])
+        )
         for row in rows.tolist()
     ]

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentrec.evaluation.excerpts import Excerpt, confident_mistakes, sample_predictions, shortened
+from sentrec.evaluation.samples import SamplePrediction, confident_mistakes, sample_predictions, shortened
 
 NAMES = ("negative", "positive")
 TEXTS = ["Fine film.", "Dull film.", "A gem.", "A bore."]
@@ -12,7 +12,7 @@ PROBABILITIES = np.array([[0.4, 0.6], [0.3, 0.7], [0.9, 0.1], [0.8, 0.2]])
 
 def test_mistakes_come_surest_first_with_their_rows() -> None:
     first, second = confident_mistakes(TEXTS, LABELS, PROBABILITIES, NAMES)
-    assert first == Excerpt(row=3, text="A gem.", label="positive", predicted="negative", confidence=0.9)
+    assert first == SamplePrediction(row=3, text="A gem.", label="positive", predicted="negative", confidence=0.9)
     assert second.row == 2
     assert len(confident_mistakes(TEXTS, LABELS, PROBABILITIES, NAMES, count=1)) == 1
     assert confident_mistakes(TEXTS, PROBABILITIES.argmax(axis=1), PROBABILITIES, NAMES) == []
@@ -25,7 +25,7 @@ def test_samples_are_the_same_each_time_and_never_repeat_a_row() -> None:
     assert len(sample_predictions(TEXTS, LABELS, PROBABILITIES, NAMES, count=99)) == 4
 
 
-def test_an_excerpt_ends_between_words() -> None:
+def test_a_shortened_text_ends_between_words() -> None:
     assert shortened("a wonderful film", 13) == "a wonderful…"
     assert shortened("a wonderful film", 16) == "a wonderful film"
     assert shortened("unbreakable", 5) == "unbr…"
@@ -34,7 +34,7 @@ def test_an_excerpt_ends_between_words() -> None:
 
 
 @given(st.text(), st.integers(2, 40))
-def test_an_excerpt_is_one_short_printable_line(text: str, longest: int) -> None:
+def test_a_shortened_text_is_one_short_printable_line(text: str, longest: int) -> None:
     line = shortened(text, longest)
     assert len(line) <= longest
     assert line.isprintable()

@@ -51,6 +51,9 @@ def evaluate(
         Path | None, typer.Option(help="Write the answer to each row here: .csv, .jsonl, .parquet or .xlsx.")
     ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots.")] = True,
+    explanations: Annotated[
+        int, typer.Option(min=0, help="Measure on so many rows whether `sentrec explain` tells the truth.")
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Measure a run (or starter) on labelled data or stars, and compare it with another run or a baseline."""
@@ -58,7 +61,7 @@ def evaluate(
 
     linear = baseline.value if baseline else None
     overrides = with_labels(overrides, labels)
-    result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides, predictions)
+    result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides, predictions, explanations)
     if as_json:
         print_json(result.to_dict())
     else:
@@ -75,6 +78,8 @@ def _show(result: "Evaluation") -> None:
     _show_texts("Most confident mistakes", result.mistakes)
     for comparison in result.comparisons:
         _show_comparison(comparison)
+    if result.explanations is not None:
+        _show_explanations(result.explanations)
     for note in result.notes:
         out.print(f"[yellow]Note:[/] {escape(note)}", soft_wrap=True)
     out.print("\nWritten:")
@@ -129,6 +134,20 @@ def _show_texts(title: str, texts: Iterable["SamplePrediction"]) -> None:
         table.add_row(f"{one.row:,}", predicted, f"{one.confidence:.1%}", escape(one.label), escape(one.text))
     if table.row_count:
         out.print(table)
+
+
+def _show_explanations(measured: dict[str, Any]) -> None:
+    """The probability that labels lose: without the words that explanations name, with these alone, and at random."""
+    table = _titled(f"Explanations of {counted(measured['texts'], 'text')}: probability lost", "", *measured["random"])
+    rows = {
+        "without the named words": "comprehensiveness",
+        "without random words": "random",
+        "named words alone": "sufficiency",
+        "random words alone": "random_sufficiency",
+    }
+    for title, name in rows.items():
+        table.add_row(title, *(f"{value:.3f}" for value in measured[name].values()))
+    out.print(table)
 
 
 def _show_comparison(comparison: "Comparison") -> None:

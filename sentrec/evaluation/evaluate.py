@@ -48,6 +48,7 @@ class Evaluation:
         notes: What a reader has to know of the data, in sentences.
         directory: Where `evaluation.json` and the plots lie.
         plots: File names of the plots.
+        explanations: How true explanations are, as `sentrec.explain.faithfulness` measures it; None: nobody asked.
     """
 
     run: str
@@ -62,6 +63,7 @@ class Evaluation:
     notes: tuple[str, ...]
     directory: str
     plots: tuple[str, ...]
+    explanations: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The evaluation in plain JSON types."""
@@ -80,6 +82,7 @@ def evaluate(
     out: str | Path | None = None,
     overrides: Sequence[str] = (),
     predictions: Path | None = None,
+    explanations: int = 0,
 ) -> Evaluation:
     """Measures a finished run on labelled data and writes `evaluation.json` and the plots.
 
@@ -93,6 +96,7 @@ def evaluate(
         out: Where to write; by default ``evaluation/<data>-<split>`` within the run, or ``runs/starter``.
         overrides: ``key=value`` pairs that describe `data`, such as ``data.label_column=stars``.
         predictions: Where to write the answer to each row: .csv, .jsonl, .parquet or .xlsx; None: nowhere.
+        explanations: On how many of the rows, drawn at random, to measure how true explanations are.
 
     Raises:
         RunError: If a run is missing, unfinished or altered.
@@ -122,6 +126,7 @@ def evaluate(
         notes=(*picked, *rows.notes, *_rival_notes(run_data, rival, rows), *class_notes(labels, names)),
         directory=str(directory),
         plots=_plots_of(run) if plots else (),
+        explanations=_explanations(run, examples.texts, explanations) if explanations else None,
     )
     with atomic_directory(directory) as temporary:
         if plots:
@@ -130,6 +135,14 @@ def evaluate(
     if predictions is not None:
         _write_predictions(predictions, examples, probabilities, names)
     return result
+
+
+def _explanations(run: Run, texts: Sequence[str], count: int) -> dict[str, Any]:
+    from sentrec.explain.faithfulness import faithfulness
+    from sentrec.inference.predictor import load
+
+    drawn = np.random.default_rng(0).permutation(len(texts))[:count]
+    return faithfulness(load(run), [texts[row] for row in drawn]).to_dict()
 
 
 def _write_predictions(

@@ -1,7 +1,9 @@
 """Which rows a run is evaluated on, which it was trained on, and what a reader has to know of them."""
 
+import logging
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -163,7 +165,8 @@ class RunData:
     def _read_splits(self) -> Splits:
         if self._splits is None:
             # What a reader has to know of the rows that are evaluated, the notes say.
-            self._splits = load_splits(self.run.recipe.data, say_overlap=False)
+            with _without_information():
+                self._splits = load_splits(self.run.recipe.data, say_overlap=False)
         return self._splits
 
     def _require_local(self, *sources: tuple[DataConfig, str]) -> None:
@@ -207,6 +210,18 @@ def _overlap_note(examples: Examples, where: str, read: Callable[[], list[str]])
     except DataError as error:
         return f"Texts that also occur in {where} were not counted: {error.message}"
     return f"{count:,} of the {len(examples):,} texts also occur in {where}." if count else None
+
+
+@contextmanager
+def _without_information() -> Iterator[None]:
+    """Reads what was read before without telling again of each data set how its labels are understood."""
+    log = logging.getLogger("sentrec.data")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _is_same(data: str, own: str) -> bool:

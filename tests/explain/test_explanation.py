@@ -249,3 +249,15 @@ def test_predict_gives_reasons_on_request(tmp_path: Path) -> None:
     assert rows[1]["predicted_reasons"].count("lovely") == 1
     told = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True).stdout
     assert max((first := json.loads(told.splitlines()[0]))["reasons"], key=first["reasons"].__getitem__) == "awful"
+
+
+def test_evaluate_measures_explanations(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(
+        "text,label\n" + "a lovely film and a superb cast,positive\nan awful dull film,negative\n" * 3, "utf-8"
+    )
+    command = [sys.executable, "-m", "sentrec", "evaluate", "starter", "--data", str(file), "--no-plots", "--json"]
+    done = subprocess.run([*command, "--explanations", "4"], check=True, capture_output=True, text=True, cwd=tmp_path)
+    measured = json.loads(done.stdout)["explanations"]
+    assert measured["texts"] == 4
+    assert measured["comprehensiveness"]["mean"] > measured["random"]["mean"]

@@ -149,8 +149,10 @@ def test_reviews_tell_of_films_by_title_key_or_number_of_imdb(tmp_path: Path) ->
 
 
 def test_a_python_list_is_read_too(tmp_path: Path) -> None:
-    path = write_csv(tmp_path / "f.csv", "id,title,genres", [(1, "Heat (1995)", "[{'id': 1, 'name': 'Crime'}]")])
-    assert read_films(path) == {"1": Film("Heat", 1995, ("Crime",))}
+    path = write_csv(
+        tmp_path / "f.csv", "id,title,genres", [(1, "Matrix, The (1999)", "[{'id': 1, 'name': 'Action'}]")]
+    )
+    assert read_films(path) == {"1": Film("The Matrix", 1999, ("Action",))}
 
 
 def test_times_are_not_needed(tmp_path: Path) -> None:

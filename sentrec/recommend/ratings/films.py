@@ -3,6 +3,7 @@
 import ast
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ _LISTS = {
 NUMBERS = ("budget", "revenue", "runtime", "popularity", "vote_count")
 """Numbers of TMDB. Its `vote_average` is not among them: it is another crowd's rating, not a fact of the film."""
 _MOST_CAST = 10
+_ARTICLE = re.compile(r"^(.+), (The|A|An)$")
 _JOBS = ("Director", "Screenplay", "Writer", "Original Music Composer", "Director of Photography", "Producer")
 
 
@@ -162,7 +164,7 @@ def _film(title: str, fields: Mapping[str, Any], line: int, broken: dict[str, li
             except ValueError:
                 broken.setdefault(fact, []).append(line)
     year = year_of(fields.get("year") or fields.get("releasedate"), title)
-    bare = title.removesuffix(f"({year})").strip() or title
+    bare = _ARTICLE.sub(r"\2 \1", title.removesuffix(f"({year})").strip()) or title
     genres = tuple(genre for genre in found.pop("genres", ()) if genre != "(no genres listed)")
     numbers = {name: value for name in NUMBERS if (value := _number(fields.get(folded(name)))) > 0}
     return Film(bare, year, genres, {fact: names for fact, names in found.items() if names}, numbers)

@@ -126,18 +126,24 @@ def evaluate(
         notes=(*picked, *rows.notes, *_rival_notes(run_data, rival, rows), *class_notes(labels, names)),
         directory=str(directory),
         plots=_plots_of(run) if plots else (),
-        explanations=_explanations(run, examples.texts, explanations) if explanations else None,
+        explanations=_explanations(run, examples.texts, explanations),
     )
-    with atomic_directory(directory) as temporary:
-        if plots:
-            _draw(temporary, run, rows, result.metrics, probabilities)
-        write_json(temporary / EVALUATION, result.to_dict())
+    _write(result, run, rows, probabilities)
     if predictions is not None:
         _write_predictions(predictions, examples, probabilities, names)
     return result
 
 
-def _explanations(run: Run, texts: Sequence[str], count: int) -> dict[str, Any]:
+def _write(result: Evaluation, run: Run, rows: EvaluationRows, probabilities: npt.NDArray[np.float64]) -> None:
+    with atomic_directory(Path(result.directory)) as temporary:
+        if result.plots:
+            _draw(temporary, run, rows, result.metrics, probabilities)
+        write_json(temporary / EVALUATION, result.to_dict())
+
+
+def _explanations(run: Run, texts: Sequence[str], count: int) -> dict[str, Any] | None:
+    if not count:
+        return None
     from sentrec.explain.faithfulness import faithfulness
     from sentrec.inference.predictor import load
 

@@ -51,7 +51,7 @@ def _written(panel: str, help: str, *names: str) -> Any:
 
 
 _INPUTS = "Reviews: CSV, JSON, Parquet or .xlsx, plain or compressed; - is standard input."
-_SCORES = "Keep the score of every review here (Parquet). Without FILE: rank these again, no model."
+_SCORES = "Keep the score of every review here (Parquet). Without FILE: rank these again. With --ratings: features."
 _OUT = "Write the list here: .jsonl, .csv or .html by its name."
 _EVALUATE = "Measure the ranking against the reviews' stars instead."
 
@@ -87,7 +87,9 @@ Sort = Annotated[
     SortBy,
     _option(_LIST, "Expected mean, lower end of its interval, or plain mean.", show_default=True),
 ]
-Movies = Annotated[Path | None, _option(_LIST, "Items with movie_id, title, year, genres: CSV.")]
+Movies = Annotated[
+    Path | None, _option(_LIST, "Items with movie_id, title, year, genres: CSV; with --ratings TMDB's folder, too.")
+]
 Genre = Annotated[list[str] | None, _option(_LIST, "Only items of this genre; repeat it for more.")]
 Year = Annotated[str | None, _option(_LIST, "Only items of these years: 1994, or 1990-1999.")]
 Like = Annotated[str | None, _option(_LIST, "Items that are written about like this one: title or key.")]

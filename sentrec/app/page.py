@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import gradio as gr
+import numpy as np
 
 from sentrec.app import rendering
 from sentrec.app.file_tab import COLUMNS, FileTab, shown_errors
@@ -10,6 +11,9 @@ from sentrec.app.reports import report_names, report_of
 from sentrec.errors import SentrecError
 from sentrec.explain import explain
 from sentrec.inference.predictor import Predictor
+from sentrec.recommend.ranking import RankOptions
+from sentrec.recommend.ratings.lists import history_of, recommend_films
+from sentrec.recommend.ratings.model import RatingsModel
 from sentrec.text.encoding import LONGEST_TEXT
 
 EXAMPLES = (
@@ -20,11 +24,13 @@ EXAMPLES = (
 )
 _LONGEST_STAY = 3600
 """Seconds after which an upload is deleted, should its page stay open."""
+_MOST_FILMS = 3000
+"""Films to choose from, those with most ratings."""
 _FILES = [".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx", ".txt", ".gz", ".zst", ".bz2", ".xz", ".zip"]
 
 
-def make_page(predictors: Mapping[str, Predictor]) -> gr.Blocks:
-    """The page for some models, the default first."""
+def make_page(predictors: Mapping[str, Predictor], ratings: RatingsModel | None = None) -> gr.Blocks:
+    """The page for some models, the default first, and with ratings a tab that recommends."""
     tab = FileTab(predictors)
     page = gr.Blocks(analytics_enabled=False, title="sentrec", delete_cache=(600, _LONGEST_STAY))
     with page:
@@ -33,7 +39,10 @@ def make_page(predictors: Mapping[str, Predictor]) -> gr.Blocks:
             _text_tab(predictors)
         with gr.Tab("File"):
             _file_tab(tab, list(predictors))
-        with gr.Tab("Studies and runs"):
+        if ratings is not None:
+            with gr.Tab("For me"):
+                _ratings_tab(ratings)
+        with gr.Tab("Reports"):
             _report_tab(page)
         page.unload(tab.forget)
     return page
@@ -77,6 +86,22 @@ def _file_tab(tab: FileTab, models: list[str]) -> None:
     classify.click(tab.classify, [file, model, menus[0]], [summary, results])
     rank.click(tab.rank, [file, model, *menus, fewest], [summary, results, items, table, frame])
     table.select(tab.quotes, items, quotes)
+
+
+def _ratings_tab(model: RatingsModel) -> None:
+    def recommend(likes: list[str], varied: bool) -> str:
+        with shown_errors():
+            if not likes:
+                raise SentrecError("Pick a film first.")
+            options = RankOptions(top=20, min_reviews=0, diverse=varied)
+            return rendering.films(recommend_films(model, history_of(model, None, likes), options))
+
+    most_rated = np.argsort(-model.counts, kind="stable")[:_MOST_FILMS]
+    labels = [(model.label(number), model.keys[number]) for number in most_rated.tolist()]
+    likes = gr.Dropdown(labels, multiselect=True, label="Films that you like")
+    varied = gr.Checkbox(label="Varied")
+    button = gr.Button("Recommend", variant="primary")
+    button.click(recommend, [likes, varied], gr.HTML())
 
 
 def _report_tab(page: gr.Blocks) -> None:

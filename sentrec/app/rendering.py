@@ -10,6 +10,7 @@ from sentrec.explain.page import KEY, marked_html
 from sentrec.explain.page import STYLE as MARKS_STYLE
 from sentrec.inference.predictor import Prediction
 from sentrec.recommend.ranking import RankedItem
+from sentrec.recommend.ratings.lists import RecommendedFilm
 
 STYLE = (
     MARKS_STYLE
@@ -26,6 +27,7 @@ STYLE = (
 .ranking { width: 100%; height: 75vh; border: 1px solid var(--border-color-primary); border-radius: .5rem; }
 .answer ol { list-style: none; margin: .5rem 0 0; padding: 0; font-size: .9rem; overflow-wrap: anywhere; }
 .answer p.text { margin: .5rem 0 0; } p.key { margin: .5rem 0; }
+.films li { margin: .5rem 0; overflow-wrap: anywhere; }
 .plots img { max-width: 100%; height: auto; background: #fff; }
 """
 )
@@ -67,6 +69,18 @@ def quotes(item: RankedItem) -> str:
     found = [(signs[side], quote.text) for side, quote in item.quotes.items() if quote]
     told = "".join(f"<blockquote><b>{sign}</b> {escape(text)}</blockquote>" for sign, text in found)
     return f'<div class="quotes"><h3>{escape(item.title or item.movie)}</h3>{told or "<p>No quotes.</p>"}</div>'
+
+
+def films(found: Sequence[RecommendedFilm]) -> str:
+    """Recommended films, each with the summands of its score."""
+    return f'<ol class="films">{"".join(map(_film, found))}</ol>'
+
+
+def _film(film: RecommendedFilm) -> str:
+    about = ", ".join([*([str(film.year)] if film.year else []), *film.genres])
+    stars = "" if film.stars is None else f"<br>expected stars {film.stars:.1f}"
+    because = ", ".join(f"{escape(name)} {share:+.2f}" for name, share in film.because.items())
+    return f"<li><b>{escape(film.title)}</b> {escape(about)}{stars}<br><small>because of {because}</small></li>"
 
 
 def frame(page: str) -> str:

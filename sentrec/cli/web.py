@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,20 +12,27 @@ from sentrec.cli.options import MODEL_HELP, chosen_model, model_names, require_e
 
 if TYPE_CHECKING:
     from sentrec.inference.predictor import Predictor
+    from sentrec.recommend.ratings.model import RatingsModel
 
 _SEVERAL = f"{MODEL_HELP} Again: a further one."
 _SHARE = "Also make the page public for a week, through Gradio's servers."
+_RATINGS = "Recommend to users, too: the folder of `sentrec recommend --ratings FILE --save FOLDER`."
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 Models = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", metavar="RUN", help=_SEVERAL, autocompletion=model_names),
 ]
+Ratings = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help=_RATINGS, exists=True, file_okay=False, show_default=False),
+]
 Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0: all of this machine.")]
 
 
 def serve(
     model: Models = None,
+    ratings: Ratings = None,
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share the memory of the models.")] = 1,
@@ -35,7 +43,7 @@ def serve(
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a request is answered.")] = 30.0,
     max_waiting: Annotated[int, typer.Option(min=1, help="Texts that may wait; further ones get 429.")] = 1024,
 ) -> None:
-    """Answer requests over HTTP: /predict, /rank, /models, /health, /ready, /metrics; described by /openapi.json."""
+    """Answer requests over HTTP: /predict, /rank, /recommend, /models, /health, /ready, /metrics; see /openapi.json."""
     require_extra("serve", "fastapi", "prometheus_client", "uvicorn")
     if token is not None and not token.strip():
         raise typer.BadParameter("the token is empty.")
@@ -51,11 +59,13 @@ def serve(
         _tell(listener.getsockname()[:2], host, token)
         predictors = _load_models(model)
         settings = ServeSettings(token, timeout, most_waiting=max_waiting)
-        run_server(lambda: create_app(predictors, settings), listener, workers)
+        lists = _load_ratings(ratings)
+        run_server(lambda: create_app(predictors, settings, lists), listener, workers)
 
 
 def app(
     model: Models = None,
+    ratings: Ratings = None,
     host: Host = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
     share: Annotated[bool, typer.Option("--share", help=_SHARE)] = False,
@@ -70,7 +80,7 @@ def app(
         from sentrec.app.page import make_page
         from sentrec.app.server import launch
 
-        page = make_page(_load_models(model))
+        page = make_page(_load_models(model), _load_ratings(ratings))
         place = launch(page, host, port, share, wait=False)
         err.print(f"Open {place} (Ctrl-C ends)", markup=False, soft_wrap=True)
         page.block_thread()
@@ -85,6 +95,12 @@ def _load_models(names: list[str] | None) -> "dict[str, Predictor]":
     from sentrec.inference.predictor import load
 
     return {name: load(name) for name in names or [chosen_model(None)]}
+
+
+def _load_ratings(folder: Path | None) -> "RatingsModel | None":
+    from sentrec.recommend.ratings.model import load_model
+
+    return None if folder is None else load_model(folder)
 
 
 def _tell(address: tuple[str, int], host: str, token: str | None) -> None:

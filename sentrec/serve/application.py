@@ -20,6 +20,8 @@ from sentrec.inference.predictor import Prediction, Predictor
 from sentrec.recommend.api import recommend
 from sentrec.recommend.catalogue import fold
 from sentrec.recommend.ranking import RankOptions
+from sentrec.recommend.ratings.lists import history_of, recommend_films
+from sentrec.recommend.ratings.model import RatingsModel
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.recommend.stream import ScoringOptions
 from sentrec.serve.gate import Gate
@@ -33,6 +35,8 @@ from sentrec.serve.schema import (
     Problem,
     RankRequest,
     RankResponse,
+    RecommendRequest,
+    RecommendResponse,
     ServedModel,
     Status,
 )
@@ -140,12 +144,32 @@ def rank(predictor: Predictor, request: RankRequest) -> dict[str, Any]:
     return {"items": [plain(item.to_dict()) for item in result.items], "summary": summary}
 
 
-def create_app(predictors: Mapping[str, Predictor], settings: ServeSettings | None = None) -> Gate:
+def recommend_for(model: RatingsModel, request: RecommendRequest) -> list[dict[str, Any]]:
+    """Films for somebody as `sentrec recommend --ratings` lists them.
+
+    Raises:
+        DataError: If a liked film is not known, or no film fulfils the request.
+    """
+    options = RankOptions(
+        request.top,
+        request.min_ratings,
+        genres=tuple(request.genres),
+        exclude=frozenset(map(fold, request.exclude)),
+        diverse=request.diverse,
+    )
+    films = recommend_films(model, history_of(model, request.user, request.likes), options)
+    return [plain(film.to_dict()) for film in films]
+
+
+def create_app(
+    predictors: Mapping[str, Predictor], settings: ServeSettings | None = None, ratings: RatingsModel | None = None
+) -> Gate:
     """The application (ASGI) that answers with some models.
 
     Args:
         predictors: The models by name, the default first.
         settings: How it is set up.
+        ratings: What makes lists for users; None: there is no /recommend.
     """
     settings, metrics = settings or ServeSettings(), Metrics()
     service = Service(predictors, settings, metrics)
@@ -166,6 +190,8 @@ def create_app(predictors: Mapping[str, Predictor], settings: ServeSettings | No
         exception_handlers=_HANDLERS,
     )
     _add_work(app, service)
+    if ratings is not None:
+        _add_recommend(app, service, ratings)
     _add_state(app, service, metrics)
     return Gate(app, settings, metrics)
 
@@ -182,6 +208,13 @@ def _add_work(app: FastAPI, service: Service) -> None:
         """Ranks items by what their reviews say."""
         request.state.texts = len(body.reviews)
         return await service.rank(body)
+
+
+def _add_recommend(app: FastAPI, service: Service, ratings: RatingsModel) -> None:
+    @app.post("/recommend")
+    async def recommend(body: RecommendRequest) -> RecommendResponse:
+        """Lists films for a user of the ratings, or for somebody who likes some films."""
+        return RecommendResponse(films=await service.jobs.run(recommend_for, ratings, body))
 
 
 def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:

@@ -135,6 +135,32 @@ class RankResponse(BaseModel):
     summary: dict[str, Any] = Field(description="How many items, reviews and exact repetitions there were.")
 
 
+class RecommendRequest(_Strict):
+    """A user of the ratings, or films that somebody likes, or both."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"likes": ["Alien", "Heat (1995)"], "top": 5}]})
+
+    user: _Name | None = Field(None, description="Of the ratings.")
+    likes: list[_Name] = Field(default_factory=list, max_length=1000, description="Titles, or keys of the ratings.")
+    top: int = Field(20, ge=1, le=1000, description="Films of the list at most.")
+    min_ratings: int = Field(0, ge=0, description="Fewest ratings of a film.")
+    genres: list[_Name] = Field(default_factory=list, max_length=100, description="Only films of one of these.")
+    exclude: list[_Name] = Field(default_factory=list, max_length=MOST_REVIEWS, description="Films to leave out.")
+    diverse: bool = Field(False, description="Whether to prefer films unlike those above them.")
+
+    @model_validator(mode="after")
+    def _somebody(self) -> "RecommendRequest":
+        if self.user is None and not self.likes:
+            raise ValueError("give a user, or likes")
+        return self
+
+
+class RecommendResponse(BaseModel):
+    """The list, the best first; a film has the fields of a line of `sentrec recommend --ratings --json`."""
+
+    films: list[dict[str, Any]]
+
+
 class ServedModel(BaseModel):
     """A model that answers."""
 

@@ -12,10 +12,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from small_ratings import movielens
 
 import sentrec
 from sentrec.app.page import EXAMPLES, make_page
 from sentrec.app.server import launch
+from sentrec.recommend.ratings.model import fit, read_data
 from sentrec.runs.directory import Run
 
 pytestmark = pytest.mark.slow
@@ -39,7 +41,9 @@ def place(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         uploads = tmp_path_factory.mktemp("uploads")
         patch.setenv("GRADIO_TEMP_DIR", str(uploads))
         patch.chdir(tmp_path_factory.mktemp("work"))
-        page = make_page({"starter": sentrec.load("starter", "cpu"), "small": sentrec.load(small_run.path, "cpu")})
+        ratings = fit(read_data(movielens(tmp_path_factory.mktemp("ratings"))), "ease")
+        models = {"starter": sentrec.load("starter", "cpu"), "small": sentrec.load(small_run.path, "cpu")}
+        page = make_page(models, ratings)
         yield launch(page, "127.0.0.1", free_port(), wait=False)
         page.close()
 
@@ -49,7 +53,7 @@ def page(request: pytest.FixtureRequest, chromium: Any, place: str) -> Iterator[
     """The page in the browser; afterwards, nothing was asked of anybody else and no script failed."""
     width, height = request.param
     page = chromium.new_page(viewport={"width": width, "height": height})
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(60_000)
     asked: set[str] = set()
     errors: list[str] = []
     page.on("request", lambda one: asked.add(urlsplit(one.url).netloc))
@@ -75,6 +79,7 @@ def file(tmp_path: Path) -> Path:
 def choose(page: Any, menu: str, choice: str) -> None:
     page.get_by_label(menu).fill(choice)
     page.get_by_label(menu).press("Enter")
+    page.get_by_role("heading", name="sentrec").click()  # the list of a menu of several choices stays open
 
 
 def table(download: Any) -> list[dict[str, str]]:
@@ -154,6 +159,16 @@ def test_uploads_are_deleted_when_the_page_is_closed(chromium: Any, place: str, 
         time.sleep(0.1)
 
 
+def test_films_are_recommended_for_what_one_picks(page: Any) -> None:
+    page.get_by_role("tab", name="For me").click()
+    choose(page, "Films that you like", "Film 01 (1991)")
+    page.get_by_role("button", name="Recommend").click()
+    page.locator(".films li").nth(5).wait_for()
+    first = page.locator(".films li").first.inner_text()
+    assert "because of Film 01 (1991)" in first
+    assert "Comedy" in first
+
+
 def test_a_bad_file_is_a_message(page: Any, tmp_path: Path) -> None:
     bad = tmp_path / "bad.parquet"
     bad.write_bytes(b"PAR1 no such thing")
@@ -164,7 +179,7 @@ def test_a_bad_file_is_a_message(page: Any, tmp_path: Path) -> None:
 
 
 def test_a_model_card_is_shown(page: Any) -> None:
-    page.get_by_role("tab", name="Studies and runs").click()
+    page.get_by_role("tab", name="Reports").click()
     page.get_by_role("heading", name="Model card: starter").wait_for()
 
 
@@ -178,6 +193,8 @@ def watch(event, arguments):
         address = arguments[1] if event in ("socket.connect", "socket.sendto") else arguments
         asked.append(address[0] if isinstance(address, tuple) else address)
 sys.addaudithook(watch)
+from small_ratings import movielens
+
 import sentrec
 from sentrec.app.page import make_page
 from sentrec.app.server import launch

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from small_ratings import movielens
 from starlette.testclient import TestClient
 
 from sentrec.explain import explain
 from sentrec.inference.predictor import Prediction, Predictor
+from sentrec.recommend.ranking import RankOptions
+from sentrec.recommend.ratings.lists import history_of, recommend_films
+from sentrec.recommend.ratings.model import RatingsModel, fit, read_data
 from sentrec.serve import schema
 from sentrec.serve.application import create_app
 from sentrec.serve.problems import MEDIA_TYPE
@@ -203,3 +207,28 @@ def test_figures_are_kept_for_prometheus(client: TestClient) -> None:
     assert samples["sentrec_requests_total", "none", "404"] == 1
     assert samples["sentrec_batch_texts_count", "small"] == 1
     assert samples["sentrec_waiting_texts", "small"] == 0
+
+
+@pytest.fixture(scope="module")
+def ratings(tmp_path_factory: pytest.TempPathFactory) -> RatingsModel:
+    return fit(read_data(movielens(tmp_path_factory.mktemp("ratings"))), "ease")
+
+
+def test_films_are_recommended_to_users_and_for_what_they_like(predictor: Predictor, ratings: RatingsModel) -> None:
+    with TestClient(create_app({"small": predictor}, ratings=ratings)) as client:
+        films = client.post("/recommend", json={"user": "1", "top": 3}).json()["films"]
+        expected = recommend_films(ratings, history_of(ratings, "1"), RankOptions(top=3, min_reviews=0))
+        assert [film["title"] for film in films] == [film.title for film in expected]
+        liked = client.post("/recommend", json={"likes": ["Film 01", "Film 03 (1993)"], "top": 5}).json()["films"]
+        assert not {"Film 01", "Film 03"} & {film["title"] for film in liked}
+        assert liked[0]["because"]
+        assert (
+            "no film is called" in assert_problem(client.post("/recommend", json={"likes": ["Nothing"]}), 422)["detail"]
+        )
+        assert_problem(client.post("/recommend", json={}), 422)
+        assert_problem(client.post("/recommend", json={"likes": ["/etc/passwd"]}), 422)
+
+
+def test_without_ratings_nothing_is_recommended(client: TestClient) -> None:
+    assert_problem(client.post("/recommend", json={"likes": ["Film 01"]}), 404)
+    assert "/recommend" not in client.get("/openapi.json").json()["paths"]

@@ -61,7 +61,7 @@ class RecommendedFilm:
         return asdict(self) | {"genres": list(self.genres)}
 
 
-def history_of(model: RatingsModel, user: str | None, liked: str | None = None) -> History:
+def history_of(model: RatingsModel, user: str | None, liked: str | Sequence[str] | None = None) -> History:
     """What is known of somebody: the ratings of a user, and what they say of themselves.
 
     An unknown user has an empty history, which is told.
@@ -69,7 +69,7 @@ def history_of(model: RatingsModel, user: str | None, liked: str | None = None) 
     Args:
         model: A model.
         user: The name of a user in its ratings.
-        liked: Titles or keys that they like, separated by commas, or a file with a title and a rating a row.
+        liked: Titles or keys that they like, as a list or with commas, or a file with a title and a rating a row.
 
     Raises:
         DataError: If a liked film is not known; the hint names the nearest title.
@@ -79,7 +79,8 @@ def history_of(model: RatingsModel, user: str | None, liked: str | None = None) 
         _log.warning("user '%s' has rated nothing here: the list is the one for somebody unknown", user)
     if not liked:
         return history
-    own = _own_ratings(Path(liked), model) if looks_like_file(liked) else _named(liked, model)
+    is_file = isinstance(liked, str) and looks_like_file(liked)
+    own = _own_ratings(Path(str(liked)), model) if is_file else _named(liked, model)
     own = {item: stars for item, stars in own.items() if item not in history.items}
     items, stars = np.array([*own], np.int64), np.array([*own.values()], np.float64)
     # What they say now is what they like now.
@@ -87,8 +88,10 @@ def history_of(model: RatingsModel, user: str | None, liked: str | None = None) 
     return History(np.append(history.items, items), np.append(history.stars, stars), times)
 
 
-def _named(liked: str, model: RatingsModel) -> dict[int, float]:
+def _named(liked: str | Sequence[str], model: RatingsModel) -> dict[int, float]:
     """Films by their titles; a comma may be a part of one (``Matrix, The``)."""
+    if not isinstance(liked, str):
+        return dict.fromkeys([find_film(title, model) for title in liked], model.data.scale)
     titles = [title.strip() for title in liked.split(",") if title.strip()]
     whole = _called(liked, model)
     return dict.fromkeys([whole[0]] if whole else [find_film(title, model) for title in titles], model.data.scale)

@@ -33,13 +33,15 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 def _print(diagnosis: "Diagnosis") -> None:
-    left_out = {True: ": left out, see below", False: ""}
+    plugins = (
+        f"{one.name} ({one.origin})" + (": left out, see below" if one.error else "") for one in diagnosis.plugins
+    )
     sections = {
         "versions": [", ".join(f"{name} {version or 'missing'}" for name, version in diagnosis.versions.items())],
         "extras": [", ".join(_extra(*pair) for pair in diagnosis.extras.items())],
         "device": _device_lines(diagnosis),
         "cache": _cache_lines(diagnosis),
-        "plugins": [f"{one.name} ({one.origin}){left_out[bool(one.error)]}" for one in diagnosis.plugins],
+        "plugins": list(plugins),
         "data": _data_lines(diagnosis),
     }
     for title, lines in sections.items():

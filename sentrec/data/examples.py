@@ -17,7 +17,7 @@ from sentrec.data.labels import LEFT_OUT, UNLABELLED, ClassNames, ClassNumbers, 
 from sentrec.data.locate import locate_split, spec_of
 from sentrec.data.tables import Table, read_hub, read_table
 from sentrec.data.values import Ratings, read_ratings
-from sentrec.errors import DataError, listed
+from sentrec.errors import DataError, counted, listed
 from sentrec.files.parse import parsing
 from sentrec.recipe.sections import DataConfig
 from sentrec.text.vocabulary import fingerprint
@@ -189,7 +189,7 @@ def _require_readable(table: Table, data: DataConfig, source: str) -> None:
     if not table.bad:
         return
     first = table.bad[0]
-    problem = f"{len(table.bad):,} rows of {source} cannot be read: line {first.line}: {first.reason}"
+    problem = f"{counted(len(table.bad), 'row')} of {source} cannot be read: line {first.line}: {first.reason}"
     if data.bad_rows == "error":
         quoted = "Put a text that holds commas, quotes or line breaks into double quotes"
         hint = quoted if "row has" in problem else "Correct them"

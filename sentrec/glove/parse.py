@@ -62,7 +62,10 @@ class LineReader:
     def __init__(
         self, stream: BinaryIO, source: str, size: int | None = None, progress: Progress | None = None
     ) -> None:
-        self._stream, self._source, self.size, self._progress = stream, source, size, progress
+        self._stream = stream
+        self._source = source
+        self.size = size
+        self._progress = progress
         self.sha256 = hashlib.sha256()
         # md5 guards against damage here, not against an attacker: it is what was published for these files.
         self.md5 = hashlib.md5(usedforsecurity=False)

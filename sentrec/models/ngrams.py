@@ -183,7 +183,8 @@ class NgramModel(ClosedFormModel, WordModel):
         self.scaling[0] *= factor
         wholes = np.arange(len(labels)) if wholes is None else wholes
         _log.info("Fitting n-grams on %s texts", f"{len(labels):,}")
-        dim, fit_intercept, lsa = self.config.lsa, self.config.intercept == "fitted", None
+        dim, fit_intercept = self.config.lsa, self.config.intercept == "fitted"
+        lsa = None
         if dim is not None and len(np.unique(labels)) == self.classes:
             texts = int(wholes.max()) + 1 + (unlabelled.shape[0] if unlabelled is not None else 0)
             _log.info("Latent semantic analysis: %s dimensions of %s texts", dim, f"{texts:,}")

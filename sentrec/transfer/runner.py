@@ -55,14 +55,18 @@ class StudyMeter:
     """
 
     def __init__(self, works: Mapping[str, float], done: int, cells: int, listener: OnProgress | None) -> None:
-        self._works, self._done, self._cells, self._listener = works, done, cells, listener
-        self._doing, self._work, self._units = "", 0.0, 0.0
-        self._began, self._measured = time.perf_counter(), (0.0, 0.0)
+        self._works, self._listener = works, listener
+        self._done, self._cells = done, cells
+        self._doing, self._work = "", 0.0
+        self._units = 0.0  # of finished pieces of work
+        self._began = time.perf_counter()
+        self._measured = 0.0, 0.0
         self._first_step: tuple[float, float] | None = None
 
     def begin(self, doing: str) -> None:
         """A piece of work begins."""
-        self._doing, self._work, self._first_step = doing, self._works.get(doing, 0.0), None
+        self._doing, self._work = doing, self._works.get(doing, 0.0)
+        self._first_step = None
         self._tell(0.0)
 
     def step(self, progress: Progress) -> None:
@@ -75,7 +79,8 @@ class StudyMeter:
     def finish(self, result: CellResult | None = None) -> None:
         """The piece of work is done; a cell has a result."""
         self._measured = self._measured_until(self._work)
-        self._units, self._work, self._first_step = self._units + self._work, 0.0, None
+        self._units += self._work
+        self._work, self._first_step = 0.0, None
         self._done += result is not None
         self._tell(1.0, result)
 
@@ -114,7 +119,8 @@ class StudyRunner:
         accelerator: Accelerator,
         stop: StopRequest,
     ) -> None:
-        self.study, self.directory, self._accelerator, self._stop = study, directory, accelerator, stop
+        self.study, self.directory = study, directory
+        self._accelerator, self._stop = accelerator, stop
         self.sources = {one.name: one for one in sources}
         self.targets = {one.name: one for one in targets}
         self.cells = study.cells(list(self.sources), list(self.targets))

@@ -71,7 +71,7 @@ def _changes(rows: Sequence[Row]) -> str:
     sign = -1.0 if arm == _RANDOM_EMBEDDINGS else 1.0
     compared = [(row, row.baseline) for row in rows if row.baseline]
     clauses = [
-        f"by {_amount(contrast, sign, in_full=not place)} with {_labels(row)}{' labels' * (not place)}: "
+        f"by {_amount(contrast, sign, in_full=not place)} with {_labels(row)}{'' if place else ' labels'}: "
         f"{_effect(contrast, sign, transfers=arm in _CARRIED)}"
         for place, (row, contrast) in enumerate(compared)
     ]

@@ -206,8 +206,10 @@ def scoring_progress(quiet: bool) -> "AbstractContextManager[OnScoring | None]":
 
 def _counts(now: "ScoringProgress") -> str:
     parts = [f"{now.reviews:,} reviews", f"{now.reviews_per_second:,.0f}/s"]
-    parts += [f"{now.reused:,} from before"] * bool(now.reused)
-    parts += [f"{now.rejected:,} rows left out"] * bool(now.rejected)
+    if now.reused:
+        parts.append(f"{now.reused:,} from before")
+    if now.rejected:
+        parts.append(f"{now.rejected:,} rows left out")
     return ", ".join(parts)
 
 

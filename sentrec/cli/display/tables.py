@@ -44,8 +44,10 @@ _STUDY_NOTE = (
 def show_items(items: "Sequence[RankedItem]") -> None:
     """Prints a ranking: a line an item, its quotes below it."""
     headings = ["score", "95 % interval", "positive", "reviews"]
-    headings += ["stars"] * any(item.mean_rating is not None for item in items)
-    headings += ["like"] * any(item.similarity is not None for item in items)
+    if any(item.mean_rating is not None for item in items):
+        headings.append("stars")
+    if any(item.similarity is not None for item in items):
+        headings.append("like")
     rows = [(f"{item.rank}", _name(item), *(_cells(item)[heading] for heading in headings)) for item in items]
     table = [("", "item", *headings), *rows]
     widths = [max(cell_len(row[column]) for row in table) for column in range(len(headings) + 2)]

@@ -71,6 +71,7 @@ POPULARITY = "how many like it"
 _KEPT_FREE = 0.1
 _SLOPE, _NEUTRAL, _RANGE = 1.6, 0.75, (-0.3, 0.2)
 """The weight of a rating: 1.4 of 5 stars, 1 of 4, 0.2 of 3.5, 0 of 3, and down to -0.3."""
+_MANY = 10
 _RECENCY = 0.5
 """The weight of a rating grows with this power of its place in time among the user's own."""
 
@@ -160,9 +161,14 @@ class Ease(Recommender):
     def explain(self, history: History, item: int) -> list[Part]:
         """What each item of the history adds."""
         items, weights = self._counted(history)
-        similar = self._weights[:, items].T @ self._weights[:, item] if self._is_factor else self._weights[items, item]
+        if not self._is_factor:
+            similar = self._weights[items, item]
+        elif _MANY * len(items) < self._weights.shape[1]:
+            similar = self._weights[:, item] @ self._weights[:, items]
+        else:  # the product with all items copies nothing
+            similar = (self._weights[:, item] @ self._weights)[items]
         values = np.where(items == item, 0.0, similar) / self._free[item]
-        if self._regression is not None:
+        if self._regression is not None and self._share[item]:
             values = values + self._share[item] * self._regression.weights(items, item)
         parts = [Part("", float(value), int(one)) for one, value in zip(items, weights * values, strict=True)]
         return parts if (weights > 0).any() else [Part(POPULARITY, float(self._popularity[item])), *parts]

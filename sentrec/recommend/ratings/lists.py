@@ -202,10 +202,13 @@ def _recommended(
 
 def _told(parts: Sequence[Part], model: RatingsModel) -> dict[str, float]:
     """Summands by name, the largest first; all beyond the first few as one, so that they still add up."""
-    sums: dict[str, float] = {}
+    sums: dict[str | int, float] = {}
     for part in parts:
-        name = part.name if part.item is None else model.label(part.item)
-        sums[name] = sums.get(name, 0.0) + part.value
-    order = sorted(sums, key=lambda name: -abs(sums[name]))
-    told = {name: sums[name] for name in order[:_PARTS]}
-    return told | ({OTHERS: sum(sums[name] for name in order[_PARTS:])} if len(order) > _PARTS else {})
+        source = part.name if part.item is None else part.item
+        sums[source] = sums.get(source, 0.0) + part.value
+    order = sorted(sums, key=lambda source: -abs(sums[source]))
+    told: dict[str, float] = {}
+    for place, source in enumerate(order):
+        name = OTHERS if place >= _PARTS else source if isinstance(source, str) else model.label(source)
+        told[name] = told.get(name, 0.0) + sums[source]
+    return told

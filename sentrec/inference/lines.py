@@ -17,7 +17,7 @@ from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row
 from sentrec.data.values import UnusableError, text_of
 from sentrec.data.writers import plain
-from sentrec.errors import Interrupted
+from sentrec.errors import DataError, Interrupted
 from sentrec.files.storage import cache_home, read_cached, remove_forgotten, write_json
 from sentrec.files.versions import code_version
 from sentrec.inference.predictor import Prediction, Predictor, fingerprint_of
@@ -91,13 +91,13 @@ def classify_source(
         kept: A folder, as of `kept_answers`, from which answers are taken and to which new ones go; None: none.
 
     Raises:
-        DataError: If the source cannot be read, or its header has no column for the text.
+        DataError: If the source cannot be read, has no rows, or its header has no column for the text.
     """
     names = names or FieldNames()
     rows = source.rows()
     first = next(rows, None)
     if first is None:
-        return
+        raise DataError(f"{source.name} has no rows.", "It needs rows with a text.")
     if source.header is not None and not names.find("text", source.header):
         if len(source.header) > 1 or names.text is not None:
             raise names.missing("text", source.name, "its header has", source.header)

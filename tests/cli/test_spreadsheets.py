@@ -92,6 +92,13 @@ def test_predict_writes_rows_that_cannot_be_used_to_a_file_of_their_own(invoke: 
     assert invoke("predict", file, "--rejects", "mine.jsonl").exit_code == 2
 
 
+def test_a_table_without_rows_is_an_error_and_leaves_no_file(invoke: Invoke) -> None:
+    Path("r.csv").write_text("text,label\n")
+    result = invoke("predict", "r.csv", "--out", "answers.parquet")
+    assert "r.csv has no rows" in str(result.exception)
+    assert not Path("answers.parquet").exists()
+
+
 def test_predict_lists_languages_and_reads_pipes(invoke: Invoke) -> None:
     Path("r.txt").write_text(f"{GOOD}\nФильм отличный\n")
     result = invoke("predict", "r.txt", "--languages")

@@ -67,8 +67,8 @@ def quotes(item: RankedItem) -> str:
     """The sentences that speak most for and against an item."""
     signs = {"positive": "+", "negative": "\N{MINUS SIGN}"}
     found = [(signs[side], quote.text) for side, quote in item.quotes.items() if quote]
-    told = "".join(f"<blockquote><b>{sign}</b> {escape(text)}</blockquote>" for sign, text in found)
-    return f'<div class="quotes"><h3>{escape(item.title or item.movie)}</h3>{told or "<p>No quotes.</p>"}</div>'
+    quotes = "".join(f"<blockquote><b>{sign}</b> {escape(text)}</blockquote>" for sign, text in found)
+    return f'<div class="quotes"><h3>{escape(item.title or item.movie)}</h3>{quotes or "<p>No quotes.</p>"}</div>'
 
 
 def films(found: Sequence[RecommendedFilm]) -> str:

@@ -26,8 +26,8 @@ from sentrec.runs.references import origins_of
 from sentrec.text.vocabulary import fingerprint
 
 _OWN_NOTES = {
-    "train": ("The run was trained on these rows: the figures say nothing about other texts.",),
-    "validation": ("Epoch and temperature were chosen on these rows: the figures are somewhat too good.",),
+    "train": ("The run was trained on these rows: the metrics say nothing about other texts.",),
+    "validation": ("Epoch and temperature were chosen on these rows: the metrics are somewhat too good.",),
     "test": (),
 }
 

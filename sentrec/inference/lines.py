@@ -18,6 +18,7 @@ from sentrec.data.text_rows import BadRow, Row
 from sentrec.data.values import UnusableError, text_of
 from sentrec.data.writers import plain
 from sentrec.errors import DataError, Interrupted
+from sentrec.files.lock import sole_use
 from sentrec.files.storage import cache_home, read_cached, remove_forgotten, write_json
 from sentrec.files.versions import code_version
 from sentrec.inference.predictor import Prediction, Predictor, fingerprint_of
@@ -126,18 +127,20 @@ def kept_answers(predictor: Predictor, path: str) -> Iterator[Path]:
     """Gives a folder of the cache for a model's answers to a file; unless the block ends well, it stays.
 
     Raises:
+        BusyError: If another process is at it.
         Interrupted: On Ctrl-C in the block.
     """
     key = fingerprint([path, fingerprint_of(predictor.run)], str(predictor.device), code_version())
     folder = cache_home() / "predictions" / key
     remove_forgotten(folder.parent)
-    if folder.is_dir():
-        _log.info("Going on where an earlier run of this command was stopped")
-    try:
-        yield folder
-    except KeyboardInterrupt:
-        raise Interrupted("What was classified is kept.", "Go on with the same command.") from None
-    shutil.rmtree(folder, ignore_errors=True)
+    with sole_use(folder, "another process classifies this file with this model."):
+        if folder.is_dir():
+            _log.info("Going on where an earlier run of this command was stopped")
+        try:
+            yield folder
+        except KeyboardInterrupt:
+            raise Interrupted("What was classified is kept.", "Go on with the same command.") from None
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _predictions(predictor: Predictor, texts: list[str], kept: Path | None) -> list[Prediction]:

@@ -118,8 +118,8 @@ class Gate:
 
 async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
     """The whole body; None where it is too long."""
-    told = headers.get(b"content-length", b"0")
-    if told.isdigit() and int(told[:20]) > MOST_BYTES:
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and int(length[:20]) > MOST_BYTES:
         return None
     parts: list[bytes] = []
     size = 0

@@ -41,7 +41,7 @@ def problem(
         errors: Of a body that does not fit: where and why.
     """
     phrase = HTTPStatus(status).phrase
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "type": f"urn:sentrec:problem:{phrase.lower().replace(' ', '-')}",
         "title": phrase,
         "status": status,
@@ -49,7 +49,7 @@ def problem(
         "request_id": request_id,
     } | ({} if errors is None else {"errors": errors})
     # ASCII only: a name may hold half a surrogate pair, which UTF-8 cannot.
-    return Response(json.dumps(told), status, headers, media_type=MEDIA_TYPE)
+    return Response(json.dumps(document), status, headers, media_type=MEDIA_TYPE)
 
 
 def invalid(request: Request, error: Exception) -> Response:

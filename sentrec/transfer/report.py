@@ -62,7 +62,7 @@ _METHODS = (
     "seed.",
     "**Verdict.** A gain, a loss or a lead has a p-value below 0.05 after Holm's correction (1979) for all "
     f"comparisons that the study judges: every arm, budget and target. Fewer than {FEWEST_SEEDS} seeds give "
-    "figures and no verdict. The best network, which linear models are compared with, is chosen on the same test rows.",
+    "numbers and no verdict. The best network, which linear models are compared with, is chosen on the same test rows.",
     f"**Convergence.** Epochs and seconds of training until the validation accuracy first reaches the best one of "
     f"`{BASELINE}` with the same labels and seed: the median over the seeds, of which one that never gets there counts "
     "as infinite. Where the median is infinite, the number of seeds that get there stands alone.",

@@ -35,7 +35,7 @@ def verdicts(rows: Sequence[Row], shared_sources: Sequence[str] = ()) -> list[st
     """Says what a study found, in a sentence (or two) for each question that it asked.
 
     A gain, a loss or a lead has a p-value below 0.05 after Holm's correction over the whole study. Fewer than three
-    seeds give figures and no verdict. Only an interval within half a point of 0 bounds an effect. `shared_sources` are
+    seeds give numbers and no verdict. Only an interval within half a point of 0 bounds an effect. `shared_sources` are
     those that are one finished run, which serves every seed.
     """
     sentences: list[str] = []

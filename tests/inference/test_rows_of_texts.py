@@ -13,6 +13,7 @@ import sentrec
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import Row
 from sentrec.errors import Interrupted
+from sentrec.files.lock import BusyError
 from sentrec.inference.languages import language_groups, script_of
 from sentrec.inference.lines import RowResult, classify_rows, classify_source, kept_answers, unknown_share
 from sentrec.inference.predictor import Predictor
@@ -149,3 +150,11 @@ def test_texts_are_grouped_by_script_and_known_words(predictor: Predictor) -> No
     assert groups[0].known == 1
     assert groups[2].example == "Фильм"
     assert [script_of(text) for text in ("这部", "8/10 👍", "мир hi мир")] == ["Cjk", "none", "Cyrillic"]
+
+
+def test_two_commands_do_not_share_the_kept_answers_of_one_file(predictor: Predictor, tmp_path: Path) -> None:
+    with kept_answers(predictor, "reviews.csv"), pytest.raises(BusyError, match="another process"):
+        with kept_answers(predictor, "reviews.csv"):
+            pass
+    with kept_answers(predictor, "reviews.csv"):
+        pass

@@ -219,8 +219,8 @@ def show_evaluation(result: "Evaluation") -> None:
     for heading in (*_LIST_METRICS.values(), "coverage@10", "novelty@10"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, measures in result.lists.items():
-        told = measures.to_dict()
-        cells = [_interval(told[metric]) for metric in _LIST_METRICS]
+        values = measures.to_dict()
+        cells = [_interval(values[metric]) for metric in _LIST_METRICS]
         table.add_row(Text(name), *cells, f"{measures.coverage10:.1%}", f"{measures.novelty10:.1f}")
     out.print(table)
     first = next(iter(result.lists))
@@ -235,11 +235,11 @@ def show_evaluation(result: "Evaluation") -> None:
 
 def _print_parts(what: str, parts: Mapping[str, float], indent: int, digits: int) -> None:
     """Parts that are too small to be seen are left out."""
-    told = [
+    values = [
         f"{printable(name)} {value:+.{digits}f}" for name, value in parts.items() if abs(value) >= 0.5 * 10**-digits
     ]
-    if told:
-        out.print(Text(f"{'':{indent}}{what} {', '.join(told)}", "dim"), soft_wrap=True)
+    if values:
+        out.print(Text(f"{'':{indent}}{what} {', '.join(values)}", "dim"), soft_wrap=True)
 
 
 def _interval(measure: Mapping[str, float]) -> str:

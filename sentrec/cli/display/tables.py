@@ -219,8 +219,8 @@ def show_evaluation(result: "Evaluation") -> None:
     for heading in (*_LIST_METRICS.values(), "coverage@10", "novelty@10"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, measures in result.lists.items():
-        values = measures.to_dict()
-        cells = [_interval(values[metric]) for metric in _LIST_METRICS]
+        measured = measures.to_dict()
+        cells = [_interval(measured[metric]) for metric in _LIST_METRICS]
         table.add_row(Text(name), *cells, f"{measures.coverage10:.1%}", f"{measures.novelty10:.1f}")
     out.print(table)
     first = next(iter(result.lists))

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -20,8 +20,6 @@ from sentrec.inference.predictor import Prediction, Predictor
 from sentrec.recommend.api import recommend
 from sentrec.recommend.catalogue import fold
 from sentrec.recommend.ranking import RankOptions
-from sentrec.recommend.ratings.lists import history_of, recommend_films
-from sentrec.recommend.ratings.model import RatingsModel
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.recommend.stream import ScoringOptions
 from sentrec.serve.gate import Gate
@@ -41,6 +39,9 @@ from sentrec.serve.schema import (
     Status,
 )
 from sentrec.serve.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from sentrec.recommend.ratings.model import RatingsModel
 
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"description": what, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
@@ -144,25 +145,8 @@ def rank(predictor: Predictor, request: RankRequest) -> dict[str, Any]:
     return {"items": [plain(item.to_dict()) for item in result.items], "summary": summary}
 
 
-def recommend_for(model: RatingsModel, request: RecommendRequest) -> list[dict[str, Any]]:
-    """Films for somebody as `sentrec recommend --ratings` lists them.
-
-    Raises:
-        DataError: If a liked film is not known, or no film fulfils the request.
-    """
-    options = RankOptions(
-        request.top,
-        request.min_ratings,
-        genres=tuple(request.genres),
-        exclude=frozenset(map(fold, request.exclude)),
-        diverse=request.diverse,
-    )
-    films = recommend_films(model, history_of(model, request.user, request.likes), options)
-    return [plain(film.to_dict()) for film in films]
-
-
 def create_app(
-    predictors: Mapping[str, Predictor], settings: ServeSettings | None = None, ratings: RatingsModel | None = None
+    predictors: Mapping[str, Predictor], settings: ServeSettings | None = None, ratings: "RatingsModel | None" = None
 ) -> Gate:
     """The application (ASGI) that answers with some models.
 
@@ -210,7 +194,9 @@ def _add_work(app: FastAPI, service: Service) -> None:
         return await service.rank(body)
 
 
-def _add_recommend(app: FastAPI, service: Service, ratings: RatingsModel) -> None:
+def _add_recommend(app: FastAPI, service: Service, ratings: "RatingsModel") -> None:
+    from sentrec.serve.personal import recommend_for
+
     @app.post("/recommend")
     async def recommend(body: RecommendRequest) -> RecommendResponse:
         """Lists films for a user of the ratings, or for somebody who likes some films."""

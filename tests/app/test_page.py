@@ -193,8 +193,6 @@ def watch(event, arguments):
         address = arguments[1] if event in ("socket.connect", "socket.sendto") else arguments
         asked.append(address[0] if isinstance(address, tuple) else address)
 sys.addaudithook(watch)
-from small_ratings import movielens
-
 import sentrec
 from sentrec.app.page import make_page
 from sentrec.app.server import launch

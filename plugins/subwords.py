@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from sentrec import EncodedTexts, cached_encoding
+from sentrec import EncodedTexts
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _CHUNK = 4096
@@ -59,6 +59,8 @@ class SubwordReader:
 
     def encode_cached(self, texts: Sequence[str]) -> EncodedTexts:
         """Likewise, from the cache on disk where these texts were encoded before."""
+        from sentrec import cached_encoding  # predicting need not wait for Arrow
+
         return cached_encoding(texts, self.key, self.encode)
 
 

@@ -63,7 +63,10 @@ def test_the_wheel_holds_every_source_file_and_nothing_else(wheel: Path, source:
         "sentrec_recipes/imdb.yaml",
     } <= names
     folders = {"/".join(name.split("/")[:-1]) for name in names}
-    assert folders == {package.replace(".", "/") for package in SETUPTOOLS["packages"]} | {"sentrec/starter"}
+    assert folders == {package.replace(".", "/") for package in SETUPTOOLS["packages"]} | {
+        "sentrec/starter",
+        "sentrec/quickstart",
+    }
     assert wheel.stat().st_size < MOST_BYTES
 
 
@@ -94,4 +97,4 @@ def test_the_wheel_names_the_command_and_the_built_in_encoders(wheel: Path) -> N
         points = configparser.ConfigParser()
         points.read_string(archive.read(name).decode())
     assert dict(points["console_scripts"]) == {"sentrec": "sentrec.cli.main:run"}
-    assert set(points["sentrec"]) == {"bilstm", "gru", "swem", "textcnn"}
+    assert set(points["sentrec"]) == {"bilstm", "gru", "swem", "textcnn", "transformer"}

@@ -25,7 +25,7 @@ _DISTRIBUTION = "sentrec"
 _FOR_DEVELOPERS = {"bench", "dev"}
 _LITTLE_SPACE = 2 * 1024**3
 """Bytes; GloVe 6B takes 0.9 GB to download."""
-_MADE_AGAIN = ("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions")
+_MADE_AGAIN = ("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions", "frozen")
 """Folders of the cache that sentrec fills by itself and that may be deleted."""
 
 

@@ -12,7 +12,7 @@ pytest.importorskip("gradio", reason="the extra app is not installed")
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop, which runs in this thread, must be gone when other tests begin
 def chromium() -> Iterator[Any]:
     """The browser of the system."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

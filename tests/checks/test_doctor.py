@@ -61,7 +61,7 @@ def test_cached_vectors_are_listed_and_damaged_ones_come_with_the_command(tmp_pa
 
 def test_the_folders_that_may_be_deleted_are_sized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTREC_HOME", str(tmp_path))
-    empty = dict.fromkeys(("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions"), 0)
+    empty = dict.fromkeys(("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions", "frozen"), 0)
     assert diagnose().cache["folders"] == empty
     (tmp_path / "encoded").mkdir()
     (tmp_path / "encoded" / "a.arrow").write_bytes(bytes(700))

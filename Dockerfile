@@ -15,9 +15,9 @@ COPY plugins plugins
 COPY recipes recipes
 RUN pip install -c constraints.txt ".[$EXTRAS]"
 
-RUN useradd --create-home --uid 1000 sentrec && mkdir -p /work/runs /cache && chown -R sentrec /work /cache
+RUN useradd --create-home --uid 1000 sentrec && mkdir -p /srv/sentrec/runs /cache && chown -R sentrec /srv/sentrec /cache
 USER sentrec
-WORKDIR /work
+WORKDIR /srv/sentrec
 ENV SENTREC_HOME=/cache
 EXPOSE 8000 7860
 

@@ -1,6 +1,7 @@
 """What the buttons of the tab for files do."""
 
 import shutil
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from sentrec.app import rendering
 from sentrec.app.files import ROLES, classify_file, columns_of, rank_file
@@ -21,16 +23,20 @@ _NONE = ""
 
 
 @contextmanager
-def shown_errors() -> Iterator[None]:
-    """Shows a mistake of the user as a message on the page."""
+def shown_errors(path: str | None = None) -> Iterator[None]:
+    """Shows a mistake of the user as a message on the page, which calls the file at `path` by its name."""
     try:
         yield
     except SentrecError as error:
-        raise gr.Error(error.message, duration=None, print_exception=False) from error
+        message = error.message.replace(f"{Path(path).parent}/", "") if path else error.message
+        raise gr.Error(message, duration=None, print_exception=False) from error
 
 
 class FileTab:
     """Answers the buttons, and deletes what a page has sent when it is closed.
+
+    An upload lies in a folder named after its content, so that pages which sent the same file share it; what is made
+    of it lies in a folder of the page's own.
 
     Args:
         predictors: The models by name.
@@ -38,12 +44,13 @@ class FileTab:
 
     def __init__(self, predictors: Mapping[str, Predictor]) -> None:
         self._predictors = predictors
-        self._folders: defaultdict[str, set[Path]] = defaultdict(set)
+        self._uploads: defaultdict[str, set[Path]] = defaultdict(set)
+        self._results: dict[str, Path] = {}
 
     def look(self, path: str, request: gr.Request) -> list[Any]:
         """Fills the menus with the columns of a file."""
-        self._keep(path, request)
-        with shown_errors():
+        with shown_errors(path):
+            self._keep(path, request)
             columns = columns_of(path)
             choices = [("(none)", _NONE), *((name, name) for name in columns.names)]
             found = (columns.found.get(role, _NONE) for role in ROLES)
@@ -58,7 +65,7 @@ class FileTab:
         progress: Any = gr.Progress(),  # noqa: B008 - so gradio finds it
     ) -> tuple[str, gr.File]:
         """Classifies the rows of a file."""
-        with shown_errors():
+        with shown_errors(path):
             folder = self._keep(path, request)
             done = classify_file(self._predictors[model], path, text or None, folder, _on_share(progress))
             return done.summary, gr.File([str(done.path)], visible=True)
@@ -75,7 +82,7 @@ class FileTab:
         progress: Any = gr.Progress(),  # noqa: B008 - so gradio finds it
     ) -> list[Any]:
         """Ranks the items of a file."""
-        with shown_errors():
+        with shown_errors(path):
             folder = self._keep(path, request)
             columns = {"text": text or None, "movie": movie or None, "rating": rating or None}
             options = RankOptions(top=1000, min_reviews=max(int(reviews or 1), 1))
@@ -95,16 +102,20 @@ class FileTab:
 
     def forget(self, request: gr.Request) -> None:
         """Deletes all that a page has sent, and what was made of it."""
-        for folder in self._folders.pop(request.session_hash or "", ()):
+        page = request.session_hash or ""
+        folders = self._uploads.pop(page, set()).difference(*self._uploads.values())
+        for folder in [*folders, *filter(None, [self._results.pop(page, None)])]:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _keep(self, path: str | None, request: gr.Request) -> Path:
-        """Remembers a file; gives its folder, where what is made of it is written, too."""
+        """Remembers a file; gives the folder for what is made of it."""
         if path is None:
             raise SentrecError("Choose a file first.")
-        folder = Path(path).parent
-        self._folders[request.session_hash or ""].add(folder)
-        return folder
+        page = request.session_hash or ""
+        self._uploads[page].add(Path(path).parent)
+        if page not in self._results:
+            self._results[page] = Path(tempfile.mkdtemp(prefix="results-", dir=get_upload_folder()))
+        return self._results[page]
 
 
 def _row(item: RankedItem) -> list[Any]:

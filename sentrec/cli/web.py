@@ -1,5 +1,6 @@
 """`sentrec serve` and `sentrec app`: models behind HTTP, and a page in the browser."""
 
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -56,10 +57,10 @@ def serve(
         from sentrec.serve.settings import ServeSettings
 
         listener = open_socket(host, port)
-        _tell(listener.getsockname()[:2], host, token)
-        predictors = _load_models(model)
+        predictors, lists = _load_models(model), _load_ratings(ratings)
         settings = ServeSettings(token, timeout, most_waiting=max_waiting)
-        lists = _load_ratings(ratings)
+        _tell(listener.getsockname()[:2], host, token)
+        logging.getLogger("sentrec.recommend").setLevel(logging.ERROR)  # it tells people what is in their requests
         run_server(lambda: create_app(predictors, settings, lists), listener, workers)
 
 

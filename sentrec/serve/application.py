@@ -200,7 +200,7 @@ def _add_recommend(app: FastAPI, service: Service, ratings: "RatingsModel") -> N
     @app.post("/recommend")
     async def recommend(body: RecommendRequest) -> RecommendResponse:
         """Lists films for a user of the ratings, or for somebody who likes some films."""
-        return RecommendResponse(films=await service.jobs.run(recommend_for, ratings, body))
+        return RecommendResponse(**await service.jobs.run(recommend_for, ratings, body))
 
 
 def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:

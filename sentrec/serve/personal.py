@@ -10,8 +10,8 @@ from sentrec.recommend.ratings.model import RatingsModel
 from sentrec.serve.schema import RecommendRequest
 
 
-def recommend_for(model: RatingsModel, request: RecommendRequest) -> list[dict[str, Any]]:
-    """Films for somebody as `sentrec recommend --ratings` lists them.
+def recommend_for(model: RatingsModel, request: RecommendRequest) -> dict[str, Any]:
+    """Films for somebody as `sentrec recommend --ratings` lists them, and whether their ratings are known.
 
     Raises:
         DataError: If a liked film is not known, or no film fulfils the request.
@@ -24,4 +24,5 @@ def recommend_for(model: RatingsModel, request: RecommendRequest) -> list[dict[s
         diverse=request.diverse,
     )
     films = recommend_films(model, history_of(model, request.user, request.likes), options)
-    return [plain(film.to_dict()) for film in films]
+    known = None if request.user is None else bool(len(model.history(request.user).items))
+    return {"films": [plain(film.to_dict()) for film in films], "known_user": known}

@@ -159,6 +159,7 @@ class RecommendResponse(BaseModel):
     """The list, the best first; a film has the fields of a line of `sentrec recommend --ratings --json`."""
 
     films: list[dict[str, Any]]
+    known_user: bool | None = Field(description="Whether the ratings hold the user, if one was named.")
 
 
 class ServedModel(BaseModel):

@@ -122,6 +122,8 @@ class _Parent:
             _serve(self._make_app, self._listener)
         except SystemExit as stop:
             code = int(stop.code or 0)
+        except Exception as error:
+            _log.error("process %d failed: %s: %s", os.getpid(), type(error).__name__, error)
         finally:
             # Not the parent's way out: what it registered to be done at its end is its own.
             os._exit(code)

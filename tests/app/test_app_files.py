@@ -2,10 +2,13 @@
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 import sentrec
+from sentrec.app.file_tab import FileTab
 from sentrec.app.files import classify_file, columns_of, rank_file
 from sentrec.app.rendering import answers, frame, quotes
 from sentrec.app.reports import report_names, report_of
@@ -68,6 +71,28 @@ def test_items_are_ranked_as_the_command_ranks_them(file: Path, predictor: Predi
     assert [row["movie"] for row in csv.DictReader(done.files[1].open(encoding="utf-8"))] == ["Tern", "Gull"]
     assert "lovely" in quotes(done.items[0])
     assert not list(Path.cwd().glob("*.rejects.jsonl"))
+
+
+def test_pages_that_sent_the_same_file_do_not_disturb_each_other(
+    file: Path, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    upload = tmp_path / "uploads" / "hash-of-the-content" / "classified.csv"
+    upload.parent.mkdir(parents=True)
+    sent = file.rename(upload).read_bytes()
+    tab = FileTab({"small": predictor})
+    pages: list[Any] = [SimpleNamespace(session_hash=name) for name in ("one", "two")]
+    results = []
+    for page in pages:
+        tab.look(str(upload), page)
+        summary, shown = tab.classify(str(upload), "small", "Meinung", page)
+        assert summary.startswith("3 good, 3 bad")
+        results.append(Path(shown.value[0]["path"]))
+    assert upload.read_bytes() == sent
+    tab.forget(pages[0])
+    assert [path.exists() for path in (upload, *results)] == [True, False, True]
+    tab.forget(pages[1])
+    assert [path.exists() for path in (upload, *results)] == [False, False, False]
 
 
 def test_nothing_that_users_wrote_becomes_markup() -> None:

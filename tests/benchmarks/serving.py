@@ -102,7 +102,8 @@ def server(options: list[str]) -> Iterator[tuple[int, int]]:
     began = time.perf_counter()
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        port = int(re.search(r":(\d+)", process.stderr.readline())[1])  # type: ignore[index]
+        told = next(line for line in process.stderr if line.startswith("Listening"))
+        port = int(re.search(r":(\d+)", told)[1])  # type: ignore[index]
         drained = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
         asyncio.run(ask(port, 1, 1, 60, most=1))
         _tell(f"first answer {time.perf_counter() - began:.1f} s after the start")

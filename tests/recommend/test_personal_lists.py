@@ -1,6 +1,7 @@
 """Lists for one user, saved models, and measurements on held-out ratings."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,14 @@ def test_films_somebody_names_stand_for_a_user(model: RatingsModel) -> None:
     films = recommend_films(model, history_of(model, None, "Film 02, film 04 (1994)"), ALL)
     assert {"2", "4"}.isdisjoint(film.key for film in films)
     assert [film.genres[0] for film in films[:5]] == ["Western"] * 5
+
+
+@pytest.mark.parametrize("liked", ["One, Two, The, Film 02", "Film 02 ,one,  two, the"])
+def test_a_title_may_have_commas_among_others(model: RatingsModel, liked: str) -> None:
+    named = replace(model.films[3], title="One, Two, The")
+    films = (*model.films[:3], named, *model.films[4:])
+    other = replace(model, data=replace(model.data, films=films))
+    assert {other.films[item].title for item in history_of(other, None, liked).items} == {"One, Two, The", "Film 02"}
 
 
 def test_a_file_of_own_ratings_stands_for_a_user(

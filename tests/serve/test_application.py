@@ -216,7 +216,9 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> RatingsModel:
 
 def test_films_are_recommended_to_users_and_for_what_they_like(predictor: Predictor, ratings: RatingsModel) -> None:
     with TestClient(create_app({"small": predictor}, ratings=ratings)) as client:
-        films = client.post("/recommend", json={"user": "1", "top": 3}).json()["films"]
+        told = [client.post("/recommend", json={"user": name, "top": 3}).json() for name in ("1", "nobody")]
+        assert [one["known_user"] for one in told] == [True, False]
+        films = told[0]["films"]
         expected = recommend_films(ratings, history_of(ratings, "1"), RankOptions(top=3, min_reviews=0))
         assert [film["title"] for film in films] == [film.title for film in expected]
         liked = client.post("/recommend", json={"likes": ["Film 01", "Film 03 (1993)"], "top": 5}).json()["films"]

@@ -1,7 +1,7 @@
 """From a fitted model and one user's ratings to a list: filters, variety, and where each score comes from."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -89,12 +89,17 @@ def history_of(model: RatingsModel, user: str | None, liked: str | Sequence[str]
 
 
 def _named(liked: str | Sequence[str], model: RatingsModel) -> dict[int, float]:
-    """Films by their titles; a comma may be a part of one (``Matrix, The``)."""
-    if not isinstance(liked, str):
-        return dict.fromkeys([find_film(title, model) for title in liked], model.data.scale)
-    titles = [title.strip() for title in liked.split(",") if title.strip()]
-    whole = _called(liked, model)
-    return dict.fromkeys([whole[0]] if whole else [find_film(title, model) for title in titles], model.data.scale)
+    """Films by their titles, of which each may have commas of its own (``Alien,Matrix, The``)."""
+    titles = _titles(liked, model) if isinstance(liked, str) else liked
+    return dict.fromkeys([find_film(title, model) for title in titles], model.data.scale)
+
+
+def _titles(liked: str, model: RatingsModel) -> Iterator[str]:
+    parts = [part.strip() for part in liked.split(",") if part.strip()]
+    while parts:
+        joined = (", ".join(parts[:count]) for count in range(len(parts), 1, -1))
+        yield (title := next((one for one in joined if _called(one, model)), parts[0]))
+        parts = parts[title.count(",") + 1 :]
 
 
 def _own_ratings(path: Path, model: RatingsModel) -> dict[int, float]:

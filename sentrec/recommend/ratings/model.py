@@ -129,9 +129,12 @@ class RatingsModel:
 
     def history(self, user: str) -> History:
         """What a user rated; empty where the user is not known."""
-        number = {identity(name): place for place, name in enumerate(self.data.users)}.get(identity(user), -1)
-        mine = self.data.ratings.users == number
+        mine = self.data.ratings.users == self._places.get(identity(user), -1)
         return self.data.ratings.history(np.flatnonzero(mine))
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {identity(name): place for place, name in enumerate(self.data.users)}
 
     def save(self, folder: Path) -> None:
         """Writes the model: tensors as safetensors, all else as JSON.

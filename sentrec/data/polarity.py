@@ -15,8 +15,10 @@ _ANSWERS = {"negative": "0 -1 false no n", "neutral": "", "positive": "1 true ye
 
 _MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words.split()}
 _ANSWER = {word: meaning for meaning, words in _ANSWERS.items() for word in words.split()}
-_NUMBER = re.compile(r"(\d{1,3}(?:[.,]\d+)?)(?:\s*(?:/|out of|of)\s*(\d{1,3}))?(?:\s*stars?)?", re.IGNORECASE)
-_GLYPHS = re.compile("([★⭐✭✯*]+)\ufe0f?(½?)([☆✩]*)")
+_NUMBER = re.compile(
+    r"(?:rated\s+)?(\d{1,3}(?:[.,]\d+)?)(?:\s*(?:/|out of|of)\s*(\d{1,3})|\s*(%))?(?:\s*stars?)?", re.IGNORECASE
+)
+_GLYPHS = re.compile("([★⭐✭✯🌟*]+)(½?)([☆✩]*)")
 _GRADES = {"A": 11, "B": 8, "C": 5, "D": 2, "F": 0}
 _BEST_GRADE = 12
 _BORDER = 1 / 3
@@ -46,7 +48,7 @@ def star_polarities(words: Sequence[str], plain: bool = True) -> dict[str, str |
     Returns:
         None where the labels are no ratings.
     """
-    read = {word: _rating(word.strip()) for word in words}
+    read = {word: read_rating(word) for word in words}
     found = [one for one in read.values() if one is not None]
     numbers = [value for value, scale in found if scale is None]
     highest = max(numbers, default=5.0)
@@ -59,7 +61,7 @@ def star_polarities(words: Sequence[str], plain: bool = True) -> dict[str, str |
 
 def is_rating(word: str) -> bool:
     """Whether a label is a rating that is not just a number: ``4/5``, ``B+``, ``★★★½``."""
-    found = _rating(word.strip())
+    found = read_rating(word)
     return found is not None and found[1] is not None
 
 
@@ -76,11 +78,12 @@ def _few(words: Sequence[str]) -> str:
     return ", ".join(words[:8]) + (f" and {len(words) - 8:,} more" if len(words) > 8 else "")
 
 
-def _rating(word: str) -> tuple[float, float | None] | None:
-    """A rating and the highest that it is counted from, where it says so."""
+def read_rating(word: str) -> tuple[float, float | None] | None:
+    """A rating and the highest that it is counted from, where it says so: ``4/5``, ``85%``, ``★★★½``, ``B+``."""
+    word = word.strip().replace("\ufe0f", "")
     if number := _NUMBER.fullmatch(word):
-        value, scale = float(number[1].replace(",", ".")), float(number[2]) if number[2] else None
-        return (value, scale) if scale is None or 0 < value <= scale or value == 0 < scale else None
+        value, scale = float(number[1].replace(",", ".")), float(number[2] or 100) if number[2] or number[3] else None
+        return (value, scale) if scale is None or 0 <= value <= scale != 0 else None
     if glyphs := _GLYPHS.fullmatch(word):
         return len(glyphs[1]) + (0.5 if glyphs[2] else 0), float(max(len(glyphs[1] + glyphs[3]), 5))
     if grade := re.fullmatch(r"([A-DF])([+\u2212-]?)", word):

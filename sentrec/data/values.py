@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sentrec.data.polarity import read_rating
 from sentrec.data.text_rows import Unreadable
 from sentrec.errors import DataError
 
@@ -54,16 +55,30 @@ def name_of(value: Any, what: str, column: str) -> str | None:
 
 def rating_of(value: Any, what: str, column: str) -> float | None:
     """A rating as a number, None where there is none; an `UnusableError` if it is no number."""
+    rating, scale = scaled_rating_of(value, what, column)
+    if scale is not None:
+        raise UnusableError(f"the {what} (field '{column}') is no number: {value!r}"[:200])
+    return rating
+
+
+def scaled_rating_of(value: Any, what: str, column: str) -> tuple[float | None, float | None]:
+    """A rating, and what it is counted from where it says so (``4/5``, ``★★★½``, ``B+``); None where there is none.
+
+    Raises:
+        UnusableError: If the value is neither a number nor such a rating.
+    """
     value = _decoded(value, what, column)
     if value is None or (isinstance(value, str) and value.strip().casefold() in _NO_RATING):
-        return None
+        return None, None
+    rating, scale = math.inf, None
     try:
         rating = float(value)
     except (TypeError, ValueError, OverflowError):
-        rating = math.inf
+        if isinstance(value, str) and (found := read_rating(value)):
+            rating, scale = found
     if math.isinf(rating) or isinstance(value, bool):
         raise UnusableError(f"the {what} (field '{column}') is no number: {value!r}"[:200])
-    return None if math.isnan(rating) else rating
+    return (None if math.isnan(rating) else rating), scale
 
 
 def read_ratings(column: "pa.ChunkedArray", name: str, source: str) -> Ratings:

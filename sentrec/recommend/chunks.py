@@ -23,7 +23,8 @@ _log = logging.getLogger(__name__)
 
 _DIGEST = b"sentrec_chunk"
 _SCORES_ROWS = 4096
-_COLUMNS = ("source", "line", "id", "movie", "rating", "date", "user", "probability", "digest")
+_COLUMNS = ("source", "line", "id", "movie", "rating", "rating_scale", "date", "user", "probability", "digest")
+_NUMBERS = ("rating", "rating_scale", "probability")
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _digest_of(reviews: Sequence[Review]) -> bytes:
 
 def scored_table(reviews: Sequence[Review], scores: Scores) -> pa.Table:
     """Reviews and their scores as a table, without their texts."""
-    kinds = {"line": pa.int64(), "rating": pa.float64(), "probability": pa.float64(), "digest": pa.binary(16)}
+    kinds = {"line": pa.int64(), "digest": pa.binary(16)} | dict.fromkeys(_NUMBERS, pa.float64())
     values = {
         name: scores.positive if name == "probability" else [getattr(review, name) for review in reviews]
         for name in _COLUMNS
@@ -155,7 +156,7 @@ def read_scores(path: Path) -> Iterator[pa.RecordBatch]:
     try:
         with pa.parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
-            if missing := set(_COLUMNS) - set(schema.names):
+            if missing := set(_COLUMNS) - {"rating_scale"} - set(schema.names):  # files of earlier versions lack it
                 problem = f"is no scores file: it has no column '{min(missing)}'."
                 raise DataError(f"{path} {problem}", "Name one that `recommend --scores` wrote.")
             if "embedding" in schema.names and not pa.types.is_fixed_size_list(schema.field("embedding").type):

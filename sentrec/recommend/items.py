@@ -15,7 +15,8 @@ from sentrec.recommend.catalogue import identity, item_name
 from sentrec.recommend.chunks import embeddings_of
 
 _log = logging.getLogger(__name__)
-_SHORT_SCALE, _LONG_SCALE, _MIXED_SHARE = 5, 10, 0.1
+_SCALES = _SHORT_SCALE, _LONG_SCALE, _ = 5, 10, 100
+_MIXED_SHARE = 0.1
 Floats = npt.NDArray[np.float64]
 
 SOFTEN = 1.5
@@ -94,7 +95,8 @@ class ItemSums:
         self._soften = soften
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
-        self._sums = np.zeros((0, 9))
+        self._sums = np.zeros((0, 11))
+        self._highest = 0.0
         self._embedding = np.zeros((0, 0), dtype=np.float32)
 
     def add(self, table: pa.Table | pa.RecordBatch) -> npt.NDArray[np.bool_]:
@@ -109,9 +111,15 @@ class ItemSums:
         self._grow(embeddings.shape[1])
         probability = softened(table.column("probability").to_numpy(zero_copy_only=False), self._soften)
         rating = table.column("rating").to_numpy(zero_copy_only=False).astype(np.float64)
-        rated = np.isfinite(rating)
-        values = [probability, probability**2, probability > 0.5, np.where(rated, rating, 0.0), rated]
-        values += [rated & (rating <= _SHORT_SCALE), rated & (rating > _LONG_SCALE)]
+        scale = np.full(len(rating), np.nan)
+        if "rating_scale" in table.schema.names:
+            scale = table.column("rating_scale").to_numpy(zero_copy_only=False).astype(np.float64)
+        is_marked = np.isfinite(rating) & np.isfinite(scale)
+        is_plain = np.isfinite(rating) & ~is_marked
+        self._highest = max(self._highest, rating[counts & is_plain].max(initial=0.0))
+        values = [probability, probability**2, probability > 0.5, np.where(is_plain, rating, 0.0), is_plain]
+        values += [is_plain & (rating <= _SHORT_SCALE), is_plain & (rating > _LONG_SCALE)]
+        values += [np.divide(rating, scale, out=np.zeros_like(rating), where=is_marked), is_marked]
         np.add.at(self._sums, rows, np.column_stack([counts, ~counts, *(counts * value for value in values)]))
         np.add.at(self._embedding, rows[counts], embeddings[counts].astype(np.float32))
         return counts
@@ -119,21 +127,8 @@ class ItemSums:
     def result(self) -> Items:
         """The items so far."""
         size = len(self._numbers)
-        reviews, duplicates, total, squares, positive, stars, rated, low, high = self._sums[:size].T
+        reviews, duplicates, total, squares, positive = self._sums[:size, :5].T
         mean = total / reviews
-        # A few numbers among grades, or on another scale, say nothing of the item.
-        rating = np.divide(stars, rated, out=np.full(size, np.nan), where=rated >= np.maximum(reviews / 2, 1))
-        few = np.isnan(rating) & (rated > 0)
-        # Of 100 points hardly anybody gives 1 to 5: where many such ratings stand among high ones, they are stars.
-        if min(low.sum(), high.sum()) > _MIXED_SHARE * rated.sum():
-            mixed = (low > 0) & (high > 0) & ~np.isnan(rating)
-            rating[mixed] = np.nan
-            if mixed.any():
-                what = "their ratings are on several scales, some up to 5 and some above 10"
-                _log.info("No stars are shown for %s: %s.", counted(int(mixed.sum()), "item"), what)
-        if few.any():
-            most = f"{int((reviews - rated)[few].sum()):,} of their {int(reviews[few].sum()):,} reviews have no number"
-            _log.info("No stars are shown for %s: %s.", counted(int(few.sum()), "item"), most)
         return Items(
             keys=tuple(self._names),
             reviews=reviews.astype(np.int64),
@@ -141,7 +136,7 @@ class ItemSums:
             mean=mean,
             squares=np.maximum(squares - reviews * mean**2, 0.0),
             share_positive=positive / reviews,
-            rating=rating,
+            rating=_mean_stars(reviews, self._sums[:size, 5:], self._highest),
             embedding=self._embedding[:size] / reviews[:, None].astype(np.float32),
         )
 
@@ -161,3 +156,37 @@ class ItemSums:
         if self._embedding.shape[1] == dim:
             embedding[: len(self._embedding)] = self._embedding
         self._sums, self._embedding = sums, embedding
+
+
+def _mean_stars(reviews: Floats, sums: Floats, highest: float) -> Floats:
+    """Mean stars of each item; NaN where they would say nothing of it, which is logged.
+
+    Ratings that say what they are counted from are put on the scale of the plain numbers, whose `highest` tells it.
+    Where most do, plain numbers above 5 among them could be anything, and are left out.
+    """
+    stars, plain, low, high, shares, marked = sums.T.copy()
+    scale = next((one for one in _SCALES if highest <= one), None)
+    if scale is None:
+        scale = _LONG_SCALE
+        marked[:] = shares[:] = 0.0
+    elif scale != _SHORT_SCALE and marked.sum() > plain.sum():
+        scale = _SHORT_SCALE
+        stars[:] = plain[:] = low[:] = high[:] = 0.0
+    if marked.any():
+        _log.info("Ratings such as 4/5, ★★★½ and B+ count as stars of %d.", scale)
+        stars, plain = stars + shares * scale, plain + marked
+        high += marked * (scale > _LONG_SCALE)
+    # A few ratings, or some on another scale, say nothing of the item.
+    rating = np.divide(stars, plain, out=np.full(len(reviews), np.nan), where=plain >= np.maximum(reviews / 2, 1))
+    few = np.isnan(rating) & (plain > 0)
+    # Of 100 points hardly anybody gives 1 to 5: where many such ratings stand among high ones, they are stars.
+    if min(low.sum(), high.sum()) > _MIXED_SHARE * plain.sum():
+        mixed = (low > 0) & (high > 0) & ~np.isnan(rating)
+        rating[mixed] = np.nan
+        if mixed.any():
+            what = "their ratings are on several scales, some up to 5 and some above 10"
+            _log.info("No stars are shown for %s: %s.", counted(int(mixed.sum()), "item"), what)
+    if few.any():
+        most = f"{int((reviews - plain)[few].sum()):,} of their {int(reviews[few].sum()):,} reviews have no number"
+        _log.info("No stars are shown for %s: %s.", counted(int(few.sum()), "item"), most)
+    return np.asarray(rating)

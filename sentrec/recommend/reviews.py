@@ -15,7 +15,7 @@ from typing import Any
 from sentrec.data.columns import FieldNames, folded, require_single
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row, Unreadable
-from sentrec.data.values import UnusableError, name_of, rating_of, text_of
+from sentrec.data.values import UnusableError, name_of, scaled_rating_of, text_of
 from sentrec.recommend.catalogue import identity, item_name
 from sentrec.text.encoding import in_chunks, shortened
 
@@ -42,6 +42,7 @@ class Review:
     text: str  # what it says, not blank; of a very long one both ends, see `shortened`
     id: str | None = None  # its own name, if it has one
     rating: float | None = None  # stars, if it has some
+    rating_scale: float | None = None  # what these are counted from, where they say so: 4/5, ★★★½
     date: str | None = None  # as it stands in the file
     user: str | None = None  # as it stands in the file
     digest: bytes = b""
@@ -177,9 +178,12 @@ def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]
     optional: dict[str, Any] = {}
     for role in _OPTIONAL:
         try:
-            read = rating_of if role == "rating" else name_of
             for name in found.get(role, ()):
-                optional[role] = read(row.fields.get(name), role, name)
+                value = row.fields.get(name)
+                if role == "rating":
+                    optional["rating"], optional["rating_scale"] = scaled_rating_of(value, role, name)
+                else:
+                    optional[role] = name_of(value, role, name)
         except UnusableError as error:
             doubts.append(str(error))
     return Review(source, row.line, item_name(movie), text, **optional), doubts

@@ -50,7 +50,7 @@ def test_labels_that_are_no_pairs_are_refused(invoke: Invoke) -> None:
 
 
 def test_stars_are_shown_where_half_of_the_reviews_have_a_number(invoke: Invoke) -> None:
-    rows = [["Half", "4"], ["Half", "B+"], ["Few", "3.7"], ["Few", "3/4"], ["Few", ""], ["None", ""]]
+    rows = [["Half", "4"], ["Half", "yes"], ["Few", "3.7"], ["Few", "?"], ["Few", ""], ["None", ""]]
     file = write_csv("r.csv", [["film", "stars", "text"], *[[*row, f"{GOOD} {n}"] for n, row in enumerate(rows)]])
     ranked = invoke("recommend", file, "--positive", "good", "--min-reviews", "1", "--json")
     stars = {one["movie"]: one["mean_rating"] for one in map(json.loads, ranked.stdout.splitlines())}
@@ -72,6 +72,24 @@ def test_ratings_on_several_scales_have_no_mean(
     ranked = invoke("recommend", file, "--positive", "good", "--min-reviews", "1", "--json")
     assert {one["movie"]: one["mean_rating"] for one in map(json.loads, ranked.stdout.splitlines())} == stars
     assert ("on several scales" in ranked.stderr) == (stars["A"] is None)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "stars"),
+    [
+        (("4/5", "★★★½", "B+", "8 / 10"), 3.8125),  # 4, 3.5, 3.75 (9 steps of 12 from F to A+) and 4 of 5
+        (("4/5", "5", "3,5"), 4.1667),  # plain numbers up to 5 are of 5
+        (("4/5", "90%", "7", "9"), 8.25),  # others tell the scale, unless most ratings say one: 8, 9, 7 and 9 of 10
+        (("4/5", "2/5", "3/5", "88"), 3.0),
+        (("4/5", "100%", "2", "88"), None),  # 2 of what?
+    ],
+)
+def test_ratings_that_say_their_scale_are_stars(invoke: Invoke, ratings: tuple[str, ...], stars: float | None) -> None:
+    rows = [["A", one, f"{GOOD} {number}"] for number, one in enumerate(ratings)]
+    file = write_csv("r.csv", [["film", "rating", "text"], *rows])
+    ranked = invoke("recommend", file, "--positive", "good", "--json")
+    assert ranked.exit_code == 0, ranked.output
+    assert json.loads(ranked.stdout)["mean_rating"] == (stars and pytest.approx(stars, abs=1e-4))
 
 
 def test_predict_writes_rows_that_cannot_be_used_to_a_file_of_their_own(invoke: Invoke) -> None:

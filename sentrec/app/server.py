@@ -34,15 +34,14 @@ class Offline:
         await self._app(scope, receive, sent)
 
 
-def launch(page: gr.Blocks, host: str, port: int, share: bool = False, wait: bool = True) -> str:
-    """Serves a page.
+def launch(page: gr.Blocks, host: str, port: int, share: bool = False) -> str:
+    """Serves a page by threads of its own.
 
     Args:
         page: The page.
         host: The address to listen on.
         port: Its port.
         share: Whether to make it public through Gradio's servers, too.
-        wait: Whether to serve until the process is interrupted; else the page is served by a thread.
 
     Returns:
         Where it is.
@@ -73,6 +72,4 @@ def launch(page: gr.Blocks, host: str, port: int, share: bool = False, wait: boo
         )
     except OSError as error:
         raise SentrecError(f"{host}:{port} cannot be listened on.", "Name another --port.") from error
-    if wait:
-        page.block_thread()
     return str(public or local)

@@ -82,7 +82,7 @@ def app(
         from sentrec.app.server import launch
 
         page = make_page(_load_models(model), _load_ratings(ratings))
-        place = launch(page, host, port, share, wait=False)
+        place = launch(page, host, port, share)
         err.print(f"Open {place} (Ctrl-C ends)", markup=False, soft_wrap=True)
         page.block_thread()
 

@@ -16,8 +16,11 @@ from sentrec.data.writers import check_table_name, table_writer
 from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation import plots as plotting
 from sentrec.evaluation.rows import EvaluationRows, RunData, class_notes, group_notes
-from sentrec.evaluation.samples import SamplePrediction, confident_mistakes, sample_predictions
+from sentrec.evaluation.samples import SamplePrediction, predictions_for, random_rows, surest_mistakes
+from sentrec.explain.faithfulness import faithfulness
 from sentrec.files.storage import atomic_directory, write_json
+from sentrec.inference.lines import unknown_share, unknown_warning
+from sentrec.inference.predictor import Predictor, load
 from sentrec.metrics.classification import checked_predictions, classification_metrics
 from sentrec.metrics.comparison import Comparison, compare_paired
 from sentrec.ngrams.baselines import Baseline, make_baseline
@@ -99,9 +102,7 @@ def evaluate(
         explanations: On how many of the rows, drawn at random, to measure how true explanations are.
 
     Raises:
-        RunError: If a run is missing, unfinished or altered.
-        DataError, RecipeError: If the data or an override cannot be used, or the run does not know a label.
-        SentrecError: If `out` holds anything else, or may not be written.
+        SentrecError: If a run, the data, an override or `out` cannot be used, or the run does not know a label.
     """
     if predictions is not None:
         check_table_name(predictions)
@@ -112,21 +113,23 @@ def evaluate(
     run_data = RunData(run)
     rows = run_data.evaluation_rows(data, split, overrides)
     directory, examples, names = _free_directory(run, rows, out), rows.examples, run.label_names
-    labels, probabilities = checked_predictions(examples.labels, _probabilities(run, examples, names), len(names))
+    predictor = load(run)
+    probabilities = _probabilities(predictor, examples, names)
+    answers = examples.texts, examples.labels, probabilities, names
     result = Evaluation(
         run=run.place,
         name=_name(run),
         data=rows.source,
         split=split,
         label_names=names,
-        metrics=classification_metrics(labels, probabilities, names),
-        samples=tuple(sample_predictions(examples.texts, labels, probabilities, names)),
-        mistakes=tuple(confident_mistakes(examples.texts, labels, probabilities, names)),
+        metrics=classification_metrics(examples.labels, probabilities, names),
+        samples=predictions_for(random_rows(len(examples)), *answers),
+        mistakes=predictions_for(surest_mistakes(examples.labels, probabilities), *answers),
         comparisons=_comparisons(run_data, rival, models, rows, probabilities.argmax(axis=1)),
-        notes=(*picked, *rows.notes, *_rival_notes(run_data, rival, rows), *class_notes(labels, names)),
+        notes=(*picked, *rows.notes, *_rival_notes(run_data, rival, rows), *class_notes(examples.labels, names)),
         directory=str(directory),
         plots=_plots_of(run) if plots else (),
-        explanations=_explanations(run, examples.texts, explanations),
+        explanations=_explanations(predictor, examples.texts, explanations),
     )
     _write(result, run, rows, probabilities)
     if predictions is not None:
@@ -141,14 +144,11 @@ def _write(result: Evaluation, run: Run, rows: EvaluationRows, probabilities: np
         write_json(temporary / EVALUATION, result.to_dict())
 
 
-def _explanations(run: Run, texts: Sequence[str], count: int) -> dict[str, Any] | None:
+def _explanations(predictor: Predictor, texts: Sequence[str], count: int) -> dict[str, Any] | None:
     if not count:
         return None
-    from sentrec.explain.faithfulness import faithfulness
-    from sentrec.inference.predictor import load
-
     drawn = np.random.default_rng(0).permutation(len(texts))[:count]
-    return faithfulness(load(run), [texts[row] for row in drawn]).to_dict()
+    return faithfulness(predictor, [texts[row] for row in drawn]).to_dict()
 
 
 def _write_predictions(
@@ -174,11 +174,9 @@ def _rival_notes(run_data: RunData, rival: Run | None, rows: EvaluationRows) -> 
     return [note] if note else []
 
 
-def _probabilities(run: Run, examples: Examples, label_names: Sequence[str]) -> npt.NDArray[np.float64]:
+def _probabilities(predictor: Predictor, examples: Examples, label_names: Sequence[str]) -> npt.NDArray[np.float64]:
     """A run's probabilities, with the columns in the order of `label_names`."""
-    from sentrec.inference.lines import unknown_share, unknown_warning
-    from sentrec.inference.predictor import load
-
+    run = predictor.run
     if set(run.label_names) != set(label_names):
         raise RunError(
             f"the runs do not know the same classes: {', '.join(label_names)}, but {run.place}: "
@@ -186,10 +184,10 @@ def _probabilities(run: Run, examples: Examples, label_names: Sequence[str]) -> 
         )
     _log.info("classifying %s texts with %s", f"{len(examples):,}", run.place)
     columns = [run.label_names.index(name) for name in label_names]
-    predictor = load(run)
     if message := unknown_warning(unknown_share(predictor, examples.texts[:_LOOKED_AT])):
         _log.warning(message)
-    return predictor.predict_proba(examples.texts)[:, columns]
+    probabilities = predictor.predict_proba(examples.texts)[:, columns]
+    return checked_predictions(examples.labels, probabilities, len(label_names))[1]
 
 
 def _comparisons(
@@ -201,7 +199,7 @@ def _comparisons(
 ) -> tuple[Comparison, ...]:
     run, examples = run_data.run, rows.examples
     own_name, rival_name = _names(run, rival)
-    others = {} if rival is None else {rival_name: _probabilities(rival, examples, run.label_names)}
+    others = {} if rival is None else {rival_name: _probabilities(load(rival), examples, run.label_names)}
     for name, model in models.items():
         train, started = run_data.part("train"), time.perf_counter()
         model.fit(train.texts, train.labels, len(train.label_names))

@@ -21,33 +21,34 @@ class SamplePrediction:
     confidence: float
 
 
-def sample_predictions(
-    texts: Sequence[str],
-    labels: npt.NDArray[Any],
-    probabilities: npt.NDArray[np.float64],
-    label_names: Sequence[str],
-    count: int = 5,
-    seed: int = 1,
-) -> list[SamplePrediction]:
-    """Predictions for `count` random texts at most, in the order of the rows.
-
-    Labels are class numbers of shape ``(texts,)``, probabilities ``(texts, classes)``.
-    """
-    rows = np.sort(np.random.default_rng(seed).choice(len(texts), min(count, len(texts)), replace=False))
-    return _predictions_for(rows, texts, labels, probabilities, label_names)
+def random_rows(count: int, most: int = 5, seed: int = 1) -> npt.NDArray[np.int64]:
+    """At most so many rows of `count`, in their order."""
+    return np.sort(np.random.default_rng(seed).choice(count, min(most, count), replace=False))
 
 
-def confident_mistakes(
-    texts: Sequence[str],
-    labels: npt.NDArray[Any],
-    probabilities: npt.NDArray[np.float64],
-    label_names: Sequence[str],
-    count: int = 5,
-) -> list[SamplePrediction]:
-    """The wrong predictions with the highest confidence, the surest first; arguments as in `sample_predictions`."""
+def surest_mistakes(
+    labels: npt.NDArray[Any], probabilities: npt.NDArray[np.float64], most: int = 5
+) -> npt.NDArray[np.int64]:
+    """The rows of the wrong predictions with the highest confidence, the surest first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
-    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:count]]
-    return _predictions_for(surest, texts, labels, probabilities, label_names)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")[:most]]
+
+
+def predictions_for(
+    rows: npt.NDArray[np.int64],
+    texts: Sequence[str],
+    labels: npt.NDArray[Any],
+    probabilities: npt.NDArray[np.float64],
+    names: Sequence[str],
+) -> tuple[SamplePrediction, ...]:
+    """The predictions for some rows; labels are class numbers, probabilities of shape ``(texts, classes)``."""
+    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    return tuple(
+        SamplePrediction(
+            row + 1, shortened(texts[row]), names[int(labels[row])], names[predicted[row]], float(sure[row])
+        )
+        for row in rows.tolist()
+    )
 
 
 def shortened(text: str, longest: int = _LONGEST_TEXT) -> str:
@@ -60,19 +61,3 @@ def shortened(text: str, longest: int = _LONGEST_TEXT) -> str:
     if line[longest - 1] != " " and " " in head:
         head = head.rpartition(" ")[0]
     return head.rstrip() + "…"
-
-
-def _predictions_for(
-    rows: npt.NDArray[np.int64],
-    texts: Sequence[str],
-    labels: npt.NDArray[Any],
-    probabilities: npt.NDArray[np.float64],
-    names: Sequence[str],
-) -> list[SamplePrediction]:
-    predicted, sure = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    return [
-        SamplePrediction(
-            row + 1, shortened(texts[row]), names[int(labels[row])], names[predicted[row]], float(sure[row])
-        )
-        for row in rows.tolist()
-    ]

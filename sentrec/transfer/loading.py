@@ -164,17 +164,18 @@ def _located_side(value: Any, folder: Path) -> Any:
         return _absolute(value, folder, Path.is_file)
     if not isinstance(value, dict):
         return value
-    kinds = (("recipe", Path.is_file), ("run", Path.is_dir))
     if isinstance(value.get("set"), dict):
         value = value | {"set": with_absolute_paths(value["set"], folder)}
-    return value | {key: _absolute(value[key], folder, kind) for key, kind in kinds if key in value}
+    if "recipe" in value:
+        value = value | {"recipe": _absolute(value["recipe"], folder, Path.is_file)}
+    if value.get("run") in (None, *BUILTIN_MODELS):  # the name is meant, whatever folder lies there
+        return value
+    return value | {"run": _absolute(value["run"], folder, Path.is_dir)}
 
 
 def _absolute(name: Any, folder: Path, is_one: Callable[[Path], bool]) -> Any:
-    if not isinstance(name, str) or (is_one is Path.is_dir and name in BUILTIN_MODELS):
-        return name  # of a built-in model the name is meant, whatever folder lies there
-    found = [place for place in (folder / name, Path(name).expanduser()) if is_one(place)]
-    return str(found[0].resolve()) if found else name
+    places = (folder / name, Path(name).expanduser()) if isinstance(name, str) else ()
+    return next((str(place.resolve()) for place in places if is_one(place)), name)
 
 
 def _displaced(side: Any, change: Mapping[str, Any]) -> Any:

@@ -44,7 +44,7 @@ def place(small_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         ratings = fit(read_data(movielens(tmp_path_factory.mktemp("ratings"))), "ease")
         models = {"starter": sentrec.load("starter", "cpu"), "small": sentrec.load(small_run.path, "cpu")}
         page = make_page(models, ratings)
-        yield launch(page, "127.0.0.1", free_port(), wait=False)
+        yield launch(page, "127.0.0.1", free_port())
         page.close()
 
 
@@ -197,7 +197,7 @@ import sentrec
 from sentrec.app.page import make_page
 from sentrec.app.server import launch
 page = make_page({{"small": sentrec.load({str(small_run.path)!r}, "cpu")}})
-place = launch(page, "127.0.0.1", {free_port()}, wait=False)
+place = launch(page, "127.0.0.1", {free_port()})
 policy = urllib.request.urlopen(place).headers["content-security-policy"]
 assert "default-src 'self'" in policy, policy
 time.sleep(2)

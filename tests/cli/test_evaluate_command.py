@@ -15,7 +15,7 @@ from sentrec.cli.main import app
 from sentrec.cli.options import BaselineName
 from sentrec.evaluation import evaluate as evaluation
 from sentrec.evaluation.evaluate import Evaluation
-from sentrec.evaluation.samples import confident_mistakes, sample_predictions
+from sentrec.evaluation.samples import predictions_for, random_rows, surest_mistakes
 from sentrec.metrics.classification import classification_metrics
 from sentrec.metrics.comparison import compare_paired
 
@@ -34,8 +34,8 @@ def evaluation_of(names: tuple[str, ...], labels: list[int], **changes: Any) -> 
         "split": "test",
         "label_names": names,
         "metrics": classification_metrics(numbers, probabilities, names),
-        "samples": tuple(sample_predictions(texts, numbers, probabilities, names)),
-        "mistakes": tuple(confident_mistakes(texts, numbers, probabilities, names)),
+        "samples": predictions_for(random_rows(len(texts)), texts, numbers, probabilities, names),
+        "mistakes": predictions_for(surest_mistakes(numbers, probabilities), texts, numbers, probabilities, names),
         "comparisons": (compare_paired(numbers, np.zeros_like(numbers), numbers, ("imdb", "nb-lr")),),
         "notes": ("3 of the texts also occur in train.",),
         "directory": "runs/imdb/evaluation/imdb-test",

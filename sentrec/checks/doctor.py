@@ -25,8 +25,9 @@ _DISTRIBUTION = "sentrec"
 _FOR_DEVELOPERS = {"bench", "dev"}
 _LITTLE_SPACE = 2 * 1024**3
 """Bytes; GloVe 6B takes 0.9 GB to download."""
-_MADE_AGAIN = ("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions", "frozen")
+_MADE_AGAIN = ("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions", "frozen", "verified")
 """Folders of the cache that sentrec fills by itself and that may be deleted."""
+_OF_OLD_VERSIONS = ("taught",)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def _cache(findings: list[Finding]) -> dict[str, Any]:
         findings.append(Finding("disk", "note", detail, "Free some space, or set SENTREC_HOME to another disk."))
     fields = ("name", "dim", "words", "bytes", "problem")
     glove = [{field: getattr(entry, field) for field in fields} for entry in _glove(findings)]
-    folders = {name: _bytes_in(home / name) for name in _MADE_AGAIN}
+    left = [name for name in _OF_OLD_VERSIONS if (home / name).is_dir()]
+    folders = {name: _bytes_in(home / name) for name in (*_MADE_AGAIN, *left)}
     return {"home": str(home), "free_bytes": free, "glove": glove, "folders": folders}
 
 

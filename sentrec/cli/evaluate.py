@@ -1,5 +1,6 @@
 """`sentrec evaluate`: how good a run is, how sure that is, and how it compares."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from sentrec.cli.display.console import out, print_json
-from sentrec.cli.options import AsJson, BaselineName, Labels, NamedRun, output_folder, with_labels
+from sentrec.cli.display.console import out, print_json, show_log
+from sentrec.cli.options import AsJson, BaselineName, Labels, NamedRun, Quiet, output_file, output_folder, with_labels
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
@@ -48,17 +49,21 @@ def evaluate(
         output_folder("--out", help="Where to write; by default RUN/evaluation/DATA-SPLIT (of the starter in runs)."),
     ] = None,
     predictions: Annotated[
-        Path | None, typer.Option(help="Write the answer to each row here: .csv, .jsonl, .parquet or .xlsx.")
+        Path | None,
+        output_file("--predictions", help="Write the answer to each row here: .csv, .jsonl, .parquet or .xlsx."),
     ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots.")] = True,
     explanations: Annotated[
         int, typer.Option(min=0, help="Measure on so many rows whether `sentrec explain` tells the truth.")
     ] = 0,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure a run (or starter) on labelled data or stars, and compare it with another run or a baseline."""
     from sentrec.evaluation.evaluate import evaluate as evaluate_run
 
+    if quiet:
+        show_log(logging.WARNING)
     linear = baseline.value if baseline else None
     overrides = with_labels(overrides, labels)
     result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides, predictions, explanations)

@@ -1,5 +1,7 @@
 """`sentrec predict`: label and probability of texts, or of every row of a file."""
 
+import logging
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 import sentrec
-from sentrec.cli.display.console import err, out, printable
-from sentrec.cli.options import Device, chosen_model, model_option, output_file
+from sentrec.cli.display.console import err, out, printable, show_log
+from sentrec.cli.options import Device, Quiet, chosen_model, model_option, output_file
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ _OUT = (
 _REJECTS = "With --out: where rows go that cannot be used, with line and reason; else NAME.rejects.jsonl here."
 _LANGUAGES = "Instead of answers, list the scripts of the texts and the share of their words that the model knows."
 _EXPLAIN = "Add the words that decided, and what each adds to the log-odds; `sentrec explain` shows more."
+_PATH = re.compile(r"(~|\.\.?)/|/[^/]+/")
 _CSV_SAFE = "With --out: quote cells of CSV that a spreadsheet would run as formulas."
 
 Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=_INPUTS, show_default=False)]
@@ -51,8 +54,11 @@ def predict(
     languages: Annotated[bool, typer.Option("--languages", help=_LANGUAGES)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Device = None,
+    quiet: Quiet = False,
 ) -> None:
     """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
+    if quiet:
+        show_log(logging.WARNING)
     described = (text_field, id_field, encoding)
     file = input_file(texts or ["-"], described)
     if languages and (out_file or as_json or explain):
@@ -63,7 +69,7 @@ def predict(
         rejects = _check_output(out_file, rejects, file, as_json)
     elif rejects is not None:
         raise typer.BadParameter("--rejects needs --out.")
-    predictor = sentrec.load(chosen_model(model), device)
+    predictor = sentrec.load(chosen_model(model, quiet), device)
     if languages:
         _show_languages(predictor, results_of(predictor, file, texts, described))
         return
@@ -77,13 +83,15 @@ def predict(
             problem = problem or (f"line {one.line}, {one.error}" if one.error else "")
             if out_file is None:
                 _print(one, as_json)
-    _report(labels, problem, out_file, rejects)
+    _report(labels, problem, out_file, rejects, quiet)
 
 
-def _report(labels: "Counter[str | None]", problem: str, out_file: Path | None, rejects: Path | None) -> None:
+def _report(
+    labels: "Counter[str | None]", problem: str, out_file: Path | None, rejects: Path | None, quiet: bool
+) -> None:
     """Says what was written and which rows could not be used; exits with 1 where none could."""
     unusable = labels.pop(None, 0)
-    if out_file is not None:
+    if out_file is not None and not quiet:
         counts = ", ".join(f"{count:,} {label}" for label, count in labels.most_common())
         rows = counted(labels.total(), "row")
         err.print(printable(f"Written: {out_file} ({rows}: {counts})"), markup=False, soft_wrap=True)
@@ -106,7 +114,8 @@ def input_file(texts: list[str], described: tuple[str | None, ...]) -> str | Non
     if not all(text.strip() for text in texts):
         raise typer.BadParameter("a text is empty.")
     for text in texts:
-        is_path = looks_like_file(text) and not any(character.isspace() for character in text)
+        is_word = not any(character.isspace() for character in text)
+        is_path = is_word and (looks_like_file(text) or _PATH.match(text))
         if is_path or (exists(text) and not is_folder(text)):  # a pipe, too: <(zcat reviews.gz)
             if not exists(text):
                 hint = "Check the path. A text that only looks like one: echo TEXT | sentrec predict"

@@ -51,7 +51,10 @@ def _written(panel: str, help: str, *names: str) -> Any:
 
 
 _INPUTS = "Reviews: CSV, JSON, Parquet or .xlsx, plain or compressed; - is standard input."
-_SCORES = "Keep the score of every review here (Parquet). Without FILE: rank these again. With --ratings: features."
+_SCORES = (
+    "Keep the score of every review: .parquet, .csv, .jsonl or .xlsx. Where no FILE is named: rank these (.parquet) "
+    "again. With --ratings: features."
+)
 _OUT = "Write the list here: .jsonl, .csv or .html by its name."
 _EVALUATE = "Measure the ranking against the reviews' stars instead."
 

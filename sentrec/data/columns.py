@@ -1,7 +1,9 @@
 """Which column of a file is what: one vocabulary of names for every command, and the shapes of known exports."""
 
 import difflib
+import re
 import shlex
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,20 +11,27 @@ from functools import lru_cache
 from sentrec.errors import DataError, listed
 
 _NAMES = {
-    "movie": "movie movie_id movie_title movie_name film film_title hotel hotel_name property restaurant app app_name "
-    "app_id product product_name product_title product_id asin game book book_title book_id place airline business "
-    "business_name business_id company brand store item item_name item_id imdb_id name title",
-    "text": "text review reviews review_text review_body review_content review_comment content body comment comments "
-    "verified_reviews translated_review full_review sentence tweet message feedback opinion description remark "
-    "bewertung kommentar rezension commentaire avis reseña comentario texto recensione",
-    "label": "label labels sentiment sentiment_label polarity airline_sentiment class category target",
-    "rating": "rating ratings star_rating stars star review_rating review_score reviewer_score my_rating score rate "
-    "overall overall_rating note grade sterne",
+    "movie": "movie movie_id movie_title movie_name film film_title hotel hotel_name property property_name restaurant "
+    "restaurant_name app app_name app_id product product_name product_title product_id asin game game_title book "
+    "book_title book_id place course course_id drug drug_name airline airline_name business business_name business_id "
+    "company brand store branch item item_name item_id imdb_id película livre livro libro produkt produit producto "
+    "produto prodotto albergo restaurante ristorante name title titel titre título titolo",
+    "text": "text review reviews review_text reviews_text review_body review_content review_comment content body "
+    "comment comments verified_reviews translated_review full_review user_review guest_review customer_review sentence "
+    "tweet message feedback customer_feedback opinion description remark remarks bewertung kommentar kundenbewertung "
+    "rezension meinung commentaire avis reseña comentario comentarios texto recensione recensie opinião",
+    "label": "label labels sentiment sentiment_label polarity airline_sentiment class category target recommended "
+    "voted_up",
+    "rating": "rating ratings star_rating stars star stars_given review_rating reviews_rating review_score "
+    "reviewer_score user_rating user_score guest_rating customer_rating my_rating score rate overall overall_rating "
+    "overall_score points note grade sterne punkte puntuación calificación valoración nota voto cijfer",
     "id": "id review_id",
-    "date": "date review_date time timestamp created_at at",
-    "user": "user user_id user_name username reviewer reviewer_id reviewer_name author author_id profile_name",
+    "date": "date review_date reviews_date time timestamp created_at at datum fecha",
+    "user": "user user_id user_name username reviews_username reviewer reviewer_id reviewer_name author author_id "
+    "profile_name customer customer_id customer_name guest guest_name critic critic_name player",
 }
-"""The names that people give a column, the likeliest first; case, spaces and punctuation do not count."""
+"""The names that people give a column, the likeliest first; case, accents, spaces and punctuation do not count, nor
+what stands in brackets: ``Stars (1-5)``."""
 
 
 EXPORTS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
@@ -35,28 +44,41 @@ EXPORTS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
     (("variation", "verified_reviews"), {"movie": "variation", "label": "feedback"}),
     # Google Play Store
     (("reviewId", "thumbsUpCount"), {"text": "content", "date": "at"}),
+    # Apple's App Store: the title is the review's
+    (("isEdited", "review"), {"movie": ""}),
     # Steam
     (("app_name", "review_votes"), {"movie": "app_name", "label": "review_score"}),
-    (("app_id", "recommended", "review"), {"label": "recommended"}),
-    # Datafiniti
-    (("name", "reviews.text"), {"movie": "name", "text": "reviews.text"}),
-    # Goodreads
-    (("Book Id", "My Review"), {"movie": "Title", "text": "My Review", "rating": "My Rating"}),
+    (("recommendationid", "voted_up"), {"id": "recommendationid"}),
+    # Datafiniti: the id is the product's
+    (("name", "reviews.text"), {"movie": "name", "text": "reviews.text", "id": "", "user": "reviews.username"}),
+    # Goodreads: the author is the book's
+    (("Book Id", "My Review"), {"movie": "Title", "text": "My Review", "rating": "My Rating", "user": ""}),
     # Rotten Tomatoes critics
-    (("rotten_tomatoes_link", "review_content"), {"movie": "rotten_tomatoes_link"}),
+    (("rotten_tomatoes_link", "review_content"), {"movie": "rotten_tomatoes_link", "label": "review_type"}),
+    (
+        ("scoreSentiment", "reviewText", "id"),
+        {"movie": "id", "id": "reviewId", "rating": "originalScore", "label": "scoreSentiment", "user": "criticName"},
+    ),
+    # Booking.com
+    (("Positive_Review", "Negative_Review"), {"text": "Negative_Review+Positive_Review"}),
+    # Women's clothing: the title is the review's
+    (("Clothing ID", "Review Text"), {"movie": "Clothing ID"}),
+    # Flipkart: the column Review is a heading
+    (("product_price", "Rate", "Summary"), {"text": "Summary"}),
 )
-"""Known exports of programs and sites: columns that tell one, and what their names alone would not say."""
+"""Known exports of programs and sites: columns that tell one, and what their names alone would not say (``""``: it has
+no such column)."""
 
 
 @lru_cache(maxsize=4096)
 def folded(name: str) -> str:
     """A column's name as it is compared: ``Review Text``, ``review_text`` and ``reviewText`` are one."""
-    return "".join(character for character in name.casefold() if character.isalnum())
+    return "".join(mark for mark in unicodedata.normalize("NFKD", name.casefold()) if mark.isalnum())
 
 
 _FOLDED = {role: tuple(map(folded, names.split())) for role, names in _NAMES.items()}
 _KNOWN = frozenset(name for names in _FOLDED.values() for name in names) | {
-    folded(name) for has, roles in EXPORTS for name in (*has, *roles.values())
+    folded(name) for has, roles in EXPORTS for name in (*has, *"+".join(roles.values()).split("+")) if name
 }
 
 
@@ -66,6 +88,7 @@ def is_known(name: str) -> bool:
 
 
 _MOST_COMPARED = 300
+_BRACKETS = re.compile(r"\(.*?\)|\[.*?\]|\s(out of|/).*")
 Given = str | tuple[str, ...] | None
 
 
@@ -101,15 +124,18 @@ class FieldNames:
         by_name: dict[str, str] = {}
         for name in there:
             by_name.setdefault(folded(name), name)
+        for name in there:
+            by_name.setdefault(folded(_BRACKETS.sub("", name)), name)
         export = next((roles for has, roles in EXPORTS if all(folded(name) in by_name for name in has)), {})
         found: dict[str, tuple[str, ...]] = {}
         for role, usual in _FOLDED.items():
             given = getattr(self, role)
             if given is not None:
                 columns = _given(given, there, by_name)
+            elif role in export:
+                columns = tuple(by_name[folded(name)] for name in export[role].split("+") if folded(name) in by_name)
             else:
-                likely = (folded(export[role]), *usual) if role in export else usual
-                columns = tuple(by_name[name] for name in likely if name in by_name)[:1]
+                columns = tuple(by_name[name] for name in usual if name in by_name)[:1]
             if columns:
                 found[role] = columns
         return found
@@ -136,7 +162,7 @@ class FieldNames:
             f"Did you mean {option.format(shlex.quote(near))}?" if near else f"Name the column: {option.format('NAME')}"
         )
         if role == "movie" and given is None:
-            hint += f". Without one, `sentrec predict {shlex.quote(source)}` scores every row."
+            hint += f"{'' if near else '.'} Without one, `sentrec predict {shlex.quote(source)}` scores every row."
         return DataError(f"{source} has no column {what}; {who}: {listed(names, 30) or 'no column at all'}.", hint)
 
     def describe(self, source: str, there: Sequence[str], roles: Iterable[str]) -> str | None:
@@ -180,5 +206,8 @@ def _nearest(given: str | None, role: str, there: Sequence[str]) -> str | None:
     by_folded = {folded(name): name for name in there[:_MOST_COMPARED]}
     # What a user typed may be mistyped; the usual names can only be written in another way.
     wanted, cutoff = (_FOLDED[role], 0.85) if given is None else ((folded(given),), 0.6)
-    near = (difflib.get_close_matches(name, by_folded, n=1, cutoff=cutoff) for name in wanted)
-    return next((by_folded[found[0]] for found in near if found), None)
+    near = [found[0] for name in wanted if (found := difflib.get_close_matches(name, by_folded, n=1, cutoff=cutoff))]
+    if given is None:  # a usual name as the last word of a longer one
+        telling = [usual for usual in wanted if len(usual) > 3 and usual not in ("name", "title")]
+        near += [name for usual in telling for name in by_folded if name.endswith(usual) and not is_known(name)]
+    return by_folded[near[0]] if near else None

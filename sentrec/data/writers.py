@@ -39,7 +39,7 @@ def table_writer(path: Path, csv_safe: bool = True) -> Iterator[Callable[[Rows],
     check_table_name(path)
     columns: list[str] = []
     with atomic_path(path) as temporary, ExitStack() as stack:
-        add = _WRITERS[path.suffix.lower()](temporary, stack, harmless if csv_safe else lambda value: value)
+        add = _WRITERS[path.suffix.lower()](temporary, stack, path, harmless if csv_safe else lambda value: value)
 
         def write(rows: Rows) -> None:
             if not rows:
@@ -86,7 +86,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
-def _csv(temporary: Path, stack: ExitStack, made: _Change) -> _Add:
+def _csv(temporary: Path, stack: ExitStack, _path: Path, made: _Change) -> _Add:
     file = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
     writer = csv.writer(file, lineterminator="\n")
 
@@ -98,12 +98,12 @@ def _csv(temporary: Path, stack: ExitStack, made: _Change) -> _Add:
     return add
 
 
-def _json_lines(temporary: Path, stack: ExitStack, _made: _Change) -> _Add:
+def _json_lines(temporary: Path, stack: ExitStack, _path: Path, _made: _Change) -> _Add:
     file = stack.enter_context(temporary.open("w", encoding="utf-8"))
     return lambda rows, *_: file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
 
 
-def _parquet(temporary: Path, stack: ExitStack, _made: _Change) -> _Add:
+def _parquet(temporary: Path, stack: ExitStack, path: Path, _made: _Change) -> _Add:
     import pyarrow as pa
     import pyarrow.parquet
 
@@ -119,12 +119,12 @@ def _parquet(temporary: Path, stack: ExitStack, _made: _Change) -> _Add:
             writers[0].write_table(pa.Table.from_pylist([dict(row) for row in rows], writers[0].schema))
         except (pa.ArrowException, OverflowError, UnicodeError) as error:
             hint = "Values of several types in one column go into JSON lines: name a .jsonl file."
-            raise DataError(f"The table cannot be written: {one_line(error)}.", hint) from error
+            raise DataError(f"{path} cannot be written: {one_line(error)}.", hint) from error
 
     return add
 
 
-def _excel(temporary: Path, stack: ExitStack, _made: _Change) -> _Add:
+def _excel(temporary: Path, stack: ExitStack, _path: Path, _made: _Change) -> _Add:
     try:
         import openpyxl
         from openpyxl.cell import WriteOnlyCell

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.data.examples import Examples
-from sentrec.data.formats import looks_like_file
+from sentrec.data.formats import looks_like_file, same_file
 from sentrec.data.writers import check_table_name, table_writer
 from sentrec.errors import RunError, SentrecError
 from sentrec.evaluation import plots as plotting
@@ -106,6 +106,8 @@ def evaluate(
     """
     if predictions is not None:
         check_table_name(predictions)
+        if isinstance(data, str | Path) and same_file(data, predictions):
+            raise SentrecError(f"--predictions {predictions} would overwrite the data.", "Choose another name.")
     given, run = run, run if isinstance(run, Run) else open_run(run)
     rival = open_run(against) if isinstance(against, str | Path) else against
     picked = [*group_notes(given, run), *group_notes(against, rival)]

@@ -129,6 +129,7 @@ def require_writable(path: Path, folder: bool = False) -> None:
     if "\0" in str(path) or (not folder and path.name in ("", "..")):
         raise SentrecError(f"Cannot write {str(path)!r}: it is no name of a file.", "Choose another name.")
     with disk_errors(path):
+        _follow(path)
         place = path if folder else path.parent
         if folder and path.exists() and not path.is_dir():
             raise _refusal(errno.ENOTDIR, path)
@@ -148,6 +149,12 @@ def require_writable(path: Path, folder: bool = False) -> None:
                     one.rmdir()
 
 
+def _follow(path: Path) -> None:
+    """Raises an `OSError` for links that lead back to themselves, which `Path.exists` takes for a new name."""
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError):  # a null byte is told later
+        path.stat()
+
+
 def _refusal(number: int, path: Path) -> OSError:
     return OSError(number, os.strerror(number), str(path))
 
@@ -162,6 +169,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         SentrecError: If the disk is full or may not be written.
     """
     with disk_errors(path):
+        _follow(path)
         if path.exists() and not (path.is_file() or path.is_dir()):
             yield path
             return
@@ -187,6 +195,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         SentrecError: If the disk is full or may not be written, or a file of that name is there.
     """
     with disk_errors(path):
+        _follow(path)
         if path.exists() and not path.is_dir():
             raise _refusal(errno.ENOTDIR, path)
         temporary = _prepared(path, _make_folder)

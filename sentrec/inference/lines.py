@@ -104,6 +104,9 @@ def classify_source(
             raise names.missing("text", source.name, "its header has", source.header)
         names = replace(names, text=source.header)
     require_single(names.find("text", source.header or ()), source.header, source.name)
+    columns = source.header or (tuple(first.fields) if isinstance(first, Row) else ())
+    if found := names.describe(source.name, columns, ("text",)):
+        _log.info(found)
     yield from classify_rows(predictor, chain([first], rows), names, chunk_rows, kept)
 
 

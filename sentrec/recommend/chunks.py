@@ -153,6 +153,9 @@ def read_scores(path: Path) -> Iterator[pa.RecordBatch]:
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist.", "Name the reviews and --model too: the scores are written there.")
+    if path.suffix.lower() in (".csv", ".jsonl", ".xlsx"):
+        hint = "Score the reviews again with --scores NAME.parquet."
+        raise DataError(f"{path}: only scores kept as Parquet can be ranked again.", hint)
     try:
         with pa.parquet.ParquetFile(path) as file:
             schema = file.schema_arrow

@@ -14,7 +14,9 @@ import pyarrow.parquet
 
 from sentrec.data.formats import STANDARD_INPUT
 from sentrec.data.sources import Source
+from sentrec.data.writers import table_writer
 from sentrec.errors import DataError
+from sentrec.files.parse import parsing
 from sentrec.files.storage import atomic_path, disk_errors
 from sentrec.recommend.reviews import Reject
 
@@ -27,16 +29,21 @@ def check_outputs(
     """Refuses outputs, by the options that name them, that would overwrite an input, or each other.
 
     Raises:
-        DataError: If one is the same file as another.
+        DataError: If one is the same file as another, or a path leads back to itself.
     """
-    taken = {Path(source.path).resolve(): source.name for source in sources if not source.is_standard_input}
-    taken |= {path.resolve(): str(path) for path in inputs if path}
+    taken = {_place(source.path): source.name for source in sources if not source.is_standard_input}
+    taken |= {_place(path): str(path) for path in inputs if path}
     for option, path in outputs.items():
         if path is None:
             continue
-        if path.resolve() in taken:
-            raise DataError(f"{option} {path} would overwrite {taken[path.resolve()]}.", "Choose another name.")
-        taken[path.resolve()] = f"what {option} writes"
+        if (place := _place(path)) in taken:
+            raise DataError(f"{option} {path} would overwrite {taken[place]}.", "Choose another name.")
+        taken[place] = f"what {option} writes"
+
+
+def _place(path: str | Path) -> Path:
+    with parsing(path, DataError, "Choose another name."):
+        return Path(path).resolve()
 
 
 def default_rejects(sources: Sequence[Source]) -> Path:
@@ -107,10 +114,10 @@ class RejectsFile:
 
 @contextmanager
 def scores_file(path: Path | None, folder: Path | None) -> Iterator[Callable[[pa.Table], None]]:
-    """Gives a function that adds rows of `scored_table` to one Parquet file; whole or not at all.
+    """Gives a function that adds rows of `scored_table` to one file; whole or not at all.
 
     Args:
-        path: The file; None: none.
+        path: The file: Parquet, or without what only programs read a table of another kind, by its name; None: none.
         folder: Where it is made until it is whole; None: nothing is written.
     """
     if path is None or folder is None:
@@ -129,8 +136,14 @@ def scores_file(path: Path | None, folder: Path | None) -> Iterator[Callable[[pa
                 writers[0].write_table(table)
 
         yield write
-    if writers:
+    if writers and path.suffix.lower() in ("", ".parquet"):
         _put(made, path)
+    elif writers:
+        with pa.parquet.ParquetFile(made) as file, table_writer(path) as add:
+            columns = [name for name in file.schema_arrow.names if name not in ("digest", "embedding")]
+            for batch in file.iter_batches(columns=columns):
+                add(batch.to_pylist())
+        made.unlink()
 
 
 def _put(made: Path, path: Path) -> None:

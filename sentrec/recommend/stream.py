@@ -18,6 +18,7 @@ import pyarrow as pa
 from sentrec import __version__
 from sentrec.data.columns import FieldNames
 from sentrec.data.sources import Source
+from sentrec.data.writers import check_table_name
 from sentrec.errors import DataError, Interrupted, SentrecError
 from sentrec.files.lock import sole_use
 from sentrec.files.storage import cache_home, remove_forgotten
@@ -58,7 +59,8 @@ class ScoringOptions:
     Attributes:
         names: Which field is what.
         resume: Whether to go on with an interrupted scoring of the same files by the same model.
-        scores: Where to keep the score of every review (Parquet); None: nowhere.
+        scores: Where to keep the score of every review: .parquet can be ranked again, .csv, .jsonl and .xlsx are for
+            other programs; None: nowhere.
         rejects: Where to write the rows left out (JSON lines); None: ``NAME.rejects.jsonl`` in the current folder.
         work: Folder for what an interrupted scoring leaves; None: in sentrec's cache.
         soften: What the log odds of each review are divided by in the sums of items; scores are kept as they are.
@@ -114,6 +116,8 @@ def chunk_cache(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOptio
         SentrecError: If another process scores the same; and the block's own, which then say how to go on.
         Interrupted: On Ctrl-C anywhere in the block.
     """
+    if scoring.scores is not None and scoring.scores.suffix:
+        check_table_name(scoring.scores)
     check_outputs(sources, {"--scores": scoring.scores, "--rejects": scoring.rejects or default_rejects(sources)})
     folder = scoring.work or _work_folder(sources, scorer, scoring)
     resume = "the same input and --resume" if any(one.is_standard_input for one in sources) else "--resume"

@@ -61,14 +61,18 @@ def test_cached_vectors_are_listed_and_damaged_ones_come_with_the_command(tmp_pa
 
 def test_the_folders_that_may_be_deleted_are_sized(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENTREC_HOME", str(tmp_path))
-    empty = dict.fromkeys(("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions", "frozen"), 0)
+    empty = dict.fromkeys(
+        ("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions", "frozen", "verified"), 0
+    )
     assert diagnose().cache["folders"] == empty
     (tmp_path / "encoded").mkdir()
     (tmp_path / "encoded" / "a.arrow").write_bytes(bytes(700))
     (tmp_path / "encoded" / "b.arrow").write_bytes(bytes(50))
     (tmp_path / "scoring" / "one").mkdir(parents=True)
     (tmp_path / "scoring" / "one" / "0.parquet").write_bytes(bytes(30))
-    assert diagnose().cache["folders"] == empty | {"encoded": 750, "scoring": 30}
+    (tmp_path / "taught").mkdir()  # of an earlier version
+    (tmp_path / "taught" / "0.npy").write_bytes(bytes(9))
+    assert diagnose().cache["folders"] == empty | {"encoded": 750, "scoring": 30, "taught": 9}
 
 
 @pytest.mark.usefixtures("small_run", "warm_cache")

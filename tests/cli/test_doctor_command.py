@@ -15,7 +15,7 @@ def test_a_fresh_installation_is_usable_and_says_how_to_fetch_vectors(invoke: In
     assert result.exit_code == 0
     assert "sentrec fetch-glove 6B --dim 50" in result.stdout
     assert "sentrec is ready" in result.stdout
-    folders = ("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions", "frozen")
+    folders = ("encoded", "tokenizers", "teachers", "sources", "scoring", "predictions", "frozen", "verified")
     assert ", ".join(f"{folder}/ 0.0 MB" for folder in folders) + ": these may be deleted" in result.stdout
     assert "bilstm" in result.stdout
 

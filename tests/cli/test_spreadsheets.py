@@ -131,3 +131,74 @@ def test_predict_lists_languages_and_reads_pipes(invoke: Invoke) -> None:
     writer.start()
     assert invoke("predict", "pipe").stdout.split()[-len(GOOD.split()) :] == GOOD.split()
     writer.join()
+
+
+@pytest.mark.parametrize(
+    ("header", "roles"),
+    [
+        ("Hotel name;Guest;Stars (1-5);Comments", ("Hotel name", "Comments", "Stars (1-5)")),
+        ("property_name;guest_review;overall_score", ("property_name", "guest_review", "overall_score")),
+        ("Game;Opinion;Score out of 10", ("Game", "Opinion", "Score out of 10")),
+        ("Hôtel;Avis;Note", ("Hôtel", "Avis", "Note")),
+        ("Hotel;Opinión;Puntuación", ("Hotel", "Opinión", "Puntuación")),
+        ("Clothing ID;Title;Review Text;Rating", ("Clothing ID", "Review Text", "Rating")),
+        ("Review_ID;Branch;Review_Text;Rating", ("Branch", "Review_Text", "Rating")),
+        ("name;reviews.text;reviews.rating;id", ("name", "reviews.text", "reviews.rating")),
+        ("id;reviewText;originalScore;scoreSentiment", ("id", "reviewText", "originalScore")),
+        ("product_name;product_price;Rate;Review;Summary", ("product_name", "Summary", "Rate")),
+    ],
+)
+def test_columns_are_found_by_what_people_call_them(invoke: Invoke, header: str, roles: tuple[str, ...]) -> None:
+    values = dict.fromkeys(header.split(";"), "x") | dict(zip(roles, ("A", "B", "4"), strict=True))
+    rows = [values | {roles[1]: f"{GOOD} {number}"} for number in range(3)]
+    file = write_csv("r.csv", [list(values), *[list(row.values()) for row in rows]])
+    ranked = invoke("recommend", file, "--positive", "good", "--json")
+    assert ranked.exit_code == 0, ranked.output
+    found = json.loads(ranked.stdout)
+    assert (found["movie"], found["reviews"], found["mean_rating"]) == ("A", 3, 4.0)
+    assert invoke("predict", file, "--json").stdout.count('"label": "good"') == 3
+
+
+def test_several_columns_of_an_export_are_one_text(invoke: Invoke) -> None:
+    header = ["Hotel_Name", "Negative_Review", "Positive_Review", "Reviewer_Score"]
+    file = write_csv("r.csv", [header, ["A", "dull and boring rooms", "lovely staff", "7.5"]])
+    result = invoke("predict", file)
+    assert "dull and boring rooms lovely staff" in result.stdout
+    assert "r.csv: the text = Negative_Review + Positive_Review." in result.stderr
+
+
+def test_scores_are_written_as_their_name_says(invoke: Invoke) -> None:
+    file = write_csv("r.csv", [["hotel", "text", "stars"], ["=A", GOOD, "5"], ["B", BAD, "1"]])
+    arguments = ("recommend", file, "--positive", "good", "--min-reviews", "1", "--scores")
+    assert invoke(*arguments, "s.csv").exit_code == 0
+    rows = read_csv("s.csv")
+    assert [(row["source"], row["line"], row["movie"], row["rating"]) for row in rows] == [
+        ("r.csv", "2", "'=A", "5.0"),
+        ("r.csv", "3", "B", "1.0"),
+    ]
+    assert [float(row["probability"]) > 0.5 for row in rows] == [True, False]
+    assert "only scores kept as Parquet can be ranked" in str(invoke("recommend", "--scores", "s.csv").exception)
+    assert "no known kind of table" in str(invoke(*arguments, "s.txt").exception)
+
+
+def test_quiet_commands_print_results_only(invoke: Invoke) -> None:
+    file = write_csv("r.csv", [["hotel", "review", "stars"], ["A", GOOD, "5"], ["B", BAD, "1"]])
+    for arguments in (
+        ("predict", file),
+        ("evaluate", "starter", "--data", file, "--no-plots", "--labels", "1=bad,5=good"),
+    ):
+        loud, quiet = invoke(*arguments), invoke(*arguments, "-q")
+        assert "r.csv: the " in loud.stderr
+        assert (quiet.stderr, quiet.stdout) == ("", loud.stdout)
+
+
+@pytest.mark.parametrize("text", ["./reviews", "../a", "~/a", "/home/a", "a.csv"])
+def test_a_path_that_is_not_there_is_no_text(invoke: Invoke, text: str) -> None:
+    assert f"{text} does not exist" in str(invoke("predict", text).exception)
+    assert invoke("predict", "9/10", "n/a", "/s").exit_code == 0
+
+
+def test_a_hint_names_the_column_whose_last_word_is_usual(invoke: Invoke) -> None:
+    file = write_csv("r.csv", [["when", "Our hotel", "Written guest feedback"], ["x", "A", GOOD]])
+    assert "--text-field 'Written guest feedback'?" in str(invoke("predict", file).exception.hint)  # type: ignore[union-attr]
+    assert "--movie-field 'Our hotel'? Without" in str(invoke("recommend", file).exception.hint)  # type: ignore[union-attr]

@@ -113,6 +113,7 @@ BAD_OUTPUTS: dict[str, str] = {
     "name too long": "x" * 300,
     "path too long": "x/" * 3_000,
     "below a loop of links": "loop/x",
+    "a loop of links": "loop",
     "below a file": "file/x",
 }
 BAD_NAMES: dict[str, str] = {

@@ -164,7 +164,7 @@ def test_a_file_name_that_is_no_text_has_a_name_that_is(tmp_path: Path) -> None:
         (FieldNames(movie="title"), "a,text", "Name the column: --movie-field NAME"),
         (
             FieldNames(),
-            "Titre,text",
+            "Onderwerp,text",
             "Name the column: --movie-field NAME. Without one, `sentrec predict a.csv`",
         ),
     ],

@@ -82,8 +82,9 @@ class TransformerModel(TextModel):
             return []
         pretrained = Pretrained(cls._options(recipe).pretrained)
         try:
-            if not pretrained.is_here:
+            if recipe.glove is None and not pretrained.is_here:
                 return [Requirement("pretrained", f"{pretrained.name} on the hub, downloaded at the first use")]
+            cls.check(recipe)
             config = pretrained.config()
         except SentrecError as error:
             return [Requirement("pretrained", None, problem=error)]

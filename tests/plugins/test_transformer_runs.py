@@ -13,6 +13,7 @@ from small_runs import cache_in, small_overrides, small_recipe, start_sentrec
 from tiny_transformers import write_transformer
 
 import sentrec
+from sentrec.checks.recipe import check_recipe
 from sentrec.errors import RecipeError, RunError, SentrecError
 from sentrec.explain import explain
 from sentrec.export.export import export_model
@@ -157,6 +158,13 @@ def test_a_folder_that_lacks_something_is_refused_with_a_hint(
     if added:
         (folder / added).write_bytes(b"pickle")
     refuse(reviews, folder, said, tmp_path)
+    assert said in problem_of(recipe_of(reviews, folder, {}, {}))
+
+
+def problem_of(recipe: sentrec.Recipe) -> str:
+    """What a check says of the pretrained model, before anything is trained."""
+    (finding,) = (one for one in check_recipe(recipe) if one.topic == "pretrained" and one.state == "missing")
+    return finding.detail
 
 
 def refuse(reviews: Path, folder: Path | str, said: str, tmp_path: Path) -> None:
@@ -188,8 +196,13 @@ def test_a_hub_that_cannot_be_reached_and_a_missing_folder_are_told(reviews: Pat
 
 def test_glove_beside_it_is_refused(reviews: Path, pretrained: Path, tmp_path: Path) -> None:
     recipe = recipe_of(reviews, pretrained, {}, {})
+    with_glove = recipe.model_copy(update={"glove": sentrec.load_recipe("imdb-swem").glove})
     with pytest.raises(SentrecError, match="no word vectors"):
-        sentrec.train(recipe.model_copy(update={"glove": sentrec.load_recipe("imdb-swem").glove}), tmp_path / "run")
+        sentrec.train(with_glove, tmp_path / "run")
+    assert "no word vectors" in problem_of(with_glove)
+    assert "Unfreezing 4 layers takes 41 epochs" in problem_of(
+        recipe_of(reviews, pretrained, {"unfreeze_epochs": 10}, {})
+    )
     with pytest.raises(RecipeError, match="pooling"):
         recipe_of(reviews, pretrained, {"pooling": "last"}, {})
 

@@ -1,7 +1,9 @@
 """Reads one split of a dataset as an Arrow table: from a file, a local mirror, or the hub."""
 
+import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +20,7 @@ from sentrec.files.parse import one_line, parsing
 from sentrec.hookspecs import DatasetSpec
 
 DATA_VARIABLE = "SENTREC_DATA"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,26 @@ def read_hub(spec: DatasetSpec, split: str) -> Table:
     )
     if spec.hub_id is None:
         raise DataError(f"Dataset '{spec.name}' is not on the hub and was not found locally.", hint)
+    _log.info("asking the hub for %s, split %s", spec.hub_id, split)
     try:
-        loaded = datasets.load_dataset(spec.hub_id, spec.hub_config, split=spec.splits.get(split, split))
+        with _errors_only("huggingface_hub"):
+            loaded = datasets.load_dataset(spec.hub_id, spec.hub_config, split=spec.splits.get(split, split))
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError, httpx.HTTPError) as error:
         reason = one_line(error)
         raise DataError(f"Dataset '{spec.name}' cannot be downloaded from the hub: {reason}", hint) from error
     return Table(loaded.data.table, tuple(loaded.data.table.column_names))
+
+
+@contextmanager
+def _errors_only(name: str) -> Iterator[None]:
+    """Hides another library's warnings: the hub's client tells each of its attempts, and the error tells the last."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _from_parquet(path: Path, select: Select) -> Table:

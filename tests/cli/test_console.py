@@ -69,8 +69,12 @@ def test_a_console_that_is_not_utf_8_shows_what_it_can(monkeypatch: pytest.Monke
         ("sentrec fetch-glove 6B", "sentrec fetch-glove 6B"),
         ("'x' is unknown", "'x' is unknown"),
         ("data.train: wrong", "data.train: wrong"),
+        ("reviews does not exist.", "reviews does not exist."),  # as it was typed
         ("", ""),
     ],
 )
-def test_sentences_begin_with_a_capital_letter_and_names_do_not(text: str, shown: str) -> None:
+def test_sentences_begin_with_a_capital_letter_and_names_do_not(
+    text: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["sentrec", "recommend", "reviews"])
     assert console.sentence(text) == shown

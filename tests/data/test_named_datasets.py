@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,7 +151,11 @@ def _datasets_error() -> Exception:
 def test_a_hub_that_fails_tells_the_ways_around_it(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets
 
+    hub = logging.getLogger("huggingface_hub")
+    before = hub.getEffectiveLevel()
+
     def load_dataset(*_: Any, **__: Any) -> Any:
+        assert not hub.isEnabledFor(logging.WARNING)  # it would tell each attempt
         raise error
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
@@ -158,6 +163,7 @@ def test_a_hub_that_fails_tells_the_ways_around_it(error: Exception, monkeypatch
     assert f"'imdb' cannot be downloaded from the hub: {error}" in refused.message
     assert "SENTREC_DATA" in str(refused.hint)
     assert "train.parquet" in str(refused.hint)
+    assert hub.getEffectiveLevel() == before
 
 
 def test_offline_nothing_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

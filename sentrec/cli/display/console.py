@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,7 @@ def print_json(value: Any) -> None:
 def sentence(text: str) -> str:
     """`text` with a capital letter at its beginning, if it begins with a word and not with a name or a command."""
     first = (text.split(maxsplit=1) or [""])[0].rstrip(",;")
-    is_word = first.isascii() and first.isalpha() and first.islower() and first not in _COMMANDS
+    is_word = first.isascii() and first.isalpha() and first.islower() and first not in (*_COMMANDS, *sys.argv)
     return text[:1].upper() + text[1:] if is_word else text
 
 

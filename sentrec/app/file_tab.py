@@ -51,10 +51,10 @@ class FileTab:
         """Fills the menus with the columns of a file."""
         with shown_errors(path):
             self._keep(path, request)
-            columns = columns_of(path)
-            choices = [("(none)", _NONE), *((name, name) for name in columns.names)]
-            found = (columns.found.get(role, _NONE) for role in ROLES)
-            return [*(gr.Dropdown(choices, value=name, visible=True) for name in found), gr.Row(visible=True)]
+            names, found = columns_of(path)
+            choices = [("(none)", _NONE), *((name, name) for name in names)]
+            menus = (gr.Dropdown(choices, value=found.get(role, _NONE), visible=True) for role in ROLES)
+            return [*menus, gr.Row(visible=True)]
 
     def classify(
         self,
@@ -67,8 +67,8 @@ class FileTab:
         """Classifies the rows of a file."""
         with shown_errors(path):
             folder = self._keep(path, request)
-            done = classify_file(self._predictors[model], path, text or None, folder, _on_share(progress))
-            return done.summary, gr.File([str(done.path)], visible=True)
+            out, summary = classify_file(self._predictors[model], path, text or None, folder, _on_share(progress))
+            return summary, gr.File([str(out)], visible=True)
 
     def rank(
         self,
@@ -86,13 +86,14 @@ class FileTab:
             folder = self._keep(path, request)
             columns = {"text": text or None, "movie": movie or None, "rating": rating or None}
             options = RankOptions(top=1000, min_reviews=max(int(reviews or 1), 1))
-            done = rank_file(self._predictors[model], path, columns, options, folder, _on_share(progress))
+            on_share = _on_share(progress)
+            items, page, files = rank_file(self._predictors[model], path, columns, options, folder, on_share)
             return [
                 "Click an item for its quotes.",
-                gr.File([str(one) for one in done.files], visible=True),
-                done.items,
-                gr.DataFrame([_row(item) for item in done.items], visible=True),
-                rendering.frame(done.page),
+                gr.File(list(map(str, files)), visible=True),
+                items,
+                gr.DataFrame([_row(item) for item in items], visible=True),
+                rendering.frame(page),
             ]
 
     def quotes(self, ranked: list[RankedItem], event: gr.SelectData) -> str:

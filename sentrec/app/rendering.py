@@ -34,12 +34,7 @@ STYLE = (
 
 
 def answers(predictions: Mapping[str, Prediction], explanations: Mapping[str, Explanation]) -> str:
-    """What each model says of a text, side by side: a bar for every class, and the words and sentences that decided.
-
-    Args:
-        predictions: The answers by the names of the models.
-        explanations: Why, by the same names.
-    """
+    """What each model says of a text and why, by its name: bars of the classes, words and sentences that decided."""
     cards = (
         f'<section class="answer"><h3>{escape(name)}</h3>{_bars(one)}{_reasons(explanations[name])}</section>'
         for name, one in predictions.items()

@@ -35,16 +35,7 @@ class Offline:
 
 
 def launch(page: gr.Blocks, host: str, port: int, share: bool = False) -> str:
-    """Serves a page by threads of its own.
-
-    Args:
-        page: The page.
-        host: The address to listen on.
-        port: Its port.
-        share: Whether to make it public through Gradio's servers, too.
-
-    Returns:
-        Where it is.
+    """Serves a page by threads of its own, with `share` through Gradio's servers, too; says where it is.
 
     Raises:
         SentrecError: If the port is taken.

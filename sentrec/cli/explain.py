@@ -16,8 +16,6 @@ from sentrec.errors import DataError
 if TYPE_CHECKING:
     from sentrec.explain import Explanation
 
-_FAINT = 0.1
-
 
 def explain(
     texts: Texts = None,
@@ -75,13 +73,12 @@ def _print(explanation: "Explanation", as_json: bool) -> None:
 
 def _coloured(explanation: "Explanation") -> Text:
     """The text, with words that speak for the label bold and green, those against it underlined and red."""
-    strongest = max((abs(token.contribution) for token in explanation.tokens), default=0.0) or 1.0
     text = Text(printable(explanation.text))
     if len(text) != len(explanation.text):  # places would be wrong
         return text
-    for token in explanation.tokens:
-        if abs(token.contribution) / strongest >= _FAINT:
-            text.stylize("bold green" if token.contribution > 0 else "underline red", token.start, token.end)
+    for token, share in explanation.shares():
+        if share:
+            text.stylize("bold green" if share > 0 else "underline red", token.start, token.end)
         elif not token.read:
             text.stylize("dim", token.start, token.end)
     return text

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
 _PUNCTUATION = re.compile(r"""[-.,;:'"`()\[\]/]+""")
+_FAINT = 0.1
 _MOST_OCCLUDED = 256
 """Words that are left out one by one; of a longer text, runs of words are."""
 
@@ -77,6 +78,12 @@ class Explanation:
     method: str
     tokens: tuple[Token, ...]
     sentences: tuple[Span, ...]
+
+    def shares(self) -> list[tuple[Token, float]]:
+        """Each token with its contribution as a share of the strongest one; 0 where that is below a tenth."""
+        strongest = max((abs(token.contribution) for token in self.tokens), default=0.0) or 1.0
+        found = ((token, token.contribution / strongest) for token in self.tokens)
+        return [(token, share if abs(share) >= _FAINT else 0.0) for token, share in found]
 
     def top(self, count: int = 5) -> list[Token]:
         """The words that add or take most, the strongest first; full stops and the like are none."""

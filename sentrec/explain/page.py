@@ -20,8 +20,6 @@ _PAGE_STYLE = """
 body{font:16px/1.7 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
 article{border-top:1px solid #ccc;padding:1rem 0}h2{font-size:1.05rem;margin:.2rem 0}
 """
-_FAINT = 0.1
-"""Words below this share of the strongest are left as they are."""
 
 
 def explanation_html(explanation: Explanation) -> str:
@@ -32,10 +30,9 @@ def explanation_html(explanation: Explanation) -> str:
 
 def marked_html(explanation: Explanation) -> str:
     """The text of an explanation with its words marked; it relies on `STYLE`, too."""
-    strongest = max((abs(token.contribution) for token in explanation.tokens), default=0.0) or 1.0
     parts, place = [], 0
-    for token in explanation.tokens:
-        parts += [escape(explanation.text[place : token.start]), _marked(token, strongest)]
+    for token, share in explanation.shares():
+        parts += [escape(explanation.text[place : token.start]), _marked(token, share)]
         place = max(place, token.end)
     parts.append(escape(explanation.text[place:]))
     return f'<p class="text">{"".join(parts)}</p>'
@@ -51,11 +48,10 @@ def explanations_page(explanations: Sequence[Explanation], title: str = "Why the
     )
 
 
-def _marked(token: Token, strongest: float) -> str:
-    share = token.contribution / strongest
+def _marked(token: Token, share: float) -> str:
     text = escape(token.text)
-    if abs(share) < _FAINT:
+    if not share:
         return text if token.read else f'<span class="unread">{text}</span>'
     side, ground = ("for", "34,160,90") if share > 0 else ("against", "220,50,60")
-    style = f"background:rgba({ground},{min(abs(share), 1) * 0.6:.2f})"
+    style = f"background:rgba({ground},{abs(share) * 0.6:.2f})"
     return f'<span class="{side}" style="{style}" title="{token.contribution:+.2f}">{text}</span>'

@@ -40,11 +40,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_columns_are_found_by_their_names(file: Path, tmp_path: Path) -> None:
-    columns = columns_of(str(file))
-    assert columns.names == ("Vogel", "Meinung", "Sterne")
-    assert columns.found == {"rating": "Sterne"}
+    assert columns_of(str(file)) == (("Vogel", "Meinung", "Sterne"), {"rating": "Sterne"})
     (tmp_path / "named.jsonl").write_text('{"film": "Tern", "review": "fine"}\n', encoding="utf-8")
-    assert columns_of(str(tmp_path / "named.jsonl")).found == {"text": "review", "movie": "film"}
+    assert columns_of(str(tmp_path / "named.jsonl"))[1] == {"text": "review", "movie": "film"}
     (tmp_path / "empty.csv").touch()
     with pytest.raises(DataError, match="empty"):
         columns_of(str(tmp_path / "empty.csv"))
@@ -52,11 +50,11 @@ def test_columns_are_found_by_their_names(file: Path, tmp_path: Path) -> None:
 
 def test_every_row_is_classified(file: Path, predictor: Predictor, tmp_path: Path) -> None:
     told: list[tuple[float | None, str]] = []
-    done = classify_file(predictor, str(file), "Meinung", tmp_path, lambda *now: told.append(now))
-    with done.path.open(encoding="utf-8", newline="") as stream:
+    out, summary = classify_file(predictor, str(file), "Meinung", tmp_path, lambda *now: told.append(now))
+    with out.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["label"] for row in rows] == ["good"] * 3 + ["bad"] * 3 + [""]
-    assert done.summary == "3 good, 3 bad; 1 row without a text"
+    assert summary == "3 good, 3 bad; 1 row without a text"
     assert told[-1] == (1.0, "7 rows")
     with pytest.raises(DataError, match="no column 'nothing'"):
         classify_file(predictor, str(file), "nothing", tmp_path, lambda *now: None)
@@ -64,12 +62,12 @@ def test_every_row_is_classified(file: Path, predictor: Predictor, tmp_path: Pat
 
 def test_items_are_ranked_as_the_command_ranks_them(file: Path, predictor: Predictor, tmp_path: Path) -> None:
     columns = {"text": "Meinung", "movie": "Vogel", "rating": "Sterne"}
-    done = rank_file(predictor, str(file), columns, RankOptions(), tmp_path, lambda *now: None)
-    assert [item.movie for item in done.items] == ["Tern", "Gull"]
-    assert done.items[0].mean_rating == 5
-    assert done.files[0].read_text(encoding="utf-8") == done.page
-    assert [row["movie"] for row in csv.DictReader(done.files[1].open(encoding="utf-8"))] == ["Tern", "Gull"]
-    assert "lovely" in quotes(done.items[0])
+    items, page, files = rank_file(predictor, str(file), columns, RankOptions(), tmp_path, lambda *now: None)
+    assert [item.movie for item in items] == ["Tern", "Gull"]
+    assert items[0].mean_rating == 5
+    assert files[0].read_text(encoding="utf-8") == page
+    assert [row["movie"] for row in csv.DictReader(files[1].open(encoding="utf-8"))] == ["Tern", "Gull"]
+    assert "lovely" in quotes(items[0])
     assert not list(Path.cwd().glob("*.rejects.jsonl"))
 
 

@@ -28,7 +28,8 @@ def read_side_by_side(networks: tuple[nn.Module, nn.Module], sequences: tuple[Te
     Returns:
         The states of each, shape ``(batch, tokens, hidden)``.
     """
-    if sequences[0].device.type != "cpu" or torch.get_num_threads() < 2:
+    alone = sequences[0].device.type != "cpu" or torch.get_num_threads() < 2
+    if alone or torch.compiler.is_exporting():
         return networks[0](sequences[0])[0], networks[1](sequences[1])[0]
     if not torch.is_grad_enabled():
         return _both(lambda place: networks[place](sequences[place])[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 from sentrec.explain import Explanation
 from sentrec.explain.page import KEY, marked_html
 from sentrec.explain.page import STYLE as MARKS_STYLE
-from sentrec.inference.predictor import Prediction
+from sentrec.inference.prediction import Prediction
 from sentrec.recommend.ranking import RankedItem
 from sentrec.recommend.ratings.lists import RecommendedFilm
 

@@ -1,5 +1,6 @@
 """`sentrec export`: a run's model with quantized weights, and the starter model."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,15 +15,23 @@ from sentrec.cli.options import AsJson, NamedRun, output_folder
 if TYPE_CHECKING:
     from sentrec.export.export import Export
 
+_ONNX = (
+    "Write the model with its tokenizer as one ONNX file (extra onnx): `sentrec predict --model FILE` runs it without "
+    "torch, examples/browser in a browser."
+)
+
 
 def export(
     run: NamedRun,
     out: Annotated[
         Path | None,
         output_folder(
-            "--out", help="Where to write; with --starter by default the starter's place in a checkout of sentrec."
+            "--out",
+            help="Where to write: a folder, with --onnx a file, by default NAME.onnx; with --starter by default the "
+            "starter's place in a checkout of sentrec.",
         ),
     ] = None,
+    onnx: Annotated[bool, typer.Option("--onnx", help=_ONNX)] = False,
     starter: Annotated[bool, typer.Option("--starter", help="With a model card, measured now.")] = False,
     max_megabytes: Annotated[float, typer.Option(min=0.1, help="Most that it may take on disk (10^6 bytes).")] = 8.0,
     min_agreement: Annotated[
@@ -36,7 +45,12 @@ def export(
     ] = 0.1,
     as_json: AsJson = False,
 ) -> None:
-    """Quantize a run's model to int8 and float16, and refuse it if its predictions change."""
+    """Quantize a run's model to int8 and float16, and refuse it if its predictions change; or write it as ONNX."""
+    if onnx:
+        if starter:
+            raise typer.BadParameter("--onnx writes a file, --starter a run directory: choose one.")
+        _export_onnx(run, out, as_json)
+        return
     if out is None and not starter:
         raise typer.BadParameter("--out DIR is needed, unless it is the --starter.")
     from sentrec.export.export import export_model, starter_directory
@@ -49,6 +63,21 @@ def export(
         print_json(sizes | result.run.metrics["export"])
     else:
         _show(result)
+
+
+def _export_onnx(name: str, out: Path | None, as_json: bool) -> None:
+    from sentrec.export.onnx import export_onnx
+    from sentrec.runs.directory import open_run
+
+    run = open_run(name)
+    result = export_onnx(run, out or Path(f"{run.builtin_name or run.path.resolve().name}.onnx"))
+    if as_json:
+        print_json(asdict(result) | {"path": str(result.path)})
+        return
+    size, place = result.bytes / 1e6, escape(str(result.path))
+    difference = f"its probabilities differ from the run's by {result.largest_difference:.0e} at most"
+    stdout.print(f"[bold]{place}[/]: {size:.2f} MB; {difference}", soft_wrap=True)
+    stdout.print(f"\nUse it: sentrec predict --model {place} TEXT", soft_wrap=True)
 
 
 def _show(result: "Export") -> None:

@@ -38,7 +38,8 @@ def model_names(incomplete: str) -> list[str]:
     from sentrec.runs.directory import BUILTIN_MODELS, ENVIRONMENT, RUNS
 
     runs = [path.parent.name for path in Path(RUNS).glob(f"*/{ENVIRONMENT}")]
-    return _starting_with(incomplete, [*BUILTIN_MODELS, *runs, *(f"{path}/" for path in _beside(incomplete, "*/"))])
+    beside = [*(f"{path}/" for path in _beside(incomplete, "*/")), *map(str, _beside(incomplete, "*.onnx"))]
+    return _starting_with(incomplete, [*BUILTIN_MODELS, *runs, *beside])
 
 
 def encoder_names(incomplete: str) -> list[str]:
@@ -94,7 +95,8 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 
 def model_option(**more: Any) -> Any:
     """The option that names a model."""
-    return typer.Option("--model", "-m", metavar="RUN", help=MODEL_HELP, autocompletion=model_names, **more)
+    how: dict[str, Any] = {"metavar": "RUN", "help": MODEL_HELP, "autocompletion": model_names} | more
+    return typer.Option("--model", "-m", **how)
 
 
 def one_recipe(argument: str | None, option: str | None, resume: bool, force: bool) -> str:

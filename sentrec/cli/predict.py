@@ -17,12 +17,12 @@ from rich.text import Text
 
 import sentrec
 from sentrec.cli.display.console import err, out, printable, show_log
-from sentrec.cli.options import Device, Quiet, chosen_model, model_option, output_file
+from sentrec.cli.options import MODEL_HELP, Device, Quiet, chosen_model, model_option, output_file
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
     from sentrec.inference.lines import RowResult
-    from sentrec.inference.predictor import Predictor
+    from sentrec.inference.prediction import Classifier
 
 _INPUTS = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
 _OUT = (
@@ -36,7 +36,7 @@ _PATH = re.compile(r"(~|\.\.?)/|/[^/]+/")
 _CSV_SAFE = "With --out: quote cells of CSV that a spreadsheet would run as formulas."
 
 Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=_INPUTS, show_default=False)]
-Model = Annotated[str | None, model_option()]
+Model = Annotated[str | None, model_option(help=f"{MODEL_HELP[:-1]}; or an ONNX file.")]
 TextField = Annotated[str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")]
 
@@ -69,7 +69,7 @@ def predict(
         rejects = _check_output(out_file, rejects, file, as_json)
     elif rejects is not None:
         raise typer.BadParameter("--rejects needs --out.")
-    predictor = sentrec.load(chosen_model(model, quiet), device)
+    predictor = _classifier(chosen_model(model, quiet), device, explain)
     if languages:
         _show_languages(predictor, results_of(predictor, file, texts, described))
         return
@@ -84,6 +84,17 @@ def predict(
             if out_file is None:
                 _print(one, as_json)
     _report(labels, problem, out_file, rejects, quiet)
+
+
+def _classifier(model: str, device: str | None, explain: bool) -> "Classifier":
+    """The model of a run, or of an ONNX file, which needs no torch."""
+    if not model.endswith(".onnx"):
+        return sentrec.load(model, device)
+    if explain or device not in (None, "cpu"):
+        raise typer.BadParameter("a model in an ONNX file computes on the CPU and explains nothing: name a run.")
+    from sentrec.inference.onnx import OnnxClassifier
+
+    return OnnxClassifier(model)
 
 
 def _report(
@@ -146,7 +157,7 @@ def _check_output(out_file: Path, rejects: Path | None, file: str | None, as_jso
 
 
 def results_of(
-    predictor: "Predictor",
+    predictor: "Classifier",
     file: str | None,
     texts: list[str] | None,
     described: tuple[str | None, ...],
@@ -172,7 +183,7 @@ def results_of(
 
 
 def _kept_answers(
-    predictor: "Predictor", file: str | None, out_file: Path | None
+    predictor: "Classifier", file: str | None, out_file: Path | None
 ) -> "AbstractContextManager[Path | None]":
     """What an earlier run of the same command has answered; a list on the console is not gone on with."""
     from sentrec.inference.lines import kept_answers
@@ -180,12 +191,14 @@ def _kept_answers(
     return kept_answers(predictor, file) if file and out_file else nullcontext()
 
 
-def _explained(results: "Iterator[RowResult]", predictor: "Predictor") -> "Iterator[RowResult]":
+def _explained(results: "Iterator[RowResult]", predictor: "Classifier") -> "Iterator[RowResult]":
     """The results with the words that decided."""
     from dataclasses import replace
 
     from sentrec.explain import explain
+    from sentrec.inference.predictor import Predictor
 
+    assert isinstance(predictor, Predictor)  # an ONNX file was refused
     for one in results:
         if one.text is not None:
             (found,) = explain(predictor, [one.text])
@@ -194,7 +207,7 @@ def _explained(results: "Iterator[RowResult]", predictor: "Predictor") -> "Itera
             yield one
 
 
-def _show_languages(predictor: "Predictor", results: "Iterator[RowResult]") -> None:
+def _show_languages(predictor: "Classifier", results: "Iterator[RowResult]") -> None:
     from sentrec.inference.languages import language_groups
 
     table = Table(box=None, pad_edge=False)
@@ -207,7 +220,7 @@ def _show_languages(predictor: "Predictor", results: "Iterator[RowResult]") -> N
     err.print("[dim]Where few words are known, answers mean little: is it another language?[/]", soft_wrap=True)
 
 
-def _watched(results: "Iterator[RowResult]", predictor: "Predictor") -> "Iterator[RowResult]":
+def _watched(results: "Iterator[RowResult]", predictor: "Classifier") -> "Iterator[RowResult]":
     """The results as they are; warns if the model does not know the words of the first texts."""
     from sentrec.inference.lines import unknown_share, unknown_warning
 

@@ -1,4 +1,4 @@
-"""Batches that hold a number of tokens, from texts of like length, so that there is almost no padding."""
+"""Batches: padded texts as tensors."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from sentrec.text.encoding import EncodedTexts, Keep, places_before_cut
-from sentrec.text.tokenizer import PADDING_ID
-
-_LENGTH_JITTER = 0.05
+from sentrec.text.encoding import EncodedTexts, Keep
+from sentrec.text.padding import padded
 
 
 @dataclass(frozen=True)
@@ -47,34 +45,6 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device)
 
 
-def plan_batches(
-    lengths: npt.NDArray[np.int64], batch_size: int, batch_tokens: int, generator: np.random.Generator | None = None
-) -> list[npt.NDArray[np.int64]]:
-    """Groups texts of like length into batches: the rows of each, every row exactly once.
-
-    Args:
-        lengths: Tokens of each text, shape ``(texts,)``.
-        batch_size: Most texts in a batch.
-        batch_tokens: Most tokens in a batch, padding included (a single longer text still gets a batch).
-        generator: Draws which texts meet and the order of the batches; None: fixed, the shortest first.
-    """
-    key = lengths.astype(np.float64)
-    if generator is not None:
-        # A little noise lets different texts meet in every epoch while their lengths stay alike.
-        key = key * generator.uniform(1 - _LENGTH_JITTER, 1 + _LENGTH_JITTER, len(key)) + generator.random(len(key))
-    order = np.argsort(key, kind="stable")
-    batches, start, longest = [], 0, 0
-    for position, length in enumerate(lengths[order].tolist()):
-        longest = max(longest, length)
-        size = position - start + 1
-        if size > 1 and (size > batch_size or size * longest > batch_tokens):
-            batches.append(order[start:position])
-            start, longest = position, length
-    if start < len(order):
-        batches.append(order[start:])
-    return batches if generator is None else [batches[index] for index in generator.permutation(len(batches))]
-
-
 def make_batch(
     encoded: EncodedTexts,
     rows: npt.NDArray[np.int64],
@@ -82,19 +52,6 @@ def make_batch(
     max_tokens: int | None = None,
     keep: Keep = "head",
 ) -> Batch:
-    """Pads the texts in `rows` to the longest of them, rounded up to a multiple of `multiple` tokens.
-
-    Few different widths (`multiple`) spare oneDNN from keeping code for each; `keep` is what stays of a text that is
-    longer than `max_tokens`.
-    """
-    starts = encoded.offsets[rows]
-    lengths = encoded.offsets[rows + 1] - starts
-    columns = np.arange(-(-int(lengths.max()) // multiple) * multiple)
-    if max_tokens is None or len(columns) <= max_tokens:
-        mask, places = columns < lengths[:, None], columns
-    else:
-        columns = columns[:max_tokens]
-        mask, places = columns < lengths[:, None], places_before_cut(columns, lengths[:, None], max_tokens, keep)
-    source = np.where(mask, starts[:, None] + places, 0)
-    token_ids = np.where(mask, encoded.token_ids[source], PADDING_ID).astype(np.int64)
+    """A batch of some texts; see `sentrec.text.padding.padded`."""
+    token_ids, mask = padded(encoded, rows, multiple, max_tokens, keep)
     return Batch(rows, torch.from_numpy(token_ids), torch.from_numpy(mask))

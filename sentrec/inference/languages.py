@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from sentrec.inference.lines import CHUNK, UNKNOWN_SHARE, RowResult
-from sentrec.inference.predictor import Predictor
+from sentrec.inference.prediction import Classifier
 from sentrec.text.tokenizer import UNKNOWN_ID
 
 _LETTERS = 200
@@ -36,7 +36,7 @@ class LanguageGroup:
     example: str
 
 
-def language_groups(predictor: Predictor, results: Iterable[RowResult]) -> list[LanguageGroup]:
+def language_groups(predictor: Classifier, results: Iterable[RowResult]) -> list[LanguageGroup]:
     """Groups texts, the largest group first; results without a text are left out."""
     rows: Counter[tuple[str, bool]] = Counter()
     known: Counter[tuple[str, bool]] = Counter()

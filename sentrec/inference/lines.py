@@ -21,7 +21,7 @@ from sentrec.errors import DataError, Interrupted
 from sentrec.files.lock import sole_use
 from sentrec.files.storage import cache_home, read_cached, remove_forgotten, write_json
 from sentrec.files.versions import code_version
-from sentrec.inference.predictor import Prediction, Predictor, fingerprint_of
+from sentrec.inference.prediction import Classifier, Prediction
 from sentrec.text.encoding import EncodedTexts, in_chunks
 from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint
@@ -76,7 +76,7 @@ class RowResult:
 
 
 def classify_source(
-    predictor: Predictor,
+    predictor: Classifier,
     source: Source,
     names: FieldNames | None = None,
     chunk_rows: int = CHUNK,
@@ -111,7 +111,7 @@ def classify_source(
 
 
 def classify_rows(
-    predictor: Predictor,
+    predictor: Classifier,
     rows: Iterable[Row | BadRow],
     names: FieldNames | None = None,
     chunk_rows: int = CHUNK,
@@ -126,14 +126,14 @@ def classify_rows(
 
 
 @contextmanager
-def kept_answers(predictor: Predictor, path: str) -> Iterator[Path]:
+def kept_answers(predictor: Classifier, path: str) -> Iterator[Path]:
     """Gives a folder of the cache for a model's answers to a file; unless the block ends well, it stays.
 
     Raises:
         BusyError: If another process is at it.
         Interrupted: On Ctrl-C in the block.
     """
-    key = fingerprint([path, fingerprint_of(predictor.run)], str(predictor.device), code_version())
+    key = fingerprint([path, predictor.key], code_version())
     folder = cache_home() / "predictions" / key
     remove_forgotten(folder.parent)
     with sole_use(folder, "another process classifies this file with this model."):
@@ -146,7 +146,7 @@ def kept_answers(predictor: Predictor, path: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _predictions(predictor: Predictor, texts: list[str], kept: Path | None) -> list[Prediction]:
+def _predictions(predictor: Classifier, texts: list[str], kept: Path | None) -> list[Prediction]:
     if kept is None:
         return predictor.predict(texts)
     path = kept / f"{fingerprint(texts)}.json"
@@ -157,7 +157,7 @@ def _predictions(predictor: Predictor, texts: list[str], kept: Path | None) -> l
     return found
 
 
-def unknown_share(predictor: Predictor, texts: list[str]) -> float:
+def unknown_share(predictor: Classifier, texts: list[str]) -> float:
     """The share of the words of some texts that a model does not know, as its first member reads them."""
     return unknown_among(predictor.encode(texts)[0])
 

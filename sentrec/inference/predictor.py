@@ -9,25 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sentrec.errors import DataError, RunError
+from sentrec.errors import RunError
 from sentrec.files.parse import read_text
-from sentrec.metrics.calibration import softmax
+from sentrec.inference.prediction import Classifier, readable
 from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.contracts import TextReader
 from sentrec.models.device import find_device
 from sentrec.models.kinds import restore_model
 from sentrec.runs.directory import MODEL, TOKENIZER, Run, open_run
-from sentrec.text.encoding import EncodedTexts, shortened
+from sentrec.text.encoding import EncodedTexts
 from sentrec.text.vocabulary import fingerprint
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The likeliest class of a text, its calibrated probability, and those of all classes by name."""
-
-    label: str
-    probability: float
-    probabilities: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -47,14 +38,12 @@ class Member:
     weight: float
 
 
-class Predictor:
+class Predictor(Classifier):
     """Classifies texts with a run's weights, tokenizer and temperature, or with those of all members of an ensemble.
 
     An ensemble's logits are the mean of its members' calibrated logits: a member's logits divided by its temperature,
     so that members of different architectures speak in the same units. That is a geometric mean of their probabilities
     (a logarithmic opinion pool: Heskes 1998), which the ensemble's own temperature then calibrates.
-
-    Methods raise a `DataError` if something in their `texts` is not a string.
 
     Args:
         run: The finished run or ensemble.
@@ -62,22 +51,23 @@ class Predictor:
     """
 
     def __init__(self, run: Run, members: Sequence[Member]) -> None:
+        super().__init__(run.label_names, run.temperature)
         self.run = run
         self.members = tuple(members)
-        self.label_names = run.label_names
+
+    @property
+    def key(self) -> str:
+        """Changes with the model and the device."""
+        return f"{fingerprint_of(self.run)} {self.device}"
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
         return self.members[0].model.device
 
-    def logits(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Scores of each class before the temperature, shape ``(len(texts), classes)``, columns as in `label_names`."""
-        return self.logits_of(self.encode(texts))
-
     def encode(self, texts: Sequence[str]) -> list[EncodedTexts]:
         """Token ids of texts as each of `members` reads them; those that read alike have one object in common."""
-        short = [shortened(text) for text in _checked(texts)]
+        short = readable(texts)
         readers = {member.reader.key: member.reader for member in self.members}
         encoded = {key: reader.encode(short) for key, reader in readers.items()}
         return [encoded[member.reader.key] for member in self.members]
@@ -87,19 +77,6 @@ class Predictor:
         parts = zip(self.members, encoded, strict=True)
         first, *others = (np.float32(member.weight) * predict_logits(member.model, ids) for member, ids in parts)
         return sum(others, start=first)
-
-    def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Calibrated probabilities of each class, shape ``(len(texts), classes)``, columns as in `label_names`."""
-        return softmax(self.logits(texts), self.run.temperature)
-
-    def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """The likeliest class of each text, in their order."""
-        predictions = []
-        for row in self.predict_proba(texts):
-            by_name = {name: float(value) for name, value in zip(self.label_names, row, strict=True)}
-            label = self.label_names[int(row.argmax())]
-            predictions.append(Prediction(label, by_name[label], by_name))
-        return predictions
 
 
 def load(run: str | Path | Run, device: str | None = None) -> Predictor:
@@ -149,14 +126,3 @@ def _compute_in_one_thread() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_compute_in_one_thread)
-
-
-def _checked(texts: Sequence[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise DataError("texts must be a list of strings, not one string.", 'Write predict(["..."]).')
-    texts = list(texts)  # a generator can be read only once
-    for position, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise DataError(f"text {position + 1} is not a string but a {type(text).__name__}.")
-    # Half a surrogate pair is legal in a Python string but is no text; it becomes a question mark.
-    return [text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8") for text in texts]

@@ -11,20 +11,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from sentrec.data.batches import Batch, make_batch, plan_batches
+from sentrec.data.batches import Batch, make_batch
 from sentrec.encoder import EncoderConfig
 from sentrec.models.attribution import TokenContributions
 from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Rate, Requirement, TextReader
 from sentrec.models.device import exact_float32, memory_errors, one_thread
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
+from sentrec.text.padding import LENGTH_MULTIPLE, ModelInput, evaluation_plan
 
 EMBEDDINGS = "embeddings"
 HEAD = "head"
-INFERENCE_BATCH_SIZE = 256
-INFERENCE_BATCH_TOKENS = 32_768
-LENGTH_MULTIPLE = 8
-"""oneDNN keeps code for every shape that it meets: with few shapes, memory does not grow with the number of texts."""
 
 
 class TextModel(nn.Module, ABC):
@@ -112,6 +109,13 @@ class TextModel(nn.Module, ABC):
     def collate(self, encoded: EncodedTexts, rows: npt.NDArray[np.int64], multiple: int = 1) -> Batch:
         """A padded batch of some of these texts, its length rounded up to a multiple of `multiple` tokens."""
         return make_batch(encoded, rows, multiple)
+
+    def inputs(self) -> tuple[ModelInput, ...]:
+        """The arrays of word ids that `forward` computes with, the batch's own first, for an export to other runtimes.
+
+        None by default: what reads texts by other means than words of a tokenizer cannot be exported.
+        """
+        return ()
 
     def training_view(self, encoded: EncodedTexts) -> EncodedTexts:
         """The part of these texts that is read while learning by gradients: all of them by default."""
@@ -274,11 +278,6 @@ def predict_logits(
 def feature_matrix(model: TextModel, encoded: EncodedTexts) -> npt.NDArray[np.float64]:
     """The features of every text, computed likewise, shape ``(texts, feature_size)``."""
     return _computed(model, model.features, encoded, np.empty((len(encoded), model.feature_size)))
-
-
-def evaluation_plan(encoded: EncodedTexts) -> list[npt.NDArray[np.int64]]:
-    """The rows of each batch in which texts are scored."""
-    return plan_batches(encoded.lengths(), INFERENCE_BATCH_SIZE, INFERENCE_BATCH_TOKENS)
 
 
 def _computed(

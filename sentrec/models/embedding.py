@@ -15,10 +15,11 @@ from sentrec.models.attribution import TokenContributions, integrated_gradients
 from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
 from sentrec.models.contracts import Requirement, TextReader
 from sentrec.models.device import one_thread
-from sentrec.models.words import TokenReader, WordModel
+from sentrec.models.words import TOKENS, TokenReader, WordModel
 from sentrec.plugins import Entry, registry
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts, Keep, places_before_cut
+from sentrec.text.padding import ModelInput
 from sentrec.text.tokenizer import (
     PADDING_ID,
     SPECIAL_TOKENS,
@@ -172,6 +173,10 @@ class EmbeddingModel(WordModel):
     def collate(self, encoded: EncodedTexts, rows: npt.NDArray[np.int64], multiple: int = 1) -> Batch:
         """A batch of what the encoder reads of these texts."""
         return make_batch(encoded, rows, multiple, self.max_tokens, self.keep)
+
+    def inputs(self) -> tuple[ModelInput, ...]:
+        """What the encoder reads."""
+        return (ModelInput(TOKENS, self.max_tokens or self.text_reader.max_tokens, self.keep),)
 
     def training_view(self, encoded: EncodedTexts) -> EncodedTexts:
         """What the encoder reads of these texts."""

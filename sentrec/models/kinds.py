@@ -1,9 +1,9 @@
 """Which kind of model a recipe describes, and how one is built or restored from a run."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
-from torch import Tensor
 
 from sentrec.errors import PluginError, RunError
 from sentrec.hookspecs import RegisterModel, hookimpl
@@ -11,10 +11,11 @@ from sentrec.models.base import TextModel
 from sentrec.models.embedding import EmbeddingModel
 from sentrec.models.ngrams import NgramModel
 from sentrec.models.stacked import StackedModel, stacked_on
-from sentrec.models.weights import TRAIN_AGAIN, load_weights, read_tensors
+from sentrec.models.weights import TRAIN_AGAIN, Int8Tensor, load_weights, read_int8, read_tensors
 from sentrec.plugins import registry
 from sentrec.recipe.schema import Recipe
 
+T = TypeVar("T")
 _FORMER_NGRAMS, _FORMER_MIXING = "wide.", "wide.shares"
 """Names of weights in runs from before models could be stacked."""
 
@@ -67,7 +68,12 @@ def restore_model(recipe: Recipe, tokenizer: str, classes: int, path: Path) -> T
     return model
 
 
-def _renamed(weights: dict[str, Tensor], stacked: bool) -> dict[str, Tensor]:
+def int8_weights(recipe: Recipe, path: Path) -> dict[str, Int8Tensor]:
+    """The weights of `restore_model` that their file holds in int8, by their names in the model; raises likewise."""
+    return _renamed(read_int8(path), issubclass(kind_of(recipe), StackedModel))
+
+
+def _renamed(weights: dict[str, T], stacked: bool) -> dict[str, T]:
     if not any(name.startswith(_FORMER_NGRAMS) for name in weights):
         return weights
     if not stacked:

@@ -11,15 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sentrec.data.batches import Batch
 from sentrec.models.attribution import TokenContributions, margin
-from sentrec.models.base import ClosedFormModel, TextModel, evaluation_plan
+from sentrec.models.base import ClosedFormModel, TextModel
 from sentrec.models.contracts import ClosedFormData, LinearChange, TextReader
 from sentrec.models.words import TokenReader, WordModel
 from sentrec.recipe.schema import Recipe
 from sentrec.recipe.sections import NgramsConfig
 from sentrec.text.encoding import EncodedTexts, join_texts
+from sentrec.text.padding import evaluation_plan
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -67,15 +69,18 @@ class NgramModel(ClosedFormModel, WordModel):
 
         Both of shape ``(batch, n-grams)``.
         """
+        exporting = torch.compiler.is_exporting()
+        if exporting:  # lengths are symbols then, and no text may be shorter than an n-gram
+            beyond = (0, self.config.max_n - 1)
+            token_ids, mask = functional.pad(token_ids, beyond), functional.pad(mask, beyond)
         # An n-gram is there where its last token is; `rows` is larger than every row, so that padding sorts last.
         by_length = enumerate(self._rows_by_length(token_ids))
         rows = torch.cat([found.masked_fill(~mask[:, place:], self.rows) for place, found in by_length], dim=1)
         # On CPU, NumPy sorts ten times faster than torch, by the processor's vector instructions.
-        on_cpu = rows.device.type == "cpu"
+        on_cpu = rows.device.type == "cpu" and not exporting
         ordered = torch.from_numpy(np.sort(rows.numpy(), axis=1)) if on_cpu else rows.sort(dim=1).values
-        counts = ordered < self.rows
-        counts[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
-        return ordered, counts
+        is_first = functional.pad(ordered[:, 1:] != ordered[:, :-1], (1, 0), value=True)
+        return ordered, (ordered < self.rows) & is_first
 
     def _rows_by_length(self, token_ids: Tensor) -> Iterator[Tensor]:
         """The table rows of all n-grams of 1, 2, … tokens, int32, shape ``(batch, tokens - n + 1)``."""
@@ -114,7 +119,7 @@ class NgramModel(ClosedFormModel, WordModel):
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float32, shape ``(batch, classes)``."""
         rows, counts = self._hashed(batch.token_ids, batch.mask)
-        found = self.weights[rows.clamp(max=self.rows - 1)] * counts.unsqueeze(-1)
+        found = functional.embedding(rows.clamp(max=self.rows - 1), self.weights) * counts.unsqueeze(-1)
         margins = found.sum(dim=1) * self._feature_values(counts.sum(dim=1)).unsqueeze(-1) + self.bias
         return torch.cat([-margins, margins], dim=1) / 2 if margins.shape[1] == 1 else margins
 

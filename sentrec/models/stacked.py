@@ -19,6 +19,7 @@ from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Rat
 from sentrec.models.ngrams import NgramModel
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
+from sentrec.text.padding import ModelInput
 
 _BASE, _NGRAMS = "base", "ngrams"
 
@@ -100,6 +101,13 @@ class StackedModel(TextModel):
         """A batch for the n-grams, beside it one for the base model; while that learns, the latter alone."""
         beside = self.base.collate(_of_base(encoded), rows, multiple)
         return replace(make_batch(encoded, rows, multiple), beside=beside) if self.is_fitted else beside
+
+    def inputs(self) -> tuple[ModelInput, ...]:
+        """What the n-grams read, then what the base model reads, where that is less."""
+        if not self.base_kind.tokens_are_words:
+            return ()
+        own, of_base = self.ngrams.inputs(), self.base.inputs()
+        return own if own == of_base else (*own, *(replace(one, name=f"encoder_{one.name}") for one in of_base))
 
     def training_view(self, encoded: EncodedTexts) -> EncodedTexts:
         """What the base model reads."""

@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -39,6 +40,44 @@ _TOP = 127
 _VALUES, _SCALES, _ROWS = ".int8", ".scale", ".rows"
 
 
+@dataclass(frozen=True)
+class Int8Tensor:
+    """A quantized tensor as its file holds it.
+
+    Attributes:
+        values: Steps, int8, shape ``(numbers,)``, in the order of the rows that are kept.
+        scales: What the steps of each block of 64 are multiplied by, float16, shape ``(blocks,)``.
+        rows: A bitmap of the rows that are kept, the others being zero; None: all.
+        shape: Of the tensor.
+    """
+
+    values: Tensor
+    scales: Tensor
+    rows: Tensor | None
+    shape: tuple[int, ...]
+
+    def filled(self) -> Tensor:
+        """Which rows are kept, bool, shape ``(rows,)``."""
+        if self.rows is None:
+            return torch.ones(self.shape[0], dtype=torch.bool)
+        if len(self.rows) != -(-self.shape[0] // 8):
+            raise ValueError(f"a bitmap of {len(self.rows)} bytes is not one of {self.shape[0]} rows")
+        return torch.from_numpy(np.unpackbits(self.rows.numpy(), count=self.shape[0]).astype(bool))
+
+    def restored(self) -> Tensor:
+        """The tensor, float32."""
+        blocks = functional.pad(self.values.float(), (0, -len(self.values) % BLOCK)).view(-1, BLOCK)
+        if self.scales.shape != (len(blocks),) or not torch.isfinite(self.scales).all():
+            shape = tuple(self.scales.shape)
+            raise ValueError(f"{len(blocks)} blocks have scales of shape {shape}, or some are not finite")
+        numbers = (blocks * self.scales.float().unsqueeze(1)).flatten()[: len(self.values)]
+        if self.rows is None:
+            return numbers.view(self.shape)
+        filled, tensor = self.filled(), torch.zeros(self.shape)
+        tensor[filled] = numbers.view(int(filled.sum()), *self.shape[1:])
+        return tensor
+
+
 def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     """Puts weights in place; a `RunError` if they are not those of this model."""
     try:
@@ -66,11 +105,24 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         RunError: If the file is missing, cut off or no safetensors file.
     """
     try:
+        parts, metadata = _read(path)
+        return dequantize(parts, metadata), metadata
+    except ValueError as error:
+        raise RunError(f"{path} cannot be read: {error}.", TRAIN_AGAIN) from error
+
+
+def _read(path: Path) -> Quantized:
+    try:
         with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-            return dequantize({name: file.get_tensor(name) for name in file.keys()}, metadata), metadata  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}.", TRAIN_AGAIN) from error
+
+
+def read_int8(path: Path) -> dict[str, Int8Tensor]:
+    """The quantized tensors of a safetensors file as they stand there; raises as `read_tensors`."""
+    parts, metadata = _read(path)
+    return _int8_tensors(parts, metadata)
 
 
 def is_quantized(path: Path) -> bool:
@@ -118,13 +170,24 @@ def dequantize(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict
     if METADATA not in metadata:
         return dict(parts)
     rest, tensors = dict(parts), {}
-    try:
-        for name, shape in json.loads(metadata[METADATA]).items():
-            rows = rest.pop(name + _ROWS, None)
-            tensors[name] = _from_int8(rest.pop(name + _VALUES), rest.pop(name + _SCALES), rows, tuple(shape))
-    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise ValueError(f"its int8 weights do not fit together: {error}") from error
+    for name, tensor in _int8_tensors(parts, metadata).items():
+        try:
+            tensors[name] = tensor.restored()
+        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+            raise ValueError(f"its int8 weights do not fit together: {error}") from error
+        for suffix in (_VALUES, _SCALES, _ROWS):
+            rest.pop(name + suffix, None)
     return tensors | {name: part.float() if part.dtype == torch.float16 else part for name, part in rest.items()}
+
+
+def _int8_tensors(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Int8Tensor]:
+    try:
+        return {
+            name: Int8Tensor(parts[name + _VALUES], parts[name + _SCALES], parts.get(name + _ROWS), tuple(shape))
+            for name, shape in json.loads(metadata.get(METADATA, "{}")).items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"its int8 weights do not fit together: {error}") from error
 
 
 def _to_int8(tensor: Tensor, name: str) -> dict[str, Tensor]:
@@ -136,21 +199,6 @@ def _to_int8(tensor: Tensor, name: str) -> dict[str, Tensor]:
     steps = (blocks / scales.float().clamp(min=torch.finfo(torch.float32).tiny)).round().clamp(-_TOP, _TOP)
     values = steps.to(torch.int8).flatten()[: len(numbers)]
     return {_VALUES: values, _SCALES: scales.flatten(), **(sparse if len(numbers) < tensor.numel() else {})}
-
-
-def _from_int8(values: Tensor, scales: Tensor, rows: Tensor | None, shape: tuple[int, ...]) -> Tensor:
-    blocks = functional.pad(values.float(), (0, -len(values) % BLOCK)).view(-1, BLOCK)
-    if scales.shape != (len(blocks),) or not torch.isfinite(scales).all():
-        raise ValueError(f"{len(blocks)} blocks have scales of shape {tuple(scales.shape)}, or some are not finite")
-    numbers = (blocks * scales.float().unsqueeze(1)).flatten()[: len(values)]
-    if rows is None:
-        return numbers.view(shape)
-    if len(rows) != -(-shape[0] // 8):
-        raise ValueError(f"a bitmap of {len(rows)} bytes is not one of {shape[0]} rows")
-    filled = torch.from_numpy(np.unpackbits(rows.numpy(), count=shape[0]).astype(bool))
-    tensor = torch.zeros(shape)
-    tensor[filled] = numbers.view(int(filled.sum()), *shape[1:])
-    return tensor
 
 
 def _finite(tensor: Tensor, name: str) -> Tensor:

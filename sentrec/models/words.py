@@ -11,11 +11,15 @@ from tokenizers import Tokenizer
 from sentrec.models.base import TextModel
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder, places_before_cut
+from sentrec.text.padding import ModelInput
 from sentrec.text.tokenizer import load_tokenizer
 from sentrec.text.vocabulary import learn_tokenizer
 
 if TYPE_CHECKING:
     from sentrec.glove.store import GloveVectors
+
+TOKENS = "tokens"
+"""The name of a model's array of words."""
 
 
 class TokenReader:
@@ -61,6 +65,11 @@ class WordModel(TextModel):
     """A model whose tokens are words; it encodes as many as any part of the model reads."""
 
     tokens_are_words = True
+
+    def inputs(self) -> tuple[ModelInput, ...]:
+        """The words that its reader keeps."""
+        assert isinstance(self.text_reader, TokenReader)  # what `build` gave it
+        return (ModelInput(TOKENS, self.text_reader.max_tokens, self.text_reader.keep),)
 
     @classmethod
     def vectors(cls, recipe: Recipe) -> "GloveVectors | None":

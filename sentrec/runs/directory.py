@@ -160,6 +160,8 @@ def open_run(path: str | Path) -> Run:
         RunError: If there is no run, it is not finished, or a file of it is missing, cut off or altered.
     """
     directory = find_model(path)
+    if directory.suffix == ".onnx":
+        raise RunError(f"{directory} is an ONNX file, which only predicts.", f"sentrec predict --model {directory}")
     if not directory.is_dir():
         raise RunError(f"there is no run at {directory}.", "Train one: sentrec train --recipe imdb.yaml --out DIR")
     found = _finished(directory)

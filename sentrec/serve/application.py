@@ -16,7 +16,8 @@ from sentrec import __version__
 from sentrec.data.writers import plain
 from sentrec.errors import SentrecError
 from sentrec.explain import explain
-from sentrec.inference.predictor import Prediction, Predictor
+from sentrec.inference.prediction import Prediction
+from sentrec.inference.predictor import Predictor
 from sentrec.recommend.api import recommend
 from sentrec.recommend.catalogue import fold
 from sentrec.recommend.ranking import RankOptions

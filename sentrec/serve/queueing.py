@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from sentrec.errors import SentrecError
-from sentrec.inference.predictor import Prediction
+from sentrec.inference.prediction import Prediction
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -103,10 +103,9 @@ def load_tokenizer(saved: bytes) -> Tokenizer:
         RunError: If it is none.
     """
     try:
-        rules = json.loads(saved)
-        pattern = rules["pre_tokenizer"]["pattern"]
-        pattern["Regex"] = pattern["Regex"].replace(_QUADRATIC, _LINEAR)
-        tokenizer: Tokenizer = Tokenizer.from_str(json.dumps(rules))
+        # Replaced in the JSON text: to parse a vocabulary twice would take a tenth of the time of a first answer.
+        old, new = (json.dumps(rule)[1:-1].encode() for rule in (_QUADRATIC, _LINEAR))
+        tokenizer: Tokenizer = Tokenizer.from_buffer(saved.replace(old, new))
     # The library raises nothing more special.
     except Exception as error:
         raise RunError(

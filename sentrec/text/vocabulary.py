@@ -9,23 +9,23 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from sentrec.files.storage import cache_home, read_cached, write_text
-from sentrec.recipe.sections import TextConfig
 from sentrec.text.tokenizer import GLAD, SAD, SPECIAL_TOKENS, build_tokenizer, count_words, with_vocabulary
 
 if TYPE_CHECKING:
     from sentrec.glove.store import GloveVectors
+    from sentrec.recipe.sections import TextConfig
 
 _log = logging.getLogger(__name__)
 
 _CASED_VECTORS = frozenset({"840B"})
 
 
-def folds_case(config: TextConfig, glove_name: str | None) -> bool:
+def folds_case(config: "TextConfig", glove_name: str | None) -> bool:
     """Whether the tokenizer lowers case: as the recipe says, else as the vectors were trained."""
     return glove_name not in _CASED_VECTORS if config.lowercase is None else config.lowercase
 
 
-def learn_tokenizer(texts: Sequence[str], config: TextConfig, vectors: "GloveVectors | None") -> Tokenizer:
+def learn_tokenizer(texts: Sequence[str], config: "TextConfig", vectors: "GloveVectors | None") -> Tokenizer:
     """The tokenizer for these training texts, from the cache where it was learned before.
 
     A word is kept if it has a GloVe vector or occurs `config.min_frequency` times; of these, the
@@ -58,7 +58,7 @@ def fingerprint(texts: Sequence[str], *parameters: object) -> str:
 
 
 def _select_words(
-    tokenizer: Tokenizer, texts: Sequence[str], config: TextConfig, vectors: "GloveVectors | None"
+    tokenizer: Tokenizer, texts: Sequence[str], config: "TextConfig", vectors: "GloveVectors | None"
 ) -> list[str]:
     counts = count_words(tokenizer, texts)
     words = list(counts)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from sentrec import __version__
-from sentrec.data.batches import plan_batches
 from sentrec.files.storage import cached_array
 from sentrec.inference.predictor import fingerprint_of, load
 from sentrec.metrics.calibration import fit_temperature, softmax
@@ -18,6 +17,7 @@ from sentrec.recipe.schema import Recipe
 from sentrec.runs.directory import Run
 from sentrec.runs.references import match_teacher
 from sentrec.text.encoding import EncodedTexts
+from sentrec.text.padding import plan_batches
 from sentrec.text.vocabulary import fingerprint
 from sentrec.training.prepare import PreparedData
 

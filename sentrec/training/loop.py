@@ -13,13 +13,14 @@ from accelerate.state import AcceleratorState, PartialState, is_initialized
 from accelerate.utils import GradientAccumulationPlugin
 from torch import Tensor
 
-from sentrec.data.batches import plan_batches, to_device
+from sentrec.data.batches import to_device
 from sentrec.errors import SentrecError
 from sentrec.metrics.calibration import log_loss, softmax
 from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.device import has_bfloat16, memory_errors, require_bfloat16
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
+from sentrec.text.padding import plan_batches
 from sentrec.training.distillation import UnlabelledTexts
 from sentrec.training.optimizer import (
     LearningPlan,

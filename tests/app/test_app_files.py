@@ -14,7 +14,8 @@ from sentrec.app.rendering import answers, frame, quotes
 from sentrec.app.reports import report_names, report_of
 from sentrec.errors import DataError, RunError
 from sentrec.explain import Explanation, Token
-from sentrec.inference.predictor import Prediction, Predictor
+from sentrec.inference.prediction import Prediction
+from sentrec.inference.predictor import Predictor
 from sentrec.recommend.ranking import RankOptions
 from sentrec.runs.directory import Run
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from sentrec import load_recipe
-from sentrec.data.batches import make_batch, plan_batches
+from sentrec.data.batches import make_batch
 from sentrec.models.kinds import build_model
 from sentrec.recipe.schema import Recipe
+from sentrec.text.padding import plan_batches
 from sentrec.training.loop import TrainingLoop, make_accelerator
 from sentrec.training.prepare import PreparedData, prepare
 

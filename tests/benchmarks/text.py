@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec import load_recipe
-from sentrec.data.batches import plan_batches
 from sentrec.text.encoding import EncodedTexts, TextEncoder
+from sentrec.text.padding import plan_batches
 from sentrec.text.tokenizer import build_tokenizer, count_words, with_vocabulary
 
 from .measure import MEGA, seconds_of

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentrec.data.batches import make_batch, plan_batches
+from sentrec.data.batches import make_batch
 from sentrec.text.encoding import EncodedTexts
+from sentrec.text.padding import plan_batches
 from sentrec.text.tokenizer import PADDING_ID
 
 lengths_of_texts = st.lists(st.integers(1, 60), max_size=150).map(lambda lengths: np.array(lengths, dtype=np.int64))

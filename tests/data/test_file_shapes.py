@@ -22,7 +22,7 @@ from sentrec.data.labels import match_labels
 from sentrec.data.sources import Source
 from sentrec.errors import DataError
 from sentrec.inference.lines import classify_source
-from sentrec.inference.predictor import Prediction
+from sentrec.inference.prediction import Prediction
 from sentrec.recipe import DataConfig
 from sentrec.recommend.reviews import read_chunks
 

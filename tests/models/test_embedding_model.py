@@ -42,7 +42,7 @@ def test_logits_are_float32_under_bfloat16_autocast(model: TextModel) -> None:
 def test_the_parts_of_several_processes_add_up(
     model: TextModel, monkeypatch: pytest.MonkeyPatch, processes: int
 ) -> None:
-    monkeypatch.setattr("sentrec.models.base.INFERENCE_BATCH_SIZE", 2)
+    monkeypatch.setattr("sentrec.text.padding.INFERENCE_BATCH_SIZE", 2)
     data = encoded([[2 + length] * length for length in range(1, 8)])
     parts = [predict_logits(model, data, index, processes) for index in range(processes)]
     assert all((part == 0).all(axis=1).any() for part in parts)

@@ -11,7 +11,8 @@ from small_ratings import movielens
 from starlette.testclient import TestClient
 
 from sentrec.explain import explain
-from sentrec.inference.predictor import Prediction, Predictor
+from sentrec.inference.prediction import Prediction
+from sentrec.inference.predictor import Predictor
 from sentrec.recommend.ranking import RankOptions
 from sentrec.recommend.ratings.lists import history_of, recommend_films
 from sentrec.recommend.ratings.model import RatingsModel, fit, read_data

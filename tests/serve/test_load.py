@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from sentrec.inference.predictor import Prediction, Predictor
+from sentrec.inference.prediction import Prediction
+from sentrec.inference.predictor import Predictor
 from sentrec.serve.application import create_app
 from sentrec.serve.settings import ServeSettings
 

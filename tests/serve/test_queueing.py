@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sentrec.inference.predictor import Prediction
+from sentrec.inference.prediction import Prediction
 from sentrec.serve.queueing import Batcher, Busy, Jobs, Late
 
 

@@ -36,12 +36,12 @@ def file(tmp_path: Path) -> Path:
     """Reviews in columns with odd names, and one row without a text."""
     path = tmp_path / "reviews.csv"
     with path.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream).writerows([("Vogel", "Meinung", "Sterne"), *ROWS, ("Tern", "", 3)])
+        csv.writer(stream).writerows([("Vogel", "Eindruck", "Sterne"), *ROWS, ("Tern", "", 3)])
     return path
 
 
 def test_columns_are_found_by_their_names(file: Path, tmp_path: Path) -> None:
-    assert columns_of(str(file)) == (("Vogel", "Meinung", "Sterne"), {"rating": "Sterne"})
+    assert columns_of(str(file)) == (("Vogel", "Eindruck", "Sterne"), {"rating": "Sterne"})
     (tmp_path / "named.jsonl").write_text('{"film": "Tern", "review": "fine"}\n', encoding="utf-8")
     assert columns_of(str(tmp_path / "named.jsonl"))[1] == {"text": "review", "movie": "film"}
     (tmp_path / "empty.csv").touch()
@@ -51,7 +51,7 @@ def test_columns_are_found_by_their_names(file: Path, tmp_path: Path) -> None:
 
 def test_every_row_is_classified(file: Path, predictor: Predictor, tmp_path: Path) -> None:
     told: list[tuple[float | None, str]] = []
-    out, summary = classify_file(predictor, str(file), "Meinung", tmp_path, lambda *now: told.append(now))
+    out, summary = classify_file(predictor, str(file), "Eindruck", tmp_path, lambda *now: told.append(now))
     with out.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["label"] for row in rows] == ["good"] * 3 + ["bad"] * 3 + [""]
@@ -62,7 +62,7 @@ def test_every_row_is_classified(file: Path, predictor: Predictor, tmp_path: Pat
 
 
 def test_items_are_ranked_as_the_command_ranks_them(file: Path, predictor: Predictor, tmp_path: Path) -> None:
-    columns = {"text": "Meinung", "movie": "Vogel", "rating": "Sterne"}
+    columns = {"text": "Eindruck", "movie": "Vogel", "rating": "Sterne"}
     items, page, files = rank_file(predictor, str(file), columns, RankOptions(), tmp_path, lambda *now: None)
     assert [item.movie for item in items] == ["Tern", "Gull"]
     assert items[0].mean_rating == 5
@@ -84,7 +84,7 @@ def test_pages_that_sent_the_same_file_do_not_disturb_each_other(
     results = []
     for page in pages:
         tab.look(str(upload), page)
-        summary, shown = tab.classify(str(upload), "small", "Meinung", page)
+        summary, shown = tab.classify(str(upload), "small", "Eindruck", page)
         assert summary.startswith("3 good, 3 bad")
         results.append(Path(shown.value[0]["path"]))
     assert upload.read_bytes() == sent

@@ -121,7 +121,7 @@ class FileTab:
 
 def _row(item: RankedItem) -> list[Any]:
     stars = None if item.mean_rating is None else round(item.mean_rating, 1)
-    scores = (round(value, 3) for value in (item.score, item.low, item.high, item.share_positive))
+    scores = (round(value, 3) for value in (item.score, item.low, item.high, item.share_positive or 0.0))
     return [item.rank, item.title or item.movie, *scores, item.reviews, stars]
 
 

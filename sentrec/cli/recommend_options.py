@@ -56,6 +56,10 @@ _SCORES = (
     "again. With --ratings: features."
 )
 _OUT = "Write the list here: .jsonl, .csv or .html by its name."
+_LEAST = "Fewest reviews of an item; 0: with --prior, items without any, too."
+_PRIOR = "What is expected of items: a table with rating and deviation, as `sentrec rate RUN FILMS --out FILE` writes."
+_TARGET = "Ratings of many users: scores then predict what these would give."
+_EXPLAIN = "Tell which words made an item's score."
 _EVALUATE = "Measure the ranking against the reviews' stars instead."
 
 Files = Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help=_INPUTS, show_default=False)]
@@ -85,7 +89,7 @@ Split = Annotated[
 ]
 
 Top = Annotated[int, _option(_LIST, "Items on the list.", min=1, show_default=True)]
-MinReviews = Annotated[int, _option(_LIST, "Fewest reviews of an item.", min=1, show_default=True)]
+MinReviews = Annotated[int, _option(_LIST, _LEAST, min=0, show_default=True)]
 Sort = Annotated[
     SortBy,
     _option(_LIST, "Expected mean, lower end of its interval, or plain mean.", show_default=True),
@@ -98,6 +102,9 @@ Year = Annotated[str | None, _option(_LIST, "Only items of these years: 1994, or
 Like = Annotated[str | None, _option(_LIST, "Items that are written about like this one: title or key.")]
 Exclude = Annotated[Path | None, _option(_LIST, "Items already seen: a file with a key or title a line.")]
 Diverse = Annotated[bool, _option(_LIST, "Prefer items unlike those above them.", "--diverse")]
+Prior = Annotated[Path | None, _option(_LIST, _PRIOR, metavar="FILE")]
+Target = Annotated[Path | None, _option(_LIST, _TARGET, metavar="FILE")]
+Explain = Annotated[bool, _option(_LIST, _EXPLAIN, "--explain")]
 Soften = Annotated[
     float, _option(_LIST, "Divide each review's log odds by this; 1: plain probabilities.", min=1.0, show_default=True)
 ]

@@ -94,7 +94,7 @@ def measure_scores(scores: Mapping[str, Floats], stars: Floats, scale: float, mi
         },
         differences={
             name: {
-                key: _percentiles(value - values[name][key], drawn[first][key] - drawn[name][key])
+                key: percentiles(value - values[name][key], drawn[first][key] - drawn[name][key])
                 for key, value in values[first].items()
             }
             for name in others
@@ -138,7 +138,7 @@ def in_order(scores: Floats, values: Floats) -> Floats:
 
 def _metrics(liked_from: float) -> dict[str, Callable[[Floats, Floats], float]]:
     metrics: dict[str, Callable[[Floats, Floats], float]] = {
-        "spearman": lambda score, stars: _correlation(stats.spearmanr, score, stars),
+        "spearman": spearman,
         "kendall": lambda score, stars: _correlation(stats.kendalltau, score, stars),
     }
     for k in _CUTOFFS:
@@ -146,6 +146,13 @@ def _metrics(liked_from: float) -> dict[str, Callable[[Floats, Floats], float]]:
         metrics[f"precision{k}"] = lambda score, stars, k=k: precision_at(score, stars >= liked_from, k)  # type: ignore[misc]
         metrics[f"stars{k}"] = lambda score, stars, k=k: _mean_of_first(score, stars, k)  # type: ignore[misc]
     return metrics
+
+
+def spearman(score: Floats, stars: Floats) -> float:
+    """Rank correlation; 0 where either is the same for all."""
+    if not (np.ptp(score) and np.ptp(stars)):
+        return 0.0
+    return float(np.corrcoef(stats.rankdata(score), stats.rankdata(stars))[0, 1])
 
 
 def _correlation(correlate: Callable[[Floats, Floats], Any], score: Floats, stars: Floats) -> float:
@@ -156,10 +163,11 @@ def _correlation(correlate: Callable[[Floats, Floats], Any], score: Floats, star
 def _measure(key: str, value: float, drawn: Floats, items: int) -> Measure:
     if key.startswith("precision"):
         return Measure(value, *wilson_interval(value, min(int(key.removeprefix("precision")), items)))
-    return _percentiles(value, drawn)
+    return percentiles(value, drawn)
 
 
-def _percentiles(value: float, drawn: Floats) -> Measure:
+def percentiles(value: float, drawn: Floats) -> Measure:
+    """A value with the middle 95 % of what bootstrap samples gave."""
     low, high = np.quantile(drawn, (0.025, 0.975))
     return Measure(value, float(low), float(high))
 

@@ -10,10 +10,11 @@ from typing import Any
 from sentrec.data.sources import Select, Source
 from sentrec.data.text_rows import AnyRow, BadRow, Row
 from sentrec.errors import DataError
+from sentrec.recommend.background import Background
 from sentrec.recommend.catalogue import Catalogue
 from sentrec.recommend.chunks import Scorer, read_scores
 from sentrec.recommend.items import SOFTEN, Items, ItemSums, temporary_database
-from sentrec.recommend.quotes import ExtremeReviews, choose_quotes
+from sentrec.recommend.quotes import ExtremeReviews, choose_quotes, telling_words
 from sentrec.recommend.ranking import RankedItem, RankOptions, rank_items
 from sentrec.recommend.stream import OnProgress, ScoredItems, ScoringOptions, chunk_cache, score_items
 
@@ -45,9 +46,11 @@ def recommend(
     options: RankOptions | None = None,
     scoring: ScoringOptions | None = None,
     catalogue: Catalogue | None = None,
+    background: Background | None = None,
     positive: str | None = None,
     device: str | None = None,
     on_progress: OnProgress | None = None,
+    explain: bool = False,
 ) -> Recommendation:
     """Scores reviews with a model as a stream, and ranks the items that they are about.
 
@@ -62,9 +65,11 @@ def recommend(
         options: What the list is to be: its length, order and filters.
         scoring: How reviews are read.
         catalogue: Titles, years and genres.
+        background: What is known of items beside their reviews: a prior, and real ratings of some.
         positive: The class that means liked, if not ``positive``.
         device: Where to compute.
         on_progress: Called after each chunk.
+        explain: Whether to tell which words made the scores.
 
     Returns:
         The ranking, with quotes; ``.items`` is the list, the best first.
@@ -87,7 +92,9 @@ def recommend(
             # Nobody can resume what lies in memory.
             work = stack.enter_context(tempfile.TemporaryDirectory(prefix="sentrec-"))
             scoring = replace(scoring, work=Path(work) / "chunks")
-        return stack.enter_context(recommendation(reviews, model, options, scoring, catalogue, on_progress))
+        return stack.enter_context(
+            recommendation(reviews, model, options, scoring, catalogue, on_progress, background, explain)
+        )
 
 
 @contextmanager
@@ -98,6 +105,8 @@ def recommendation(
     scoring: ScoringOptions | None = None,
     catalogue: Catalogue | None = None,
     on_progress: OnProgress | None = None,
+    background: Background | None = None,
+    explain: bool = False,
 ) -> Iterator[Recommendation]:
     """Gives what `recommend` does; the scores are kept for ``resume`` until the block ends well.
 
@@ -109,9 +118,12 @@ def recommendation(
         with temporary_database() as database:
             extremes = ExtremeReviews(database)
             scored = score_items(sources, scorer, scoring, cache, extremes, on_progress)
-            items = rank_items(scored.items, options or RankOptions(), catalogue)
-            quotes = choose_quotes([item.movie for item in items], extremes, scorer)
-        yield Recommendation([replace(item, quotes=quotes[item.movie]) for item in items], scored)
+            items = rank_items(scored.items, options or RankOptions(), catalogue, background)
+            movies = [item.movie for item in items]
+            quotes = choose_quotes(movies, extremes, scorer)
+            words = telling_words(movies, extremes, scorer) if explain else {}
+        told = [replace(item, quotes=quotes[item.movie], words=words.get(item.movie, {})) for item in items]
+        yield Recommendation(told, scored)
 
 
 @contextmanager
@@ -132,7 +144,11 @@ def _opened(files: Files, scoring: ScoringOptions) -> list[Source]:
 
 
 def rank_scores(
-    path: Path, options: RankOptions | None = None, catalogue: Catalogue | None = None, soften: float = SOFTEN
+    path: Path,
+    options: RankOptions | None = None,
+    catalogue: Catalogue | None = None,
+    soften: float = SOFTEN,
+    background: Background | None = None,
 ) -> Recommendation:
     """Ranks the items of a scores file (see `ScoringOptions`) again, without a model; there are no quotes then.
 
@@ -140,7 +156,7 @@ def rank_scores(
         DataError: If the file is no scores file, or no item can be ranked.
     """
     scored = scored_sums(path, soften)
-    return Recommendation(rank_items(scored.items, options or RankOptions(), catalogue), scored)
+    return Recommendation(rank_items(scored.items, options or RankOptions(), catalogue, background), scored)
 
 
 def scored_sums(path: Path, soften: float = SOFTEN) -> ScoredItems:

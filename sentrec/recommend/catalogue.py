@@ -3,10 +3,15 @@
 import csv
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
+from sentrec.data.columns import folded
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow
 from sentrec.errors import DataError, did_you_mean
@@ -16,6 +21,7 @@ _GENRE_SEPARATOR = re.compile(r"[|,;]")
 _ARTICLE = re.compile(r"(.+), (the|a|an)( \(.*\))?")
 _TITLE_WITH_YEAR = re.compile(r".*\S\s*\((\d{4})\)")
 _LONGEST_HINT = 300
+_IMDB_KEY = re.compile(r"tt\d{5,}")
 _WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 
 
@@ -38,6 +44,8 @@ class Movie:
     title: str
     year: int | None = None  # the year it came out, where that is known
     genres: tuple[str, ...] = ()
+    imdb: str | None = None  # its number at IMDb without letters and leading zeros, where that is known
+    tmdb: str | None = None  # its number at TMDB
 
 
 Catalogue = Mapping[str, Movie]
@@ -61,10 +69,62 @@ def read_catalogue(path: Path) -> Catalogue:
         if key_name is None or "title" not in fields:
             raise DataError(f"{path} needs the columns movie_id and title; it has: {', '.join(fields)}.")
         title = str(fields["title"] or "").strip()
+        by_name = {folded(name): value for name, value in fields.items()}
+        numbers = {place: number_at(by_name.get(f"{place}id")) for place in ("imdb", "tmdb")}
         items[identity(fields[key_name])] = Movie(
-            title, year_of(fields.get("year"), title), split_names(fields.get("genres"))
+            title, year_of(fields.get("year"), title), split_names(fields.get("genres")), **numbers
         )
     return items
+
+
+def number_at(value: object) -> str | None:
+    """A film's number at IMDb or TMDB without letters and leading zeros: ``114709`` of ``tt0114709``."""
+    return identity("" if value is None else value).removeprefix("tt").lstrip("0") or None
+
+
+def link(keys: Sequence[str], catalogue: Catalogue, others: Mapping[str, Movie]) -> npt.NDArray[np.int64]:
+    """The place of each item in another list of items, -1 where it is not in there.
+
+    They are the same by their number at IMDb or TMDB, else by title and year, else by key. A key that is another
+    film's there (its year differs by more than one, and its title) does not count, nor does a title of several films.
+
+    Args:
+        keys: Keys of the items.
+        catalogue: What is known of them.
+        others: The other list.
+    """
+    places: dict[str, int] = {}
+    titles = Counter(fold(movie.title) for movie in others.values())
+    movies = list(others.values())
+    for place, (key, movie) in enumerate(others.items()):
+        bare = [fold(movie.title)] if titles[fold(movie.title)] == 1 else []
+        for name in (*_link_names(key, movie), *bare):
+            places.setdefault(name, place)
+    found = np.full(len(keys), -1, np.int64)
+    for row, key in enumerate(keys):
+        movie = movie_of(catalogue, key) or Movie("")
+        numbered = [movie.tmdb] if movie.tmdb else []
+        for name in (*_link_names(key, movie), *numbered):
+            place = places.get(name, -1)
+            is_number = name.startswith(("imdb:", "tmdb:"))
+            if place >= 0 and (is_number or _may_be_same(movie, movies[place])):
+                found[row] = place
+                break
+    return found
+
+
+def _link_names(key: str, movie: Movie) -> list[str]:
+    imdb = movie.imdb or (number_at(key) if _IMDB_KEY.fullmatch(identity(key)) else None)
+    names = [f"imdb:{imdb}"] if imdb else []
+    names += [f"tmdb:{movie.tmdb}"] if movie.tmdb else []
+    names += [fold(f"{movie.title} ({movie.year})")] if movie.title and movie.year else []
+    return [*names, fold(key)]
+
+
+def _may_be_same(first: Movie, second: Movie) -> bool:
+    if not (first.title and second.title) or fold(first.title) == fold(second.title):
+        return True
+    return first.year is not None and second.year is not None and abs(first.year - second.year) <= 1
 
 
 def year_of(value: object, title: str) -> int | None:

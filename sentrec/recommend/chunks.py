@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,14 @@ class Scorer(Protocol):
 
     def workers(self) -> AbstractContextManager[tuple[ThreadPoolExecutor, int]]:
         """Gives a pool in which `score` may be called side by side, and how many can work at once."""
+
+
+@runtime_checkable
+class ExplainingScorer(Scorer, Protocol):
+    """A scorer that can tell why."""
+
+    def explain(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        """What each word of each text adds to the log-odds of a positive review."""
 
 
 class OneWorker:

@@ -33,6 +33,9 @@ _COLUMNS = (
     "high",
     "mean_rating",
     "similarity",
+    "from_prior",
+    "prior_weight",
+    "words",
     "positive_quote",
     "negative_quote",
 )
@@ -63,7 +66,8 @@ def to_csv(items: "Sequence[RankedItem]", safe: bool = True) -> str:
     writer.writeheader()
     for item in items:
         quotes = {f"{side}_quote": " ".join(quote.text.split()) for side, quote in item.quotes.items() if quote}
-        row = item.to_dict() | {"genres": "|".join(item.genres)} | quotes
+        words = "; ".join(f"{word} {value:+.2f}" for word, value in item.words.items())
+        row = item.to_dict() | {"genres": "|".join(item.genres), "words": words} | quotes
         writer.writerow({name: harmless(value) for name, value in row.items()} if safe else row)
     return buffer.getvalue().encode("utf-8", "backslashreplace").decode()
 
@@ -132,11 +136,17 @@ _QUOTES = " Quotes are the sentences that the model finds most positive (+) and 
 
 def _item_html(item: "RankedItem") -> str:
     about = ", ".join([*([str(item.year)] if item.year else []), *item.genres])
-    facts = {"mean": f"{item.mean:.3f}", "positive": f"{item.share_positive:.0%}", "reviews": f"{item.reviews:,}"}
+    facts = {"reviews": f"{item.reviews:,}"}
+    if item.mean is not None and item.share_positive is not None:
+        facts = {"mean": f"{item.mean:.3f}", "positive": f"{item.share_positive:.0%}"} | facts
     if item.mean_rating is not None:
         facts["stars"] = f"{item.mean_rating:.1f}"
     if item.similarity is not None:
         facts["similarity"] = f"{item.similarity:.2f}"
+    if item.from_prior is not None:
+        facts["of the score, metadata"] = f"{item.from_prior:+.3f}"
+    if item.words:
+        facts["words"] = escape(", ".join(f"{value:+.1f} {word}" for word, value in item.words.items()))
     shown = "".join(f"<span>{name} <b>{value}</b></span>" for name, value in facts.items())
     band = f"left: {100 * item.low:.1f}%; width: {100 * (item.high - item.low):.1f}%"
     label = f"expected {item.score:.3f}, 95 % interval {item.low:.3f} to {item.high:.3f}"

@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from sentrec.errors import DataError
 from sentrec.recommend.catalogue import identity
-from sentrec.recommend.chunks import Scorer
+from sentrec.recommend.chunks import ExplainingScorer, Scorer
 from sentrec.recommend.reviews import Review
 from sentrec.text.sentences import sentences
 
@@ -106,6 +107,31 @@ def choose_quotes(
         if sign * (score - 0.5) > (sign * (best.probability - 0.5) if best else 0.0):
             chosen[movie][side] = Quote(sentence, start, end, float(score), name)
     return chosen
+
+
+_MOST_WORDS = 6
+
+
+def telling_words(movies: Sequence[str], reviews: ExtremeReviews, scorer: Scorer) -> Mapping[str, Mapping[str, float]]:
+    """The words that decide what the model says of each item's most extreme reviews; the strongest first.
+
+    With each stands what it adds to the log-odds of a positive review, on average over these reviews.
+
+    Raises:
+        DataError: If the scorer cannot tell why.
+    """
+    if not isinstance(scorer, ExplainingScorer):
+        raise DataError("this scorer does not tell which words decide.", "It needs a method `explain`.")
+    sides: tuple[Side, Side] = ("positive", "negative")
+    told: dict[str, dict[str, float]] = {}
+    for movie in movies:
+        texts = list({text for side in sides for _, text in reviews.texts(movie, side)})
+        sums: dict[str, float] = {}
+        for words in scorer.explain([_plain(text) for text in texts]):
+            for word, value in words.items():
+                sums[word] = sums.get(word, 0.0) + value / len(texts)
+        told[movie] = {word: sums[word] for word in sorted(sums, key=lambda one: -abs(sums[one]))[:_MOST_WORDS]}
+    return told
 
 
 def _is_quotable(text: str, span: tuple[int, int]) -> bool:

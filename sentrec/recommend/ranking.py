@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.errors import DataError
+from sentrec.recommend.background import Background
 from sentrec.recommend.catalogue import Catalogue, Movie, find_item, fold, movie_of, names_of
 from sentrec.recommend.items import Floats, Items
-from sentrec.recommend.posterior import Estimates, estimate
+from sentrec.recommend.posterior import Estimates
 from sentrec.recommend.quotes import Quote, Side
 
 Sort = Literal["score", "lower-bound", "mean"]
@@ -32,7 +33,7 @@ class RankOptions:
 
     Attributes:
         top: Items on it at most.
-        min_reviews: Fewest reviews that an item on it has.
+        min_reviews: Fewest reviews that an item on it has; 0 also lists items that only a prior tells of.
         sort: By the posterior mean of an item's mean, by the lower end of its 95 % interval, or by the plain mean.
         genres: Only items of one of these genres; empty: any.
         years: Only items from the first to the second year; None: any.
@@ -63,14 +64,19 @@ class RankedItem:
         genres: Its genres.
         reviews: Reviews that count.
         duplicates: Exact repetitions left out.
-        mean: Mean positive probability.
-        share_positive: Share of reviews that are rather positive.
-        score: The mean that many more reviews would be expected to give, see `sentrec.recommend.posterior`.
+        mean: Mean positive probability; None without a review.
+        share_positive: Share of reviews that are rather positive; None without a review.
+        score: The mean that many more reviews would be expected to give, see `sentrec.recommend.posterior`; with a
+            target, the rating that its users would be expected to give, see `sentrec.recommend.background`.
         low: Lower end of its 95 % interval.
         high: Upper end.
         mean_rating: Mean stars, where reviews carry some.
         similarity: Cosine to the item of `like`, where one was asked.
         quotes: The most telling sentence on either side, where a model scored some.
+        from_prior: What of the score is due to what the prior expects of this item rather than of any; None: there is
+            no prior, or it does not know the item.
+        prior_weight: 0 to 1: how much the prior counts against the item's own reviews; None with a target, too.
+        words: What words of its most extreme reviews add to the log-odds of a positive review, where that was asked.
     """
 
     rank: int
@@ -80,36 +86,44 @@ class RankedItem:
     genres: tuple[str, ...]
     reviews: int
     duplicates: int
-    mean: float
-    share_positive: float
+    mean: float | None
+    share_positive: float | None
     score: float
     low: float
     high: float
     mean_rating: float | None
     similarity: float | None
     quotes: Mapping[Side, Quote | None] = field(default_factory=dict)
+    from_prior: float | None = None
+    prior_weight: float | None = None
+    words: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The item in plain JSON types; `expected` is what earlier versions called the score, until the next one."""
         return asdict(self) | {"genres": list(self.genres), "expected": self.score}
 
 
-def rank_items(items: Items, options: RankOptions, catalogue: Catalogue | None = None) -> list[RankedItem]:
+def rank_items(
+    items: Items, options: RankOptions, catalogue: Catalogue | None = None, background: Background | None = None
+) -> list[RankedItem]:
     """The best items first.
 
     Args:
         items: All items.
         options: What the list is to be.
         catalogue: Titles, years and genres.
+        background: What is known of items beside their reviews.
 
     Returns:
         The list, the best first, with `like` the most similar first; ties by number of reviews, then by key.
 
     Raises:
-        DataError: If no item fulfils the options, or the item of `like` is not known.
+        DataError: If no item fulfils the options, the item of `like` is not known, or the background tells of none.
     """
-    catalogue = catalogue or {}
-    estimates = estimate(items)
+    catalogue, background = catalogue or {}, background or Background()
+    if options.min_reviews == 0:
+        items, catalogue = background.with_unreviewed(items, catalogue)
+    estimates = background.estimate(items, catalogue)
     order_by = {"score": estimates.score, "lower-bound": estimates.low, "mean": items.mean}[options.sort]
     if catalogue and not any(movie_of(catalogue, key) for key in items.keys):
         _log.warning(
@@ -227,7 +241,8 @@ def _ranked(
     place: int, number: int, items: Items, estimates: Estimates, similarity: Floats | None, catalogue: Catalogue
 ) -> RankedItem:
     movie = movie_of(catalogue, items.keys[number])
-    rating = float(items.rating[number])
+    rating, is_reviewed = float(items.rating[number]), items.reviews[number] > 0
+    is_expected, weight = bool(estimates.is_expected[number]), float(estimates.prior_weight[number])
     return RankedItem(
         rank=place,
         movie=items.keys[number],
@@ -236,11 +251,13 @@ def _ranked(
         genres=movie.genres if movie else (),
         reviews=int(items.reviews[number]),
         duplicates=int(items.duplicates[number]),
-        mean=float(items.mean[number]),
-        share_positive=float(items.share_positive[number]),
+        mean=float(items.mean[number]) if is_reviewed else None,
+        share_positive=float(items.share_positive[number]) if is_reviewed else None,
         score=float(estimates.score[number]),
         low=float(estimates.low[number]),
         high=float(estimates.high[number]),
         mean_rating=None if np.isnan(rating) else rating,
         similarity=None if similarity is None else float(similarity[number]),
+        from_prior=float(estimates.from_prior[number]) if is_expected else None,
+        prior_weight=weight if is_expected and np.isfinite(weight) else None,
     )

@@ -87,6 +87,23 @@ class ModelScorer:
         positive = softmax(logits, self._predictor.run.temperature) @ self._weights
         return Scores(positive, self._embed(encoded))
 
+    def explain(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        """What each word of each text adds to the log-odds of a positive review (see `sentrec.explain`).
+
+        Where a text's label is neither the most positive class nor the most negative, its words count accordingly less.
+        """
+        from sentrec.explain import explain  # which ranking alone does not need
+
+        found: list[dict[str, float]] = []
+        for explanation in explain(self._predictor, texts):
+            towards = 2.0 * float(self._weights[self._predictor.label_names.index(explanation.label)]) - 1.0
+            words: dict[str, float] = {}
+            for token in explanation.top(len(explanation.tokens)):
+                word = token.text.casefold()
+                words[word] = words.get(word, 0.0) + towards * token.contribution
+            found.append(words)
+        return found
+
     @contextmanager
     def workers(self) -> Iterator[tuple[ThreadPoolExecutor, int]]:
         """Gives a pool of one-threaded workers, as many as torch has threads on a CPU; one on any other device.

@@ -83,6 +83,47 @@ def test_scores_rank_again_without_a_model_and_measure_against_stars(invoke: Inv
     assert "--sort expected is now --sort score" in " ".join(old.stderr.split())
 
 
+@pytest.fixture
+def known(tmp_path: Path) -> tuple[Path, Path]:
+    """A prior that also knows a film without reviews, and ratings of users."""
+    names = sorted({json.loads(line)["movie"] for line in EXAMPLES.read_text().splitlines()})
+    prior, target = tmp_path / "prior.csv", tmp_path / "ratings.csv"
+    rows = [f'"{name}",{len(name)},0.8' for name in [*names, "A Film That Nobody Has Reviewed Yet"]]
+    prior.write_text("\n".join(["title,rating,deviation", *rows]))
+    rows = [f'{user},"{name}",{1 + (len(name) + user) % 5}' for name in names for user in range(3)]
+    target.write_text("\n".join(["user,item,rating", *rows]))
+    return prior, target
+
+
+def test_a_prior_places_films_and_says_what_came_from_it(invoke: Invoke, known: tuple[Path, Path]) -> None:
+    prior, target = map(str, known)
+    assert invoke("recommend", str(EXAMPLES), "--scores", "s.parquet", "-q").exit_code == 0
+    ranked = ("recommend", "--scores", "s.parquet", "--prior", prior, "--min-reviews", "0", "--top", "99", "-q")
+    films = {film["movie"]: film for film in map(json.loads, invoke(*ranked, "--json").stdout.splitlines())}
+    assert len(films) == 28
+    (unseen,) = (film for film in films.values() if not film["reviews"])
+    assert unseen["mean"] is None
+    assert unseen["prior_weight"] == pytest.approx(1.0)
+    assert all(0 < film["prior_weight"] < 1 for film in films.values() if film["reviews"])
+    assert "of the score; the prior counts 100%" in invoke(*ranked).stdout
+    assert invoke(*ranked, "--out", "list.html").exit_code == 0
+    targeted = invoke(*ranked, "--target", target, "--json")
+    assert {json.loads(line)["prior_weight"] for line in targeted.stdout.splitlines()} == {None}
+    measured = invoke(
+        "recommend", "--scores", "s.parquet", "--prior", prior, "--target", target, "--evaluate", "--json"
+    )
+    assert json.loads(measured.stdout)["items"] == 27
+    few = invoke("recommend", "--scores", "s.parquet", "--prior", prior, "--evaluate", "-q").stdout
+    assert "without prior: Spearman" in few
+    assert "after 5 reviews" in few
+
+
+def test_explain_tells_words(invoke: Invoke) -> None:
+    films = invoke("recommend", str(EXAMPLES), "--explain", "--top", "2", "--json", "-q").stdout.splitlines()
+    assert all(json.loads(film)["words"] for film in films)
+    assert "  words: +" in invoke("recommend", str(EXAMPLES), "--explain", "--top", "2", "-q").stdout
+
+
 def test_standard_input_filters_and_rejects(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "movies.csv").write_text("movie_id,title,year,genres\nLittle Thunder,Tonnerre,2001,Drama\n")
     text = EXAMPLES.read_text(encoding="utf-8") + "{broken\n"
@@ -106,6 +147,10 @@ def test_standard_input_filters_and_rejects(invoke: Invoke, tmp_path: Path) -> N
         ((str(EXAMPLES), "--evaluate", "--html", "list.html"), "--html has no effect with --evaluate"),
         ((str(EXAMPLES), "--evaluate", "--top", "20"), "--top has no effect with --evaluate"),
         ((str(EXAMPLES), "--genre", "Drama"), "--genre has no effect without --movies"),
+        ((str(EXAMPLES), "--min-reviews", "0"), "needs --prior"),
+        ((str(EXAMPLES), "--evaluate", "--prior", "p.csv"), "needs --scores"),
+        ((str(EXAMPLES), "--evaluate", "--movies", "m.csv"), "--movies has no effect with --evaluate"),
+        (("--scores", "x.parquet", "--explain"), "--explain has no effect without files of reviews"),
         (("--scores", "x.parquet", "--resume"), "--resume has no effect without files of reviews"),
         (("--scores", "x.parquet", "--text-field", "a"), "--text-field has no effect without files of reviews"),
     ],

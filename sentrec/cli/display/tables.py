@@ -13,6 +13,7 @@ from sentrec.errors import counted
 
 if TYPE_CHECKING:
     from sentrec.metrics.ranking import Measure, RankingMeasures
+    from sentrec.recommend.agreement import FewReviews, TargetMeasures
     from sentrec.recommend.ranking import RankedItem
     from sentrec.recommend.ratings.evaluation import Evaluation
     from sentrec.recommend.ratings.lists import RecommendedFilm
@@ -58,6 +59,14 @@ def show_items(items: "Sequence[RankedItem]") -> None:
         for side, quote in item.quotes.items():
             if quote:
                 _print_quote(quote.text, ("+", "green") if side == "positive" else ("-", "red"), widths[0] + 1)
+        if item.from_prior is not None:
+            weight = (
+                "" if item.prior_weight is None else f"; the prior counts {item.prior_weight:.0%}, its reviews the rest"
+            )
+            out.print(Text(f"{' ' * (widths[0] + 1)}metadata: {item.from_prior:+.3f} of the score{weight}", "dim"))
+        if item.words:
+            words = ", ".join(f"{value:+.1f} {printable(word)}" for word, value in item.words.items())
+            out.print(Text(f"{' ' * (widths[0] + 1)}words: {words}", "dim"), soft_wrap=True)
 
 
 def _name(item: "RankedItem") -> str:
@@ -73,7 +82,7 @@ def _cells(item: "RankedItem") -> dict[str, str]:
     return {
         "score": f"{item.score:.3f}",
         "95 % interval": f"{item.low:.3f} to {item.high:.3f}",
-        "positive": f"{item.share_positive:.0%}",
+        "positive": "" if item.share_positive is None else f"{item.share_positive:.0%}",
         "reviews": f"{item.reviews:,}",
         "stars": "" if item.mean_rating is None else f"{item.mean_rating:.1f}",
         "like": "" if item.similarity is None else f"{item.similarity:.2f}",
@@ -135,6 +144,25 @@ def show_measures(measures: "RankingMeasures") -> None:
     for name, values in measures.differences.items():
         parts = (f"{_MEASURES[key]} {_difference(key, values[key])}".replace("\n", "") for key in _PAIRED)
         out.print(f"  {name}: {'; '.join(parts)}", highlight=False, soft_wrap=True)
+
+
+def show_few_reviews(found: "Sequence[FewReviews]") -> None:
+    """Prints how well items with few reviews are ranked with and without a prior."""
+    out.print("\nItems with few reviews as yet, against their other reviews' mean stars (Spearman):")
+    for few in found:
+        change = f"{few.without_prior:.3f} without prior, {few.with_prior:.3f} with it: {_signed(few.gain)}"
+        text = f"  after {counted(few.reviews, 'review')} ({few.items:,.0f} items): {change}"
+        out.print(text, highlight=False, soft_wrap=True)
+
+
+def show_target(found: "TargetMeasures") -> None:
+    """Prints how well ratings are predicted of items that no calibration has seen."""
+    out.print(f"{counted(found.items, 'item')} with reviews and ratings, in turn left out of the calibration\n")
+    for name, measure in (("without reviews", found.without_reviews), ("with reviews", found.score)):
+        interval = f"{measure.low:.3f} to {measure.high:.3f}"
+        out.print(f"R² of mean ratings, {name}: {measure.value:.3f} ({interval})", highlight=False, soft_wrap=True)
+    out.print(f"reviews' gain, paired: {_signed(found.gain)}", highlight=False)
+    out.print(f"95 % prediction intervals hold {found.covered:.1%} of the mean ratings", highlight=False)
 
 
 def _digits(key: str) -> int:

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from sentrec.errors import DataError, counted
 from sentrec.recommend.api import scored_sums
-from sentrec.recommend.catalogue import fold, identity, names_of
+from sentrec.recommend.catalogue import link
 from sentrec.recommend.posterior import estimate
 from sentrec.recommend.ranking import centred
 from sentrec.recommend.ratings.films import NUMBERS, Film
@@ -38,12 +38,9 @@ def review_features(scores: Path, keys: Sequence[str], films: Sequence[Film]) ->
         DataError: If the file is no scores file, or names no film.
     """
     items = scored_sums(scores).items
-    place: dict[str, int] = {}
-    for number, (key, film) in enumerate(zip(keys, films, strict=True)):
-        for name in (*names_of(key, film), *([film.imdb] if film.imdb else ())):
-            place.setdefault(name, number)
-    found = [(row, place.get(fold(key), place.get(imdb_number(key), -1))) for row, key in enumerate(items.keys)]
-    rows, numbers = np.array([pair for pair in found if pair[1] >= 0], np.int64).reshape(-1, 2).T
+    places = link(items.keys, {}, dict(zip(keys, films, strict=True)))
+    rows = np.flatnonzero(places >= 0)
+    numbers = places[rows]
     if not len(rows):
         raise DataError(
             f"{scores} holds reviews of none of the films.", "They name films by key, title or IMDb number."
@@ -56,11 +53,6 @@ def review_features(scores: Path, keys: Sequence[str], films: Sequence[Film]) ->
     facts[numbers, 0] = (score[rows] - score.mean()) / (score.std() or 1.0)
     facts[numbers, 1] = np.log1p(items.reviews[rows])
     return vectors, facts
-
-
-def imdb_number(key: str) -> str:
-    """A film's number at IMDb without its letters and leading zeros: ``114709`` of ``tt0114709``."""
-    return identity(key).removeprefix("tt").lstrip("0")
 
 
 _DIMENSIONS = 150

@@ -40,12 +40,10 @@ class Film(Movie):
     Attributes:
         facts: Names by what they are: ``keywords``, ``companies``, ``countries``, ``language``, ``cast``, ``crew``.
         numbers: Amounts, counts and minutes, where they are known (zero is not).
-        imdb: Its number at IMDb without letters and leading zeros, where that is known.
     """
 
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)
-    imdb: str | None = None
 
 
 def read_films(path: Path) -> dict[str, Film]:
@@ -99,7 +97,7 @@ def link_films(
     for key in every:
         film = own.get(identity(key), Film(""))
         tmdb, imdb = links.get(identity(key), ("" if own else identity(key), ""))
-        film, match = replace(film, imdb=imdb or None), tmdb
+        film, match = replace(film, imdb=imdb or None, tmdb=tmdb or None), tmdb
         match = match if match in other else titles.get(_called(film), "")
         if match:
             used.add(match)
@@ -167,7 +165,8 @@ def _film(title: str, fields: Mapping[str, Any], line: int, broken: dict[str, li
     bare = _ARTICLE.sub(r"\2 \1", title.removesuffix(f"({year})").strip()) or title
     genres = tuple(genre for genre in found.pop("genres", ()) if genre != "(no genres listed)")
     numbers = {name: value for name in NUMBERS if (value := _number(fields.get(folded(name)))) > 0}
-    return Film(bare, year, genres, {fact: names for fact, names in found.items() if names}, numbers)
+    facts = {fact: names for fact, names in found.items() if names}
+    return Film(bare, year, genres, facts=facts, numbers=numbers)
 
 
 def _names(value: Any, fact: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from sentrec.errors import DataError
 from sentrec.files.parse import parse_json, parsing, read_text
 from sentrec.files.storage import atomic_directory, write_json
 from sentrec.plugins import recommender_registry
+from sentrec.recommend.background import Target
 from sentrec.recommend.catalogue import identity, names_of
 from sentrec.recommend.ratings.data import rating_files, read_ratings
 from sentrec.recommend.ratings.features import item_features, review_features
@@ -77,6 +78,25 @@ def read_data(
     ratings = Ratings(found.users, found.items, found.stars, found.times, (found.shape[0], len(keys)), found.liked_from)
     reviews = review_features(scores, keys, films) if scores else None
     return RatingsData(ratings, rated.users, keys, films, rated.scale, reviews)
+
+
+def read_target(path: Path, names: FieldNames | None = None) -> Target:
+    """Reads ratings, as `read_data` does, as the target of a ranking from reviews.
+
+    Raises:
+        DataError: If they cannot be read, or no item has two ratings.
+    """
+    data = read_data(path, names=names)
+    items, stars = data.ratings.items, data.ratings.stars / data.scale
+    counts = np.bincount(items)
+    mean = np.bincount(items, stars) / np.maximum(counts, 1)
+    freedom = len(stars) - (counts > 0).sum()
+    if not freedom:
+        raise DataError(f"{path}: no item has two ratings, so nobody can tell how much they differ.")
+    within = float(((stars - mean[items]) ** 2).sum() / freedom)
+    rated = np.flatnonzero(counts)
+    films = {data.keys[number]: data.films[number] for number in rated}
+    return Target(films, mean[rated], within / counts[rated])
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,9 @@ def serve(
         if workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures
         from sentrec.serve.application import create_app
+        from sentrec.serve.gate import ServeSettings
         from sentrec.serve.server import open_socket
         from sentrec.serve.server import serve as run_server
-        from sentrec.serve.settings import ServeSettings
 
         listener = open_socket(host, port)
         predictors, lists = _load_models(model), _load_ratings(ratings)

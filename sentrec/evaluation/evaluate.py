@@ -104,10 +104,7 @@ def evaluate(
     Raises:
         SentrecError: If a run, the data, an override or `out` cannot be used, or the run does not know a label.
     """
-    if predictions is not None:
-        check_table_name(predictions)
-        if isinstance(data, str | Path) and same_file(data, predictions):
-            raise SentrecError(f"--predictions {predictions} would overwrite the data.", "Choose another name.")
+    _check_predictions(predictions, data)
     given, run = run, run if isinstance(run, Run) else open_run(run)
     rival = open_run(against) if isinstance(against, str | Path) else against
     picked = [*group_notes(given, run), *group_notes(against, rival)]
@@ -137,6 +134,13 @@ def evaluate(
     if predictions is not None:
         _write_predictions(predictions, examples, probabilities, names)
     return result
+
+
+def _check_predictions(predictions: Path | None, data: object) -> None:
+    if predictions is not None:
+        check_table_name(predictions)
+        if isinstance(data, str | Path) and same_file(data, predictions):
+            raise SentrecError(f"--predictions {predictions} would overwrite the data.", "Choose another name.")
 
 
 def _write(result: Evaluation, run: Run, rows: EvaluationRows, probabilities: npt.NDArray[np.float64]) -> None:

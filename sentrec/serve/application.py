@@ -16,14 +16,13 @@ from sentrec import __version__
 from sentrec.data.writers import plain
 from sentrec.errors import SentrecError
 from sentrec.explain import explain
-from sentrec.inference.prediction import Prediction
 from sentrec.inference.predictor import Predictor
 from sentrec.recommend.api import recommend
 from sentrec.recommend.catalogue import fold
 from sentrec.recommend.ranking import RankOptions
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.recommend.stream import ScoringOptions
-from sentrec.serve.gate import Gate
+from sentrec.serve.gate import Gate, ServeSettings
 from sentrec.serve.metrics import CONTENT_TYPE, Metrics
 from sentrec.serve.problems import MEDIA_TYPE, fault, invalid, problem, refused, unusable
 from sentrec.serve.queueing import Batcher, Jobs
@@ -39,7 +38,6 @@ from sentrec.serve.schema import (
     ServedModel,
     Status,
 )
-from sentrec.serve.settings import ServeSettings
 
 if TYPE_CHECKING:
     from sentrec.recommend.ratings.model import RatingsModel
@@ -69,13 +67,7 @@ _HANDLERS: dict[int | type[Exception], Any] = {
 
 
 class Service:
-    """Models that answer requests.
-
-    Args:
-        predictors: The models by name, the default first.
-        settings: How much may wait, and how long.
-        metrics: Where texts are counted.
-    """
+    """Models that answer requests, by name, the default first."""
 
     def __init__(self, predictors: Mapping[str, Predictor], settings: ServeSettings, metrics: Metrics) -> None:
         self.predictors = dict(predictors)
@@ -103,7 +95,8 @@ class Service:
     async def predict(self, request: PredictRequest) -> PredictResponse:
         """Classifies the texts of a request."""
         name = self.chosen(request.model)
-        predictions = [_predicted(one) for one in await self.batchers[name].predict(request.all_texts)]
+        answers = await self.batchers[name].predict(request.all_texts)
+        predictions = [Predicted(**vars(one), explanation=None) for one in answers]
         if request.explain:
             explanations = await self.jobs.run(explain, self.predictors[name], request.all_texts)
             for prediction, explanation in zip(predictions, explanations, strict=True):
@@ -149,13 +142,7 @@ def rank(predictor: Predictor, request: RankRequest) -> dict[str, Any]:
 def create_app(
     predictors: Mapping[str, Predictor], settings: ServeSettings | None = None, ratings: "RatingsModel | None" = None
 ) -> Gate:
-    """The application (ASGI) that answers with some models.
-
-    Args:
-        predictors: The models by name, the default first.
-        settings: How it is set up.
-        ratings: What makes lists for users; None: there is no /recommend.
-    """
+    """The application (ASGI) that answers with models, the default first, and with ratings makes lists for users."""
     settings, metrics = settings or ServeSettings(), Metrics()
     service = Service(predictors, settings, metrics)
 
@@ -196,12 +183,24 @@ def _add_work(app: FastAPI, service: Service) -> None:
 
 
 def _add_recommend(app: FastAPI, service: Service, ratings: "RatingsModel") -> None:
-    from sentrec.serve.personal import recommend_for
+    from sentrec.recommend.ratings.lists import history_of, recommend_films  # scipy.stats takes half a second
+
+    def listed(body: RecommendRequest) -> RecommendResponse:
+        options = RankOptions(
+            body.top,
+            body.min_ratings,
+            genres=tuple(body.genres),
+            exclude=frozenset(map(fold, body.exclude)),
+            diverse=body.diverse,
+        )
+        films = recommend_films(ratings, history_of(ratings, body.user, body.likes), options)
+        known = None if body.user is None else bool(len(ratings.history(body.user).items))
+        return RecommendResponse(films=[plain(film.to_dict()) for film in films], known_user=known)
 
     @app.post("/recommend")
     async def recommend(body: RecommendRequest) -> RecommendResponse:
         """Lists films for a user of the ratings, or for somebody who likes some films."""
-        return RecommendResponse(**await service.jobs.run(recommend_for, ratings, body))
+        return await service.jobs.run(listed, body)
 
 
 def _add_state(app: FastAPI, service: Service, metrics: Metrics) -> None:
@@ -232,10 +231,6 @@ def _count(metrics: Metrics, name: str, texts: int, waiting: int) -> None:
     metrics.waiting.labels(name).set(waiting)
     metrics.texts.labels(name).inc(texts)
     metrics.batches.labels(name).observe(texts)
-
-
-def _predicted(one: Prediction) -> Predicted:
-    return Predicted(label=one.label, probability=one.probability, probabilities=one.probabilities)
 
 
 def _served(name: str, predictor: Predictor) -> ServedModel:

@@ -9,6 +9,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -17,7 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sentrec.serve.metrics import Metrics
 from sentrec.serve.problems import problem
 from sentrec.serve.schema import MOST_BYTES
-from sentrec.serve.settings import ServeSettings
 
 log = logging.getLogger(__name__)
 OPEN = ("/health", "/ready")
@@ -25,14 +25,27 @@ OPEN = ("/health", "/ready")
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
-class Gate:
-    """Stands around an application (ASGI).
+@dataclass(frozen=True)
+class ServeSettings:
+    """How a server is set up.
 
-    Args:
-        app: What answers.
-        settings: The token and the timeout of bodies.
-        metrics: Where requests are counted.
+    Attributes:
+        token: What clients have to send as ``Authorization: Bearer TOKEN``; None: anybody may ask.
+        timeout: Seconds within which a request is answered, or refused.
+        body_timeout: Seconds within which a client has to have sent its request.
+        most_waiting: How many texts may wait for a model before further ones are refused.
+        most_jobs: How many rankings and explanations may wait.
     """
+
+    token: str | None = None
+    timeout: float = 30.0
+    body_timeout: float = 10.0
+    most_waiting: int = 1024
+    most_jobs: int = 8
+
+
+class Gate:
+    """Stands around an application (ASGI)."""
 
     def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics) -> None:
         self._app = app
@@ -68,15 +81,8 @@ class Gate:
             status = status or 499  # nobody is there to read an answer; the number is nginx's
         except Exception as error:
             # The message of an error may hold a text, its frames do not.
-            log.error(
-                json.dumps(
-                    {
-                        "request_id": request_id,
-                        "error": type(error).__name__,
-                        "frames": traceback.format_tb(error.__traceback__)[-8:],
-                    }
-                )
-            )
+            told = {"error": type(error).__name__, "frames": traceback.format_tb(error.__traceback__)[-8:]}
+            log.error(json.dumps({"request_id": request_id} | told))
         self._tell(scope, request_id, status, time.perf_counter() - began)
 
     async def _handed_on(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:

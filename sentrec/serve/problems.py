@@ -31,15 +31,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
     errors: Sequence[Mapping[str, str]] | None = None,
 ) -> Response:
-    """A response that says what went wrong.
-
-    Args:
-        status: The HTTP status.
-        detail: What went wrong in this case.
-        request_id: The request's.
-        headers: Further headers of the response.
-        errors: Of a body that does not fit: where and why.
-    """
+    """A response that says what went wrong; `errors`, of a body that does not fit: where and why."""
     phrase = HTTPStatus(status).phrase
     document: dict[str, Any] = {
         "type": f"urn:sentrec:problem:{phrase.lower().replace(' ', '-')}",

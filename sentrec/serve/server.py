@@ -24,11 +24,7 @@ _PAUSE = 1.0
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Args:
-        host: The address, or its name.
-        port: 0: any that is free.
+    """A listening socket; port 0 is any that is free.
 
     Raises:
         SentrecError: If the address cannot be had.
@@ -48,12 +44,7 @@ def open_socket(host: str, port: int) -> socket.socket:
 def serve(make_app: Callable[[], ASGIApp], listener: socket.socket, workers: int = 1) -> None:
     """Serves until the process is told to stop (SIGTERM, SIGINT); requests that were accepted are answered first.
 
-    Several processes are forked from this one, so they share the memory of what it has loaded.
-
-    Args:
-        make_app: Makes the application; called in each process.
-        listener: Where to listen.
-        workers: How many processes.
+    Several processes are forked from this one, and share the memory of what it has loaded; each makes an application.
 
     Raises:
         SentrecError: If this system cannot fork and several are asked for.

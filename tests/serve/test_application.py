@@ -18,8 +18,8 @@ from sentrec.recommend.ratings.lists import history_of, recommend_films
 from sentrec.recommend.ratings.model import RatingsModel, fit, read_data
 from sentrec.serve import schema
 from sentrec.serve.application import create_app
+from sentrec.serve.gate import ServeSettings
 from sentrec.serve.problems import MEDIA_TYPE
-from sentrec.serve.settings import ServeSettings
 
 REVIEWS = [
     {"item": item, "text": f"the film was {word} and {word}, row {row}", "rating": stars, "user": f"u{row}"}

@@ -11,7 +11,7 @@ import pytest
 from sentrec.inference.prediction import Prediction
 from sentrec.inference.predictor import Predictor
 from sentrec.serve.application import create_app
-from sentrec.serve.settings import ServeSettings
+from sentrec.serve.gate import ServeSettings
 
 
 def test_a_flood_gets_429_and_what_was_taken_is_answered(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:

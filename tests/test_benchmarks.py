@@ -13,17 +13,14 @@ import pyarrow.parquet as parquet
 import pytest
 import torch
 from benchmarks import __main__ as command_line
-from benchmarks import comparison, contenders, limits, measure, scaling, steps, table, text, worker, workplace
+from benchmarks import comparison, contenders, measure, scaling, table, text, worker, workplace
 from benchmarks.contender import Contender
 from benchmarks.fasttext_bigrams import FastText, plain_line
 from benchmarks.linear import MeanVectors, NaiveBayesNgrams, TfidfPipeline
 from benchmarks.sentrec_recipe import SentrecRecipe
 from benchmarks.settings import FULL, QUICK, Settings
 from benchmarks.tutorial_bilstm import PARAMETERS, TutorialBiLSTM, TutorialNetwork
-from small_runs import small_overrides, small_recipe
-from torch import nn
-
-from sentrec.training.prepare import prepare
+from small_runs import small_overrides
 
 LABELS = np.array([0, 1] * 20)
 TEXTS = [("a dull and awful film", "a superb and moving film")[label] + f" {row}" for row, label in enumerate(LABELS)]
@@ -200,24 +197,6 @@ def test_settings_survive_the_way_to_another_process() -> None:
 def test_padding_is_the_share_of_places_without_a_token() -> None:
     lengths = np.array([1, 3, 4])
     assert text.padding_share(lengths, [np.array([0, 1]), np.array([2])]) == pytest.approx(0.2)
-
-
-def test_a_step_is_the_sum_of_its_parts(reviews: Path) -> None:
-    recipe = small_recipe(reviews)
-    parts = steps.step_parts(recipe, prepare(recipe), steps=3)
-    shares = [parts[name] for name in ("data", "forward", "backward", "optimizer", "rest")]
-    assert all(share >= 0 for share in shares)
-    assert sum(shares) > 0.999
-    assert parts["tokens_per_second"] > 0
-
-
-def test_multiply_adds_leave_look_ups_and_biases_out() -> None:
-    model = nn.Sequential(nn.Embedding(100, 4), nn.LSTM(4, 8, batch_first=True), nn.Linear(8, 2))
-    assert limits.multiply_adds(model) == 4 * 8 * (4 + 8) + 16
-
-
-def test_the_matrix_rate_is_that_of_a_real_product() -> None:
-    assert 1e6 < limits.matrix_rate(torch.float32, 1, side=128) < 1e15
 
 
 def test_reviews_of_a_wanted_number_have_films_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

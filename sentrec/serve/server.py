@@ -67,6 +67,7 @@ def _serve(make_app: Callable[[], ASGIApp], listener: socket.socket) -> None:
         lifespan="on",
         backlog=_BACKLOG,
         ws="none",
+        timeout_keep_alive=75,  # longer than proxies and clients keep a connection, so that they close it, not we
     )
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -61,10 +61,8 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
     from .adaptation import measure_adaptation
     from .comparison import compare
     from .fasttext_bigrams import measure_options
-    from .limits import measure_limits
     from .ranking import measure_ranking
     from .scaling import measure_scaling
-    from .steps import measure_steps
     from .text import measure_text
     from .vectors import measure_vectors
 
@@ -72,8 +70,6 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
         "peers": partial(compare, tell=tell),
         "vectors": measure_vectors,
         "text": measure_text,
-        "steps": measure_steps,
-        "limits": measure_limits,
         "scaling": measure_scaling,
         "adaptation": partial(measure_adaptation, tell=tell),
         "fasttext": partial(measure_options, tell=tell),
@@ -81,7 +77,7 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
     }
 
 
-PARTS = ("peers", "vectors", "text", "steps", "limits", "scaling")
+PARTS = ("peers", "vectors", "text", "scaling")
 QUICK_PARTS = PARTS[:-1]
 SIMULATED = ("ranking",)
 """What needs no data."""

@@ -15,7 +15,6 @@ class Settings:
         starts: How often a process is started, for the start-up time.
         overrides: What every recipe is changed by, as ``sentrec train --set`` would.
         tutorial_steps: Training steps of the tutorial BiLSTM that are timed; or it is trained for `tutorial_epochs`.
-        timed_steps: Training steps of a recipe that are taken apart.
         process_steps: Training steps for the comparison of one with two processes; 0 leaves it out.
         init: The model that is fine-tuned on so many `labels` of other domains, drawn with so many `seeds`.
         ranking_items: Numbers of items whose ranking is simulated, each at least so often as `draws` says.
@@ -32,7 +31,6 @@ class Settings:
     bfloat16: bool = True
     tutorial_steps: int = 12
     tutorial_epochs: int = 0
-    timed_steps: int = 60
     training_sizes: tuple[int, ...] = (5_000, 10_000, 25_000)
     scoring_sizes: tuple[int, ...] = (10_000, 100_000)
     process_steps: int = 60
@@ -70,7 +68,6 @@ QUICK = Settings(
     recipes=("imdb", "imdb-fast"),
     bfloat16=False,
     tutorial_steps=2,
-    timed_steps=6,
     training_sizes=(1_000, 2_000),
     scoring_sizes=(500, 2_000),
     process_steps=0,

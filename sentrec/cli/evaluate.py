@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from sentrec.cli import options
 from sentrec.cli.display.console import out, print_json, show_log
-from sentrec.cli.options import AsJson, BaselineName, Labels, NamedRun, Quiet, output_file, output_folder, with_labels
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _MOST_CLASSES_IN_MATRIX = 12
 
 
 def evaluate(
-    run: NamedRun,
+    run: options.NamedRun,
     data: Annotated[
         str | None,
         typer.Option(help="A named dataset, or a file: CSV, JSON, Parquet, .xlsx; by default the run's own."),
@@ -36,28 +36,30 @@ def evaluate(
             metavar="KEY=VALUE",
         ),
     ] = None,
-    labels: Labels = None,
+    labels: options.Labels = None,
+    text_field: options.TextField = None,
+    label_field: options.LabelField = None,
     against: Annotated[
         str | None, typer.Option(help="Another run, to compare with on the same rows.", show_default=False)
     ] = None,
     baseline: Annotated[
-        BaselineName | None,
+        options.BaselineName | None,
         typer.Option(help="A linear n-gram model to train on the run's rows and compare with.", show_default=False),
     ] = None,
     out_directory: Annotated[
         Path | None,
-        output_folder("--out", help="Where to write; by default RUN/evaluation/DATA-SPLIT (of the starter in runs)."),
+        options.output_folder("--out", help="Where to write; else RUN/evaluation/DATA-SPLIT (of the starter in runs)."),
     ] = None,
     predictions: Annotated[
         Path | None,
-        output_file("--predictions", help="Write the answer to each row here: .csv, .jsonl, .parquet or .xlsx."),
+        options.output_file("--predictions", help="Write the answer to each row: .csv, .jsonl, .parquet or .xlsx."),
     ] = None,
     plots: Annotated[bool, typer.Option("--plots/--no-plots", help="Draw the plots.")] = True,
     explanations: Annotated[
         int, typer.Option(min=0, help="Measure on so many rows whether `sentrec explain` tells the truth.")
     ] = 0,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
     """Measure a run (or starter) on labelled data or stars, and compare it with another run or a baseline."""
     from sentrec.evaluation.evaluate import evaluate as evaluate_run
@@ -65,7 +67,7 @@ def evaluate(
     if quiet:
         show_log(logging.WARNING)
     linear = baseline.value if baseline else None
-    overrides = with_labels(overrides, labels)
+    overrides = options.with_columns(overrides, labels, text_field, label_field)
     result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides, predictions, explanations)
     if as_json:
         print_json(result.to_dict())

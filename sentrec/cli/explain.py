@@ -9,8 +9,8 @@ from rich.text import Text
 
 import sentrec
 from sentrec.cli.display.console import err, out, printable
-from sentrec.cli.options import Device, chosen_model, output_file
-from sentrec.cli.predict import Encoding, Model, TextField, Texts, input_file, results_of
+from sentrec.cli.options import Device, TextField, chosen_model, output_file
+from sentrec.cli.predict import Encoding, Model, Texts, input_file, results_of
 from sentrec.errors import DataError
 
 if TYPE_CHECKING:

@@ -85,6 +85,12 @@ Labels = Annotated[
     str | None,
     typer.Option(help="What labels mean: 1=bad,5=good (others are left out), or stars.", show_default=False),
 ]
+TextField = Annotated[
+    str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.", show_default=False)
+]
+LabelField = Annotated[
+    str | None, typer.Option(help="Column of the label or the stars; else found by name.", show_default=False)
+]
 NamedRun = Annotated[str, typer.Argument(help=NAMED_RUN_HELP, autocompletion=model_names, show_default=False)]
 Device = Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -112,9 +118,15 @@ def one_recipe(argument: str | None, option: str | None, resume: bool, force: bo
     return recipe
 
 
-def with_labels(overrides: list[str] | None, labels: str | None) -> list[str]:
-    """The values of ``--set`` with what ``--labels`` says as one of them."""
-    overrides = overrides or []
+def with_columns(
+    overrides: list[str] | None, labels: str | None, text_field: str | None, label_field: str | None
+) -> list[str]:
+    """The values of ``--set`` with what ``--labels``, ``--text-field`` and ``--label-field`` say as some of them."""
+    overrides = list(overrides or [])
+    if text_field is not None:
+        overrides.append(f"data.text_columns={json.dumps([name.strip() for name in text_field.split(',')])}")
+    if label_field is not None:
+        overrides.append(f"data.label_column={json.dumps(label_field)}")
     if labels is None:
         return overrides
     if labels.strip().casefold() == "stars":

@@ -17,7 +17,7 @@ from rich.text import Text
 
 import sentrec
 from sentrec.cli.display.console import err, out, printable, show_log
-from sentrec.cli.options import MODEL_HELP, Device, Quiet, chosen_model, model_option, output_file
+from sentrec.cli.options import MODEL_HELP, Device, Quiet, TextField, chosen_model, model_option, output_file
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ _CSV_SAFE = "With --out: quote cells of CSV that a spreadsheet would run as form
 
 Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=_INPUTS, show_default=False)]
 Model = Annotated[str | None, model_option(help=f"{MODEL_HELP[:-1]}; or an ONNX file.")]
-TextField = Annotated[str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")]
 
 

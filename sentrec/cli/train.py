@@ -25,6 +25,8 @@ def train(
     recipe_option: options.RecipeOption = None,
     overrides: options.Overrides = None,
     labels: options.Labels = None,
+    text_field: options.TextField = None,
+    label_field: options.LabelField = None,
     out: Annotated[Path | None, options.output_folder(help="Run directory; by default runs/NAME.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Train so many seeds; report mean and spread.")] = None,
     ensemble: Annotated[
@@ -37,7 +39,7 @@ def train(
 ) -> None:
     """Train a model as a recipe says."""
     recipe = options.one_recipe(recipe, recipe_option, resume, force)
-    overrides = options.with_labels(overrides, labels)
+    overrides = options.with_columns(overrides, labels, text_field, label_field)
     if ensemble and (seeds or 0) < 2:
         raise typer.BadParameter("--ensemble joins several seeds: add --seeds 3, say.")
     # Of the processes that `accelerate launch` or `torchrun` started together only the first one speaks.

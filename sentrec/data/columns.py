@@ -88,7 +88,7 @@ def is_known(name: str) -> bool:
 
 
 _MOST_COMPARED = 300
-_BRACKETS = re.compile(r"\(.*?\)|\[.*?\]|\s(out of|/).*")
+_BRACKETS = re.compile(r"\(.*?\)|\[.*?\]|[\s_]*(out[\s_]of|[\s_]of|/)[\s_]*\d.*")
 Given = str | tuple[str, ...] | None
 
 
@@ -145,25 +145,33 @@ class FieldNames:
         return {name for columns in self.roles(tuple(there)).values() for name in columns}
 
     def missing(
-        self, role: str, source: str, who: str, there: Iterable[str], options: Mapping[str, str] | None = None
+        self,
+        roles: Sequence[str],
+        source: str,
+        who: str,
+        there: Iterable[str],
+        options: Mapping[str, str] | None = None,
     ) -> DataError:
-        """The error for a column of `source` that is not there, with a hint that names one that is.
+        """The error for columns of `source` that are not there, with a hint that names some that are.
 
         `who` has the columns `there`, e.g. ``its header has``; `options` is how each role is named, by default by the
         options of a command, such as ``--text-field NAME``.
         """
         names = [str(name) for name in there]
-        given = getattr(self, role)
-        wanted = ",".join(given) if isinstance(given, tuple) else given
-        what = f"'{wanted}'" if given is not None else f"for {_CALLED[role]}"
-        option = (options or {}).get(role, f"--{role}-field {{}}")
-        near = _nearest(wanted, role, names)
-        hint = (
-            f"Did you mean {option.format(shlex.quote(near))}?" if near else f"Name the column: {option.format('NAME')}"
-        )
-        if role == "movie" and given is None:
-            hint += f"{'' if near else '.'} Without one, `sentrec predict {shlex.quote(source)}` scores every row."
-        return DataError(f"{source} has no column {what}; {who}: {listed(names, 30) or 'no column at all'}.", hint)
+        whats, hints = [], []
+        for role in roles:
+            given = getattr(self, role)
+            wanted = ",".join(given) if isinstance(given, tuple) else given
+            whats.append(f"'{wanted}'" if given is not None else f"for {_CALLED[role]}")
+            option = (options or {}).get(role, f"--{role}-field {{}}")
+            near = _nearest(wanted, role, names)
+            named = "Did you mean {}?" if near else "Name the column: {}" + "." * (len(roles) > 1)
+            hints.append(named.format(option.format(shlex.quote(near) if near else "NAME")))
+            if role == "movie" and given is None:
+                end = "" if hints[-1][-1] in "?." else "."
+                hints[-1] += f"{end} Without one, `sentrec predict {shlex.quote(source)}` scores every row."
+        columns = f"{source} has no column {' and none '.join(whats)}"
+        return DataError(f"{columns}; {who}: {listed(names, 30) or 'no column at all'}.", " ".join(hints))
 
     def describe(self, source: str, there: Sequence[str], roles: Iterable[str]) -> str | None:
         """A sentence on what was found where a column is not called what it is; None where all are."""
@@ -203,11 +211,12 @@ def _given(given: str | tuple[str, ...], there: Sequence[str], by_name: Mapping[
 
 def _nearest(given: str | None, role: str, there: Sequence[str]) -> str | None:
     """The column whose name is most like one that was looked for; None where none is like it."""
-    by_folded = {folded(name): name for name in there[:_MOST_COMPARED]}
+    by_folded = {folded(_BRACKETS.sub("", name)): name for name in there[:_MOST_COMPARED]}
     # What a user typed may be mistyped; the usual names can only be written in another way.
-    wanted, cutoff = (_FOLDED[role], 0.85) if given is None else ((folded(given),), 0.6)
+    usual = _FOLDED[role] + (_FOLDED["rating"] if role == "label" else ())  # stars are labels, too
+    wanted, cutoff = (usual, 0.85) if given is None else ((folded(given),), 0.6)
     near = [found[0] for name in wanted if (found := difflib.get_close_matches(name, by_folded, n=1, cutoff=cutoff))]
     if given is None:  # a usual name as the last word of a longer one
-        telling = [usual for usual in wanted if len(usual) > 3 and usual not in ("name", "title")]
-        near += [name for usual in telling for name in by_folded if name.endswith(usual) and not is_known(name)]
+        telling = [one for one in wanted if len(one) > 3 and one not in ("name", "title")]
+        near += [name for one in telling for name in by_folded if name.endswith(one) and not is_known(name)]
     return by_folded[near[0]] if near else None

@@ -77,16 +77,19 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
             are asked for (unless ``bad_rows: skip``), or no row is left.
     """
     read = _read(data, split, like)
+    is_stars = not read.names.find("label", read.header)
+    has_labels = not is_stars or read.names.find("rating", read.header)
+    read.columns("text", () if has_labels else ("label",))
     texts = read.texts()
     groups = read.groups(data.group_column) if for_training and data.group_column else None
     ratings = None
     if for_training and data.rating_column:
         ratings = read_ratings(read.table.column(read.columns("rating")[0]), data.rating_column, read.source)
-    is_stars = not read.names.find("label", read.header)
-    label = read.columns("rating" if is_stars and read.names.find("rating", read.header) else "label")[0]
+    label = read.columns("rating" if is_stars and has_labels else "label")[0]
     names = data.label_names or spec_of(data.dataset).label_names or _names_in_schema(read.table, label, read.source)
     labels, names = number_labels(read.table.column(label), names, read.source, data.label_map, is_stars)
     rows = Examples([], labels, names, ratings, groups)
+    places = np.flatnonzero(labels != LEFT_OUT)
     if (out := labels == LEFT_OUT).any():
         _log.info("left out %s rows of %s whose label is none of the classes", f"{int(out.sum()):,}", read.source)
         texts, rows = texts.filter(pa.array(~out)), rows.without_texts(~out)
@@ -97,7 +100,7 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
             f"no row of {read.source} has a label: the column is empty, or its labels are kept secret.",
             "Judge by another split or file: --set data.test=validation to train, --split validation to evaluate.",
         )
-    return _without_bad_rows(texts, rows, data, read.source)
+    return _without_bad_rows(texts, rows, places, data, read.source)
 
 
 def load_texts(data: DataConfig, split: str) -> list[str]:
@@ -122,10 +125,11 @@ class _Read:
     source: str
     names: FieldNames
 
-    def columns(self, role: str) -> tuple[str, ...]:
+    def columns(self, role: str, others: Sequence[str] = ()) -> tuple[str, ...]:
         found = self.names.find(role, self.header)
         if not found:
-            raise self.names.missing(role, self.source, "it has", self.header, RECIPE_OPTIONS)
+            roles = [role, *others]
+            raise self.names.missing(roles, self.source, "it has", self.header, RECIPE_OPTIONS)
         require_single(found, self.header, self.source)
         return found
 
@@ -207,8 +211,13 @@ def _names_in_schema(table: pa.Table, label_column: str, source: str) -> ClassNa
         return tuple(map(str, feature.get("names", ()))) if isinstance(feature, dict) else ()
 
 
-def _without_bad_rows(texts: pa.ChunkedArray, rows: Examples, data: DataConfig, source: str) -> Examples:
-    """The rows, which lack their texts as yet, with the texts and without those that lack anything else."""
+def _without_bad_rows(
+    texts: pa.ChunkedArray, rows: Examples, places: npt.NDArray[np.int64], data: DataConfig, source: str
+) -> Examples:
+    """The rows, which lack their texts as yet, with the texts and without those that lack anything else.
+
+    `places` are theirs in the file, from 0.
+    """
     blank = pc.fill_null(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0), True).to_numpy()
     lacks = {"have no text": blank, f"have no label, or none of: {listed(rows.label_names)}": rows.labels == UNLABELLED}
     wanted, lacking = "both a text and a label", "a text or a label"
@@ -221,7 +230,7 @@ def _without_bad_rows(texts: pa.ChunkedArray, rows: Examples, data: DataConfig, 
         raise DataError(f"{source} has no row with {wanted}.", "Is it the right file, and column?")
     for what, bad in lacks.items():
         if bad.any() and data.bad_rows == "error":
-            count, first = int(bad.sum()), int(bad.argmax()) + 1
+            count, first = int(bad.sum()), int(places[bad.argmax()]) + 1
             raise DataError(
                 f"{count:,} of {len(bad):,} rows of {source} {what} (the first is row {first:,}).",
                 "Correct them, or leave them out with --set data.bad_rows=skip",

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO, TypeAlias
 
@@ -17,6 +17,8 @@ LONGEST_LINE = 1 << 26
 
 _DELIMITERS = ",;\t|"
 _LONGEST_NAME = 40
+TOP = 10
+"""Rows among which a header is looked for."""
 _DATA_CELL = re.compile(r"\s*[-+]?\d+([.,/:-]\d+)*\s*|.{60,}|\S+(\s+\S+){7,}.*", re.DOTALL)
 
 
@@ -145,16 +147,30 @@ def delimiter_of(header: str) -> str:
     """What separates the cells of a header: that which gives most known column names, else most cells."""
 
     def known_and_all(mark: str) -> tuple[int, int]:
-        cells = next(csv.reader([header], delimiter=mark), [])
+        cells = _cells(header, mark)
         return sum(map(is_known, cells)), len(cells)
 
     return max(_DELIMITERS, key=known_and_all)
 
 
+def _cells(line: str, delimiter: str | None = None) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter or delimiter_of(line)), [])
+
+
 def names_columns(line: str) -> bool:
     """Whether a line of a file without a telling suffix is the header of a table."""
-    cells = next(csv.reader([line], delimiter=delimiter_of(line)), [])
+    cells = _cells(line)
     return len(cells) > 1 and any(map(is_known, cells)) and all(len(cell) <= _LONGEST_NAME for cell in cells)
+
+
+def header_place(rows: Iterable[Sequence[str]]) -> int:
+    """Which of the first rows names the columns; spreadsheets have titles above them."""
+    for place, cells in enumerate(rows):
+        filled = [cell for cell in cells if cell.strip()]
+        if len(filled) > 1:
+            is_header = sum(map(is_known, filled)) > 1 and all(len(cell) <= _LONGEST_NAME for cell in filled)
+            return place if is_header else 0
+    return 0
 
 
 def csv_rows(text: TextIO, start: str, suffix: str, set_header: Callable[[Sequence[str]], None]) -> Iterator[AnyRow]:
@@ -164,13 +180,15 @@ def csv_rows(text: TextIO, start: str, suffix: str, set_header: Callable[[Sequen
 
     A first record that names no columns but is data itself is a row; the columns then are called 1, 2, 3 ...
     """
-    first, rest = [*re.split("\r\n|\r|\n", start, maxsplit=1), ""][:2]
-    if stated := re.fullmatch(r"sep=(.)\s*", first):  # as Excel writes it
+    lines = re.split("\r\n|\r|\n", start, maxsplit=TOP)[:TOP]
+    skipped = 1 if (stated := re.fullmatch(r"sep=(.)\s*", lines[0])) else 0  # as Excel writes it
+    skipped += header_place(_cells(line) for line in lines[skipped:])
+    for _ in range(skipped):
         text.readline()
-        first = re.split("[\r\n]", rest, maxsplit=1)[0]
+    first = (lines[skipped:] or [""])[0]
     delimiter = stated[1] if stated else "\t" if suffix == ".tsv" and "\t" in first else delimiter_of(first)
     names: list[str] = []
-    for line, cells in _csv_records(text, delimiter, first_line=2 if stated else 1):
+    for line, cells in _csv_records(text, delimiter, first_line=skipped + 1):
         if isinstance(cells, str):
             yield BadRow(line, cells, "")
         elif names:

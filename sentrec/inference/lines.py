@@ -101,7 +101,7 @@ def classify_source(
         raise DataError(f"{source.name} has no rows.", "It needs rows with a text.")
     if source.header is not None and not names.find("text", source.header):
         if len(source.header) > 1 or names.text is not None:
-            raise names.missing("text", source.name, "its header has", source.header)
+            raise names.missing(["text"], source.name, "its header has", source.header)
         names = replace(names, text=source.header)
     require_single(names.find("text", source.header or ()), source.header, source.name)
     columns = source.header or (tuple(first.fields) if isinstance(first, Row) else ())

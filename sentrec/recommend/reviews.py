@@ -113,9 +113,9 @@ def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], No
             on_reject(Reject(source.name, row.line, doubt, shown_row(row), is_kept=True))
         yield review
     if missing and first is not None:
-        role = next(role for role in _REQUIRED if role in missing)
         where = "line" if source.format in ("jsonl", "lines") else "row"
-        raise names.missing(role, source.name, f"{where} {first.line} has", first.fields)
+        roles = [role for role in _REQUIRED if role in missing]
+        raise names.missing(roles, source.name, f"{where} {first.line} has", first.fields)
 
 
 def _needed(names: FieldNames, there: Sequence[str]) -> set[str]:
@@ -131,9 +131,8 @@ def _ids(name: str, names: FieldNames, there: Iterable[str]) -> list[str]:
 def _check_columns(source: Source, names: FieldNames, first: Row, missing: set[str]) -> None:
     """Says what was found in the first row; refuses a table that lacks a column or has it twice."""
     if source.header is not None:
-        for role in _REQUIRED:
-            if role in missing:
-                raise names.missing(role, source.name, "its header has", source.header)
+        if roles := [role for role in _REQUIRED if role in missing]:
+            raise names.missing(roles, source.name, "its header has", source.header)
         require_single(names.select(source.header), source.header, source.name)
     if not missing and (found := names.describe(source.name, tuple(first.fields), (*_REQUIRED, "rating"))):
         _log.info(found)

@@ -6,6 +6,7 @@ import os
 import threading
 from pathlib import Path
 
+import openpyxl
 import pytest
 from command_line import Invoke
 
@@ -202,3 +203,43 @@ def test_a_hint_names_the_column_whose_last_word_is_usual(invoke: Invoke) -> Non
     file = write_csv("r.csv", [["when", "Our hotel", "Written guest feedback"], ["x", "A", GOOD]])
     assert "--text-field 'Written guest feedback'?" in str(invoke("predict", file).exception.hint)  # type: ignore[union-attr]
     assert "--movie-field 'Our hotel'? Without" in str(invoke("recommend", file).exception.hint)  # type: ignore[union-attr]
+
+
+def test_evaluate_names_all_columns_that_it_lacks_and_takes_them_by_option(invoke: Invoke) -> None:
+    header = ["guest_opinion_text", "guest_score_of_10"]
+    file = write_csv("r.csv", [header, [GOOD, "9"], [BAD, "2"], ["a fine day", "5"]])
+    error = invoke("evaluate", "starter", "--data", file).exception
+    hint = str(error.hint)  # type: ignore[union-attr]
+    assert "data.text_columns=[guest_opinion_text]? Did you mean --set data.label_column=guest_score_of_10?" in hint
+    options = ("--text-field", header[0], "--label-field", header[1], "--labels", "2=bad,9=good")
+    result = invoke("evaluate", "starter", "--data", file, *options, "--no-plots", "--json")
+    assert json.loads(result.stdout)["metrics"]["n"] == 2
+
+
+def test_titles_above_the_columns_are_no_row(invoke: Invoke) -> None:
+    rows = [["Hotel", "Guest no.", "Stars", "Comments"], *[["A", str(n), "5", f"{GOOD} {n}"] for n in range(3)]]
+    file = write_csv("a.csv", [["Guest reviews 2025"], [], *rows])
+    write_csv("b.csv", [["Guest reviews 2025", "", "", ""], ["", "", "", ""], *rows])
+    book = openpyxl.Workbook()
+    book.active.title = "Cover"  # type: ignore[union-attr]
+    sheet = book.create_sheet("Reviews")
+    for row in ([], ["Guest reviews 2025"], [], *rows, [None] * 9 + ["stray"]):
+        sheet.append(row)
+    book.save("c.xlsx")
+    for file, line in (("a.csv", 4), ("b.csv", 4), ("c.xlsx", 5)):
+        found = [json.loads(one) for one in invoke("predict", file, "--json").stdout.splitlines()]
+        assert [one["line"] for one in found] == list(range(line, line + len(found)))
+        assert [one.get("label") for one in found] == ["good"] * 3 + [None] * (file == "c.xlsx")
+    assert "c.xlsx: sheet 'Reviews' of 2 is read." in invoke("predict", "c.xlsx").stderr
+
+
+def test_a_sheet_without_usual_names_keeps_all_columns(invoke: Invoke) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Our guests"], ["A", GOOD, "yes"], ["B", BAD]):
+        book.active.append(row)  # type: ignore[union-attr]
+    book.save("a.xlsx")
+    assert "its header has: Our guests, column 2, column 3." in str(invoke("predict", "a.xlsx").exception)
+    found = [
+        json.loads(one) for one in invoke("predict", "a.xlsx", "--text-field", "column 2", "--json").stdout.splitlines()
+    ]
+    assert [one["label"] for one in found] == ["good", "bad"]

@@ -85,7 +85,11 @@ def test_missing_columns_list_those_that_are_there(tmp_path: Path) -> None:
     path = put(tmp_path / "x.parquet", reviews=["a"], verdict=[1])
     for data, missing, hint in (
         ({}, "for the label", "--set data.label_column=NAME"),
-        ({"text_columns": ["Revue"]}, "'Revue'", "Did you mean --set data.text_columns=[reviews]?"),
+        (
+            {"text_columns": ["Revue"]},
+            "'Revue' and none for the label",
+            "Did you mean --set data.text_columns=[reviews]? Name the column: --set data.label_column=NAME.",
+        ),
         ({"label_column": "verdikt"}, "'verdikt'", "Did you mean --set data.label_column=verdict?"),
     ):
         error = refusal(path, **data)
@@ -201,3 +205,10 @@ def test_numbers_that_are_no_stars_but_numbers_are_read(tmp_path: Path) -> None:
     ratings = starred(tmp_path / "x.parquet", pa.array([2**60 + 1, 2**60 + 3, 5])).ratings
     assert ratings is not None
     assert ratings[0] == pytest.approx(2.0**60)
+
+
+def test_the_first_bad_row_is_counted_among_all_rows(tmp_path: Path) -> None:
+    path = put(tmp_path / "x.parquet", text=["a", "b", "c", " "], label=["3", "5", "1", "1"])
+    error = refusal(path, label_map={"1": "bad", "5": "good"})
+    assert "1 of 3 rows" in error.message
+    assert "the first is row 4" in error.message

@@ -137,7 +137,7 @@ def test_a_review_of_ten_megabytes_is_read(tmp_path: Path) -> None:
         ("a.txt", b"just some words\nand more", "no column for the item; its header has: text."),
         ("a.csv", b"film_name,text\nA,b\n", "no column for the item; its header has: film_name, text."),
         ("a.jsonl", b'{"film_name": 1, "text": 2}\n{}', "no column for the item; line 1 has: film_name, text."),
-        ("a.jsonl", b"{}\n", "no column for the item; line 1 has: no column at all."),
+        ("a.jsonl", b"{}\n", "no column for the item and none for the text; line 1 has: no column at all."),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_that_says_why(

@@ -119,7 +119,7 @@ def read_ratings(file: Path, names: FieldNames | None = None, encoding: str | No
         roles = names.roles(tuple(row.fields))
         for role in ("user", "movie", "rating"):
             if role not in roles:
-                raise names.missing(role, str(file), "its header has", row.fields)
+                raise names.missing([role], str(file), "its header has", row.fields)
         try:
             table.add(*_values(row.fields, roles))
         except UnusableError as error:

@@ -110,7 +110,7 @@ def _own_ratings(path: Path, model: RatingsModel) -> dict[int, float]:
             continue
         roles = names.roles(tuple(row.fields))
         if "movie" not in roles:
-            raise names.missing("movie", str(path), "its header has", row.fields)
+            raise names.missing(["movie"], str(path), "its header has", row.fields)
         title = str(row.fields[roles["movie"][0]] or "").strip()
         year = next((value for name, value in row.fields.items() if name.casefold() == "year"), None)
         found = _called(f"{title} ({year})", model) or _called(title, model)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -82,8 +82,7 @@ class ItemFeatures:
     latent: Floats
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A summand of a score.
 
     Attributes:

@@ -64,13 +64,15 @@ def test_a_title_may_have_commas_among_others(model: RatingsModel, liked: str) -
 def test_a_file_of_own_ratings_stands_for_a_user(
     model: RatingsModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lines = [("Film 02", 1992, 10), ("Film 04", 1994, 9), ("Film 01", 1991, 2), ("Unheard Of", 1950, 7)]
+    lines = [("Film 02", 1992, 10), ("Film 04", 1994, 9), ("Film 01", 1991, 2), ("Unheard Of", 1950, 7), ("Film 03", 1993, "great")]
     own = write_csv(tmp_path / "mine.csv", "Name,Year,Rating", lines)
     history = history_of(model, None, str(own))
     known = {model.keys[item]: stars for item, stars in zip(history.items, history.stars, strict=True)}
     assert known == {"2": 5.0, "4": 4.5, "1": 1.0}
     assert "1 film of" in caplog.text
     assert "Unheard Of" in caplog.text
+    assert "1 row of" in caplog.text
+    assert "line 6" in caplog.text
 
 
 def test_a_film_that_is_not_there_is_an_error_with_the_nearest(model: RatingsModel) -> None:

@@ -170,7 +170,8 @@ class Ease(Recommender):
         values = np.where(items == item, 0.0, similar) / self._free[item]
         if self._regression is not None and self._share[item]:
             values = values + self._share[item] * self._regression.weights(items, item)
-        parts = [Part("", float(value), int(one)) for one, value in zip(items, weights * values, strict=True)]
+        added = zip(items.tolist(), (weights * values).tolist(), strict=True)
+        parts = [Part("", value, one) for one, value in added]
         return parts if (weights > 0).any() else [Part(POPULARITY, float(self._popularity[item])), *parts]
 
     @property

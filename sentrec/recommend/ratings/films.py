@@ -26,8 +26,9 @@ _LISTS = {
     "cast": ("cast", "actors", "stars"),
     "crew": ("crew", "director", "directors"),
 }
-NUMBERS = ("budget", "revenue", "runtime", "popularity", "vote_count")
-"""Numbers of TMDB. Its `vote_average` is not among them: it is another crowd's rating, not a fact of the film."""
+NUMBERS = ("budget", "revenue", "runtime")
+"""Numbers of TMDB. Its ratings, numbers of votes and popularity are not among them: they are what another crowd made of
+the film, and no facts of it."""
 _MOST_CAST = 10
 _ARTICLE = re.compile(r"^(.+), (The|A|An)$")
 _JOBS = ("Director", "Screenplay", "Writer", "Original Music Composer", "Director of Photography", "Producer")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from heapq import nlargest
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sentrec.data.columns import FieldNames
 from sentrec.data.formats import looks_like_file
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow
-from sentrec.data.values import rating_of
+from sentrec.data.values import UnusableError, rating_of
 from sentrec.errors import DataError, counted, did_you_mean, listed
 from sentrec.metrics.ranking import star_scale
 from sentrec.recommend.catalogue import Catalogue, fold
@@ -104,9 +105,10 @@ def _titles(liked: str, model: RatingsModel) -> Iterator[str]:
 
 def _own_ratings(path: Path, model: RatingsModel) -> dict[int, float]:
     """Somebody's own ratings on the scale of the model; films that it does not know are counted and told."""
-    names, own, unknown = FieldNames(), {}, []
+    names, own, unknown, left_out = FieldNames(), {}, [], []
     for row in Source(str(path)).rows():
         if isinstance(row, BadRow):
+            left_out.append((row.line, row.reason))
             continue
         roles = names.roles(tuple(row.fields))
         if "movie" not in roles:
@@ -114,11 +116,19 @@ def _own_ratings(path: Path, model: RatingsModel) -> dict[int, float]:
         title = str(row.fields[roles["movie"][0]] or "").strip()
         year = next((value for name, value in row.fields.items() if name.casefold() == "year"), None)
         found = _called(f"{title} ({year})", model) or _called(title, model)
-        stars = rating_of(row.fields[roles["rating"][0]], "rating", roles["rating"][0]) if "rating" in roles else None
+        try:
+            stars = (
+                rating_of(row.fields[roles["rating"][0]], "rating", roles["rating"][0]) if "rating" in roles else None
+            )
+        except UnusableError as error:
+            left_out.append((row.line, str(error)))
+            continue
         if found:
             own[found[0]] = np.nan if stars is None else stars
         else:
             unknown.append(title)
+    if left_out:
+        _log.warning("%s of %s left out; the first: line %d, %s", counted(len(left_out), "row"), path, *left_out[0])
     if unknown:
         _log.warning("%s of %s not known here: %s", counted(len(unknown), "film"), path, listed(unknown, 3))
     if not own:
@@ -211,9 +221,8 @@ def _told(parts: Sequence[Part], model: RatingsModel) -> dict[str, float]:
     for part in parts:
         source = part.name if part.item is None else part.item
         sums[source] = sums.get(source, 0.0) + part.value
-    order = sorted(sums, key=lambda source: -abs(sums[source]))
     told: dict[str, float] = {}
-    for place, source in enumerate(order):
-        name = OTHERS if place >= _PARTS else source if isinstance(source, str) else model.label(source)
-        told[name] = told.get(name, 0.0) + sums[source]
-    return told
+    for source in nlargest(_PARTS, sums, key=lambda source: abs(sums[source])):
+        name = source if isinstance(source, str) else model.label(source)
+        told[name] = told.get(name, 0.0) + sums.pop(source)
+    return {**told, OTHERS: sum(sums.values())} if sums else told

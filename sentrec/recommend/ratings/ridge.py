@@ -13,6 +13,7 @@ class AdditiveRidge(Recommender):
     """Expected stars: effects of item, user, and user times features, each shrunk (a linear mixed model)."""
 
     gives_stars = True
+    _last: tuple[History, Floats] | None = None
 
     def __init__(
         self,
@@ -68,14 +69,21 @@ class AdditiveRidge(Recommender):
 
     def scores(self, history: History) -> Floats:
         """Expected ratings, within the range of ratings."""
-        return np.clip(self._unclipped(self._weights(history.items, history.stars)), *self._range)
+        return np.clip(self._unclipped(self._weights_of(history)), *self._range)
+
+    def _weights_of(self, history: History) -> Floats:
+        # All films of a list are explained by one history; other threads may have another.
+        last = self._last
+        if last is None or last[0] is not history:
+            last = self._last = history, self._weights(history.items, history.stars)
+        return last[1]
 
     def _unclipped(self, weights: Floats) -> Floats:
         return np.asarray(self._mean + self._effects + weights[0] + self._features @ weights[1:])
 
     def explain(self, history: History, item: int) -> list[Part]:
         """The mean, the film (what its features predict, and what its ratings add), and the user's own effects."""
-        weights = self._weights(history.items, history.stars)
+        weights = self._weights_of(history)
         parts = {"mean": self._mean, "film": self._effects[item] - self._expected[item], "you": weights[0]}
         parts["what the film is"] = self._expected[item]
         for name, value in zip(self._slope_names, self._features[item] * weights[1:], strict=True):

@@ -64,7 +64,8 @@ def test_a_title_may_have_commas_among_others(model: RatingsModel, liked: str) -
 def test_a_file_of_own_ratings_stands_for_a_user(
     model: RatingsModel, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lines = [("Film 02", 1992, 10), ("Film 04", 1994, 9), ("Film 01", 1991, 2), ("Unheard Of", 1950, 7), ("Film 03", 1993, "great")]
+    lines = [("Film 02", 1992, 10), ("Film 04", 1994, 9), ("Film 01", 1991, 2), ("Unheard Of", 1950, 7)]
+    lines += [("Film 03", 1993, "great")]
     own = write_csv(tmp_path / "mine.csv", "Name,Year,Rating", lines)
     history = history_of(model, None, str(own))
     known = {model.keys[item]: stars for item, stars in zip(history.items, history.stars, strict=True)}

@@ -51,11 +51,14 @@ def _reasons(explanation: Explanation) -> str:
 
 def _bars(prediction: Prediction) -> str:
     rows = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
-    return "".join(
+    bars = "".join(
         f'<div class="class{" first" * (label == prediction.label)}"><span>{escape(label)}</span>'
         f'<div role="img" aria-label="{share:.1%}"><i style="width: {share:.1%}"></i></div><b>{share:.1%}</b></div>'
         for label, share in rows
     )
+    beside = [] if prediction.stars is None else [f"{prediction.stars:.1f} of 5 stars"]
+    beside += ["unsure"] if prediction.is_unsure else []
+    return bars + (f"<p>{', '.join(beside)}</p>" if beside else "")
 
 
 def quotes(item: RankedItem) -> str:

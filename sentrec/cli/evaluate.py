@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -58,6 +58,9 @@ def evaluate(
     explanations: Annotated[
         int, typer.Option(min=0, help="Measure on so many rows whether `sentrec explain` tells the truth.")
     ] = 0,
+    classes: Annotated[
+        Literal["2", "3", "5"] | None, typer.Option(help="Measure in 3 classes, with neutral, or in one to five stars.")
+    ] = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -68,7 +71,8 @@ def evaluate(
         show_log(logging.WARNING)
     linear = baseline.value if baseline else None
     overrides = options.with_columns(overrides, labels, text_field, label_field)
-    result = evaluate_run(run, data, split, against, linear, plots, out_directory, overrides, predictions, explanations)
+    others = (against, linear, plots, out_directory, overrides, predictions, explanations)
+    result = evaluate_run(run, data, split, *others, int(classes) if classes else None)
     if as_json:
         print_json(result.to_dict())
     else:
@@ -102,6 +106,8 @@ def _show_metrics(metrics: dict[str, Any]) -> None:
     table.add_column(justify="right", style="bold")
     table.add_row("accuracy", _percent(metrics["accuracy"]), f"95 % interval {low} to {high}")
     table.add_row("macro F1", _percent(metrics["macro_f1"]), "")
+    if "stars_mae" in metrics:
+        table.add_row("stars' mean absolute error", f"{metrics['stars_mae']:.3f}", "of the expected stars")
     table.add_row("ROC-AUC", "n/a" if area is None else f"{area:.4f}", "")
     table.add_row("log loss", f"{metrics['log_loss']:.4f}", "nats")
     table.add_row("Brier score", f"{metrics['brier']:.4f}", "")

@@ -1,4 +1,4 @@
-"""`sentrec predict`: label and probability of texts, or of every row of a file."""
+"""`sentrec predict`: label, probability and stars of texts, or of every row of a file."""
 
 import logging
 import re
@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 _INPUTS = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
 _OUT = (
-    "Write every row here with label and probability added: .csv, .jsonl, .parquet or .xlsx by its name. After an "
-    "interruption the same command goes on where it was."
+    "Write every row here with label, probability and stars added: .csv, .jsonl, .parquet or .xlsx by its name. "
+    "After an interruption the same command goes on where it was."
 )
 _REJECTS = "With --out: where rows go that cannot be used, with line and reason; else NAME.rejects.jsonl here."
 _LANGUAGES = "Instead of answers, list the scripts of the texts and the share of their words that the model knows."
 _EXPLAIN = "Add the words that decided, and what each adds to the log-odds; `sentrec explain` shows more."
 _PATH = re.compile(r"(~|\.\.?)/|/[^/]+/")
+_CLASSES = "Say it in 2 classes; 3, of which the middle one is neutral; or 5, one to five stars."
 _CSV_SAFE = "With --out: quote cells of CSV that a spreadsheet would run as formulas."
 
 Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=_INPUTS, show_default=False)]
@@ -50,6 +51,7 @@ def predict(
     rejects: Annotated[Path | None, output_file("--rejects", help=_REJECTS)] = None,
     csv_safe: Annotated[bool, typer.Option("--csv-safe/--no-csv-safe", help=_CSV_SAFE)] = True,
     explain: Annotated[bool, typer.Option("--explain", help=_EXPLAIN)] = False,
+    classes: Annotated[Literal["2", "3", "5"] | None, typer.Option(help=_CLASSES)] = None,
     languages: Annotated[bool, typer.Option("--languages", help=_LANGUAGES)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Device = None,
@@ -77,6 +79,7 @@ def predict(
     with _kept_answers(predictor, file, out_file) as kept:
         results = _watched(results_of(predictor, file, texts, described, kept), predictor)
         results = _explained(results, predictor) if explain else results
+        results = _in_classes(results, int(classes)) if classes else results
         for one in _written(results, out_file, rejects, file or "", csv_safe) if out_file and rejects else results:
             labels[one.prediction.label if one.prediction else None] += 1
             problem = problem or (f"line {one.line}, {one.error}" if one.error else "")
@@ -206,6 +209,13 @@ def _explained(results: "Iterator[RowResult]", predictor: "Classifier") -> "Iter
             yield one
 
 
+def _in_classes(results: "Iterator[RowResult]", classes: int) -> "Iterator[RowResult]":
+    from dataclasses import replace
+
+    for one in results:
+        yield one if one.prediction is None else replace(one, prediction=one.prediction.in_classes(classes))
+
+
 def _show_languages(predictor: "Classifier", results: "Iterator[RowResult]") -> None:
     from sentrec.inference.languages import language_groups
 
@@ -256,7 +266,7 @@ def _written(
 
 
 def _print(result: "RowResult", as_json: bool) -> None:
-    """Label, probability, the id in brackets where there is one, and the text; or all but the text as JSON."""
+    """Label, probability, stars, the id in brackets if any, and the text; or all but the text as JSON."""
     if as_json:
         from sentrec.recommend.export import to_json
 
@@ -266,9 +276,11 @@ def _print(result: "RowResult", as_json: bool) -> None:
     if result.prediction is None:
         line = Text.assemble((f"{'error':<12}", "red"), printable(f"         {key}{result.error}"))
     else:
-        label, probability = result.prediction.label, result.prediction.probability
+        one = result.prediction
         text = printable(" ".join(f"{key}{result.text}".split()))
-        line = Text.assemble((f"{label:<12}", "bold"), f" {probability:6.1%}  {text}")
+        stars = "" if one.stars is None else f"  {one.stars:.1f}\N{BLACK STAR}"
+        unsure = ("  unsure" if one.is_unsure else "", "yellow")
+        line = Text.assemble((f"{one.label:<12}", "bold"), f" {one.probability:6.1%}{stars}", unsure, f"  {text}")
     out.print(line, soft_wrap=True)
     if result.reasons:
         words = ", ".join(f"{value:+.2f} {printable(word)}" for word, value in result.reasons.items())

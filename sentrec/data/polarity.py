@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
-POLARITIES = ("negative", "neutral", "positive")
+NEUTRAL = "neutral"
+POLARITIES = ("negative", NEUTRAL, "positive")
 
 _WORDS = {
     "negative": "negative neg bad poor unfavorable unfavourable rotten dislike disliked negativ négatif negativo",

@@ -89,7 +89,7 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
 def mixed_sources(data: DataConfig) -> Iterator[tuple[DataConfig, str]]:
     """For each dataset that is mixed in, the section that describes it and its split or file; nothing is read."""
     for other in data.mixed_with:
-        own = other.model_dump(exclude={"most_per_class"})
+        own = other.model_dump(exclude={"most_per_class", "neutral"})
         yield DataConfig(**own, label_names=data.label_names, bad_rows=data.bad_rows), other.train
 
 
@@ -117,14 +117,15 @@ def load_training_rows(data: DataConfig) -> Examples:
         keys = {normalized(text): row for row, text in reversed(list(enumerate(part.texts)))}
         new = np.array([row for key, row in keys.items() if key not in seen], dtype=np.int64)
         seen.update(keys)
-        part = _capped(part.take(np.sort(new)), other.most_per_class, data.split_seed)
+        part = capped(part.take(np.sort(new)), other.most_per_class, data.split_seed)
         _log.info("%s rows of %s", f"{len(part):,}", other.dataset)
         parts.append(part)
     texts = [text for part in parts for text in part.texts]
     return Examples(texts, np.concatenate([part.labels for part in parts]), train.label_names)
 
 
-def _capped(part: Examples, most: int | None, seed: int) -> Examples:
+def capped(part: Examples, most: int | None, seed: int) -> Examples:
+    """At most so many rows of each class, drawn at random."""
     if most is None:
         return part
     order = np.random.default_rng(seed).permutation(len(part))

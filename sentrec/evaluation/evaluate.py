@@ -20,6 +20,7 @@ from sentrec.evaluation.samples import SamplePrediction, predictions_for, random
 from sentrec.explain.faithfulness import faithfulness
 from sentrec.files.storage import atomic_directory, write_json
 from sentrec.inference.lines import unknown_share, unknown_warning
+from sentrec.inference.prediction import in_classes
 from sentrec.inference.predictor import Predictor, load
 from sentrec.metrics.classification import checked_predictions, classification_metrics
 from sentrec.metrics.comparison import Comparison, compare_paired
@@ -86,6 +87,7 @@ def evaluate(
     overrides: Sequence[str] = (),
     predictions: Path | None = None,
     explanations: int = 0,
+    classes: int | None = None,
 ) -> Evaluation:
     """Measures a finished run on labelled data and writes `evaluation.json` and the plots.
 
@@ -100,6 +102,7 @@ def evaluate(
         overrides: ``key=value`` pairs that describe `data`, such as ``data.label_column=stars``.
         predictions: Where to write the answer to each row: .csv, .jsonl, .parquet or .xlsx; None: nowhere.
         explanations: On how many of the rows, drawn at random, to measure how true explanations are.
+        classes: 3: with neutral between a model's two classes; 5: one to five stars; None: the model's own classes.
 
     Raises:
         SentrecError: If a run, the data, an override or `out` cannot be used, or the run does not know a label.
@@ -110,8 +113,12 @@ def evaluate(
     picked = [*group_notes(given, run), *group_notes(against, rival)]
     models = {baseline: make_baseline(baseline)} if baseline is not None else {}
     run_data = RunData(run)
+    if classes and classes != len(run.label_names):
+        if against is not None or baseline is not None:
+            raise RunError("runs and baselines are compared in the run's own classes.", "Leave --classes out.")
+        run_data.label_names = in_classes(np.empty((0, 5)), classes, run.label_names)[0]
     rows = run_data.evaluation_rows(data, split, overrides)
-    directory, examples, names = _free_directory(run, rows, out), rows.examples, run.label_names
+    directory, examples, names = _free_directory(run, rows, out), rows.examples, run_data.label_names
     predictor = load(run)
     probabilities = _probabilities(predictor, examples, names)
     answers = examples.texts, examples.labels, probabilities, names
@@ -121,7 +128,7 @@ def evaluate(
         data=rows.source,
         split=split,
         label_names=names,
-        metrics=classification_metrics(examples.labels, probabilities, names),
+        metrics=classification_metrics(*answers[1:]) | _star_metrics(*answers[1:]),
         samples=predictions_for(random_rows(len(examples)), *answers),
         mistakes=predictions_for(surest_mistakes(examples.labels, probabilities), *answers),
         comparisons=_comparisons(run_data, rival, models, rows, probabilities.argmax(axis=1)),
@@ -183,17 +190,30 @@ def _rival_notes(run_data: RunData, rival: Run | None, rows: EvaluationRows) -> 
 def _probabilities(predictor: Predictor, examples: Examples, label_names: Sequence[str]) -> npt.NDArray[np.float64]:
     """A run's probabilities, with the columns in the order of `label_names`."""
     run = predictor.run
-    if set(run.label_names) != set(label_names):
+    is_other = len(label_names) != len(run.label_names)
+    if not is_other and set(run.label_names) != set(label_names):
         raise RunError(
             f"the runs do not know the same classes: {', '.join(label_names)}, but {run.place}: "
             f"{', '.join(run.label_names)}."
         )
     _log.info("classifying %s texts with %s", f"{len(examples):,}", run.place)
-    columns = [run.label_names.index(name) for name in label_names]
     if message := unknown_warning(unknown_share(predictor, examples.texts[:_LOOKED_AT])):
         _log.warning(message)
-    probabilities = predictor.predict_proba(examples.texts)[:, columns]
+    if is_other:
+        probabilities = in_classes(predictor.predict_stars(examples.texts)[1], len(label_names), run.label_names)[1]
+    else:
+        columns = [run.label_names.index(name) for name in label_names]
+        probabilities = predictor.predict_proba(examples.texts)[:, columns]
     return checked_predictions(examples.labels, probabilities, len(label_names))[1]
+
+
+def _star_metrics(
+    labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64], names: Sequence[str]
+) -> dict[str, float]:
+    """Where the classes are stars, how far the expected number of stars is from the true one, on average."""
+    if tuple(names) != ("1", "2", "3", "4", "5"):
+        return {}
+    return {"stars_mae": float(np.abs(probabilities @ np.arange(5) - labels).mean())}
 
 
 def _comparisons(
@@ -250,7 +270,7 @@ def _plots_of(run: Run) -> tuple[str, ...]:
 def _draw(
     directory: Path, run: Run, rows: EvaluationRows, metrics: dict[str, Any], probabilities: npt.NDArray[np.float64]
 ) -> None:
-    names, labels = run.label_names, rows.examples.labels
+    names, labels = rows.examples.label_names, rows.examples.labels
     title = f"{_name(run)} on {rows.title}"
     figures = [
         plotting.confusion_matrix(metrics["confusion_matrix"], names, title),

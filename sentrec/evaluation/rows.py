@@ -59,6 +59,7 @@ class RunData:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.label_names = run.label_names  # of the classes that rows are matched with
         self._splits: Splits | None = None
 
     def beside(self, other: Run) -> "RunData":
@@ -191,7 +192,7 @@ class RunData:
     def _matched(
         self, examples: Examples, source: str, split: str, notes: tuple[str, ...], overlap: str | None
     ) -> EvaluationRows:
-        names = self.run.label_names
+        names = self.label_names
         labels, match = match_labels(examples.labels, examples.label_names, names, source)
         if (out := labels == LEFT_OUT).any():
             examples, labels = examples.take(np.flatnonzero(~out)), labels[~out]

@@ -63,12 +63,14 @@ class RowResult:
         values: dict[str, Any] = {"line": self.line} | ({} if self.id is None else {"id": self.id})
         if self.prediction is None:
             return values | {"error": self.error}
-        return values | vars(self.prediction) | ({} if self.reasons is None else {"reasons": self.reasons})
+        return values | self.prediction.to_dict() | ({} if self.reasons is None else {"reasons": self.reasons})
 
     def to_row(self) -> dict[str, Any]:
-        """The row with `label` and `probability` added, as ``predicted_label`` where it has such a column already."""
+        """The row with `label`, `probability` and `stars`, if any, added; ``predicted_label`` where it has a label."""
         one = self.prediction
         added = {"label": one and one.label, "probability": one and round(one.probability, 6)}
+        if one is None or one.stars is not None:
+            added["stars"] = one and round(one.stars or 0.0, 2)
         if self.reasons is not None:
             added["reasons"] = ", ".join(f"{word} {value:+.2f}" for word, value in self.reasons.items())
         named = {f"predicted_{name}" if name in self.fields else name: value for name, value in added.items()}

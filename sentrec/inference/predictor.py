@@ -12,10 +12,13 @@ import torch
 from sentrec.errors import RunError
 from sentrec.files.parse import read_text
 from sentrec.inference.prediction import Classifier, readable
+from sentrec.metrics.calibration import softmax
 from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.contracts import TextReader
 from sentrec.models.device import find_device
 from sentrec.models.kinds import restore_model
+from sentrec.models.star_scores import predict_with_stars
+from sentrec.models.stars import star_probabilities
 from sentrec.runs.directory import MODEL, TOKENIZER, Run, open_run
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.vocabulary import fingerprint
@@ -77,6 +80,15 @@ class Predictor(Classifier):
         parts = zip(self.members, encoded, strict=True)
         first, *others = (np.float32(member.weight) * predict_logits(member.model, ids) for member, ids in parts)
         return sum(others, start=first)
+
+    def predict_stars(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """A single model's, where it has a star head; see `Classifier.predict_stars`."""
+        first, *others = self.members
+        if others or first.model.stars is None:
+            return super().predict_stars(texts)
+        logits, decisions = predict_with_stars(first.model, self.encode(texts)[0])
+        probabilities = softmax(logits, self.temperature)
+        return probabilities, star_probabilities(probabilities[:, 1], decisions)
 
 
 def load(run: str | Path | Run, device: str | None = None) -> Predictor:

@@ -16,6 +16,7 @@ from sentrec.encoder import EncoderConfig
 from sentrec.models.attribution import TokenContributions
 from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Rate, Requirement, TextReader
 from sentrec.models.device import exact_float32, memory_errors, one_thread
+from sentrec.models.stars import StarHead
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.padding import LENGTH_MULTIPLE, ModelInput, evaluation_plan
@@ -127,6 +128,15 @@ class TextModel(nn.Module, ABC):
 
         The answer for a text must not depend on the other texts of the batch nor on padding.
         """
+
+    @property
+    def stars(self) -> StarHead | None:
+        """What tells one to five stars beside two classes, where the recipe asks for it and the kind has one."""
+        return None
+
+    def with_decisions(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits, and what the star head says before calibration, ``(batch, 3)``; only where there is one."""
+        raise NotImplementedError(f"{type(self).__name__} has no star head")
 
     def features(self, batch: Batch) -> Tensor:
         """What `head` reads, float, shape ``(batch, feature_size)``: nothing by default."""
@@ -272,15 +282,15 @@ def predict_logits(
         SentrecError: If there is not enough memory.
     """
     result = np.zeros((len(encoded), model.classes), np.float32)
-    return _computed(model, model, encoded, result, process_index, processes)
+    return computed(model, model, encoded, result, process_index, processes)
 
 
 def feature_matrix(model: TextModel, encoded: EncodedTexts) -> npt.NDArray[np.float64]:
     """The features of every text, computed likewise, shape ``(texts, feature_size)``."""
-    return _computed(model, model.features, encoded, np.empty((len(encoded), model.feature_size)))
+    return computed(model, model.features, encoded, np.empty((len(encoded), model.feature_size)))
 
 
-def _computed(
+def computed(
     model: TextModel,
     function: Callable[[Batch], Tensor],
     encoded: EncodedTexts,
@@ -288,6 +298,7 @@ def _computed(
     process_index: int = 0,
     processes: int = 1,
 ) -> npt.NDArray[Any]:
+    """Fills `result`, a row a text, with what a function gives for batches of texts, in evaluation mode."""
     device, was_training = model.device, model.training
     model.train(False)
     threads = one_thread(device) if len(encoded) == 1 else nullcontext()

@@ -15,6 +15,8 @@ from sentrec.models.attribution import TokenContributions, integrated_gradients
 from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
 from sentrec.models.contracts import Requirement, TextReader
 from sentrec.models.device import one_thread
+from sentrec.models.stars import StarHead
+from sentrec.models.token_embedding import TokenEmbedding, initial_embeddings
 from sentrec.models.words import TOKENS, TokenReader, WordModel
 from sentrec.plugins import Entry, registry
 from sentrec.recipe.schema import Recipe
@@ -23,7 +25,6 @@ from sentrec.text.padding import ModelInput
 from sentrec.text.tokenizer import (
     PADDING_ID,
     SPECIAL_TOKENS,
-    UNKNOWN_ID,
     build_tokenizer,
     load_tokenizer,
     with_vocabulary,
@@ -36,45 +37,6 @@ if TYPE_CHECKING:
 
 _WORDS = "embedding.table.weight"
 _ENCODER = "encoder."
-_SCRATCH_SCALE = 0.1
-
-
-class TokenEmbedding(nn.Module):
-    """Looks token ids up in the shared table, with word dropout and embedding dropout while training.
-
-    Word dropout replaces whole words by the unknown word, which trains that word's vector and keeps the model from
-    leaning on single words. Embedding dropout drops the same dimensions at every token of a text (Gal and Ghahramani
-    2016).
-
-    Args:
-        vocabulary_size: Rows of the table.
-        dim: Width of a row.
-        word_dropout: Proportion of words replaced.
-        embedding_dropout: Proportion of dimensions dropped.
-    """
-
-    def __init__(self, vocabulary_size: int, dim: int, word_dropout: float, embedding_dropout: float) -> None:
-        super().__init__()
-        self.table = nn.Embedding(vocabulary_size, dim, padding_idx=PADDING_ID)
-        self.word_dropout = word_dropout
-        self.embedding_dropout = embedding_dropout
-
-    def forward(self, token_ids: Tensor, mask: Tensor) -> Tensor:
-        """Embeds tokens; float, shape ``(batch, tokens, dim)``, zero at padding.
-
-        Args:
-            token_ids: int64, shape ``(batch, tokens)``.
-            mask: True where there is a token, shape ``(batch, tokens)``.
-        """
-        if self.training and self.word_dropout > 0:
-            dropped = (torch.rand(token_ids.shape, device=token_ids.device) < self.word_dropout) & mask
-            token_ids = token_ids.masked_fill(dropped, UNKNOWN_ID)
-        embedded: Tensor = self.table(token_ids)
-        if self.training and self.embedding_dropout > 0:
-            kept = 1.0 - self.embedding_dropout
-            shape = (embedded.shape[0], 1, embedded.shape[2])
-            embedded = embedded * (torch.rand(shape, device=embedded.device) < kept) / kept
-        return embedded
 
 
 class EmbeddingModel(WordModel):
@@ -88,6 +50,7 @@ class EmbeddingModel(WordModel):
         text_reader: What encodes its texts.
         max_tokens: Most tokens of a text that the encoder reads; None: all.
         keep: Which part of a longer text it reads.
+        tells_stars: Whether it has a star head.
     """
 
     text_reader: TokenReader
@@ -101,12 +64,14 @@ class EmbeddingModel(WordModel):
         text_reader: TextReader,
         max_tokens: int | None = None,
         keep: Keep = "head",
+        tells_stars: bool = False,
     ) -> None:
         super().__init__(classes, text_reader)
         self.embedding = embedding
         self.encoder = encoder
         self.dropout = nn.Dropout(output_dropout)
         self.head = nn.Linear(encoder.output_size, classes)
+        self.star_head = StarHead(encoder.output_size) if tells_stars else None
         self.feature_size = encoder.output_size
         self.max_tokens = max_tokens
         self.keep: Keep = keep
@@ -159,7 +124,10 @@ class EmbeddingModel(WordModel):
             # The encoder draws its weights first: the other way round, every seed would give another model than it did.
             encoder = _build_encoder(recipe, dim)
             embedding = TokenEmbedding(len(words), dim, model.word_dropout, model.embedding_dropout)
-            made = cls(embedding, encoder, classes, model.output_dropout, reader, text.max_tokens, text.keep)
+            tells_stars = recipe.objective.stars > 0
+            made = cls(
+                embedding, encoder, classes, model.output_dropout, reader, text.max_tokens, text.keep, tells_stars
+            )
         if weights is None:
             with torch.no_grad():
                 embedding.table.weight.copy_(initial_embeddings(words, vectors, dim, recipe.seed))
@@ -192,6 +160,17 @@ class EmbeddingModel(WordModel):
         logits: Tensor = self.head(self.dropout(self.features(batch)))
         return logits.float()
 
+    @property
+    def stars(self) -> StarHead | None:
+        """Reads the same features as the head."""
+        return self.star_head
+
+    def with_decisions(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits and decisions from the same features; see `TextModel.with_decisions`."""
+        assert self.star_head is not None  # or nobody would ask
+        features = self.dropout(self.features(batch))
+        return self.head(features).float(), self.star_head(features).float()
+
     def contributions(self, text: str, target: int) -> TokenContributions:
         """By integrated gradients over the embedded tokens."""
         spans, kept = self.text_reader.spans(text)
@@ -214,6 +193,8 @@ class EmbeddingModel(WordModel):
         for layer in sorted({self.encoder.layer_of(name) for name in own}):
             found[f"{_ENCODER}{layer}"] = [_ENCODER + name for name in own if self.encoder.layer_of(name) == layer]
         found[HEAD] = [f"{HEAD}.weight", f"{HEAD}.bias"]
+        if self.star_head is not None:
+            found["stars"] = ["star_head.weight", "star_head.bias"]
         return {layer: tuple(names) for layer, names in found.items()}
 
     @property
@@ -237,28 +218,6 @@ class EmbeddingModel(WordModel):
         for name, buffer in source.encoder.named_buffers():
             if f"{_ENCODER}{self.encoder.layer_of(name)}" in layers:
                 mine[name].copy_(buffer)
-
-
-def initial_embeddings(words: Sequence[str], vectors: "GloveVectors | None", dim: int, seed: int) -> Tensor:
-    """The table that training starts from, float32, shape ``(len(words), dim)``.
-
-    Words, in the order of their ids, with a GloVe vector have it; the others are drawn from a normal distribution of
-    the vectors' own spread; the padding row is zero.
-    """
-    generator = np.random.default_rng(seed)
-    known = vectors.rows(words) if vectors is not None else np.full(len(words), -1)
-    # Special tokens are no words, even where a GloVe file holds one of that name.
-    known[[PADDING_ID, UNKNOWN_ID]] = -1
-    found = known >= 0
-    table = generator.standard_normal((len(words), dim), dtype=np.float32)
-    if vectors is not None and found.any():
-        pretrained = np.asarray(vectors.matrix[known[found]], dtype=np.float32)
-        table *= pretrained.std()
-        table[found] = pretrained
-    else:
-        table *= _SCRATCH_SCALE
-    table[PADDING_ID] = 0.0
-    return torch.from_numpy(table)
 
 
 def build_encoder(entry: Entry, options: EncoderConfig, input_size: int) -> Encoder:

@@ -17,6 +17,7 @@ from sentrec.models.attribution import TokenContributions
 from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Rate, Requirement, TextReader
 from sentrec.models.ngrams import NgramModel
+from sentrec.models.stars import StarHead
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.padding import ModelInput
@@ -119,11 +120,23 @@ class StackedModel(TextModel):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float32, shape ``(batch, classes)``; see `TextModel.forward`."""
-        logits: Tensor = self.base(batch.beside or batch)
+        return self._mixed(self.base(batch.beside or batch), batch)
+
+    def _mixed(self, logits: Tensor, batch: Batch) -> Tensor:
         if self.training or not self.is_fitted:
             return logits
         mixed: Tensor = self.mixing_weights[0] * logits + self.mixing_weights[1] * self.ngrams(batch)
         return mixed
+
+    @property
+    def stars(self) -> StarHead | None:
+        """That of the base model."""
+        return self.base.stars
+
+    def with_decisions(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The decisions are the base model's; see `TextModel.with_decisions`."""
+        logits, decisions = self.base.with_decisions(batch.beside or batch)
+        return self._mixed(logits, batch), decisions
 
     def contributions(self, text: str, target: int) -> TokenContributions | None:
         """The weighted sum of both models', if they share their tokens."""

@@ -115,6 +115,12 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _the_star_head_learns_by_gradients(self) -> "Recipe":
+        if self.objective.stars and self.init is not None:
+            raise ValueError("objective.stars is learned by gradients, and init goes on without: leave one of them out")
+        return self
+
+    @model_validator(mode="after")
     def _embeddings_thaw_within_the_training(self) -> "Recipe":
         thaws = self.model.unfreeze_epoch
         if thaws and self.model.embeddings == "frozen":

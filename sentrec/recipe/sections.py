@@ -39,6 +39,8 @@ class MixedConfig(Section):
     label_column: str | None = Field(None, description="As data.label_column.")
     label_map: LabelMap | Literal["stars"] | None = Field(None, description="As data.label_map.")
     most_per_class: int | None = Field(None, ge=1, description="Use only so many rows of each class, drawn at random.")
+    stars_column: str | None = Field(None, description="As data.stars_column.")
+    neutral: str | None = Field(None, description="The label of texts between the classes, for objective.stars.")
 
 
 class DataConfig(Section):
@@ -67,6 +69,9 @@ class DataConfig(Section):
     )
     group_column: str | None = Field(
         None, min_length=1, description="Column of groups, e.g. films: parts held out of train share no group with it."
+    )
+    stars_column: str | None = Field(
+        None, min_length=1, description="Column of 1 to 5 or 1 to 10 stars, which objective.stars learns from."
     )
     mixed_with: tuple[MixedConfig, ...] = Field(
         (), description="More datasets of the same classes: their rows join train before validation is held out."
@@ -149,6 +154,14 @@ class ModelConfig(Section):
     ngrams: NgramsConfig | None = Field(None, description="A linear n-gram model stacked on the encoder; null: none.")
 
 
+class SentencesConfig(Section):
+    """Sentences of the texts that are learned from, with labels of a teacher of their own."""
+
+    teacher: str = Field(min_length=1, description="What labels them: a run.")
+    most: int = Field(100_000, ge=1, description="How many are drawn at random.")
+    contrast: int = Field(0, ge=0, description="How many more are made by rules that turn a sentiment round.")
+
+
 class ObjectiveConfig(Section):
     """What training minimises beside the cross-entropy of the labels."""
 
@@ -159,12 +172,20 @@ class ObjectiveConfig(Section):
     ratings: float = Field(
         0.0, ge=0.0, le=1.0, description="Share of the target that a text's stars decide; its label decides the rest."
     )
+    sentences: SentencesConfig | None = Field(
+        None, description="Also distil sentences, by a teacher that knows short texts better; null: none."
+    )
+    stars: float = Field(
+        0.0, ge=0.0, description="Weight of the star head, which tells one to five stars beside the classes; 0: none."
+    )
     unlabelled_tokens: int = Field(32_000, ge=1, description="Most tokens of unlabelled texts in a step.")
 
     @model_validator(mode="after")
     def _a_teacher_is_heard(self) -> "ObjectiveConfig":
         if bool(self.distil) != (self.teacher is not None):
             raise ValueError("distil and teacher go together: state both, or none")
+        if self.sentences and (not self.distil or self.teacher == NGRAMS_TEACHER):
+            raise ValueError("sentences are distilled beside other texts: state distil, and a run as teacher")
         return self
 
 

@@ -96,7 +96,8 @@ class Service:
         """Classifies the texts of a request."""
         name = self.chosen(request.model)
         answers = await self.batchers[name].predict(request.all_texts)
-        predictions = [Predicted(**vars(one), explanation=None) for one in answers]
+        found = (one.in_classes(request.classes) if request.classes else one for one in answers)
+        predictions = [Predicted(**one.to_dict(), explanation=None) for one in found]
         if request.explain:
             explanations = await self.jobs.run(explain, self.predictors[name], request.all_texts)
             for prediction, explanation in zip(predictions, explanations, strict=True):

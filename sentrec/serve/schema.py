@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sentrec.inference.prediction import UNSURE_MARGIN
+
 MOST_TEXTS = 256
 """Texts of one request."""
 MOST_EXPLAINED = 16
@@ -38,6 +40,9 @@ class PredictRequest(_Strict):
     text: _Text | None = Field(None, description="One text; else give texts.")
     texts: list[_Text] | None = Field(None, min_length=1, max_length=MOST_TEXTS, description="Several texts.")
     model: _Name | None = Field(None, description="A name of /models; else the first of them.")
+    classes: Literal[2, 3, 5] | None = Field(
+        None, description="Answer in 2 classes, in 3 with neutral, or in one to five stars; else in the model's own."
+    )
     explain: bool = Field(False, description=f"Whether to say which words decided; of {MOST_EXPLAINED} texts at most.")
 
     @model_validator(mode="after")
@@ -60,6 +65,8 @@ class Predicted(BaseModel):
     label: str = Field(description="The likeliest class.")
     probability: float = Field(description="Its calibrated probability.")
     probabilities: dict[str, float] = Field(description="The calibrated probability of every class.")
+    stars: float | None = Field(None, description="The expected number of stars, 1 to 5, of models that tell them.")
+    unsure: bool = Field(description=f"Whether the probability is less than {UNSURE_MARGIN} above chance.")
     explanation: dict[str, Any] | None = Field(
         None, description="What each token and sentence adds to the log-odds, with its place in `text` in characters."
     )
@@ -78,6 +85,8 @@ class PredictResponse(BaseModel):
                             "label": "positive",
                             "probability": 0.98,
                             "probabilities": {"negative": 0.02, "positive": 0.98},
+                            "stars": 4.7,
+                            "unsure": False,
                         }
                     ],
                 }

@@ -1,6 +1,7 @@
-"""Distillation: batches of texts without labels, and a teacher's probabilities of them."""
+"""Batches of texts beside the labelled ones; distillation: a teacher's probabilities of texts without labels."""
 
 import logging
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sentrec import __version__
+from sentrec.errors import RecipeError
 from sentrec.files.storage import cached_array
 from sentrec.inference.predictor import fingerprint_of, load
 from sentrec.metrics.calibration import fit_temperature, softmax
@@ -21,20 +23,22 @@ from sentrec.text.padding import plan_batches
 from sentrec.text.vocabulary import fingerprint
 from sentrec.training.prepare import PreparedData
 
+_CERTAINTY = 0.9
+"""The probability of the class that a sentence made by rules should have: rules err."""
 _SEED = 7_001
 """Sets the order of unlabelled texts apart from that of the labelled ones."""
 _log = logging.getLogger(__name__)
 
 
-class UnlabelledTexts:
-    """Endless batches of texts without labels, shuffled anew in every pass.
+class TextStream:
+    """Endless batches of texts beside the labelled ones, shuffled anew in every pass.
 
     Which texts a batch holds depends on the recipe and on its number alone, so that a resumed training meets the same.
 
     Args:
         recipe: Seed and size of the batches.
         encoded: The texts.
-        targets: A teacher's probabilities, float32, shape ``(texts, classes)``.
+        targets: A teacher's probabilities, ``(texts, classes)``, or what is known of stars, ``(texts, 3)``; float32.
     """
 
     def __init__(self, recipe: Recipe, encoded: EncodedTexts, targets: npt.NDArray[np.float32]) -> None:
@@ -46,7 +50,7 @@ class UnlabelledTexts:
         self._plan: list[npt.NDArray[np.int64]] = []
 
     def rows(self, number: int) -> tuple[npt.NDArray[np.int64], Tensor]:
-        """The rows of the batch of that number, from 0, and the teacher's probabilities of its texts."""
+        """The rows of the batch of that number, from 0, and their targets."""
         if number < self._first:
             self._passes, self._first, self._plan = 0, 0, []
         while number >= self._first + len(self._plan):
@@ -63,7 +67,7 @@ class UnlabelledTexts:
         return plan_batches(self.encoded.lengths(), len(self.encoded), tokens, generator)
 
 
-def unlabelled_texts(recipe: Recipe, model: TextModel, data: PreparedData, *, is_fitted: bool) -> UnlabelledTexts:
+def unlabelled_texts(recipe: Recipe, model: TextModel, data: PreparedData, *, is_fitted: bool) -> TextStream:
     """The texts without labels, with the probabilities of the recipe's teacher: a run, or the model's own n-grams.
 
     Args:
@@ -74,23 +78,46 @@ def unlabelled_texts(recipe: Recipe, model: TextModel, data: PreparedData, *, is
     """
     assert data.unlabelled is not None  # the recipe's own check
     if data.teacher is not None:
-        targets = teacher_probabilities(data.teacher, data, str(model.device))
+        targets = _teachers_probabilities(data.teacher, data, str(model.device))
     else:
         assert model.closed_form is not None  # the recipe's own check
         targets = _own_probabilities(model.closed_form, data, data.unlabelled, is_fitted)
-    return UnlabelledTexts(recipe, model.training_view(data.unlabelled), targets)
+    return TextStream(recipe, model.training_view(data.unlabelled), targets)
 
 
-def teacher_probabilities(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.float32]:
-    """A run's or an ensemble's calibrated probabilities of the unlabelled texts.
+def starred_texts(recipe: Recipe, model: TextModel, data: PreparedData) -> TextStream | None:
+    """The texts that the star head learns from; None where the recipe has none."""
+    if data.stars is None:
+        return None
+    if model.stars is None:
+        raise RecipeError(f"{recipe.encoder_name} has no star head.", "Leave it out: --set objective.stars=0")
+    return TextStream(recipe, model.training_view(data.stars.train), data.stars.decisions)
+
+
+def _teachers_probabilities(teacher: Run, data: PreparedData, device: str) -> npt.NDArray[np.float32]:
+    """Those of the teacher for the unlabelled texts, then those of sentences; see `training.beside.Sentences`."""
+    found = teacher_probabilities(teacher, data.unlabelled_texts, data.label_names, device)
+    if data.sentences is None:
+        return found
+    sentences = data.sentences
+    asked = teacher_probabilities(sentences.teacher, sentences.texts, data.label_names, device)
+    made = np.full((len(sentences.contrast), found.shape[1]), 1.0 - _CERTAINTY, dtype=np.float32)
+    made[np.arange(len(made)), sentences.contrast_labels] = _CERTAINTY
+    return np.concatenate([found, asked, made])
+
+
+def teacher_probabilities(
+    teacher: Run, texts: Sequence[str], label_names: Sequence[str], device: str
+) -> npt.NDArray[np.float32]:
+    """A run's or an ensemble's calibrated probabilities of texts.
 
     They are kept in the cache folder: every seed and every student of the same teacher needs the same, which takes
     minutes.
 
     Returns:
-        Float32, shape ``(texts, classes)``, columns in the order of the data's classes.
+        Float32, shape ``(texts, classes)``, columns in the order of `label_names`.
     """
-    texts, match = data.unlabelled_texts, match_teacher(teacher, data.label_names)
+    match = match_teacher(teacher, label_names)
     # Another device, torch or sentrec rounds otherwise.
     key = fingerprint(texts, fingerprint_of(teacher), torch.device(device).type, torch.__version__, __version__)
 

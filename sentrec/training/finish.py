@@ -13,6 +13,7 @@ from sentrec.data.examples import Examples
 from sentrec.metrics.calibration import fit_temperature, softmax
 from sentrec.metrics.classification import classification_metrics
 from sentrec.models.contracts import ClosedFormData
+from sentrec.models.star_scores import fit_stars
 from sentrec.models.weights import dequantize, is_quantized, load_weights, quantize, write_tensors
 from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run
 from sentrec.runs.writing import write_end
@@ -45,6 +46,8 @@ def finish_run(
         load_best(best, model)
     adapted = adapt(loop, data) if data.source else None
     fitted = None if adapted else model.fit(_closed_form_data(loop, data))
+    if data.stars is not None:
+        fit_stars(model, data.stars.held_out, data.stars.held_out_decisions)
     weights, metadata = model.state_dict(), None
     if data.source and is_quantized(data.source.path / MODEL):
         weights, metadata = quantize(weights)  # what went on from a small model stays small

@@ -21,7 +21,7 @@ from sentrec.models.device import has_bfloat16, memory_errors, require_bfloat16
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.padding import plan_batches
-from sentrec.training.distillation import UnlabelledTexts
+from sentrec.training.distillation import TextStream
 from sentrec.training.optimizer import (
     LearningPlan,
     Objective,
@@ -109,7 +109,6 @@ class TrainingLoop:
         train_targets: Class numbers, or probabilities, float32, shape ``(rows, classes)``.
         validation_labels: Class numbers.
         plan: Which weights learn, how fast and from when on; None: as the recipe says.
-        unlabelled: Texts without labels, for distillation; None: no such texts.
     """
 
     def __init__(
@@ -122,7 +121,6 @@ class TrainingLoop:
         validation_labels: npt.NDArray[np.int64],
         accelerator: Accelerator,
         plan: LearningPlan | None = None,
-        unlabelled: UnlabelledTexts | None = None,
     ) -> None:
         self.recipe = recipe
         self.model = model.to(accelerator.device)
@@ -137,8 +135,9 @@ class TrainingLoop:
         self.validation_labels = validation_labels
         self.accelerator = accelerator
         self.dtype = training_dtype(config.precision, accelerator.device)
-        self.objective = Objective(recipe.objective.distil, config.label_smoothing, self.dtype)
-        self.unlabelled = unlabelled
+        self.objective = Objective(recipe.objective.distil, recipe.objective.stars, config.label_smoothing, self.dtype)
+        self.unlabelled: TextStream | None = None  # for distillation
+        self.starred: TextStream | None = None  # for the star head
         self.state = LoopState()
         # What has nothing to learn by gradients, as n-grams alone, takes no steps.
         epochs = config.epochs if self.plan else 0
@@ -192,7 +191,7 @@ class TrainingLoop:
         with memory_errors(self._memory_hint(batch.token_ids.numel())):
             device = self.accelerator.device
             labelled = batch.to(device), to_device(self.train_targets[rows], device)
-            loss = self.objective.backward(self.model, labelled, self._unlabelled_texts())
+            loss = self.objective.backward(self.model, labelled, self._next(self.unlabelled), self._next(self.starred))
         average_gradients(self.model, self.accelerator)
         for name, parameter in self.model.named_parameters():
             if name in self.plan and epoch < self.plan[name].from_epoch:
@@ -202,18 +201,18 @@ class TrainingLoop:
         self.optimizer.step()
         return loss, batch.tokens
 
-    def _unlabelled_texts(self) -> Texts | None:
-        if self.unlabelled is None:
+    def _next(self, stream: TextStream | None) -> Texts | None:
+        if stream is None:
             return None
         accelerator = self.accelerator
         turn = self.state.step * accelerator.num_processes + accelerator.process_index
-        rows, targets = self.unlabelled.rows(turn)
-        batch = self.model.collate(self.unlabelled.encoded, rows)
+        rows, targets = stream.rows(turn)
+        batch = self.model.collate(stream.encoded, rows)
         return batch.to(accelerator.device), to_device(targets, accelerator.device)
 
     def _memory_hint(self, batch_tokens: int) -> str:
         sizes = {"training.batch_tokens": batch_tokens}
-        if self.unlabelled:
+        if self.unlabelled or self.starred:
             sizes["objective.unlabelled_tokens"] = self.recipe.objective.unlabelled_tokens
         smaller = " ".join(f"--set {key}={max(1, size // 2)}" for key, size in sizes.items())
         return f"Start over with smaller batches: {smaller} --force"

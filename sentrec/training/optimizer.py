@@ -23,19 +23,23 @@ shape ``(batch, classes)``, of a teacher or of labels and stars together."""
 
 @dataclass(frozen=True)
 class Objective:
-    """Cross-entropy of labelled texts, and distillation (Hinton et al. 2015): that of others against a teacher."""
+    """Cross-entropy of labelled texts; distillation (Hinton et al. 2015): that of others against a teacher; stars."""
 
     distil: float  # weight of distillation
+    stars: float  # weight of the star head
     label_smoothing: float  # share of the labels' target spread over all classes
     dtype: torch.dtype  # arithmetic of the forward pass
 
-    def backward(self, model: TextModel, labelled: Texts, unlabelled: Texts | None = None) -> Tensor:
+    def backward(
+        self, model: TextModel, labelled: Texts, unlabelled: Texts | None = None, starred: Texts | None = None
+    ) -> Tensor:
         """Adds the gradient of the loss to that of the model's weights.
 
         Args:
             model: The model, in training mode.
             labelled: Texts with labels.
             unlabelled: Texts with a teacher's probabilities, or None.
+            starred: Texts with what is known of their stars, 1, 0 or NaN, shape ``(batch, 3)``, or None.
 
         Returns:
             The cross-entropy of the labelled texts, float32, without a gradient.
@@ -45,6 +49,8 @@ class Objective:
         if unlabelled is not None:
             # Backward twice: the graphs of both batches together would take twice the memory.
             (self.distil * self._cross_entropy(model, *unlabelled)).backward()  # type: ignore[no-untyped-call]
+        if starred is not None:
+            (self.stars * self._star_loss(model, *starred)).backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     def _cross_entropy(self, model: TextModel, batch: Batch, targets: Tensor) -> Tensor:
@@ -52,6 +58,12 @@ class Objective:
             logits = model(batch)
         smoothing = 0.0 if targets.is_floating_point() else self.label_smoothing
         return functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+
+    def _star_loss(self, model: TextModel, batch: Batch, targets: Tensor) -> Tensor:
+        with torch.autocast(targets.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            decisions = model.with_decisions(batch)[1]
+        known = ~targets.isnan()
+        return functional.binary_cross_entropy_with_logits(decisions[known], targets[known])
 
 
 LearningPlan = Mapping[str, Rate]

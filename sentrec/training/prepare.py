@@ -14,6 +14,7 @@ from sentrec.data.examples import Examples
 from sentrec.data.labels import ClassMatch
 from sentrec.data.locate import is_local
 from sentrec.data.splits import Splits, load_splits
+from sentrec.data.stars import load_star_texts
 from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
 from sentrec.errors import DataError, RunError
 from sentrec.files.parse import read_text
@@ -27,6 +28,7 @@ from sentrec.runs.references import match_source, match_teacher, open_source, op
 from sentrec.text.encoding import EncodedTexts
 from sentrec.text.tokenizer import UNKNOWN_ID
 from sentrec.text.vocabulary import fingerprint
+from sentrec.training.beside import PreparedStars, Sentences, draw_sentences, encode_stars
 from sentrec.training.recipe import require_inherited
 
 Targets = npt.NDArray[np.float32]
@@ -88,6 +90,8 @@ class PreparedData:
     source_classes: ClassMatch | None = None  # its class for each of one's own; None where they are other classes
     unlabelled: EncodedTexts | None = None
     unlabelled_split: UnlabelledSplit | None = None
+    sentences: Sentences | None = None
+    stars: PreparedStars | None = None
     teacher: Run | None = None  # the run or ensemble that labels the unlabelled texts
     soft_targets: Targets | None = None  # of the training rows, where stars have a say: float32, ``(rows, 2)``
     fingerprint_of_vectors: str | None = None  # of the word vectors that embeddings start from
@@ -115,6 +119,10 @@ class PreparedData:
             found["unlabelled"] = fingerprint(self.unlabelled_texts)
         if self.teacher:
             found["teacher"] = fingerprint_of(self.teacher)
+        if self.sentences:
+            found["sentences"] = fingerprint(self.sentences.all_texts, fingerprint_of(self.sentences.teacher))
+        if self.stars:
+            found["stars"] = self.stars.fingerprint
         return found
 
     def facts(self) -> dict[str, Any]:
@@ -167,7 +175,11 @@ def prepare(recipe: Recipe) -> PreparedData:
     unlabelled = load_unlabelled(recipe.data, splits, besides_train=recipe.init is not None)
     if unlabelled:
         _log_unlabelled(unlabelled, splits)
-    known = [*splits.train.texts, *unlabelled.texts] if unlabelled else splits.train.texts
+    sentences = draw_sentences(recipe, splits, unlabelled)
+    beside = [*(unlabelled.texts if unlabelled else ()), *(sentences.all_texts if sentences else ())]
+    starred = load_star_texts(recipe.data, splits) if recipe.objective.stars else None
+    # Stars' texts bring words of their own, as neutral ones are no training rows.
+    known = [*splits.train.texts, *beside, *(starred[0].texts if starred else ())]
     tokenizer = read_text(source.path / TOKENIZER, RunError) if source else kind.learn_tokenizer(recipe, known)
     reader = kind.reader(recipe, tokenizer)
     test = reader.encode_cached(splits.test.texts)
@@ -182,7 +194,9 @@ def prepare(recipe: Recipe) -> PreparedData:
         test=test,
         source=source,
         source_classes=source_classes,
-        unlabelled=reader.encode_cached(unlabelled.texts) if unlabelled else None,
+        unlabelled=reader.encode_cached(beside) if beside else None,
+        sentences=sentences,
+        stars=encode_stars(reader, *starred) if starred else None,
         unlabelled_split=unlabelled,
         teacher=teacher,
         soft_targets=soft_targets,

@@ -35,7 +35,7 @@ from sentrec.training.checkpoint import (
     require_usable,
     save_checkpoint,
 )
-from sentrec.training.distillation import unlabelled_texts
+from sentrec.training.distillation import starred_texts, unlabelled_texts
 from sentrec.training.finish import finish_run
 from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signals
 from sentrec.training.loop import LoopState, Progress, TrainingLoop, make_accelerator, training_dtype
@@ -131,6 +131,7 @@ def fit(
             stop.raise_at_once(_interruption(loop, directory))
             loop.unlabelled = unlabelled_texts(recipe, loop.model, data, is_fitted=loop.state.step > 0)
             stop.defer()
+        loop.starred = starred_texts(recipe, loop.model, data)
         # The seconds that earlier processes spent on a resumed run belong to it.
         started -= loop.state.seconds
         _run_loop(loop, directory, stop, on_progress)

@@ -104,7 +104,7 @@ def test_options_are_handed_on(invoke: Invoke, asked: list[tuple[Any, ...]]) -> 
     assert asked[0] == ("runs/imdb", None, "validation", "runs/b", "nb-lr", False, Path("here"), [], None, 0)
     changes = ["data.text_columns=[title, body]", "data.bad_rows=skip"]
     assert invoke("--data", "a.csv", "--set", changes[0], "--set", changes[1]).exit_code == 0
-    assert (asked[1][1], asked[1][-3]) == ("a.csv", changes)
+    assert (asked[1][1], asked[1][-4]) == ("a.csv", changes)
 
 
 @pytest.mark.parametrize("arguments", [("--label-column", "stars"), ("--baseline", "svm")])

@@ -14,7 +14,8 @@ from sentrec.data.batches import to_device
 from sentrec.errors import SentrecError
 from sentrec.models.base import predict_logits
 from sentrec.models.device import best_device, device_name, exact_float32, find_device, memory_errors, one_thread
-from sentrec.models.embedding import EmbeddingModel, TokenEmbedding
+from sentrec.models.embedding import EmbeddingModel
+from sentrec.models.token_embedding import TokenEmbedding
 from sentrec.models.words import TokenReader
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

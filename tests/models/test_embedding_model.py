@@ -12,8 +12,8 @@ from torch import nn
 import sentrec
 from sentrec.errors import RunError
 from sentrec.models.base import TextModel, predict_logits
-from sentrec.models.embedding import TokenEmbedding, initial_embeddings
 from sentrec.models.kinds import restore_model
+from sentrec.models.token_embedding import TokenEmbedding, initial_embeddings
 from sentrec.models.weights import read_tensors, write_tensors
 from sentrec.testing import bfloat16_autocast
 from sentrec.text.encoding import Keep

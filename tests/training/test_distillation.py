@@ -46,7 +46,9 @@ def test_a_teachers_classes_are_put_in_the_order_of_the_data(reviews: Path, swap
         data = prepare(recipe_with(reviews, reviews / "train.csv", *changes))
         assert data.label_names == ("bad", "good")
         assert data.teacher is not None
-        probabilities_of[run.label_names] = teacher_probabilities(data.teacher, data, "cpu")
+        probabilities_of[run.label_names] = teacher_probabilities(
+            data.teacher, data.unlabelled_texts, data.label_names, "cpu"
+        )
     probabilities = load(swapped, "cpu").predict_proba(data.unlabelled_texts)
     np.testing.assert_array_equal(probabilities_of["good", "bad"], probabilities[:, ::-1].astype(np.float32))
     known = dict(zip(data.splits.train.texts, data.splits.train.labels, strict=True))
@@ -68,7 +70,7 @@ def test_an_ensemble_teaches_and_a_changed_teacher_is_another(
     data = prepare(run.recipe)
     assert {finding.topic: finding.state for finding in check_recipe(run.recipe)}["teacher"] == "ok"
     np.testing.assert_allclose(
-        teacher_probabilities(open_run(teacher), data, "cpu"),
+        teacher_probabilities(open_run(teacher), data.unlabelled_texts, data.label_names, "cpu"),
         load(joined, "cpu").predict_proba(data.unlabelled_texts),
         atol=1e-6,
     )
@@ -99,11 +101,15 @@ def test_a_teacher_is_asked_once_for_all_seeds_and_students(
     assert asked == [small_run.path]
     data = prepare(again.recipe)
     expected = load(small_run, "cpu").predict_proba(data.unlabelled_texts).astype(np.float32)
-    np.testing.assert_array_equal(teacher_probabilities(small_run, data, "cpu"), expected)
+    np.testing.assert_array_equal(
+        teacher_probabilities(small_run, data.unlabelled_texts, data.label_names, "cpu"), expected
+    )
     (kept,) = (tmp_path / "home" / "teachers").iterdir()
     kept.write_bytes(kept.read_bytes()[:-9])
-    np.testing.assert_array_equal(teacher_probabilities(small_run, data, "cpu"), expected)
-    teacher_probabilities(swapped, data, "cpu")
+    np.testing.assert_array_equal(
+        teacher_probabilities(small_run, data.unlabelled_texts, data.label_names, "cpu"), expected
+    )
+    teacher_probabilities(swapped, data.unlabelled_texts, data.label_names, "cpu")
     assert asked == [small_run.path, small_run.path, swapped.path]
     alone = sentrec.train(student(small_run, "seed=2"), tmp_path / "alone")
     assert (alone.path / MODEL).read_bytes() == (runs[1].path / MODEL).read_bytes()

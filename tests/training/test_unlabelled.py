@@ -20,7 +20,7 @@ from sentrec.recipe import to_yaml
 from sentrec.recipe.sections import DataConfig
 from sentrec.runs.directory import Run
 from sentrec.text.encoding import EncodedTexts
-from sentrec.training.distillation import UnlabelledTexts
+from sentrec.training.distillation import TextStream
 from sentrec.training.prepare import prepare
 from sentrec.transfer.loading import load_sources, load_targets, transfer_from_dict
 
@@ -33,11 +33,11 @@ def encoded(lengths: list[int]) -> EncodedTexts:
     return EncodedTexts(rows, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
 
-def batches_of(seed: int = 1) -> UnlabelledTexts:
+def batches_of(seed: int = 1) -> TextStream:
     changes = ("objective.unlabelled_tokens=40", f"seed={seed}")
     lengths = np.random.default_rng(0).integers(1, 20, 50).tolist()
     targets = np.arange(100, dtype=np.float32).reshape(50, 2)
-    return UnlabelledTexts(sentrec.load_recipe("quickstart", changes), encoded(lengths), targets)
+    return TextStream(sentrec.load_recipe("quickstart", changes), encoded(lengths), targets)
 
 
 def test_every_text_is_read_once_a_pass_and_in_another_order_in_the_next() -> None:

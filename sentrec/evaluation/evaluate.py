@@ -112,15 +112,10 @@ def evaluate(
     rival = open_run(against) if isinstance(against, str | Path) else against
     picked = [*group_notes(given, run), *group_notes(against, rival)]
     models = {baseline: make_baseline(baseline)} if baseline is not None else {}
-    run_data = RunData(run)
-    if classes and classes != len(run.label_names):
-        if against is not None or baseline is not None:
-            raise RunError("runs and baselines are compared in the run's own classes.", "Leave --classes out.")
-        run_data.label_names = in_classes(np.empty((0, 5)), classes, run.label_names)[0]
+    run_data = _data_in_classes(run, classes, is_compared=against is not None or baseline is not None)
     rows = run_data.evaluation_rows(data, split, overrides)
     directory, examples, names = _free_directory(run, rows, out), rows.examples, run_data.label_names
-    predictor = load(run)
-    probabilities = _probabilities(predictor, examples, names)
+    probabilities = _probabilities(predictor := load(run), examples, names)
     answers = examples.texts, examples.labels, probabilities, names
     result = Evaluation(
         run=run.place,
@@ -143,11 +138,21 @@ def evaluate(
     return result
 
 
-def _check_predictions(predictions: Path | None, data: object) -> None:
-    if predictions is not None:
-        check_table_name(predictions)
-        if isinstance(data, str | Path) and same_file(data, predictions):
-            raise SentrecError(f"--predictions {predictions} would overwrite the data.", "Choose another name.")
+def _check_predictions(path: Path | None, data: str | Path | DataConfig | None) -> None:
+    if path is not None:
+        check_table_name(path)
+        if isinstance(data, str | Path) and same_file(data, path):
+            raise SentrecError(f"--predictions {path} would overwrite the data.", "Choose another name.")
+
+
+def _data_in_classes(run: Run, classes: int | None, is_compared: bool) -> RunData:
+    """The run's data, to be matched with that many classes."""
+    data = RunData(run)
+    if classes and classes != len(run.label_names):
+        if is_compared:
+            raise RunError("runs and baselines are compared in the run's own classes.", "Leave --classes out.")
+        data.label_names = in_classes(np.empty((0, 5)), classes, run.label_names)[0]
+    return data
 
 
 def _write(result: Evaluation, run: Run, rows: EvaluationRows, probabilities: npt.NDArray[np.float64]) -> None:

@@ -152,11 +152,16 @@ def _predictions(predictor: Classifier, texts: list[str], kept: Path | None) -> 
     if kept is None:
         return predictor.predict(texts)
     path = kept / f"{fingerprint(texts)}.json"
-    found = read_cached(path, lambda path: [Prediction(**one) for one in json.loads(path.read_text(encoding="utf-8"))])
+    found = read_cached(path, _read_predictions)
     if found is None:
         found = predictor.predict(texts)
         write_json(path, [asdict(one) for one in found])
     return found
+
+
+def _read_predictions(path: Path) -> list[Prediction]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return [Prediction(**one | {"star_probabilities": tuple(one["star_probabilities"])}) for one in found]
 
 
 def unknown_share(predictor: Classifier, texts: list[str]) -> float:

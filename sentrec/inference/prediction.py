@@ -102,7 +102,7 @@ class Classifier(ABC):
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """The likeliest class of each text, in their order."""
         predictions = []
-        for row, stars in zip(*self.predict_stars(list(texts)), strict=True):
+        for row, stars in zip(*self.predict_stars(readable(texts)), strict=True):
             by_name = {name: float(value) for name, value in zip(self.label_names, row, strict=True)}
             label = self.label_names[int(row.argmax())]
             predictions.append(Prediction(label, by_name[label], by_name, tuple(stars.tolist())))

@@ -131,7 +131,7 @@ class TextModel(nn.Module, ABC):
 
     @property
     def stars(self) -> StarHead | None:
-        """What tells one to five stars beside two classes, where the recipe asks for it and the kind has one."""
+        """What tells one to five stars beside two classes, where the recipe asks for that."""
         return None
 
     def with_decisions(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -267,22 +267,11 @@ def predict_logits(
     """Scores every text in float32, without dropout.
 
     Always float32, on CUDA without TF32: a score must not depend on the batch it was computed in, nor on the
-    processor's short formats.
-
-    Args:
-        model: The model; its mode is restored afterwards.
-        encoded: The texts.
-        process_index: Which part of the batches to compute, for several processes.
-        processes: How many processes divide the work; rows of the others stay zero, so that a sum joins them.
-
-    Returns:
-        Logits, shape ``(texts, classes)``.
-
-    Raises:
-        SentrecError: If there is not enough memory.
+    processor's short formats. Of several processes each computes a part of the batches; rows of the others stay zero,
+    so that a sum joins them. Logits have the shape ``(texts, classes)``; too little memory is a `SentrecError`.
     """
-    result = np.zeros((len(encoded), model.classes), np.float32)
-    return computed(model, model, encoded, result, process_index, processes)
+    empty = np.zeros((len(encoded), model.classes), np.float32)
+    return computed(model, model, encoded, empty, process_index, processes)
 
 
 def feature_matrix(model: TextModel, encoded: EncodedTexts) -> npt.NDArray[np.float64]:
@@ -298,7 +287,7 @@ def computed(
     process_index: int = 0,
     processes: int = 1,
 ) -> npt.NDArray[Any]:
-    """Fills `result`, a row a text, with what a function gives for batches of texts, in evaluation mode."""
+    """Fills `result`, a row a text, with what a function gives for batches of texts, in the model's evaluation mode."""
     device, was_training = model.device, model.training
     model.train(False)
     threads = one_thread(device) if len(encoded) == 1 else nullcontext()

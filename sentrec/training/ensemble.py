@@ -67,7 +67,8 @@ def join_members(
     splits = splits or _read_splits(first)
     _log.info("Joining %s runs in %s", len(members), directory)
     # Logits are what the temperature is fitted on, so that they do not depend on it.
-    predictor = load(Run(directory, first.recipe, first.label_names, {}, tuple(members)), device)
+    unfitted = {"calibration": {"temperature": 1.0}}
+    predictor = load(Run(directory, first.recipe, first.label_names, unfitted, tuple(members)), device)
     validation, test = (predictor.logits(one.texts) for one in (splits.validation, splits.test))
     facts = first.metrics["data"]
     metrics: dict[str, Any] = calibrated_metrics(splits.validation, validation, splits.test, test) | {

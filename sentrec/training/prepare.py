@@ -178,14 +178,12 @@ def prepare(recipe: Recipe) -> PreparedData:
     sentences = draw_sentences(recipe, splits, unlabelled)
     beside = [*(unlabelled.texts if unlabelled else ()), *(sentences.all_texts if sentences else ())]
     starred = load_star_texts(recipe.data, splits) if recipe.objective.stars else None
-    # Stars' texts bring words of their own, as neutral ones are no training rows.
+    # Neutral texts bring words of their own.
     known = [*splits.train.texts, *beside, *(starred[0].texts if starred else ())]
     tokenizer = read_text(source.path / TOKENIZER, RunError) if source else kind.learn_tokenizer(recipe, known)
     reader = kind.reader(recipe, tokenizer)
     test = reader.encode_cached(splits.test.texts)
-    share = float((test.token_ids == UNKNOWN_ID).mean()) if len(test.token_ids) else 0.0
-    if share > _MOST_UNKNOWN:
-        _log.warning("the model knows only %.0f%% of the words of the test texts", 100 * (1 - share))
+    _warn_of_unknown_words(test)
     return PreparedData(
         splits,
         tokenizer,
@@ -204,6 +202,12 @@ def prepare(recipe: Recipe) -> PreparedData:
         vocabulary=reader.vocabulary_size,
         seconds=time.perf_counter() - started,
     )
+
+
+def _warn_of_unknown_words(test: EncodedTexts) -> None:
+    share = float((test.token_ids == UNKNOWN_ID).mean()) if len(test.token_ids) else 0.0
+    if share > _MOST_UNKNOWN:
+        _log.warning("the model knows only %.0f%% of the words of the test texts", 100 * (1 - share))
 
 
 def _log_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:

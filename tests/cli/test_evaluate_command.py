@@ -101,7 +101,7 @@ def test_names_with_markup_and_many_classes_are_shown_as_they_are(invoke: Invoke
 
 def test_options_are_handed_on(invoke: Invoke, asked: list[tuple[Any, ...]]) -> None:
     invoke("--split", "validation", "--against", "runs/b", "--baseline", "nb-lr", "--no-plots", "--out", "here")
-    assert asked[0] == ("runs/imdb", None, "validation", "runs/b", "nb-lr", False, Path("here"), [], None, 0)
+    assert asked[0] == ("runs/imdb", None, "validation", "runs/b", "nb-lr", False, Path("here"), [], None, 0, None)
     changes = ["data.text_columns=[title, body]", "data.bad_rows=skip"]
     assert invoke("--data", "a.csv", "--set", changes[0], "--set", changes[1]).exit_code == 0
     assert (asked[1][1], asked[1][-4]) == ("a.csv", changes)

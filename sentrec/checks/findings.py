@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from sentrec.errors import SentrecError
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -13,6 +15,11 @@ class Finding:
     state: Literal["ok", "note", "missing"]  # a note works but is worth knowing; what is missing has to be fixed first
     detail: str  # what was found
     fix: str | None = None  # the command or step that fixes it, where there is one
+
+
+def missing(topic: str, error: SentrecError) -> Finding:
+    """What an error says, as something that has to be fixed."""
+    return Finding(topic, "missing", error.message, error.hint)
 
 
 def all_usable(findings: Iterable[Finding]) -> bool:

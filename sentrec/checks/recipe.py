@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from sentrec.checks.findings import Finding
+from sentrec.checks.findings import Finding, missing
 from sentrec.data.locate import locate_split, require_different_rows, source_of
 from sentrec.data.splits import mixed_sources
 from sentrec.data.unlabelled import sources_of
@@ -45,7 +45,7 @@ def _splits(data: DataConfig) -> list[Finding]:
     try:
         require_different_rows(data)
     except DataError as error:
-        found.append(Finding("splits", "missing", error.message, error.hint))
+        found.append(missing("splits", error))
     return found
 
 
@@ -55,7 +55,7 @@ def _split(topic: str, data: DataConfig) -> Finding:
         if isinstance(source, str):
             return _located(topic, data, source)
     except DataError as error:
-        return Finding(topic, "missing", error.message, error.hint)
+        return missing(topic, error)
     return Finding(topic, "ok", f"{source:.0%} of train, held out by label")
 
 
@@ -65,14 +65,14 @@ def _more_texts(
     try:
         return [_located(topic, *source) for source in sources(data)]
     except DataError as error:
-        return [Finding(topic, "missing", error.message, error.hint)]
+        return [missing(topic, error)]
 
 
 def _run(topic: str, name: str, opened: Callable[[], Run]) -> Finding:
     try:
         run = opened()
     except RecipeError as error:
-        return Finding(topic, "missing", error.message, error.hint)
+        return missing(topic, error)
     return Finding(topic, "ok", f"{name}, in {run.path}: {', '.join(run.label_names)}")
 
 
@@ -94,7 +94,7 @@ def _source(recipe: Recipe, name: str) -> Run:
 
 def _requirement(needed: Requirement) -> Finding:
     if needed.found is None and needed.problem is not None:
-        return Finding(needed.topic, "missing", needed.problem.message, needed.problem.hint)
+        return missing(needed.topic, needed.problem)
     return Finding(needed.topic, "missing" if needed.found is None else "ok", needed.found or "missing")
 
 

@@ -34,14 +34,7 @@ _OWN_NOTES = {
 
 @dataclass(frozen=True)
 class EvaluationRows:
-    """Labelled texts to evaluate on.
-
-    Attributes:
-        examples: The rows, with the run's class numbers.
-        source: Name or file of the data.
-        split: Its split.
-        notes: What a reader has to know of the rows, in sentences.
-    """
+    """Labelled texts to evaluate on, with the run's class numbers, where they are from, and what to know of them."""
 
     examples: Examples
     source: str

@@ -45,12 +45,7 @@ class Faithfulness:
 
 
 def faithfulness(predictor: "Predictor", texts: Sequence[str], seed: int = 0) -> Faithfulness:
-    """Measures the explanations of some texts.
-
-    Args:
-        predictor: The model.
-        texts: The texts; those of fewer than two tokens are left out.
-        seed: Draws the random tokens.
+    """Measures the explanations of texts of at least two tokens; `seed` draws the random ones.
 
     Raises:
         DataError: If no text can be used.

@@ -75,12 +75,9 @@ def read_cached(path: Path, read: Callable[[Path], _Value]) -> _Value | None:
 
 
 def cached_array(name: str, rows: int, compute: Callable[[], "npt.NDArray[Any]"]) -> "npt.NDArray[Any]":
-    """An array, memory-mapped from the cache folder; it is computed and kept there where it is missing or broken.
+    """An array of so many rows, memory-mapped from the cache folder; computed and kept there where missing or broken.
 
-    Args:
-        name: Folder and name of its file without a suffix; changes with whatever its values depend on.
-        rows: Its length.
-        compute: Gives the array.
+    `name` is folder and name of its file without a suffix; it changes with whatever its values depend on.
     """
     import numpy as np  # the command's help need not wait for it
 

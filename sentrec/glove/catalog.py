@@ -13,13 +13,7 @@ DEFAULT_NAME = "6B"
 class Publication:
     """One published set of vectors: a zip archive with one text file for each number of dimensions.
 
-    Attributes:
-        name: The name that recipes use, e.g. ``6B``.
-        archive: File name of the zip archive at every source.
-        archive_bytes: Size of the archive as published, for listings and for the check of free space.
-        words: Number of words.
-        checksums: Published md5 of the text file by number of dimensions; None where none is known.
-        description: One line for listings.
+    `checksums` holds the published md5 of each text file by its dimensions, None where none is known.
     """
 
     name: str

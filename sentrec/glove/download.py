@@ -31,12 +31,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Retry:
-    """How often to try again, and how long to wait.
+    """How often in a row an attempt may bring nothing new before the source is given up, and seconds to wait between.
 
-    Attributes:
-        attempts: Attempts in a row that may bring nothing new before the source is given up.
-        first_pause: Seconds before the second attempt; each later pause is twice as long.
-        longest_pause: Upper bound of a pause in seconds, also of one that the server asks for.
+    Each pause is twice the one before; none is longer than `longest_pause`, nor one that the server asks for.
     """
 
     attempts: int = 4

@@ -153,13 +153,9 @@ def _megabytes(count: int) -> str:
 def open_text(
     path: Path, dim: int, member: str | None = None, progress: Progress | None = None
 ) -> Iterator[LineReader]:
-    """Opens the text in `path` without unpacking it to the disk; its kind is seen by its content, not by its name.
+    """Opens a text, or the one in a gzip or zip file, without unpacking it to the disk; its content tells its kind.
 
-    Args:
-        path: A text, or a gzip or zip file that holds one.
-        dim: Dimensions; choose among several texts in one archive.
-        member: File name of the text inside a zip archive, where it is known.
-        progress: Called with the bytes read so far.
+    Among several texts in one archive the file name `member` chooses, or `dim`.
 
     Raises:
         GloveError: If the file is missing, unreadable, a web page, or damaged (raised while it is read, too).

@@ -52,11 +52,7 @@ class Block:
 class LineReader:
     """Gives a stream as blocks of whole lines; counts bytes and takes checksums of what was read so far.
 
-    Args:
-        stream: The text as bytes, from its beginning.
-        source: Name of the text, for messages.
-        size: Its length in bytes where that is known.
-        progress: Called with the bytes read so far.
+    `source` is its name for messages, `size` its length in bytes where that is known.
     """
 
     def __init__(
@@ -115,12 +111,9 @@ class Rows(NamedTuple):
 
 
 class ParsedWords(NamedTuple):
-    """The words of a whole text.
+    """The words of a whole text in its order, each once, as an Arrow array ``(n,)`` of strings.
 
-    Attributes:
-        words: ``(n,)`` Arrow array of strings, in the order of the text, each once.
-        repeated: How many lines were left out because their word stood before.
-        not_utf8: How many words held bytes that are not UTF-8; each such byte became U+FFFD.
+    `repeated` lines were left out because their word stood before; `not_utf8` words held bytes that became U+FFFD.
     """
 
     words: pa.StringArray
@@ -131,10 +124,8 @@ class ParsedWords(NamedTuple):
 def parse_text(reader: LineReader, dim: int, write: Callable[[Matrix], object]) -> ParsedWords:
     """Parses a whole text; the vectors go to `write` block by block, so that memory holds only the words.
 
-    Args:
-        reader: The text. A header line ``count dim`` as in word2vec's format is skipped.
-        dim: Numbers per line.
-        write: Takes the next ``(rows, dim)`` vectors, of words that did not occur before.
+    A header line ``count dim`` as in word2vec's format is skipped. `write` takes the next ``(rows, dim)`` vectors, of
+    words that did not occur before.
 
     Raises:
         GloveError: If a line is not a word and `dim` finite numbers (with its line number), if the vectors have another
@@ -252,24 +243,16 @@ def parse_carefully(block: Block, dim: int) -> Rows:
 
 
 def _to_vector(block: Block, line: int, fields: list[bytes]) -> Matrix:
-    # Latin-1 reads any byte; what is not a number is found by the same parser as in the plain case.
+    # Latin-1 reads any byte; the numbers are read by the same parser as in the plain case.
     numbers = [field.decode("latin-1").strip(" \t") for field in fields]
     try:
         vector: Matrix = pa.array(numbers, pa.string()).cast(pa.float32()).to_numpy()
     except pa.ArrowInvalid:
-        wrong = next(number for number in numbers if not _is_number(number))
+        wrong = next((one for one in numbers if not _NUMBER.fullmatch(one.encode())), "what stands there")
         raise block.error(line, f"'{wrong}' is not a number") from None
     if not np.isfinite(vector).all():
         raise block.error(line, "a number is not finite (NaN or infinity)")
     return vector.reshape(1, -1)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        pa.scalar(text).cast(pa.float32())
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _decode(words: pa.BinaryArray) -> tuple[list[str], int]:

@@ -27,14 +27,9 @@ _FOLDER = re.compile(r"(?P<name>.+)\.(?P<dim>\d+)d")
 
 
 class VectorsInfo(BaseModel):
-    """The contents of ``info.json`` beside stored vectors.
+    """The contents of ``info.json`` beside stored vectors: what was parsed, see `ParsedWords`, and from which text.
 
-    Attributes:
-        name: The name that recipes use, e.g. ``6B``.
-        words: Number of distinct words; `repeated_words` lines were left out because their word stood before.
-        not_utf8_words: Words with bytes that are not UTF-8 (they became U+FFFD).
-        source: File or address that the text came from; then its length and checksums.
-        verified: Whether the text has the checksum that was published for it.
+    `source` is the text's file or address; it is `verified` where it has the checksum that was published for it.
     """
 
     # Vectors that version 0.1.0 stored have a key `window`.
@@ -57,13 +52,9 @@ class VectorsInfo(BaseModel):
 
 @dataclass(frozen=True)
 class GloveVectors:
-    """GloVe vectors, read from the disk only where they are needed.
+    """GloVe vectors in the folder `path`, read from the disk only where they are needed.
 
-    Attributes:
-        info: Where they come from and what was found while parsing.
-        path: Their folder.
-        words: ``(n,)`` Arrow array of strings, memory-mapped.
-        matrix: ``(n, dim)`` float32, memory-mapped and read-only.
+    `words` is an Arrow array ``(n,)`` of strings, `matrix` float32 ``(n, dim)``, both memory-mapped.
     """
 
     info: VectorsInfo
@@ -100,10 +91,7 @@ class GloveVectors:
 class CacheEntry:
     """Vectors in the cache: their folder, the disk space they take, and how many words.
 
-    Attributes:
-        words: None if they cannot be opened.
-        problem: Why they cannot be opened, else None.
-        fix: The command that then puts others in their place.
+    Of those that cannot be opened, `problem` says why, and `fix` is the command that puts others in their place.
     """
 
     name: str
@@ -191,13 +179,6 @@ def cached() -> list[CacheEntry]:
 
 def store_vectors(name: str, dim: int, reader: LineReader, source: str, published_md5: str | None) -> GloveVectors:
     """Parses a GloVe text and stores it whole, or not at all; older vectors of that name and size are replaced.
-
-    Args:
-        name: The name that recipes shall use.
-        dim: Dimensions.
-        reader: The text.
-        source: File or address that the text comes from.
-        published_md5: The text's published checksum, where one is known.
 
     Raises:
         GloveError: If a line is faulty (with its number), or the checksum is not the published one.

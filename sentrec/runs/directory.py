@@ -91,12 +91,7 @@ class Run:
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """A directory that sentrec made for a run, a group of seeds or an ensemble, finished or not.
-
-    Attributes:
-        path: The directory.
-        environment: What its `environment.json` held when it was looked at.
-    """
+    """A directory that sentrec made for a run, a group of seeds or an ensemble, finished or not."""
 
     path: Path
     environment: dict[str, Any]
@@ -123,16 +118,10 @@ class RunDirectory:
 
 
 def find_model(name: str | Path) -> Path:
-    """The directory of a model that is named on a command line, in a recipe or from Python.
+    """The directory, which need not exist, of a run, of one in the folder ``runs``, or of ``starter``.
 
     A string that names a model that comes with sentrec always means that model, whatever lies in the working folder, so
     that the same command gives the same metrics everywhere; a folder of that name is ``./starter``, or a `Path`.
-
-    Args:
-        name: A run directory, the name of one in the folder ``runs``, or ``starter``.
-
-    Returns:
-        The directory; that of a run need not exist.
 
     Raises:
         RunError: If this installation of sentrec came without the model.
@@ -151,10 +140,7 @@ def find_model(name: str | Path) -> Path:
 
 
 def open_run(path: str | Path) -> Run:
-    """Opens a finished run or an ensemble; of a group of seeds that is no ensemble, the one that validated best.
-
-    Args:
-        path: What `find_model` takes.
+    """Opens what `find_model` finds: a run or an ensemble; of a group of seeds that is none, the best by validation.
 
     Raises:
         RunError: If there is no run, it is not finished, or a file of it is missing, cut off or altered.

@@ -16,13 +16,9 @@ _LARGE = 64 << 20
 
 
 def verify_files(directory: Path, checksums: Mapping[str, str]) -> None:
-    """Makes sure that files are there and are those whose SHA-256 was recorded.
+    """Makes sure that files of a directory are there and are those whose SHA-256 was recorded, by their paths in it.
 
     Hashing a large file takes longer than reading it: one that was found unaltered is hashed again when it has changed.
-
-    Args:
-        directory: Where they lie.
-        checksums: The checksum of each, by its path within the directory.
 
     Raises:
         RunError: If one is missing or another one.

@@ -10,10 +10,7 @@ from sentrec.runs.directory import BUILTIN_MODELS, Run, open_run
 
 
 def open_source(name: str) -> Run:
-    """The model that `init` names.
-
-    Args:
-        name: A run directory, or the name of a model that comes with sentrec.
+    """The model that `init` names: a run directory, or a model that comes with sentrec.
 
     Raises:
         RecipeError: If there is no such run, it cannot be used, or it consists of several models.
@@ -37,12 +34,7 @@ def open_teacher(name: str) -> Run:
 
 
 def match_source(init: InitConfig, source: Sequence[str], label_names: Sequence[str]) -> ClassMatch | None:
-    """The source's class for each of one's own; None where they are other classes.
-
-    Args:
-        init: What the recipe says.
-        source: Names of the source's classes.
-        label_names: Names of one's own.
+    """The class of `source` for each of `label_names`, one's own; None where they are other classes.
 
     Raises:
         DataError: If `init.labels` names a class that there is not.

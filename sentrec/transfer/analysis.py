@@ -184,17 +184,10 @@ class Review:
 
 @dataclass(frozen=True)
 class Differences:
-    """The baseline beside the transfer arm that gains most over it, on the same test rows.
+    """The baseline beside the transfer arm that gains most over it (`row`), on the same test rows.
 
     A row counts for an arm that is right on it with more than half of the seeds, where the other one is wrong with more
-    than half of them.
-
-    Attributes:
-        row: The transfer arm.
-        seeds: How many both arms have.
-        only_baseline: How many rows only the baseline gets right; `baseline_reviews` are some of them, those that most
-            seeds agree on first.
-        only_transfer: The same of the transfer arm.
+    than half of them: `only_baseline` rows, some of them `baseline_reviews`, those first that most seeds agree on.
     """
 
     row: Row

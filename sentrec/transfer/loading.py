@@ -27,11 +27,10 @@ _SHARED = ("text", "glove", "encoder", "model", "training")
 
 
 def load_transfer(name_or_path: str | Path, overrides: Sequence[str] = ()) -> TransferRecipe:
-    """Reads a transfer recipe, follows its ``extends``, applies overrides and checks it.
+    """Reads a transfer recipe, follows its ``extends``, applies overrides (``"budgets=[100,all]"``) and checks it.
 
     The recipes and runs that it names are found beside the file that names them first, then from the current folder,
-    then among the built-in ones; what was found as a file is an absolute path from then on. `overrides` are pairs such
-    as ``"glove.dim=50"`` (of all recipes alike) or ``"budgets=[100,all]"``.
+    then among the built-in ones; what was found as a file is an absolute path from then on.
 
     Raises:
         RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.

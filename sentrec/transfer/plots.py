@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 
+from sentrec.errors import counted
 from sentrec.evaluation.plots import TURNED, label_axes, new_figure, short_name
 from sentrec.transfer.results import (
     BASELINE,
@@ -21,7 +22,6 @@ from sentrec.transfer.results import (
     arm_name,
     label_count,
     points,
-    seed_count,
 )
 
 # Okabe and Ito's palette, which the colour-blind tell apart; the linear models, which only give a scale, are grey.
@@ -72,7 +72,7 @@ def label_efficiency(rows: Sequence[Row], target: str) -> Figure:
     for axes in (above, below):
         axes.grid(axis="y", **_GRID)
         axes.set_axisbelow(True)
-    note = seed_count(max((row.seeds for row in rows), default=0))
+    note = counted(max((row.seeds for row in rows), default=0), "seed")
     if any(row.sd is not None for row in rows):
         note += "; bands: ± 1 standard deviation"
     label_axes(above, f"{target}: accuracy by number of labels", note, "", "test accuracy")
@@ -138,7 +138,7 @@ def matrix(rows: Sequence[Row], budget: Budget, arm: str) -> Figure:
         place = targets.index(target), sources.index(source)
         axes.text(*place, text, ha="center", va="center", color=colour, fontsize=10)
     seeds = max((row.seeds for row in of_arm if row.baseline), default=0)
-    note = f"★ p < 0.05 after Holm's correction; {seed_count(seeds)}"
+    note = f"★ p < 0.05 after Holm's correction; {counted(seeds, 'seed')}"
     heading = f"Points of accuracy: {arm} against {BASELINE}, {label_count(budget)}"
     label_axes(axes, heading, note, "target", "source")
     return figure

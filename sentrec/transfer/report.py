@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from matplotlib.figure import Figure
 
+from sentrec.errors import counted
 from sentrec.evaluation.plots import save_png
 from sentrec.files.storage import write_json, write_text
 from sentrec.transfer import plots
@@ -28,7 +29,6 @@ from sentrec.transfer.results import (
     budget_size,
     label_count,
     points,
-    seed_count,
     with_interval,
 )
 
@@ -194,7 +194,7 @@ def _learning_rates(study: Study) -> str:
 def _target_section(target: Target, rows: Sequence[Row]) -> list[str]:
     seeds = max((row.seeds for row in rows), default=0)
     sources = dict.fromkeys(row.source for row in rows if row.source is not None)
-    facts = f"{len(target.texts):,} test rows; `all` is {target.train_rows:,} labels; {seed_count(seeds)}"
+    facts = f"{len(target.texts):,} test rows; `all` is {target.train_rows:,} labels; {counted(seeds, 'seed')}"
     if sources:
         facts += f"; from {', '.join(map(escaped, sources))}"
     lines = [
@@ -220,7 +220,7 @@ def _arm(row: Row, with_source: bool) -> str:
 def _arrival(row: Row, value: float | None) -> str:
     if row.reached is None:
         return ""
-    reached = f"{row.reached} of {seed_count(row.seeds)}"
+    reached = f"{row.reached} of {counted(row.seeds, 'seed')}"
     if value is None:
         return reached
     return f"{value:.1f}" + (f" ({reached})" if row.reached < row.seeds else "")

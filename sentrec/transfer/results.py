@@ -55,9 +55,8 @@ class CellResult:
         labels: Labels of the target that it used, those of its validation rows included.
         accuracy: On the whole test split.
         train_accuracy: On (at most 2,000 of) the rows it learned from; None for zero-shot.
-        validation_rows: Rows that it selected its weights on; 0 for arms that select nothing.
+        validation_rows: Rows that it selected its weights on; as `epoch_steps`, 0 for arms without steps.
         seconds: Of training and scoring; without the preparation of the data, which all arms share.
-        epoch_steps: Steps of one epoch; 0 for arms that take none.
         history: Rows with ``step``, ``epoch``, ``seconds`` and either ``loss``, or ``validation_accuracy`` and
             ``validation_loss``; empty for arms without steps.
         predicted: Predicted class of every test row, int16, shape ``(n,)``.
@@ -178,12 +177,8 @@ class Row:
 class StudyProgress:
     """Where a study stands, reported after every step, every finished cell and every source.
 
-    Attributes:
-        done: Finished cells, of so many `cells` in all.
-        doing: What is at work, e.g. ``full, 500 labels, seed 2`` or ``source ag-news, seed 1``.
-        share: Share of that which is done, from 0 to 1.
-        seconds_left: Estimate for the whole study; None before there is anything to estimate from.
-        finished: The cell that has just been finished, else None.
+    So many of its `cells` are `done`; of what is at work (`doing`, e.g. ``full, 500 labels, seed 2``) a `share` is.
+    `seconds_left` is estimated for the whole study, `finished` is the cell that has just been finished.
     """
 
     done: int
@@ -201,11 +196,8 @@ class Study:
     Attributes:
         path: Its directory; `name`, `description` and `recipe_yaml` are of its recipe, fully expanded.
         command: The command line that remakes it.
-        targets: Its targets, in the order of the recipe.
-        results: Its finished cells.
         rows: The arms over their seeds, see `sentrec.transfer.analysis.table`.
-        verdict: What it found, in sentences.
-        notes: Sentences on what was noticed in the data: texts that source and target share, duplicates.
+        verdict: What it found, in sentences; `notes`: what was noticed in the data.
         shared_sources: Names of the sources that are one finished run, which serves every seed.
     """
 
@@ -239,11 +231,6 @@ def with_interval(difference: float | None, interval: tuple[float, float] | None
         return ""
     low, high = interval
     return f"{points(difference, digits)} ({points(low, digits)} to {points(high, digits)})"
-
-
-def seed_count(count: int) -> str:
-    """A number of seeds."""
-    return "1 seed" if count == 1 else f"{count} seeds"
 
 
 def label_count(budget: Budget) -> str:

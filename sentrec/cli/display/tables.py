@@ -188,7 +188,7 @@ def show_study(targets: Sequence["Target"], rows: Sequence["Row"]) -> None:
 
 
 def _show_target(target: "Target", rows: Sequence["Row"]) -> None:
-    from sentrec.transfer.results import arm_name, seed_count, with_interval
+    from sentrec.transfer.results import arm_name, with_interval
 
     sources = list(dict.fromkeys(row.source for row in rows if row.source))
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
@@ -210,7 +210,7 @@ def _show_target(target: "Target", rows: Sequence["Row"]) -> None:
         )
         previous = row.budget
     origin = f" from {sources[0]}" if len(sources) == 1 else ""
-    seeds = seed_count(max((row.seeds for row in rows), default=0))
+    seeds = counted(max((row.seeds for row in rows), default=0), "seed")
     facts = f"{len(target.labels):,} test rows, all = {target.train_rows:,} labels, {seeds}"
     out.print(f"\n[bold]{escape(target.name)}[/]{escape(origin)}: {facts}\n")
     out.print(table)

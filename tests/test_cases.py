@@ -118,8 +118,7 @@ def test_codes_that_are_labels_stay_as_they_are() -> None:
     assert set(json.loads(Path("RUN/labels.json").read_text())) == {"01", "1", "2"}
     train("zeros.csv", 'data.label_names=["001","010"]')
     assert labels_of("-m", "RUN", "a lovely film, what a joy", "poor, a dull film") == ["001", "010"]
-    measured = json.loads(answered("evaluate", "RUN", "--data", "codes2.csv", "--no-plots", "--json").stdout)
-    assert measured["metrics"]["n"] == 3
+    assert "The data has: A03, 001, 010" in refused("evaluate", "RUN", "--data", "codes2.csv", "--no-plots")
     assert "10:30, 21:00" in refused("evaluate", "RUN", "--data", "times.csv", "--no-plots")
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sentrec.data.batches import Batch
+from sentrec.errors import DataError
 from sentrec.models.attribution import TokenContributions, margin
 from sentrec.models.base import ClosedFormModel, TextModel
 from sentrec.models.contracts import ClosedFormData, LinearChange, TextReader
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _STEP = 0x9E3779B97F4A7C15 - 2**64  # odd, as multiplicative hashing wants it (Knuth 1998, section 6.4), in 64 bits
 _HIGH_BITS = 40
+_MOST_WEIGHTS = 1 << 29
+"""Weights of the largest table: 2 GB. While it is fitted, there are several of this size."""
 
 
 class NgramModel(ClosedFormModel, WordModel):
@@ -53,6 +56,7 @@ class NgramModel(ClosedFormModel, WordModel):
         self.config = config
         self.rows = 2**config.table_bits
         margins = 1 if classes == 2 else classes
+        _require_memory(config.table_bits, margins)
         self.register_buffer("weights", torch.zeros(self.rows, margins))
         self.register_buffer("bias", torch.zeros(margins))
         # A factor and the power: the feature value of an n-gram is `factor / n ** power` in a text of n of them.
@@ -275,3 +279,14 @@ class NgramModel(ClosedFormModel, WordModel):
 def as_margins(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Scores of classes as the n-gram model keeps them: those of two classes as one difference."""
     return scores[..., 1:] - scores[..., :1] if scores.shape[-1] == 2 else scores
+
+
+def _require_memory(table_bits: int, margins: int) -> None:
+    fitting = (_MOST_WEIGHTS // margins).bit_length() - 1
+    if table_bits > fitting:
+        size = f"{4 * margins * 2**table_bits / 1e9:,.0f} GB"
+        raise DataError(
+            f"The n-grams of {margins:,} classes would take {size}.",
+            "Is data.label_column the right one? If so, train from the beginning with a smaller table: "
+            f"--set model.ngrams.table_bits={fitting}",
+        )

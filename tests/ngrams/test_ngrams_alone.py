@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_models import ngrams_of_width
 from small_runs import small_overrides
 
 import sentrec
 from sentrec import load_recipe, plugins
 from sentrec.checks.recipe import check_recipe
-from sentrec.errors import RecipeError
+from sentrec.errors import DataError, RecipeError
 from sentrec.ngrams.baselines import make_baseline
 from sentrec.plugins import Registry
 from sentrec.recipe import Recipe, recipe_from_dict
@@ -108,3 +109,10 @@ def test_it_has_nothing_to_learn_by_gradients(run: Run) -> None:
     model = sentrec.load(run).members[0].model
     assert not list(model.parameters())
     assert set(model.state_dict()) == {"weights", "bias", "scaling"}
+
+
+def test_a_table_of_too_many_classes_is_refused_before_the_memory_is_gone() -> None:
+    with pytest.raises(DataError, match="The n-grams of 999 classes would take 17 GB") as caught:
+        ngrams_of_width(classes=999)
+    assert "--set model.ngrams.table_bits=19" in str(caught.value.hint)
+    assert ngrams_of_width(classes=999, table_bits=8).weights.shape == (256, 999)

@@ -124,7 +124,7 @@ FLOORS = (
     {"adapt"},
     {"runs", "testing"},
     {"inference"},
-    {"explain"},
+    {"explain", "rating"},
     {"training"},
     {"evaluation"},
     {"recommend"},

@@ -14,9 +14,9 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from sentrec.checks.findings import Finding
-from sentrec.data.tables import DATA_VARIABLE, mirror_folder
+from sentrec.data.tables import mirror_folder
 from sentrec.errors import SentrecError
-from sentrec.files.storage import cache_home, require_writable
+from sentrec.files.storage import DATA_VARIABLE, cache_home, require_writable
 from sentrec.glove.catalog import DEFAULT_NAME
 from sentrec.glove.store import CacheEntry, cached
 from sentrec.plugins import PluginReport, command_registry, recommender_registry, registry

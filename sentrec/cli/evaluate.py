@@ -10,15 +10,36 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli import options
-from sentrec.cli.display.console import out, print_json, show_log
+from sentrec.cli.display.console import err, out, print_json, show_log
+from sentrec.cli.display.evaluation import show_ratings
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
     from sentrec.evaluation.evaluate import Evaluation
+    from sentrec.evaluation.ratings import RatingEvaluation
     from sentrec.evaluation.samples import SamplePrediction
     from sentrec.metrics.comparison import Comparison
 
 _MOST_CLASSES_IN_MATRIX = 12
+
+
+_Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="How to read --data: data.text_columns, label_column, label_names, label_map, encoding or bad_rows; "
+        "with --folds, anything of the recipe.",
+        metavar="KEY=VALUE",
+    ),
+]
+_Folds = Annotated[
+    int | None,
+    typer.Option(min=2, help="Of task: rate: train a run's recipe (or the recipe RUN) anew on so many parts."),
+]
+_SplitBy = Annotated[
+    Literal["rows", "time"] | None,
+    typer.Option(help="With folds; time: rate later rows by earlier ones, see data.test_from."),
+]
 
 
 def evaluate(
@@ -28,14 +49,7 @@ def evaluate(
         typer.Option(help="A named dataset, or a file: CSV, JSON, Parquet, .xlsx; by default the run's own."),
     ] = None,
     split: Annotated[str, typer.Option(help="Split of the data; a file has only one.")] = "test",
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="How to read --data: data.text_columns, label_column, label_names, label_map, encoding or bad_rows.",
-            metavar="KEY=VALUE",
-        ),
-    ] = None,
+    overrides: _Overrides = None,
     labels: options.Labels = None,
     text_field: options.TextField = None,
     label_field: options.LabelField = None,
@@ -61,22 +75,56 @@ def evaluate(
     classes: Annotated[
         Literal["2", "3", "5"] | None, typer.Option(help="Measure in 3 classes, with neutral, or in one to five stars.")
     ] = None,
+    folds: _Folds = None,
+    split_by: _SplitBy = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure a run (or starter) on labelled data or stars, and compare it with another run or a baseline."""
-    from sentrec.evaluation.evaluate import evaluate as evaluate_run
-
     if quiet:
         show_log(logging.WARNING)
     linear = baseline.value if baseline else None
     overrides = options.with_columns(overrides, labels, text_field, label_field)
+    if folds or split_by:
+        if any((data, split != "test", linear, out_directory, explanations, classes)):
+            raise typer.BadParameter("--folds divides the recipe's own rows: it takes --set, --against, --predictions.")
+        rated = _by_parts(run, folds or 5, split_by or "rows", overrides, against, predictions, quiet or as_json)
+        print_json(rated.to_dict()) if as_json else _show_ratings(rated)
+        return
+    from sentrec.evaluation.evaluate import evaluate as evaluate_run
+
     others = (against, linear, plots, out_directory, overrides, predictions, explanations)
     result = evaluate_run(run, data, split, *others, int(classes) if classes else None)
     if as_json:
         print_json(result.to_dict())
     else:
         _show(result)
+
+
+def _by_parts(
+    name: str,
+    folds: int,
+    split_by: Literal["rows", "time"],
+    overrides: Sequence[str],
+    against: str | None,
+    predictions: Path | None,
+    quiet: bool,
+) -> "RatingEvaluation":
+    from sentrec.evaluation.ratings import evaluate_ratings, recipe_of
+
+    def on_part(recipe: str, number: int, parts: int) -> None:
+        err.print(f"[dim]{escape(recipe)}: part {number} of {parts} is rated[/]", soft_wrap=True)
+
+    recipe, rival = recipe_of(name, overrides), None if against is None else recipe_of(against)
+    return evaluate_ratings(recipe, folds, split_by, rival, predictions, None if quiet else on_part)
+
+
+def _show_ratings(result: "RatingEvaluation") -> None:
+    out.print(f"[bold]{escape(result.name)}[/] on {escape(result.data)}, {escape(result.division)}\n", soft_wrap=True)
+    show_ratings(result.metrics)
+    for other, groups in result.differences.items():
+        gains = (f"{group}: {gain:+.3f} ({low:+.3f} to {high:+.3f})" for group, (gain, low, high) in groups.items())
+        out.print(f"R² less that of {escape(other)}, paired: {'; '.join(gains)}", highlight=False, soft_wrap=True)
 
 
 def _show(result: "Evaluation") -> None:

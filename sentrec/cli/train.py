@@ -13,6 +13,7 @@ from rich.table import Table
 from sentrec.cli import options
 from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.console import print_json, show_log
+from sentrec.cli.display.evaluation import show_ratings
 from sentrec.cli.display.progress import duration, training_progress
 from sentrec.errors import counted
 
@@ -67,6 +68,10 @@ def train(
         _show_run(runs[0])
     else:
         _show_seeds(runs, summary)
+    if loaded.task == "rate":
+        stdout.print(f"The run is in {escape(str(directory))}:", soft_wrap=True)
+        stdout.print(f"  sentrec rate {escape(shlex.quote(str(directory)))} FILE", soft_wrap=True)
+        return
     where = f"The run is in {escape(str(directory))}; measured against a linear model on the same rows:"
     _show_next(where, directory)
 
@@ -106,6 +111,11 @@ def ensemble(
 
 
 def _show_run(run: "Run") -> None:
+    if run.recipe.task == "rate":
+        show_ratings({run.recipe.name: run.metrics["rating"]})
+        out = f"{counted(run.metrics['data']['train_rows'], 'row')} of training, seed {run.metrics['seed']}"
+        stdout.print(f"\n{out}, {duration(run.metrics['seconds'])} in all; ratings of rows that were held out")
+        return
     test, data = run.metrics["test"], run.metrics["data"]
     low, high = test["accuracy_interval"]
     stdout.print(

@@ -32,6 +32,8 @@ _NAMES = {
 }
 """The names that people give a column, the likeliest first; case, accents, spaces and punctuation do not count, nor
 what stands in brackets: ``Stars (1-5)``."""
+KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "item")
+"""The names of the column by which tables of items are joined."""
 
 
 EXPORTS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (

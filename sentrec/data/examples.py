@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentrec.data.columns import RECIPE_OPTIONS, FieldNames, require_single
+from sentrec.data.items import Items, targets_of
 from sentrec.data.labels import LEFT_OUT, UNLABELLED, ClassNames, ClassNumbers, number_labels
 from sentrec.data.locate import locate_split, spec_of
 from sentrec.data.tables import Table, read_hub, read_table
+from sentrec.data.targets import level_names, nearest_levels
 from sentrec.data.values import Ratings, read_ratings
 from sentrec.errors import DataError, counted, listed
 from sentrec.files.parse import parsing
@@ -33,8 +35,10 @@ class Examples:
         texts: The texts, none of them empty.
         labels: Class numbers, int64, shape ``(texts,)``.
         label_names: Names of the classes in the order of their numbers.
-        ratings: The stars that came with the texts, float32, shape ``(texts,)``; None where they were not asked for.
+        ratings: The stars that came with the texts, float32, shape ``(texts,)``; None where they were not asked for. Of
+            a task that rates, the targets.
         groups: Number of the group of each text, such as its film, int64, shape ``(texts,)``; None as of `ratings`.
+        votes: Of how many votes each target is the mean, float64, shape ``(texts,)``; None where that is unknown.
     """
 
     texts: list[str]
@@ -42,6 +46,7 @@ class Examples:
     label_names: ClassNames
     ratings: Ratings | None = None
     groups: npt.NDArray[np.int64] | None = None
+    votes: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -52,8 +57,8 @@ class Examples:
 
     def without_texts(self, rows: npt.NDArray[Any]) -> "Examples":
         """What else belongs to these rows, which a mask may choose."""
-        ratings, groups = (None if values is None else values[rows] for values in (self.ratings, self.groups))
-        return Examples([], self.labels[rows], self.label_names, ratings, groups)
+        parts = (None if values is None else values[rows] for values in (self.ratings, self.groups, self.votes))
+        return Examples([], self.labels[rows], self.label_names, *parts)
 
     def alone(self) -> "Examples":
         """The same texts and labels, without ratings and groups."""
@@ -82,6 +87,8 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
     read.columns("text", () if has_labels else ("label",))
     texts = read.texts()
     groups = read.groups(data.group_column) if for_training and data.group_column else None
+    if data.target is not None:
+        return _rated(read, texts, groups, data)
     ratings = None
     if for_training and data.rating_column:
         ratings = read_ratings(read.table.column(read.columns("rating")[0]), data.rating_column, read.source)
@@ -101,6 +108,24 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
             "Judge by another split or file: --set data.test=validation to train, --split validation to evaluate.",
         )
     return _without_bad_rows(texts, rows, places, data, read.source)
+
+
+def at_levels(rows: Examples, levels: npt.NDArray[np.float64]) -> Examples:
+    """Rows with targets, their labels now the nearest of some levels (`sentrec.data.targets`)."""
+    assert rows.ratings is not None
+    labels = nearest_levels(rows.ratings.astype(np.float64), levels)
+    return replace(rows, labels=labels, label_names=level_names(levels))
+
+
+def _rated(read: "_Read", texts: pa.ChunkedArray, groups: npt.NDArray[np.int64] | None, data: DataConfig) -> Examples:
+    """Rows with the numbers to predict; their labels are given by `at_levels`."""
+    columns = {name: read.table.column(name).to_pylist() for name in read.table.column_names}
+    items = Items(read.source, columns, range(1, read.table.num_rows + 1))
+    target, votes = targets_of(items, data)
+    rows = Examples([], np.zeros(len(items), np.int64), (), target.astype(np.float32), groups, votes)
+    rated = np.ones(len(items), bool) if votes is None else votes > 0  # what nobody has rated is no bad row
+    texts, rows = texts.filter(pa.array(rated)), rows.without_texts(rated)
+    return _without_bad_rows(texts, rows, np.flatnonzero(rated), data, read.source)
 
 
 def load_texts(data: DataConfig, split: str) -> list[str]:
@@ -170,8 +195,8 @@ def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read
 
     def select(header: Sequence[str]) -> Collection[str]:
         found = names_in(header).roles(tuple(header))
-        groups = {data.group_column} & set(header) if data.group_column else set()
-        return groups | {name for role in ("text", "label", "rating") for name in found.get(role, ())}
+        others = {name for name in (data.group_column, data.target, data.votes) if name and name in header}
+        return others | {name for role in ("text", "label", "rating") for name in found.get(role, ())}
 
     if isinstance(location, Path):
         table, source = read_table(location, select, data.encoding), str(location)
@@ -179,7 +204,7 @@ def _read(data: DataConfig, split: str, like: DataConfig | None = None) -> _Read
         table, source = read_hub(location, split), f"{location.name}/{split}"
     _require_readable(table, data, source)
     names = names_in(table.header)
-    roles = ("text", "label" if names.find("label", table.header) else "rating")
+    roles = ("text", "label" if names.find("label", table.header) else "rating")[: 1 if data.target else 2]
     if found := names.describe(source, table.header, roles):
         _log.info(found)
     return _Read(table.columns, table.header, source, names)
@@ -222,7 +247,7 @@ def _without_bad_rows(
     lacks = {"have no text": blank, f"have no label, or none of: {listed(rows.label_names)}": rows.labels == UNLABELLED}
     wanted, lacking = "both a text and a label", "a text or a label"
     if rows.ratings is not None:
-        number = f"number in column '{data.rating_column}'"
+        number = f"number in column '{data.target or data.rating_column}'"
         wanted, lacking = f"a text, a label and a {number}", f"a text, a label or a {number}"
         lacks[f"have no {number}"] = np.isnan(rows.ratings)
     good = ~np.logical_or.reduce(list(lacks.values()))

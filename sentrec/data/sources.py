@@ -198,3 +198,18 @@ def _has_known(cells: Sequence[str]) -> bool:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime | time) else value
+
+
+def joined_tables(path: Path) -> list[Path]:
+    """The tables of a folder, or a file and the one of credits that lies beside it, as TMDB's do.
+
+    Raises:
+        DataError: If a folder holds no table.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if formats.data_suffix(file.name))
+        if not files:
+            raise DataError(f"{path} holds no table.", "Name a file of films.")
+        return files
+    credits = path.with_name(path.name.replace("_movies", "_credits"))
+    return [path, credits] if credits != path and credits.is_file() else [path]

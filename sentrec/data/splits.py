@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.data.contamination import SeenTexts, normalized
-from sentrec.data.examples import Examples, load_examples
+from sentrec.data.examples import Examples, at_levels, load_examples
 from sentrec.data.locate import require_different_rows, source_of
+from sentrec.data.targets import rating_levels
 from sentrec.errors import DataError
 from sentrec.recipe.sections import DataConfig
 
@@ -59,17 +60,22 @@ def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
             "Hold out a share of train, --set data.validation=0.1, or leave it out: --set data.group_column=null",
         )
     train = load_training_rows(data)
+    levels = None if data.target is None or train.ratings is None else rating_levels(train.ratings.astype(np.float64))
+    train = train if levels is None else at_levels(train, levels)
     parts: dict[str, Examples] = {}
     for index, (name, source) in enumerate(sources.items()):
         if isinstance(source, str):
             hint = "State all classes in their order: --set data.label_names=[...]"
-            parts[name] = _same_classes(load_examples(data, source), train, f"the {name} split", hint)
+            part = load_examples(data, source)
+            same = _same_classes(part, train, f"the {name} split", hint) if levels is None else at_levels(part, levels)
+            parts[name] = same
         else:
             kept, held_out = stratified_holdout(train, source, seed=data.split_seed + 1000 * index)
             if not len(held_out):
                 raise _too_few(train, name)
             # Rows are judged by their labels: they are the same ones whether train has ratings or not.
-            train, parts[name] = train.take(kept), train.take(held_out).alone()
+            part = train.take(held_out)
+            train, parts[name] = train.take(kept), part if levels is not None else part.alone()
     if parts["validation"].texts == parts["test"].texts:  # a copy of a file, or a mirror beside the hub
         hint = "Select on a share of train instead: --set data.validation=0.1"
         raise DataError("validation and test hold the same rows.", hint)

@@ -1,7 +1,6 @@
 """Reads one split of a dataset as an Arrow table: from a file, a local mirror, or the hub."""
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from sentrec.data.sources import Select, Source
 from sentrec.data.text_rows import BadRow, Unreadable
 from sentrec.errors import DataError
 from sentrec.files.parse import one_line, parsing
+from sentrec.files.storage import DATA_VARIABLE, data_folder
 from sentrec.hookspecs import DatasetSpec
 
-DATA_VARIABLE = "SENTREC_DATA"
 _log = logging.getLogger(__name__)
 
 
@@ -38,21 +37,16 @@ class Table:
     bad: tuple[BadRow, ...] = ()
 
 
-def _mirror() -> Path | None:
-    root = os.environ.get(DATA_VARIABLE)
-    return Path(root).expanduser() if root else None
-
-
 def mirror_folder(name: str) -> Path | None:
     """The folder of dataset `name` under ``SENTREC_DATA``, or None where there is none."""
-    root = _mirror()
+    root = data_folder()
     with parsing(name, DataError):
         return root / name if root and any((root / name).glob("*.parquet")) else None
 
 
 def mirrored_datasets() -> list[str]:
     """The names of all datasets that lie under ``SENTREC_DATA``."""
-    root = _mirror()
+    root = data_folder()
     return sorted({file.parent.name for file in root.glob("*/*.parquet")}) if root else []
 
 

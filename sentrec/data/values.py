@@ -1,5 +1,7 @@
 """Values as texts, names and numbers: of a row, and why one cannot be used; of a whole column of ratings."""
 
+import ast
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +13,7 @@ import numpy.typing as npt
 
 from sentrec.data.polarity import read_rating
 from sentrec.data.text_rows import Unreadable
-from sentrec.errors import DataError
+from sentrec.errors import DataError, shortened
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,6 +103,22 @@ def _number(value: Any) -> float:
         return math.nan if value is None else float(value)
     except (ValueError, OverflowError):
         return math.nan
+
+
+def parse_list(text: str) -> Any:
+    """What a list of JSON, or of Python, holds.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        raise ValueError(shortened(error)) from error
 
 
 def _decoded(value: Any, what: str, column: str) -> Any:

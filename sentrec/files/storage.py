@@ -21,6 +21,7 @@ from sentrec.files.parse import parsing
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+DATA_VARIABLE = "SENTREC_DATA"
 _Value = TypeVar("_Value")
 _log = logging.getLogger(__name__)
 _REFUSALS = (
@@ -50,6 +51,12 @@ def cache_home() -> Path:
     import platformdirs  # --help need not wait for it
 
     return Path(platformdirs.user_cache_dir("sentrec"))
+
+
+def data_folder() -> Path | None:
+    """The folder of data sets that ``SENTREC_DATA`` names, if any."""
+    root = os.environ.get(DATA_VARIABLE)
+    return Path(root).expanduser() if root else None
 
 
 @functools.cache

@@ -10,7 +10,7 @@ from typing import Any
 
 from sentrec.errors import RecipeError, did_you_mean, shortened
 from sentrec.files.parse import MOST_DEPTH, read_text, user_path
-from sentrec.files.storage import write_text
+from sentrec.files.storage import data_folder, write_text
 from sentrec.files.yaml_values import MOST_CHARACTERS, parse_yaml
 from sentrec.recipe.migrations import migrate
 
@@ -152,11 +152,13 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The sections of a recipe with the files and runs that exist in `folder`, or else here, as absolute paths.
 
     What has neither a folder nor a suffix is a name, whatever file of that name there is; so is what does not exist.
+    A file that lies in neither place is looked for in the folder ``SENTREC_DATA``.
 
     Args:
         tree: The sections, which need not be valid.
         folder: Where the file lies that states them.
     """
+    mirror = data_folder()
 
     def absolute(value: Any) -> Any:
         if isinstance(value, list):
@@ -166,7 +168,8 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
         if not isinstance(value, str) or not (os.sep in value or "/" in value or Path(value).suffix):
             return value
         try:
-            found = [place for place in (folder / value, Path(value).expanduser()) if place.exists()]
+            places = (folder / value, Path(value).expanduser(), *([mirror / value] if mirror else []))
+            found = [place for place in places if place.exists()]
         except (OSError, RuntimeError, ValueError):
             return value  # which is reported when it is to be read
         return str(found[0].resolve()) if found else value

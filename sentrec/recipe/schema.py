@@ -1,7 +1,7 @@
 """The schema of a recipe: sections that are checked together before any data is read."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -35,6 +35,9 @@ class Recipe(Section):
     description: str = Field("", description="One line on what the experiment shows.")
     seed: int = Field(
         1, ge=0, lt=2**32, description="Seed of the weights, dropout and order; `--seeds N` counts up from it."
+    )
+    task: Literal["classify", "rate"] = Field(
+        "classify", description="Predict a class, or rate: a number, the column data.target."
     )
     init: Annotated[InitConfig | None, BeforeValidator(_as_init)] = Field(
         None, description="A trained model to go on from, e.g. `starter`, which decides text, encoder and model."
@@ -73,6 +76,33 @@ class Recipe(Section):
             raise ValueError(f"{NGRAMS} consists of its n-grams: model.ngrams cannot be null")
         if self.objective != ObjectiveConfig():
             raise ValueError(f"{NGRAMS} is fitted in closed form, from labels alone: leave objective out")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _facts_have_a_head(cls, tree: Any) -> Any:
+        data, model = (tree.get(part, {}) for part in ("data", "model")) if isinstance(tree, Mapping) else ({}, {})
+        has_facts = isinstance(data, Mapping) and data.get("facts") is not None
+        if has_facts and isinstance(model, Mapping) and model.get("boosting") is None:
+            return {**tree, "model": {**model, "boosting": {}}}
+        return tree
+
+    @model_validator(mode="after")
+    def _a_task_has_its_target(self) -> "Recipe":
+        data = self.data
+        if (self.task == "rate") != (data.target is not None):
+            raise ValueError("task: rate predicts the numbers of a column that data.target names: state both, or none")
+        if self.task == "classify" and (data.scale, data.votes, data.facts, data.test_from) != (None,) * 4:
+            raise ValueError("data.scale, votes, facts and test_from belong to task: rate")
+        labels = (data.label_column, data.label_map, data.label_names, data.rating_column)
+        if self.task == "rate" and (any(labels) or data.mixed_with or self.init is not None):
+            raise ValueError("task: rate learns from data.target alone: leave labels, ratings, mixed_with and init out")
+        if self.task == "rate" and self.objective != ObjectiveConfig():
+            raise ValueError("task: rate has an objective of its own: leave objective out")
+        if (data.facts is None) != (self.model.boosting is None):
+            raise ValueError("model.boosting is the head over facts: state data.facts, too")
+        if data.facts and (data.validation, data.test, data.group_column, data.unlabelled) != (None,) * 4:
+            raise ValueError("facts are cross-validated on all rows: leave data.validation, test and the like out")
         return self
 
     @model_validator(mode="after")

@@ -64,6 +64,23 @@ class DataConfig(Section):
         description="The class of each label, others left out: {1: bad, 5: good}; stars: by thirds of a scale.",
     )
     encoding: str | None = Field(None, description="Encoding of text files; none: as their bytes tell.")
+    target: str | None = Field(
+        None, min_length=1, description="Column of the number that `task: rate` predicts, e.g. stars or vote_average."
+    )
+    scale: tuple[float, float] | None = Field(
+        None, description="The lowest and the highest target there can be; none: those of the training rows."
+    )
+    votes: str | None = Field(
+        None,
+        min_length=1,
+        description="Column of how many votes a target is the mean of: few count less, rows without any are left out.",
+    )
+    facts: Literal["pre-release", "all"] | None = Field(
+        None, description="Rate by the facts in a table: those known before release, or all; none: by texts alone."
+    )
+    test_from: str | None = Field(
+        None, description="Date that divides rows for `evaluate --split-by time`; none: before the last part of them."
+    )
     rating_column: str | None = Field(
         None, min_length=1, description="Column of the stars that came with a text, to learn from beside its label."
     )
@@ -97,6 +114,12 @@ class DataConfig(Section):
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
         if any(not 0.0 < share < 1.0 for share in shares) or sum(shares) >= 1.0:
             raise ValueError("shares must lie between 0 and 1 and leave rows to train on")
+        return self
+
+    @model_validator(mode="after")
+    def _scale_ascends(self) -> "DataConfig":
+        if self.scale is not None and not self.scale[0] < self.scale[1]:
+            raise ValueError("scale: the lowest target comes first, e.g. [0, 10]")
         return self
 
 
@@ -142,6 +165,18 @@ class NgramsConfig(Section):
     )
 
 
+class BoostingConfig(Section):
+    """Boosted trees over facts, and the linear model of names whose residuals they fit."""
+
+    trees: int = Field(300, ge=1, le=10_000, description="How many trees.")
+    learning_rate: float = Field(0.03, gt=0.0, le=1.0, description="How much of each tree is added.")
+    leaves: int = Field(12, ge=2, description="Most leaves of a tree.")
+    rows_per_leaf: int = Field(20, ge=1, description="Fewest training rows of a leaf.")
+    l2: float = Field(5.0, ge=0.0, description="Shrinks the values of leaves.")
+    features: float = Field(0.3, gt=0.0, le=1.0, description="Share of the features that a split may ask for.")
+    folds: int = Field(5, ge=2, description="Rows are rated by names, and by texts, learned from so many other parts.")
+
+
 class ModelConfig(Section):
     """The parts that every encoder shares: embeddings, dropout, head."""
 
@@ -152,6 +187,7 @@ class ModelConfig(Section):
     embedding_dropout: float = Field(0.2, ge=0.0, lt=1.0, description="Share of embedding dimensions dropped per text.")
     output_dropout: float = Field(0.3, ge=0.0, lt=1.0, description="Share of features dropped before the head.")
     ngrams: NgramsConfig | None = Field(None, description="A linear n-gram model stacked on the encoder; null: none.")
+    boosting: BoostingConfig | None = Field(None, description="The head over facts, where data.facts names some.")
 
 
 class SentencesConfig(Section):

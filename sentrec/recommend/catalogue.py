@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.data.columns import folded
+from sentrec.data.columns import KEY_NAMES, folded
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow
 from sentrec.errors import DataError, did_you_mean
 
-KEY_NAMES = ("movie_id", "movieId", "movie", "id", "imdb_id", "item")
 _GENRE_SEPARATOR = re.compile(r"[|,;]")
 _ARTICLE = re.compile(r"(.+), (the|a|an)( \(.*\))?")
 _TITLE_WITH_YEAR = re.compile(r".*\S\s*\((\d{4})\)")

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sentrec.data.columns import FieldNames, folded
+from sentrec.data.columns import KEY_NAMES, FieldNames, folded
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow
 from sentrec.data.values import UnusableError, rating_of
 from sentrec.errors import DataError, counted
 from sentrec.recommend.background import Background, Expectations
-from sentrec.recommend.catalogue import KEY_NAMES, Movie, identity, number_at, split_names, year_of
+from sentrec.recommend.catalogue import Movie, identity, number_at, split_names, year_of
 from sentrec.recommend.ratings.model import read_target
 
 _log = logging.getLogger(__name__)

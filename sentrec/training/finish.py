@@ -15,6 +15,8 @@ from sentrec.metrics.classification import classification_metrics
 from sentrec.models.contracts import ClosedFormData
 from sentrec.models.star_scores import fit_stars
 from sentrec.models.weights import dequantize, is_quantized, load_weights, quantize, write_tensors
+from sentrec.rating.measure import measure_ratings
+from sentrec.rating.texts import fit_text_ratings
 from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run
 from sentrec.runs.writing import write_end
 from sentrec.training.adaptation import adapt
@@ -66,6 +68,8 @@ def finish_run(
             "data": data.facts(),
         }
         metrics |= {"stacking": fitted} if fitted else {}
+        if loop.recipe.task == "rate":
+            metrics |= _rating_metrics(data, validation, test, metrics["calibration"]["temperature"])
         write_tensors(directory / MODEL, weights, metadata)
         metrics["seconds"] = round(time.perf_counter() - started, 2)
         write_end(directory, loop.state.history, metrics)
@@ -79,6 +83,22 @@ def _closed_form_data(loop: TrainingLoop, data: PreparedData) -> ClosedFormData:
     pseudo_labels = texts.targets.numpy().argmax(axis=1) if ngrams and ngrams.pseudo_labels and texts else None
     train, validation = data.splits.train.labels, data.splits.validation.labels
     return ClosedFormData(data.train, train, data.validation, validation, data.unlabelled, pseudo_labels)
+
+
+def _rating_metrics(
+    data: PreparedData, validation: npt.NDArray[np.floating], test: npt.NDArray[np.floating], temperature: float
+) -> dict[str, Any]:
+    """Metrics of the test rows' ratings, and what makes probabilities of levels ratings, fitted on validation rows."""
+    judged, told = data.splits.test, data.splits.validation
+    assert judged.ratings is not None
+    assert told.ratings is not None
+    levels = np.array(data.label_names, dtype=np.float64)
+    ratings = fit_text_ratings(softmax(validation, temperature), told.ratings.astype(np.float64), levels)
+    rated = ratings.rate(softmax(test, temperature))
+    return {
+        "rating": measure_ratings(judged.ratings.astype(np.float64), rated, judged.votes),
+        "levels": ratings.to_dict(),
+    }
 
 
 def calibrated_metrics(

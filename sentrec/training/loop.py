@@ -223,9 +223,10 @@ class TrainingLoop:
         probabilities = softmax(self.logits(self.validation))
         accuracy = float((probabilities.argmax(axis=1) == self.validation_labels).mean())
         loss = _finite(log_loss(probabilities, self.validation_labels), "validation", state.step)
-        improved = (accuracy, -loss) > (state.best_accuracy, -state.best_loss)
+        score = accuracy if self.recipe.task == "classify" else 0.0  # of ratings, the distribution counts
+        improved = (score, -loss) > (state.best_accuracy, -state.best_loss)
         if improved:
-            state.best_accuracy, state.best_loss, state.best_step = accuracy, loss, state.step
+            state.best_accuracy, state.best_loss, state.best_step = score, loss, state.step
         state.worse_in_a_row = 0 if improved else state.worse_in_a_row + 1
         _add_row(state, epoch, validation_accuracy=accuracy, validation_loss=loss)
         return improved

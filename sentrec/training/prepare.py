@@ -15,6 +15,7 @@ from sentrec.data.labels import ClassMatch
 from sentrec.data.locate import is_local
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.stars import load_star_texts
+from sentrec.data.targets import weighted_targets
 from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
 from sentrec.errors import DataError, RunError
 from sentrec.files.parse import read_text
@@ -93,7 +94,7 @@ class PreparedData:
     sentences: Sentences | None = None
     stars: PreparedStars | None = None
     teacher: Run | None = None  # the run or ensemble that labels the unlabelled texts
-    soft_targets: Targets | None = None  # of the training rows, where stars have a say: float32, ``(rows, 2)``
+    soft_targets: Targets | None = None  # of the training rows, where stars have a say: float32, ``(rows, classes)``
     fingerprint_of_vectors: str | None = None  # of the word vectors that embeddings start from
     vocabulary: int = 0  # how many different tokens the tokenizer knows
 
@@ -143,8 +144,8 @@ class PreparedData:
         }
 
 
-def prepare(recipe: Recipe) -> PreparedData:
-    """Reads, divides, tokenizes and encodes the recipe's data.
+def prepare(recipe: Recipe, splits: Splits | None = None) -> PreparedData:
+    """Reads and divides the recipe's data, unless `splits` are given, tokenizes and encodes it.
 
     The vectors are opened and the encoder is tried first: what is wrong there should be said before minutes of work.
     Where the recipe goes on from a run, its tokenizer stays, so that words keep their ids.
@@ -164,8 +165,8 @@ def prepare(recipe: Recipe) -> PreparedData:
     teacher = None if name in (None, NGRAMS_TEACHER) else open_teacher(name)
     kind.check(recipe)  # which fetches what can be fetched
     vectors = require_found(kind.requirements(recipe))
-    splits = load_splits(recipe.data)
-    soft_targets = targets_with_ratings(splits.train, recipe.objective.ratings) if recipe.objective.ratings else None
+    splits = splits or load_splits(recipe.data)
+    soft_targets = _soft_targets(recipe, splits.train)
     names = splits.train.label_names
     source_classes = match_source(recipe.init, source.label_names, names) if recipe.init and source else None
     if teacher and (note := match_teacher(teacher, names).note):
@@ -208,6 +209,13 @@ def _warn_of_unknown_words(test: EncodedTexts) -> None:
     share = float((test.token_ids == UNKNOWN_ID).mean()) if len(test.token_ids) else 0.0
     if share > _MOST_UNKNOWN:
         _log.warning("the model knows only %.0f%% of the words of the test texts", 100 * (1 - share))
+
+
+def _soft_targets(recipe: Recipe, train: Examples) -> Targets | None:
+    if recipe.task == "rate" and train.ratings is not None:
+        levels = np.array(train.label_names, dtype=np.float64)
+        return weighted_targets(train.ratings.astype(np.float64), levels, train.votes)
+    return targets_with_ratings(train, recipe.objective.ratings) if recipe.objective.ratings else None
 
 
 def _log_unlabelled(unlabelled: UnlabelledSplit, splits: Splits) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +42,7 @@ from sentrec.training.interrupt import StopRequest, nothing_begun, stop_on_signa
 from sentrec.training.loop import LoopState, Progress, TrainingLoop, make_accelerator, training_dtype
 from sentrec.training.optimizer import LearningPlan
 from sentrec.training.prepare import PreparedData, prepare
+from sentrec.training.rating import train_rating
 from sentrec.training.recipe import load_recipe
 
 OnProgress = Callable[[Progress], None]
@@ -101,6 +103,8 @@ def train(
             if resume and is_finished(directory):
                 remove_checkpoints(directory / CHECKPOINTS)  # a process that was killed at the very end left them
                 return open_run(directory)
+            if recipe.data.facts is not None:
+                return train_rating(recipe, directory, partial(fit_texts, accelerator, stop))
             training_dtype(recipe.training.precision, accelerator.device)  # what cannot be computed needs no data
             data = prepare(recipe)
             require_apart(directory, data)
@@ -142,6 +146,11 @@ def fit(
         if start and start.on_finish:
             start.on_finish(loop, test)
         return run
+
+
+def fit_texts(accelerator: Accelerator, stop: StopRequest, recipe: Recipe, data: PreparedData, directory: Path) -> Run:
+    """Trains the text model of a recipe that rates; like `fit`, from the beginning and without a word."""
+    return fit(recipe, data, directory, accelerator, stop, resume=False, on_progress=None)
 
 
 def _start_loop(

@@ -1,7 +1,5 @@
 """What films are: title, year, genres and further facts from MovieLens, TMDB or a table of one's own."""
 
-import ast
-import json
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sentrec.data.columns import folded
-from sentrec.data.formats import data_suffix
-from sentrec.data.sources import Source
+from sentrec.data.columns import KEY_NAMES, folded
+from sentrec.data.sources import Source, joined_tables
 from sentrec.data.text_rows import BadRow
-from sentrec.errors import DataError, counted, shortened
-from sentrec.recommend.catalogue import KEY_NAMES, Movie, fold, identity, split_names, year_of
+from sentrec.data.values import parse_list
+from sentrec.errors import DataError, counted
+from sentrec.recommend.catalogue import Movie, fold, identity, split_names, year_of
 
 _log = logging.getLogger(__name__)
 _LISTS = {
@@ -55,7 +53,7 @@ def read_films(path: Path) -> dict[str, Film]:
     Raises:
         DataError: If no table has a key and a title.
     """
-    files = _tables(path)
+    files = joined_tables(path)
     films: dict[str, Film] = {}
     for file in files:
         _read_table(file, films, alone=len(files) == 1)
@@ -117,16 +115,6 @@ def link_films(
 _NO_MATCH = "metadata of no rated film was found (%s%s): its keys are others, and no title with its year is the same"
 
 
-def _tables(path: Path) -> list[Path]:
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if data_suffix(file.name))
-        if not files:
-            raise DataError(f"{path} holds no table.", "Name a file of films.")
-        return files
-    credits = path.with_name(path.name.replace("_movies", "_credits"))
-    return [path, credits] if credits != path and credits.is_file() else [path]
-
-
 def _read_table(path: Path, films: dict[str, Film], alone: bool) -> None:
     broken: dict[str, list[int]] = {}
     left_out: list[BadRow] = []
@@ -177,7 +165,7 @@ def _names(value: Any, fact: str) -> tuple[str, ...]:
         ValueError: If it begins as a list and is none.
     """
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        value = _parsed(value)
+        value = parse_list(value)
     if not isinstance(value, list):
         return split_names(value)
     entries = [one if isinstance(one, Mapping) else {"name": one} for one in value]
@@ -186,17 +174,6 @@ def _names(value: Any, fact: str) -> tuple[str, ...]:
         entries = sorted(jobs, key=lambda one: _JOBS.index(one.get("job", _JOBS[0])))
     names = dict.fromkeys(str(one.get("name") or "").strip() for one in entries)
     return tuple(name for name in names if name)[: _MOST_CAST if fact == "cast" else None]
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError(shortened(error)) from error
 
 
 def _number(value: Any) -> float:

@@ -1,0 +1,1 @@
+"""Ratings predicted from what items are: facts in tables, names that were rated before, texts."""

@@ -1,0 +1,215 @@
+"""A model of ratings from facts: names in a linear model, boosted trees on what that leaves, conformal intervals."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sentrec.errors import RunError
+from sentrec.files.parse import parse_json
+from sentrec.metrics.regression import Noise, conformal_quantile, fit_noise
+from sentrec.models.weights import TRAIN_AGAIN, read_tensors, write_tensors
+from sentrec.rating.facts import Facts, Floats, Schema
+from sentrec.rating.names import ALL_FACTS, NameEffects, fit_names
+from sentrec.rating.trees import Trees, fit_trees
+from sentrec.recipe.sections import BoostingConfig
+
+_METADATA = "sentrec.rating"
+OUT_OF_SCALE = "limits of the scale"
+
+
+@dataclass(frozen=True)
+class Rated:
+    """Predicted ratings, float64 of shape ``(items,)``.
+
+    Attributes:
+        mean: The rating to expect.
+        variance: Of the item's own rating, that of very many votes, around it.
+        low: Lower end of the interval.
+        high: Its upper end.
+    """
+
+    mean: Floats
+    variance: Floats
+    low: Floats
+    high: Floats
+
+    def take(self, rows: npt.NDArray[np.generic]) -> "Rated":
+        """Those of some rows, which a mask may choose."""
+        return Rated(*(values[rows] for values in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class RatingModel:
+    """Predicts the rating of items from facts.
+
+    Attributes:
+        schema: What it reads of a table.
+        effects: What names and numbers say, in a linear model.
+        trees: What is added to that.
+        noise: Why ratings differ from predictions.
+        scores: Absolute residuals of rows that were not learned from, in standard deviations.
+        scale: The lowest and the highest rating.
+    """
+
+    schema: Schema
+    effects: NameEffects
+    trees: Trees
+    noise: Noise
+    scores: Floats
+    scale: tuple[float, float]
+
+    def predict(self, facts: Facts) -> Floats:
+        """The ratings to expect."""
+        return np.clip(self._unlimited(facts), *self.scale)
+
+    def rate(self, facts: Facts, confidence: float = 0.9, votes: Floats | None = None) -> Rated:
+        """Ratings with intervals.
+
+        Args:
+            facts: Of the items.
+            confidence: How often an interval holds the rating.
+            votes: Of how many votes the rating is the mean; None: of very many, the rating is the item's own.
+        """
+        return self.rated(self.predict(facts), votes, confidence)
+
+    def rated(self, mean: Floats, votes: Floats | None = None, confidence: float = 0.9) -> Rated:
+        """Predictions with their intervals; see `rate`."""
+        many = np.full(len(mean), np.inf) if votes is None else votes
+        reach = conformal_quantile(self.scores, confidence) * np.sqrt(self.noise.variance(many, len(mean)))
+        low, high = np.clip(mean - reach, *self.scale), np.clip(mean + reach, *self.scale)
+        return Rated(mean, np.full(len(mean), self.noise.between), low, high)
+
+    def contributions(self, facts: Facts) -> tuple[float, dict[str, Floats]]:
+        """What all predictions begin with, and what each fact adds to it, ``(items,)`` each; the sum is `predict`."""
+        parts = self.effects.linear_parts(facts)
+        base, added = self.trees.contributions(self.effects.features(facts))
+        parts[ALL_FACTS] = np.zeros(len(facts))
+        for fact, column in zip(self.effects.facts_of_features, added.T, strict=True):
+            parts[fact] = parts[fact] + column
+        unlimited = self._unlimited(facts)
+        if ((limited := np.clip(unlimited, *self.scale)) != unlimited).any():
+            parts[OUT_OF_SCALE] = limited - unlimited
+        return self.effects.mean + base, parts
+
+    def _unlimited(self, facts: Facts) -> Floats:
+        return self.effects.linear(facts) + self.trees.predict(self.effects.features(facts))
+
+    def save(self, path: Path) -> None:
+        """Writes it as safetensors."""
+        effects, trees = self.effects, self.trees
+        arrays = {f"trees.{name}": value for name, value in trees.arrays().items()}
+        arrays |= {f"names.{name}": getattr(effects, name) for name in ("means", "weights", "shares", "common")}
+        arrays |= {f"numbers.{place}": scale for place, scale in enumerate(effects.numbers.values())}
+        arrays |= {"scores": self.scores, "scale": np.array(self.scale)}
+        about: dict[str, Any] = {
+            "schema": asdict(self.schema),
+            "names": effects.names,
+            "numbers": list(effects.numbers),
+        }
+        about |= {"intercept": effects.intercept, "noise": asdict(self.noise)}
+        tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
+        write_tensors(path, tensors, {_METADATA: json.dumps(about)})
+
+    @classmethod
+    def load(cls, path: Path) -> "RatingModel":
+        """Reads what `save` wrote.
+
+        Raises:
+            RunError: If the file is missing, cut off, or not such a model.
+        """
+        tensors, metadata = read_tensors(path)
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        about = parse_json(metadata.get(_METADATA, ""), path, RunError, TRAIN_AGAIN)
+        try:
+            lists = tuple((str(column), str(job)) for column, job in about["schema"].pop("lists"))
+            schema = Schema(**{name: tuple(columns) for name, columns in about["schema"].items()}, lists=lists)
+            effects = NameEffects(
+                tuple((str(kind), str(name)) for kind, name in about["names"]),
+                **{name: arrays[f"names.{name}"] for name in ("means", "weights", "shares", "common")},
+                numbers={name: arrays[f"numbers.{place}"] for place, name in enumerate(about["numbers"])},
+                intercept=float(about["intercept"]),
+            )
+            trees = Trees.from_arrays({name: arrays[f"trees.{name}"] for name in Trees.__annotations__})
+            low, high = arrays["scale"].tolist()
+            return cls(schema, effects, trees, Noise(**about["noise"]), arrays["scores"], (low, high))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise RunError(f"{path} holds no model of ratings: {error}.", TRAIN_AGAIN) from error
+
+
+def fit_model(
+    schema: Schema,
+    facts: Facts,
+    target: Floats,
+    votes: Floats | None,
+    scale: tuple[float, float],
+    config: BoostingConfig,
+    seed: int = 0,
+) -> tuple[RatingModel, Floats]:
+    """Fits a model of ratings; noise and intervals come from rows that each was predicted without.
+
+    Args:
+        schema: Where the facts are from; kept in the model.
+        facts: Of the training items.
+        target: Their ratings.
+        votes: Of how many votes each rating is the mean, at least 1; None: they count alike.
+        scale: The lowest and the highest rating there can be.
+        config: How.
+        seed: Of the folds and the trees.
+
+    Returns:
+        The model, and its cross-validated predictions of the training items.
+    """
+    held_out = np.empty(len(target))
+    for train, test in folds_of(np.arange(len(target)), config.folds, seed):
+        effects, trees = _fit_once(facts.take(train), target[train], _part(votes, train), config, seed)
+        part = facts.take(test)
+        held_out[test] = np.clip(effects.linear(part) + trees.predict(effects.features(part)), *scale)
+    noise = fit_noise(target - held_out, votes)
+    scores = np.sort(np.abs(target - held_out) / np.sqrt(np.maximum(noise.variance(votes, len(target)), 1e-12)))
+    effects, trees = _fit_once(facts, target, votes, config, seed)
+    return RatingModel(schema, effects, trees, noise, scores, scale), held_out
+
+
+def _fit_once(
+    facts: Facts, target: Floats, votes: Floats | None, config: BoostingConfig, seed: int
+) -> tuple[NameEffects, Trees]:
+    weights = _weights(target - target.mean(), votes)
+    features, linear = np.empty(0), np.empty(len(target))
+    whole = fit_names(facts, target, weights)
+    features = np.empty((len(target), len(whole.facts_of_features)))
+    for train, test in folds_of(np.arange(len(target)), config.folds, seed + 1):
+        # Trees see names as they will see those of new items: learned from other rows.
+        part = fit_names(facts.take(train), target[train], weights[train], like=whole)
+        features[test], linear[test] = part.features(facts.take(test)), part.linear(facts.take(test))
+    residuals = target - linear
+    return whole, fit_trees(features, residuals, _weights(residuals, votes), config, seed)
+
+
+def _weights(residuals: Floats, votes: Floats | None) -> Floats:
+    """The inverse variances of targets, with a mean of 1."""
+    weights: Floats = 1.0 / np.maximum(fit_noise(residuals, votes).variance(votes, len(residuals)), 1e-12)
+    weights /= weights.mean()
+    return weights
+
+
+def folds_of(
+    groups: npt.NDArray[np.int64], folds: int, seed: int
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Row numbers to learn from and to be judged by, both ascending, for each of several random parts.
+
+    `groups` are numbered from 0; the rows of one are in one part.
+    """
+    count = int(groups.max()) + 1
+    part = (np.random.default_rng(seed).permutation(count) % folds)[groups]
+    for number in range(min(folds, count)):
+        yield np.flatnonzero(part != number), np.flatnonzero(part == number)
+
+
+def _part(values: Floats | None, rows: npt.NDArray[np.int64]) -> Floats | None:
+    return None if values is None else values[rows]

@@ -77,8 +77,14 @@ def test_what_cannot_be_used_is_told_in_one_line_each(tmp_path: Path, caplog: py
     assert ratings.stars[place].tolist() == [2.0]
 
 
-def test_the_latest_of_repeated_ratings_counts_and_the_last_where_there_are_no_times(tmp_path: Path) -> None:
-    timed = read_ratings(ratings_file(tmp_path, [(1, 1, 5.0, 20), (1, 1, 2.0, 10)]))
+@pytest.mark.parametrize(
+    ("late", "early"),
+    [(20, 10), ("2020-01-01T10:00:05", "2020-01-01T10:00:01"), ("2020-01-01T10:00+00:00", "2020-01-01T10:30+02:00")],
+)
+def test_the_latest_of_repeated_ratings_counts_and_the_last_where_there_are_no_times(
+    tmp_path: Path, late: object, early: object
+) -> None:
+    timed = read_ratings(ratings_file(tmp_path, [(1, 1, 5.0, late), (1, 1, 2.0, early)]))
     untimed = read_ratings(ratings_file(tmp_path, [(1, 1, 5.0), (1, 1, 2.0)], "userId,movieId,rating"))
     assert (timed.ratings.stars.tolist(), untimed.ratings.stars.tolist()) == ([5.0], [2.0])
 

@@ -143,12 +143,10 @@ def _time(value: Any) -> float:
     try:
         if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
             value = datetime.fromisoformat(value.strip())
-        if isinstance(value, date):
-            return float(
-                value.toordinal() * 86400 + getattr(value, "hour", 0) * 3600 + getattr(value, "minute", 0) * 60
-            )
-        return float(value)
-    except (TypeError, ValueError):
+        if isinstance(value, date) and not isinstance(value, datetime):
+            value = datetime(value.year, value.month, value.day)
+        return value.timestamp() if isinstance(value, datetime) else float(value)
+    except (TypeError, ValueError, OverflowError):
         return float("nan")
 
 

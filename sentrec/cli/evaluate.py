@@ -83,17 +83,16 @@ def evaluate(
     """Measure a run (or starter) on labelled data or stars, and compare it with another run or a baseline."""
     if quiet:
         show_log(logging.WARNING)
-    linear = baseline.value if baseline else None
     overrides = options.with_columns(overrides, labels, text_field, label_field)
     if folds or split_by:
-        if any((data, split != "test", linear, out_directory, explanations, classes)):
+        if any((data, split != "test", baseline, out_directory, explanations, classes)):
             raise typer.BadParameter("--folds divides the recipe's own rows: it takes --set, --against, --predictions.")
         rated = _by_parts(run, folds or 5, split_by or "rows", overrides, against, predictions, quiet or as_json)
         print_json(rated.to_dict()) if as_json else _show_ratings(rated)
         return
     from sentrec.evaluation.evaluate import evaluate as evaluate_run
 
-    others = (against, linear, plots, out_directory, overrides, predictions, explanations)
+    others = (against, baseline, plots, out_directory, overrides, predictions, explanations)
     result = evaluate_run(run, data, split, *others, int(classes) if classes else None)
     if as_json:
         print_json(result.to_dict())

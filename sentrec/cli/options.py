@@ -1,10 +1,9 @@
 """Options and arguments that several commands share, each with its help, its check and what Tab completes it with."""
 
 import json
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -17,13 +16,8 @@ NAMED_RUN_HELP = (
     "./starter)."
 )
 RECIPE_HELP = "A recipe file, or the name of a built-in recipe."
-
-
-class BaselineName(StrEnum):
-    """The baselines that a run can be compared with."""
-
-    NB_LR = "nb-lr"
-    TFIDF_LR = "tfidf-lr"
+BaselineName = Literal["nb-lr", "tfidf-lr"]
+"""The baselines that a run can be compared with."""
 
 
 def recipe_names(incomplete: str) -> list[str]:

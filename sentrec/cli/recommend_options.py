@@ -1,8 +1,7 @@
 """The options of `sentrec recommend`, each with its help."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,33 +12,9 @@ _LIST = "The list"
 _SCORING = "Scoring"
 _OUTPUT = "Output"
 _PERSONAL = "Ratings of many users, instead of reviews"
-
-
-class SortBy(StrEnum):
-    """What items are sorted by."""
-
-    SCORE = "score"
-    LOWER_BOUND = "lower-bound"
-    MEAN = "mean"
-    EXPECTED = "expected"  # until the next release
-
-
-class SplitName(StrEnum):
-    """How ratings are held out."""
-
-    USER = "user"
-    TIME = "time"
-    USER_TIME = "user-time"
-    FILMS = "films"
-    RATINGS = "ratings"
-
-
-class PrecisionName(StrEnum):
-    """Arithmetic of the model."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
+SortBy = Literal["score", "lower-bound", "mean", "expected"]  # the last until the next release
+SplitName = Literal["user", "time", "user-time", "films", "ratings"]
+PrecisionName = Literal["auto", "float32", "bfloat16"]
 
 
 def _option(panel: str, help: str, *names: str, **more: Any) -> Any:

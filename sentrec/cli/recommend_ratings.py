@@ -139,9 +139,7 @@ def _evaluate(given: Mapping[str, Any]) -> None:
     recommenders = {name: registry.recommender(name) for name in names}
     data = _data(given)
     show = None if given["quiet"] else lambda fold: err.print(f"fold {fold} is done")
-    result = evaluate(
-        data.ratings, item_features(data.films, data.reviews), recommenders, given["split"].value, on_fold=show
-    )
+    result = evaluate(data.ratings, item_features(data.films, data.reviews), recommenders, given["split"], on_fold=show)
     if given["as_json"]:
         print_json(result.to_dict())
     else:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sentrec.cli import recommend_options as options
 from sentrec.cli.display.console import print_json, show_log
 from sentrec.cli.display.progress import scoring_progress
 from sentrec.cli.display.tables import show_few_reviews, show_items, show_measures, show_summary, show_target
@@ -53,7 +52,7 @@ def _job(given: Mapping[str, Any]) -> "_Job":
     kept = {name: given[name] for name in ("resume", "scores", "rejects", "soften", "encoding")}
     known = _Known(_catalogue(given["movies"]), _background(given["prior"], given["target"]))
     run = chosen_model(given["model"], given["quiet"]) if files else ""
-    how = (given["positive"], given["precision"].value, given["device"], given["quiet"])
+    how = (given["positive"], given["precision"], given["device"], given["quiet"])
     return _Job(files, run, ScoringOptions(names, **kept), *how, known, given["explain"])
 
 
@@ -61,7 +60,7 @@ def _carry_out(job: "_Job", wanted: "RankOptions", pages: list[tuple[Path, str]]
     """Scores, and prints and writes the list or its measures."""
     with ExitStack() as stack:  # all is written within it: a full disk does not cost the scores
         if given["evaluate"]:
-            baseline = given["baseline"] and given["baseline"].value
+            baseline = given["baseline"]
             scored = _measure(job, stack, given["min_reviews"], baseline, given["as_json"])
         else:
             result = job.ranked(stack, wanted)
@@ -201,13 +200,13 @@ def _rank_options(given: Mapping[str, Any]) -> "RankOptions":
     from sentrec.recommend.ranking import RankOptions
 
     sort = given["sort"]
-    if sort is options.SortBy.EXPECTED:
+    if sort == "expected":
         _log.warning("--sort expected is now --sort score, the default; the old name will go with the next release.")
-        sort = options.SortBy.SCORE
+        sort = "score"
     years = parse_years(given["year"]) if given["year"] else None
     seen = read_seen(given["exclude"]) if given["exclude"] else frozenset()
     genres = tuple(given["genre"] or ())
-    shown = (given["top"], given["min_reviews"], sort.value, genres, years, given["like"], seen, given["diverse"])
+    shown = (given["top"], given["min_reviews"], sort, genres, years, given["like"], seen, given["diverse"])
     return RankOptions(*shown)
 
 

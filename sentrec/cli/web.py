@@ -46,7 +46,7 @@ def serve(
 ) -> None:
     """Answer requests over HTTP: /predict, /rank, /recommend, /models, /health, /ready, /metrics; see /openapi.json."""
     require_extra("serve", "fastapi", "prometheus_client", "uvicorn")
-    if token is not None and not token.strip():
+    if token is not None and not (token := token.strip()):
         raise typer.BadParameter("the token is empty.")
     with tempfile.TemporaryDirectory(prefix="sentrec-") as figures:
         if workers > 1:

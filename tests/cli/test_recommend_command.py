@@ -190,7 +190,7 @@ def test_a_device_that_is_not_there_is_the_users_mistake(invoke: Invoke, command
 def test_predict_prints_ids_and_nothing_that_commands_a_terminal(invoke: Invoke) -> None:
     lines = '{"id": "r :cat: 1", "text": "Superb :cat: \\u001b[31mred [bold]x"}\n{"id": "r2"}\n'
     shown = invoke("predict", "-", input=lines).stdout.splitlines()
-    assert shown[0].endswith("%  [r :cat: 1] Superb :cat: [31mred [bold]x")
+    assert shown[0].endswith("  [r :cat: 1] Superb :cat: [31mred [bold]x")
     assert shown[1].split(maxsplit=1) == ["error", "[r2] no text (field 'text')"]
 
 

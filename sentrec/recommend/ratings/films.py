@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -198,12 +198,3 @@ def _joined(first: Film, second: Film) -> Film:
 
 def _called(film: Movie) -> tuple[str, int | None]:
     return fold(film.title), film.year
-
-
-def genres_of(films: Iterable[Film]) -> list[str]:
-    """All genres, the commonest first."""
-    counts: dict[str, int] = {}
-    for film in films:
-        for genre in film.genres:
-            counts[genre] = counts.get(genre, 0) + 1
-    return sorted(counts, key=lambda genre: (-counts[genre], genre))

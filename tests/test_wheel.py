@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.slow
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
 FOLDERS = SETUPTOOLS["package-dir"]
-OF_A_SOURCE = ("*.py", "*.yaml", "*.jsonl", "*.html", "*.typed", "starter/*")
+OF_A_SOURCE = ("*.py", "*.yaml", "*.jsonl", "*.html", "*.tsv", "*.typed", "starter/*")
 MOST_BYTES = 8_000_000
 
 

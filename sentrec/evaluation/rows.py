@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -114,10 +115,9 @@ class RunData:
         """
         notes = self._overlaps(examples, name)
         if not name:
-            origins, absent = origins_of(self.run)
+            origins, absent = self._origins
             for origin in origins:
-                if origin.recipe.data != self.run.recipe.data:
-                    notes += RunData(origin)._overlaps(examples, origin.place)
+                notes += origin._overlaps(examples, origin.run.place)
             notes += [
                 f"{missing}, which it learned from, is not here: texts that it has seen were not counted."
                 for missing in absent
@@ -126,15 +126,21 @@ class RunData:
 
     def _overlaps(self, examples: Examples, name: str) -> list[str]:
         of_run = f" of {name}" if name else ""
-        notes = [_overlap_note(examples, f"train or validation{of_run}", self._labelled_texts)]
+        notes = [_overlap_note(examples, f"train or validation{of_run}", lambda: self._labelled_texts)]
         # What judges the run was left out of the unlabelled texts: there is nothing to count.
         if self._splits is None or examples.texts != self._splits.test.texts:
-            notes.append(_overlap_note(examples, f"the unlabelled texts{of_run}", self._unlabelled_texts_here))
+            notes.append(_overlap_note(examples, f"the unlabelled texts{of_run}", lambda: self._unlabelled_texts_here))
         return [note for note in notes if note]
 
-    def _labelled_texts(self) -> list[str]:
+    @cached_property
+    def _origins(self) -> tuple[list["RunData"], list[str]]:
+        found, absent = origins_of(self.run)
+        return [RunData(one) for one in found if one.recipe.data != self.run.recipe.data], absent
+
+    @cached_property
+    def _labelled_texts(self) -> SeenTexts:
         self._require_local()
-        return [*self.part("train").texts, *self.part("validation").texts]
+        return SeenTexts([*self.part("train").texts, *self.part("validation").texts])
 
     def unlabelled_texts(self) -> list[str]:
         """The texts without labels that the run learned from; none where it learned from labels alone.
@@ -151,10 +157,11 @@ class RunData:
             raise DataError(f"the unlabelled texts of {data.dataset} are no longer those of {self.run.place}.")
         return found.texts
 
-    def _unlabelled_texts_here(self) -> list[str]:
+    @cached_property
+    def _unlabelled_texts_here(self) -> SeenTexts:
         if sources := sources_of(self.run.recipe.data):
             self._require_local(*sources)
-        return self.unlabelled_texts()
+        return SeenTexts(self.unlabelled_texts())
 
     def _read_splits(self) -> Splits:
         if self._splits is None:
@@ -198,9 +205,9 @@ class RunData:
         return EvaluationRows(Examples(examples.texts, labels, names), source, split, found)
 
 
-def _overlap_note(examples: Examples, where: str, read: Callable[[], list[str]]) -> str | None:
+def _overlap_note(examples: Examples, where: str, read: Callable[[], SeenTexts]) -> str | None:
     try:
-        count = SeenTexts(read()).count(examples.texts)
+        count = read().count(examples.texts)
     except DataError as error:
         return f"Texts that also occur in {where} were not counted: {error.message}"
     return f"{count:,} of the {len(examples):,} texts also occur in {where}." if count else None

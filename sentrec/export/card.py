@@ -10,16 +10,13 @@ from typing import Any
 from sentrec.data.formats import looks_like_file
 from sentrec.errors import counted
 from sentrec.evaluation.rows import RunData
-from sentrec.export.challenge import KINDS, predict_challenge_set
-from sentrec.export.measure import Agreement, Bound, measure_accuracy, measure_speed
+from sentrec.export.challenge import measure_challenge
+from sentrec.export.measure import CARD_DATA, Agreement, Bound, learned_from, measure_accuracy, measure_speed
 from sentrec.inference.predictor import load
 from sentrec.runs.directory import Run
 
-_LICENCES = {
-    "imdb": "IMDB (Maas et al. 2011), which the weights were learned from, is for research; no text of it is here.",
-    "glove": "GloVe (Pennington et al. 2014), which the word vectors began from, is in the public domain (PDDL 1.0).",
-    "own": "The weights were trained by sentrec and come under its licence (MIT), as far as it may give one.",
-}
+_OWN = "The weights were trained by sentrec and come under its licence (MIT), as far as it may give one."
+_GLOVE = "GloVe (Pennington et al. 2014), which the word vectors began from, is in the public domain (PDDL 1.0)."
 
 
 def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, sizes: dict[str, int]) -> dict[str, Any]:
@@ -37,9 +34,7 @@ def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, si
         DataError: If the original's data cannot be read again.
     """
     predictor, recipe, ngrams = load(run), run.recipe, run.recipe.model.ngrams
-    readings = predict_challenge_set(predictor)
-    accuracies, missing = measure_accuracy(predictor, load(original))
-    licences = {"own": True, "imdb": recipe.data.dataset == "imdb", "glove": recipe.glove is not None}
+    challenge = measure_challenge(predictor)
     return {
         "made": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "sentrec": metadata.version("sentrec"),
@@ -56,13 +51,23 @@ def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, si
         "size": {"bytes": sizes, "megabytes": round(sum(sizes.values()) / 1e6, 3)},
         "training": _training(run),
         "agreement": agreement.to_dict() | {"bound": asdict(bound)},
-        "accuracy": accuracies,
-        "missing": missing,
+        **measure_accuracy(predictor, load(original)),
         "calibration": run.metrics["calibration"],
         "speed": measure_speed(run.path, RunData(original).part("test").texts),
-        "challenge_set": readings,
-        "licences": [_LICENCES[name] for name, applies in licences.items() if applies],
+        "challenge_set": challenge,
+        "licences": [_OWN, *_published(original), *([_GLOVE] if recipe.glove else [])],
     }
+
+
+def _published(run: Run) -> list[str]:
+    """The terms of what was learned from, where that is public data."""
+    names = learned_from(run)
+    if not (titles := [title for name, title in CARD_DATA.items() if name in names]):
+        return []
+    return [
+        f"The weights, or their teachers, learned from {'; '.join(titles)}. Their collectors published these under "
+        "various terms: research use. No rows of them are in the project."
+    ]
 
 
 def _training(run: Run) -> dict[str, Any]:
@@ -70,6 +75,7 @@ def _training(run: Run) -> dict[str, Any]:
     objective = recipe.objective
     return {
         "data": Path(recipe.data.dataset).name,
+        "mixed_with": [Path(other.dataset).name for other in recipe.data.mixed_with],
         "rows": data["train_rows"],
         "validation_rows": data["validation_rows"],
         "test_texts_in_train": data["test_texts_in_train"],
@@ -80,6 +86,7 @@ def _training(run: Run) -> dict[str, Any]:
         "test_texts_in_unlabelled": data.get("test_texts_in_unlabelled"),
         "validation_texts_in_unlabelled": data.get("validation_texts_in_unlabelled"),
         "teacher": Path(objective.teacher).name if objective.teacher else None,
+        "sentences": objective.sentences.model_dump() if objective.sentences else None,
         "init": Path(recipe.init.run).name if recipe.init else None,
         "glove": f"{recipe.glove.name}, {recipe.glove.dim} dimensions" if recipe.glove else None,
         "seconds": run.metrics.get("seconds"),
@@ -116,8 +123,9 @@ def _head(card: dict[str, Any]) -> str:
 def _data(card: dict[str, Any]) -> str:
     training = card["training"]
     vectors = f"word vectors from GloVe {training['glove']}" if training["glove"] else "no pretrained word vectors"
+    names = ", ".join([training["data"], *training["mixed_with"]])
     lines = [
-        f"{training['rows']:,} texts of {training['data']}, seed {training['seed']}, {vectors}; what had to be chosen "
+        f"{training['rows']:,} texts of {names}, seed {training['seed']}, {vectors}; what had to be chosen "
         f"was chosen on {training['validation_rows']:,} further texts. The recipe, fully expanded, is in `recipe.yaml` "
         "beside this card.",
     ]
@@ -127,6 +135,10 @@ def _data(card: dict[str, Any]) -> str:
         lines.append(f"It also read {read}.{_judged(training)}")
     if training["teacher"]:
         lines.append(f"A teacher, {_TEACHERS.get(training['teacher'], training['teacher'])}, labelled these for it.")
+    if sentences := training["sentences"]:
+        made = f", and {sentences['contrast']:,} that rules turned round" if sentences["contrast"] else ""
+        teacher = Path(sentences["teacher"]).name
+        lines.append(f"Another, {teacher}, labelled up to {sentences['most']:,} of their sentences{made}.")
     if training["init"]:
         lines.append(f"It went on from another model: {training['init']}.")
     if training["test_texts_in_train"]:
@@ -151,19 +163,29 @@ def _accuracy(card: dict[str, Any]) -> str:
             f"{one['accuracy']:.3f} ({one['accuracy_interval'][0]:.3f} to {one['accuracy_interval'][1]:.3f})",
             f"{one['original']:.3f}",
             f"{one['ece']:.3f}",
+            *(f"{one[key]:.3f}" if key in one else "" for key in ("macro_f1", "stars_mae")),
         )
         for one in card["accuracy"]
     ]
-    headings = ("data", "rows", "n", "accuracy (95 % interval)", "original's", "calibration error")
-    lines = [*_table(headings, rows), ""]
+    headings = [
+        *("data", "rows", "n", "accuracy (95 % interval)", "original's", "calibration error"),
+        *("three classes, macro-F1", "error of the stars"),
+    ]
+    kept = [column for column, _ in enumerate(headings) if any(row[column] for row in rows)]
     names = ", ".join(one["title"] for one in card["accuracy"] if one["zero_shot"])
     none = "None is zero-shot: labels of other rows of each were learned from."
     zero_shot = f"Zero-shot, no label of it was learned from: {names}." if names else none
-    lines.append(f"{zero_shot} Calibration error: gap between confidence and accuracy, 15 bins.")
+    table = _table([headings[column] for column in kept], [[row[column] for column in kept] for row in rows])
+    lines = [*table, "", f"{zero_shot} {_MEANINGS}"]
     for one in card["accuracy"]:
         lines += [f"- {one['data']} {one['split']}: {note}" for note in one["notes"]]
     lines += [f"- Not measured: {sentence}" for sentence in card["missing"]]
-    return _section("Accuracy", lines)
+    lengths = [
+        (one["words"], f"{one['n']:,}", f"{one['accuracy']:.3f}", f"{one['ece']:.3f}")
+        for one in card["calibration_by_length"]
+    ]
+    lines += ["", "All these rows, by their number of words:", ""]
+    return _section("Accuracy", [*lines, *_table(("words", "n", "accuracy", "calibration error"), lengths)])
 
 
 def _agreement(card: dict[str, Any]) -> str:
@@ -190,21 +212,41 @@ def _speed(card: dict[str, Any]) -> str:
 
 
 def _challenge_set(card: dict[str, Any]) -> str:
-    lines = [
-        "A challenge set written for this project: the expected sentiment, positive (+), negative (-) or neutral (0), "
-        "and the predicted probability of positive. Too few sentences to measure anything; they show what happens.",
+    categories = card["challenge_set"]["categories"]
+    total = {"category": "all"} | {
+        key: None if categories[0][key] is None else sum(one[key] for one in categories)
+        for key in ("sentences", "opinions", "two_classes", "three_classes")
+    }
+    rows = [
+        (one["category"], *(_of(one[right], one[of]) for right, of in _JUDGED.items())) for one in (*categories, total)
     ]
-    for kind, title in KINDS.items():
-        readings = [one for one in card["challenge_set"] if one["kind"] == kind]
-        right = sum(one["correct"] for one in readings)
-        lines += ["", f"{title}: {right} of {len(readings)} correct.", ""]
-        rows = [(_SIGNS[one["expected"]], f"{one['positive']:.2f}", one["text"]) for one in readings]
-        lines += _table(("expected", "probability", "text"), rows)
+    failures = [
+        (one["category"], one["answer"], f"{one['positive']:.2f}", f"{one.get('stars', '')}", one["text"])
+        for one in card["challenge_set"]["failures"]
+    ]
+    lines = [
+        "A challenge set written for this project. In two classes, neutral sentences are left out.",
+        "",
+        *_table(("category", "right in two classes", "right in three"), rows),
+        "",
+        "What it gets wrong, opinions in two classes and the rest in three, with the probability of positive and the "
+        "expected stars:",
+        "",
+        *_table(("category", "answer", "probability", "stars", "text"), failures),
+    ]
     return _section("Known weaknesses", lines)
 
 
+_JUDGED = {"two_classes": "opinions", "three_classes": "sentences"}
+_MEANINGS = (
+    "Accuracy and calibration error (gap between confidence and accuracy, 15 bins) are of two classes, without neutral "
+    "rows; the error of the stars is the mean absolute one of their expected number."
+)
 _TEACHERS = {"ngrams": "the n-grams of the model itself"}
-_SIGNS = {0.0: "-", 0.5: "0", 1.0: "+"}
+
+
+def _of(right: int | None, count: int) -> str:
+    return f"{right} of {count}" if right is not None and count else ""
 
 
 def _section(title: str, lines: Iterable[str]) -> str:

@@ -66,20 +66,23 @@ def match_teacher(teacher: Run, label_names: Sequence[str]) -> ClassMatch:
 
 
 def origins_of(run: Run) -> tuple[list[Run], list[str]]:
-    """The runs that a run learned from, however many steps ago: ``init.run`` and ``objective.teacher`` of its recipe.
+    """The runs that a run learned from, however many steps ago: ``init.run`` and the teachers of its recipe.
 
     Returns:
         Those that are here, members of ensembles included, and the names of those that are not.
     """
     found: list[Run] = []
     missing: list[str] = []
-    named = {None, NGRAMS_TEACHER}
+    named = {NGRAMS_TEACHER}
     waiting = [run]
     while waiting:
         one = waiting.pop()
         origins = [*one.members]
-        for name in (one.recipe.init.run if one.recipe.init else None, one.recipe.objective.teacher):
-            if name is not None and name not in named:
+        objective = one.recipe.objective
+        names = [part.run for part in (one.recipe.init,) if part]
+        names += [part.teacher for part in (objective, objective.sentences) if part and part.teacher]
+        for name in names:
+            if name not in named:
                 named.add(name)
                 try:
                     origins.append(open_run(name))

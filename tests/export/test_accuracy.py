@@ -41,14 +41,13 @@ def test_what_cannot_be_looked_up_is_said(stacked_run: Run, films: Path, monkeyp
 
     monkeypatch.setattr(references, "open_run", gone)
     moved = stacked_run.recipe.model_copy(update={"init": InitConfig(run="runs/gone")})
-    own, *_ = measure_accuracy(_load(stacked_run, stacked_run), _load(stacked_run, replace(stacked_run, recipe=moved)))[
-        0
-    ]
+    original = _load(stacked_run, replace(stacked_run, recipe=moved))
+    own, *_ = measure_accuracy(_load(stacked_run, stacked_run), original)["accuracy"]
     assert any("runs/gone, which it learned from, is not here" in note for note in own["notes"])
 
 
 def _zero_shot(small: Run, original: Run) -> list[tuple[str, bool]]:
-    measured, _ = measure_accuracy(_load(small, small), _load(small, original))
+    measured = measure_accuracy(_load(small, small), _load(small, original))["accuracy"]
     return [(one["data"], one["zero_shot"]) for one in measured]
 
 

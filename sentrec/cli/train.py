@@ -127,6 +127,12 @@ def _show_run(run: "Run") -> None:
         f"(by chance alone {test['ece_if_calibrated']:.4f})",
         soft_wrap=True,
     )
+    name, count = max(((name, one["support"]) for name, one in test["per_class"].items()), key=lambda one: one[1])
+    if count / test["n"] >= low:
+        answer = f"always '{escape(name)}' is right on {count / test['n']:.4f}"
+        stdout.print(
+            f"[yellow]No better than a constant answer, as far as so few texts tell:[/] {answer}", soft_wrap=True
+        )
     init = run.recipe.init
     if init is not None and (before := run.metrics["init"].get("test_accuracy_before")) is not None:
         stdout.print(f"{escape(init.run)} as it is, before it saw your texts: {before:.4f}", soft_wrap=True)

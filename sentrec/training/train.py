@@ -1,5 +1,6 @@
 """`train`: from a recipe to a finished run directory, resumable at any step."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from sentrec.data.locate import data_from_memory
-from sentrec.errors import Interrupted
+from sentrec.errors import Interrupted, counted
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors
 from sentrec.files.versions import describe_versions
@@ -44,6 +45,9 @@ from sentrec.training.optimizer import LearningPlan
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.rating import train_rating
 from sentrec.training.recipe import load_recipe
+
+_FEW_STEPS = 15
+_log = logging.getLogger(__name__)
 
 OnProgress = Callable[[Progress], None]
 
@@ -130,6 +134,8 @@ def fit(
     started = time.perf_counter() - data.seconds
     with disk_errors(directory):
         loop = _start_loop(recipe, data, directory, accelerator, stop, resume, start)
+        if start is None and accelerator.is_main_process:
+            _warn_of_few_steps(loop, len(data.splits.train))
         if data.unlabelled is not None and recipe.objective.distil:
             # A teacher may take minutes, and can be asked again.
             stop.raise_at_once(_interruption(loop, directory))
@@ -185,6 +191,16 @@ def _start_loop(
         write_start(directory, recipe, data.label_names, data.tokenizer, _environment(loop, data))
     accelerator.wait_for_everyone()
     return loop
+
+
+def _warn_of_few_steps(loop: TrainingLoop, texts: int) -> None:
+    if 0 < loop.total_steps < _FEW_STEPS and loop.recipe.training.max_steps is None:
+        _log.warning(
+            "%d gradient steps in all on %s: too few for a network to learn from nothing. The recipe my-reviews adapts "
+            "the starter to few texts, imdb-nb-lr fits n-grams without any steps.",
+            loop.total_steps,
+            counted(texts, "text"),
+        )
 
 
 def _environment(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:

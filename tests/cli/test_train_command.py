@@ -51,6 +51,21 @@ def test_results_go_to_standard_output_and_progress_to_standard_error(
     assert "\x1b" not in output + errors
 
 
+def test_few_steps_and_an_accuracy_that_a_constant_answer_has_are_told(
+    sentrec: Sentrec, recipe: str, tmp_path: Path
+) -> None:
+    out = ("--out", str(tmp_path / "run"))
+    code, output, errors = sentrec("train", recipe, *out, "--set", "training.epochs=2")
+    assert code == 0
+    assert "Warning: 12 gradient steps in all on 96 texts: too few" in errors
+    assert "constant answer" not in output
+    still = "training.learning_rate=1e-12"
+    code, output, errors = sentrec("train", recipe, *out, "--force", "--set", still, "--set", "training.max_steps=9")
+    assert code == 0
+    assert "too few" not in errors  # who bounds the steps knows
+    assert "No better than a constant answer, as far as so few texts tell: always 'bad' is right on 0.5000" in output
+
+
 @pytest.mark.parametrize("seeds", [(), ("--seeds", "2")], ids=["one", "seeds"])
 def test_json_is_one_document_on_standard_output(
     sentrec: Sentrec, recipe: str, tmp_path: Path, seeds: tuple[str, ...]

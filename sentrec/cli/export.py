@@ -10,7 +10,8 @@ from rich.table import Table
 
 from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.console import print_json
-from sentrec.cli.options import AsJson, NamedRun, output_folder
+from sentrec.cli.options import AsJson, NamedRun
+from sentrec.files.storage import require_writable
 
 if TYPE_CHECKING:
     from sentrec.export.export import Export
@@ -25,10 +26,10 @@ def export(
     run: NamedRun,
     out: Annotated[
         Path | None,
-        output_folder(
-            "--out",
+        typer.Option(
             help="Where to write: a folder, with --onnx a file, by default NAME.onnx; with --starter by default the "
             "starter's place in a checkout of sentrec.",
+            show_default=False,
         ),
     ] = None,
     onnx: Annotated[bool, typer.Option("--onnx", help=_ONNX)] = False,
@@ -46,6 +47,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Quantize a run's model to int8 and float16, and refuse it if its predictions change; or write it as ONNX."""
+    if out is not None:
+        require_writable(out, folder=not onnx)
     if onnx:
         if starter:
             raise typer.BadParameter("--onnx writes a file, --starter a run directory: choose one.")

@@ -106,6 +106,7 @@ def test_the_command_predicts_without_torch(exported: tuple[Run, OnnxExport]) ->
 
 def test_a_file_on_the_command_line(stacked_run: Run, tmp_path: Path) -> None:
     out, rows = tmp_path / "m.onnx", tmp_path / "rows.csv"
+    out.touch()  # an earlier export gives way
     made = CliRunner().invoke(app, ["export", str(stacked_run.path), "--onnx", "--out", str(out), "--json"])
     assert made.exit_code == 0, made.output
     assert f'"bytes": {out.stat().st_size}' in made.output

@@ -128,7 +128,7 @@ FLOORS = (
     {"training"},
     {"evaluation"},
     {"recommend"},
-    {"transfer", "export"},
+    {"transfer", "export", "search"},
     {"checks", "serve", "app"},
     {"cli"},
 )

@@ -24,6 +24,7 @@ from sentrec.cli import (
     rate,
     recipes,
     recommend,
+    search,
     train,
     transfer,
     web,
@@ -106,6 +107,7 @@ def _root(
 _COMMANDS: tuple[Callable[..., None], ...] = (
     train.train,
     train.ensemble,
+    search.search,
     transfer.transfer,
     fetch_glove.fetch_glove,
     encoders.encoders,

@@ -16,11 +16,15 @@ from benchmarks import __main__ as command_line
 from benchmarks import comparison, contenders, measure, scaling, table, text, worker, workplace
 from benchmarks.contender import Contender
 from benchmarks.fasttext_bigrams import FastText, plain_line
+from benchmarks.lexicons import Lexicon, TextBlobPolarity, Vader
 from benchmarks.linear import MeanVectors, NaiveBayesNgrams, TfidfPipeline
 from benchmarks.sentrec_recipe import SentrecRecipe
 from benchmarks.settings import FULL, QUICK, Settings
+from benchmarks.starter import measure_starter
 from benchmarks.tutorial_bilstm import PARAMETERS, TutorialBiLSTM, TutorialNetwork
 from small_runs import small_overrides
+
+from sentrec.runs.directory import Run
 
 LABELS = np.array([0, 1] * 20)
 TEXTS = [("a dull and awful film", "a superb and moving film")[label] + f" {row}" for row, label in enumerate(LABELS)]
@@ -95,6 +99,34 @@ def test_a_recipe_trains_and_scores_as_a_contender(reviews: Path, tmp_path: Path
     recipe.load(tmp_path / "run")
     many = recipe.predict_proba(TEXTS)
     np.testing.assert_allclose(many[:1], recipe.predict_proba(TEXTS[:1]), atol=1e-5)
+
+
+def test_a_word_list_learns_its_border_alone(tmp_path: Path) -> None:
+    class Exclamations(Lexicon):
+        title = "exclamation marks"
+
+        def score(self, text: str) -> float:
+            return text.count("!") / 10
+
+    texts = ["!" * number for number in range(8)]
+    Exclamations().train(texts, np.array([0, 0, 0, 1, 1, 1, 1, 1]), tmp_path)
+    loaded = Exclamations()
+    loaded.load(tmp_path)
+    assert loaded.predict_proba(texts).argmax(axis=1).tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
+
+
+def test_the_starter_is_judged_beside_peers_on_the_same_rows(small_run: Run, tmp_path: Path) -> None:
+    settings = QUICK.changed(init=str(small_run.path))
+    accuracies, speeds = measure_starter(workplace.Workplace(tmp_path, tmp_path), settings, lambda _: None)
+    (own, mean), title = accuracies.rows, f"sentrec {small_run.path.stem}"
+    assert (own["n"], mean["data"]) == (small_run.metrics["test"]["n"], "mean of 1")
+    assert own[title].startswith(f"{small_run.metrics['test']['accuracy']:.3f} (")
+    titles = [row["title"] for row in speeds.rows]
+    assert titles[0] == title
+    assert titles[-2:] == [TfidfPipeline.title, NaiveBayesNgrams.title]
+    absent = [one.title for one in (Vader(), TextBlobPolarity()) if one.missing()]
+    assert len(titles) + len(absent) == 5
+    assert all(any(one in note for note in accuracies.notes) for one in absent)
 
 
 def test_scoring_in_bfloat16_uses_the_model_of_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,7 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
     from .fasttext_bigrams import measure_options
     from .ranking import measure_ranking
     from .scaling import measure_scaling
+    from .starter import measure_starter
     from .text import measure_text
     from .vectors import measure_vectors
 
@@ -72,6 +73,7 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
         "text": measure_text,
         "scaling": measure_scaling,
         "adaptation": partial(measure_adaptation, tell=tell),
+        "starter": partial(measure_starter, tell=tell),
         "fasttext": partial(measure_options, tell=tell),
         "ranking": measure_ranking,
     }
@@ -81,7 +83,7 @@ PARTS = ("peers", "vectors", "text", "scaling")
 QUICK_PARTS = PARTS[:-1]
 SIMULATED = ("ranking",)
 """What needs no data."""
-ON_DEMAND = ("adaptation", "fasttext", *SIMULATED)
+ON_DEMAND = ("adaptation", "starter", "fasttext", *SIMULATED)
 """What needs data of other domains, or takes long: measured where it is named."""
 
 
@@ -118,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tutorial-epochs", type=int, metavar="N", help="train the tutorial BiLSTM really (minutes each)"
     )
-    parser.add_argument("--init", metavar="MODEL", help="what adaptation starts from; default: starter")
+    parser.add_argument("--init", metavar="MODEL", help="what adaptation and starter measure; default: starter")
     parser.add_argument(
         "--seeds", type=int, metavar="N", help=f"how often adaptation draws labels; default: {FULL.seeds}"
     )

@@ -17,7 +17,10 @@ from typing import Any
 _TESTS = Path(__file__).parents[1]
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
 MEGA = 1e6
-_PACKAGES = ("sentrec", "torch", "scikit-learn", "numpy", "tokenizers", "fasttext-numpy2-wheel", "gensim")
+_PACKAGES = (
+    *("sentrec", "torch", "scikit-learn", "numpy", "tokenizers", "fasttext-numpy2-wheel", "gensim"),
+    *("vaderSentiment", "textblob"),
+)
 
 
 def seconds_of(work: Callable[[], object]) -> float:

@@ -16,9 +16,9 @@ from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.progress import duration, training_progress
 
 if TYPE_CHECKING:
-    from sentrec.search.search import Search, Trial
+    from sentrec.search.results import Search, Trial
 
-_SPACE = "YAML file: key: [values], or key: {low: 1e-4, high: 1e-2, log: true} (or step: N)."
+_SPACE = r"YAML file: key: \[values], or key: {low: 1e-4, high: 1e-2, log: true} (or step: N)."
 _METRIC = "What a trial is judged by on the validation rows; test rows are never scored."
 
 
@@ -85,9 +85,8 @@ def _show(found: "Search") -> None:
     table.add_row(score, f"{found.best.score:.4f}", *([f"{found.own.score:.4f}"] if found.own else []), style="bold")
     stdout.print(table)
     pruned = sum(one.score is None for one in found.trials)
-    stdout.print(
-        f"\n{len(found.trials)} trials, {pruned} of them ended early. The best as a recipe; test rows were not scored:"
-    )
+    ended = f"{len(found.trials)} trials, {pruned} of them ended early; none scored test rows."
+    stdout.print(f"\n{ended} The best as a recipe:", soft_wrap=True)
     stdout.print(f"  sentrec train --recipe {escape(str(found.path / 'best.yaml'))}", soft_wrap=True)
 
 

@@ -1,18 +1,16 @@
 """The plots of a search: how trials validated, and which keys mattered."""
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentrec.evaluation.plots import label_axes, new_figure, save_png
-
-if TYPE_CHECKING:
-    from sentrec.search.search import Search
+from sentrec.search.results import Search
 
 HISTORY, IMPORTANCE = "history.png", "importance.png"
 _FEWEST_FOR_IMPORTANCE = 5
 
 
-def write_plots(study: Any, found: "Search") -> None:
+def write_plots(study: Any, found: Search) -> None:
     """Writes both into the search's folder; importance takes a handful of trials with different scores."""
     scored = [(one.number, one.score) for one in found.trials if one.score is not None]
     numbers, scores = zip(*scored, strict=True)

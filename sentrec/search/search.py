@@ -5,9 +5,9 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from accelerate import Accelerator
 
@@ -15,6 +15,8 @@ from sentrec.errors import Interrupted, RunError, SentrecError
 from sentrec.files.lock import BusyError, sole_use
 from sentrec.files.storage import write_json, write_text
 from sentrec.recipe import Recipe, to_yaml
+from sentrec.search.plots import write_plots
+from sentrec.search.results import Metric, Search, Trial, finished_trial
 from sentrec.search.space import Parameter, overrides_of, own_values, read_space, require_valid
 from sentrec.training.interrupt import StopRequest, stop_on_signals
 from sentrec.training.loop import Progress, make_accelerator
@@ -23,40 +25,9 @@ from sentrec.training.recipe import load_recipe
 from sentrec.training.train import OnProgress, fit
 
 JOURNAL, BEST, SUMMARY = "journal.log", "best.yaml", "search.json"
-Metric = Literal["accuracy", "macro_f1", "log_loss"]
 _STUDY = "search"
 _MOST_FAILURES = 3
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A finished trial: its number, its values by key, what it validated at, and whether it was ended early."""
-
-    number: int
-    values: dict[str, Any]
-    score: float | None
-    state: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Search:
-    """A search so far.
-
-    Attributes:
-        path: Its folder.
-        metric: What trials are judged by.
-        trials: The finished ones, in their order.
-        best: The best of them.
-        own: The one with the recipe's own values, if these lie within the space.
-    """
-
-    path: Path
-    metric: Metric
-    trials: tuple[Trial, ...]
-    best: Trial
-    own: Trial | None
 
 
 def search(
@@ -192,7 +163,7 @@ class _Runner:
                     _log.warning("Trial %s failed: %s", trial.number, error.message)
                 finally:
                     shutil.rmtree(folder, ignore_errors=True)
-            if (done := _finished(self.study.trials[trial.number])) is not None:
+            if (done := finished_trial(self.study.trials[trial.number])) is not None:
                 yield done
 
     def _give_up_killed(self) -> None:
@@ -245,7 +216,7 @@ class _Runner:
         """Writes the best recipe, the list of trials and the plots, and gives the search."""
         with suppress(OSError):
             self._folder(0).parent.rmdir()  # empty, unless another process is at work
-        finished = [one for one in map(_finished, self.study.trials) if one is not None]
+        finished = [one for one in map(finished_trial, self.study.trials) if one is not None]
         scored = [one for one in finished if one.state == "complete"]
         if not scored:
             raise SentrecError("no trial was finished.", "Go on with the same command.")
@@ -263,16 +234,5 @@ class _Runner:
         write_text(self.out / BEST, head + to_yaml(loaded.model_copy(update={"name": name})))
         facts = {"metric": self.metric, "best": best.number, "own": own.number if own else None}
         write_json(self.out / SUMMARY, facts | {"trials": [vars(one) for one in finished]})
-        from sentrec.search.plots import write_plots
-
         write_plots(self.study, found)
         return found
-
-
-def _finished(trial: Any) -> Trial | None:
-    """What Optuna knows of a trial; None where it is not finished, or failed."""
-    if trial.state.name not in ("COMPLETE", "PRUNED"):
-        return None
-    values = {key: json.loads(value) if isinstance(value, str) else value for key, value in trial.params.items()}
-    score = trial.value if trial.state.name == "COMPLETE" else None
-    return Trial(trial.number, values, score, trial.state.name.lower(), round(trial.duration.total_seconds(), 1))

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 import sentrec
 from sentrec.cli.main import app
 from sentrec.errors import RecipeError, RunError, SentrecError
-from sentrec.search.search import Search, search
+from sentrec.search.results import Search
+from sentrec.search.search import search
 from sentrec.search.space import Parameter, own_values, read_space
 
 optuna = pytest.importorskip("optuna")

@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from browser import chromium  # noqa: F401 - a fixture of several rooms
 from hypothesis import settings
 from real_data import REAL_DATA
-from small_runs import reviews, shared_home, small_run, warm_cache  # noqa: F401 - fixtures of several rooms
+from small_runs import reviews, shared_home, small_run, warm_cache  # noqa: F401 - likewise
 from small_unlabelled import unlabelled  # noqa: F401 - likewise
 
 # A loaded machine is slow, which is no fault of what is tested.

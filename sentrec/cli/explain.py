@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 import sentrec
-from sentrec.cli.display.console import err, out, printable
+from sentrec.cli.display.console import err, out, print_json_line, printable
 from sentrec.cli.options import Device, TextField, chosen_model, output_file
 from sentrec.cli.predict import Encoding, Model, Texts, input_file, results_of
 from sentrec.errors import DataError
@@ -59,10 +59,7 @@ def explain(
 
 def _print(explanation: "Explanation", as_json: bool) -> None:
     if as_json:
-        from sentrec.recommend.export import to_json
-
-        typer.echo(to_json(explanation.to_dict()))
-        return
+        return print_json_line(explanation.to_dict())
     out.print(Text.assemble((explanation.label, "bold"), f" {explanation.probability:.1%}  "), _coloured(explanation))
     words = ", ".join(f"{token.contribution:+.2f} {printable(token.text)}" for token in explanation.top())
     out.print(Text(f"  words: {words}" if words else "  no word is known"), soft_wrap=True)

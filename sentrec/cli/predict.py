@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 import sentrec
-from sentrec.cli.display.console import err, out, printable, show_log
+from sentrec.cli.display.console import err, out, print_json_line, printable, show_log
 from sentrec.cli.options import MODEL_HELP, Device, Quiet, TextField, chosen_model, model_option, output_file
 from sentrec.errors import counted
 
@@ -268,10 +268,7 @@ def _written(
 def _print(result: "RowResult", as_json: bool) -> None:
     """Label, probability, stars, the id in brackets if any, and the text; or all but the text as JSON."""
     if as_json:
-        from sentrec.recommend.export import to_json
-
-        typer.echo(to_json(result.to_dict()))
-        return
+        return print_json_line(result.to_dict())
     key = "" if result.id is None else f"[{result.id}] "
     if result.prediction is None:
         line = Text.assemble((f"{'error':<12}", "red"), printable(f"         {key}{result.error}"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from sentrec.cli.display.console import err, out, printable
+from sentrec.cli.display.console import err, out, print_json_line, printable
 from sentrec.cli.options import NAMED_RUN_HELP, Quiet, model_names, output_file
 from sentrec.errors import counted
 
@@ -55,10 +55,7 @@ def rate(
 
 def _print(item: "RatedItem", as_json: bool) -> None:
     if as_json:
-        from sentrec.recommend.export import to_json
-
-        typer.echo(to_json(item.to_dict()))
-        return
+        return print_json_line(item.to_dict())
     title = printable(" ".join((item.title or item.key).split()))
     interval = f"{item.low:.1f} to {item.high:.1f}"
     out.print(Text.assemble((f"{item.rating:5.2f}", "bold"), f"  {interval:<13}  {title}"), soft_wrap=True)

@@ -6,7 +6,6 @@ import io
 import json
 import lzma
 import os
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+from glove_server import zipped
 
 from sentrec.data.formats import looks_like_file
 from sentrec.data.tables import mirror_folder, mirrored_datasets, read_table
@@ -51,14 +51,6 @@ FORMATS: dict[str, Callable[[], bytes]] = {
 def flipped(content: bytes) -> bytes:
     middle = len(content) // 2
     return content[:middle] + bytes(255 - byte for byte in content[middle : middle + 4]) + content[middle + 4 :]
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
 
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {

@@ -4,7 +4,6 @@
 import functools
 import http.server
 import json
-import os
 import random
 import shutil
 import threading
@@ -24,7 +23,6 @@ from sentrec.runs.directory import Run
 from sentrec.text.tokenizer import GLAD, SAD, build_tokenizer, count_words, with_vocabulary
 
 PAGE = Path(__file__).parents[2] / "examples" / "browser"
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 pytestmark = pytest.mark.slow
 TEXTS = [
     "It's a well-made, low-budget film; I don't think you'd like it!!! 8/10, or 1,000.50 at 10:30 (sci-fi...)",
@@ -74,18 +72,6 @@ def place(folder: Path) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """The browser of the system."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.is_file():
-        pytest.skip(f"there is no browser at {CHROMIUM}")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def in_browser(chromium: Any, place: str, tokenizer: str, texts: Sequence[str]) -> list[list[int]]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Receive
 
 from sentrec.inference.prediction import Prediction
 from sentrec.inference.predictor import Predictor
 from sentrec.serve.application import create_app
-from sentrec.serve.gate import ServeSettings
+from sentrec.serve.gate import Gate, ServeSettings
 
 
 def test_a_flood_gets_429_and_what_was_taken_is_answered(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,24 +43,26 @@ def test_a_flood_gets_429_and_what_was_taken_is_answered(predictor: Predictor, m
     assert [answer.status_code for answer in taken] == [200] * 8
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(predictor: Predictor) -> None:
-    app = create_app({"small": predictor}, ServeSettings(body_timeout=0.01))
+def status_of(app: Gate, receive: Receive) -> int:
+    """The status of the answer to a request whose body comes by `receive`."""
     sent: list[Any] = []
-
-    async def receive() -> Any:
-        await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b""}
     asyncio.run(app(scope, receive, send))
-    assert sent[0]["status"] == 408
+    return int(sent[0]["status"])
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(predictor: Predictor) -> None:
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    assert status_of(create_app({"small": predictor}, ServeSettings(body_timeout=0.01)), receive) == 408
 
 
 def test_a_long_body_is_refused_while_it_comes(predictor: Predictor) -> None:
-    app = create_app({"small": predictor})
-    sent: list[Any] = []
     parts = 0
 
     async def receive() -> Any:
@@ -67,10 +70,5 @@ def test_a_long_body_is_refused_while_it_comes(predictor: Predictor) -> None:
         parts += 1
         return {"type": "http.request", "body": b" " * 1_000_000, "more_body": True}
 
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": [], "query_string": b""}
-    asyncio.run(app(scope, receive, send))
-    assert sent[0]["status"] == 413
+    assert status_of(create_app({"small": predictor}), receive) == 413
     assert parts == 9

@@ -62,6 +62,13 @@ def print_json(value: Any) -> None:
     typer.echo("".join(mark if mark.isprintable() or mark == "\n" else json.dumps(mark)[1:-1] for mark in text))
 
 
+def print_json_line(value: Any) -> None:
+    """Prints `value` as one line of JSON on standard output."""
+    from sentrec.recommend.export import to_json
+
+    typer.echo(to_json(value))
+
+
 def sentence(text: str) -> str:
     """`text` with a capital letter at its beginning, if it begins with a word and not with a name or a command."""
     first = (text.split(maxsplit=1) or [""])[0].rstrip(",;")

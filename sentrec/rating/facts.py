@@ -27,6 +27,8 @@ AFTER_RELEASE = frozenset(
     map(folded, ("popularity", "revenue", "vote_count", "votes", "status", "homepage", "tagline"))
 )
 """What is known, or filled in, only once there has been an audience."""
+COUNTS_AFTER_RELEASE = frozenset(map(folded, ("keywords",)))
+"""Lists that grow with the audience: their names are facts, but not how many there are; nor is the length of texts."""
 _MOST_CAST = 10
 _LOOKED_AT = 1000
 _SHARE_WITH_JOB = 0.3
@@ -102,7 +104,8 @@ def learn_schema(items: Items, known: Literal["pre-release", "all"], leave_out: 
     lists: list[tuple[str, str]] = []
     for name in kinds["list"]:
         lists += [(name, job) for job in _jobs(items, name)]
-    counted = (*kinds["list"], *kinds["text"]) if known == "all" else ()
+    is_after = {*COUNTS_AFTER_RELEASE, *map(folded, kinds["text"])} if known == "pre-release" else set()
+    counted = tuple(name for name in (*kinds["list"], *kinds["text"]) if folded(name) not in is_after)
     schema = Schema(tuple(kinds["number"]), tuple(kinds["date"]), tuple(lists), counted)
     if not schema.columns:
         raise DataError(f"{items.source} has no column of facts.", "It needs numbers, dates, or names such as genres.")

@@ -1,4 +1,4 @@
-"""A model of ratings from facts: names in a linear model, boosted trees on what that leaves, conformal intervals."""
+"""A model of ratings from facts: boosted trees over numbers and what names say, with conformal intervals."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from sentrec.files.parse import parse_json
 from sentrec.metrics.regression import Noise, conformal_quantile, fit_noise
 from sentrec.models.weights import TRAIN_AGAIN, read_tensors, write_tensors
 from sentrec.rating.facts import Facts, Floats, Schema
-from sentrec.rating.names import ALL_FACTS, NameEffects, fit_names
+from sentrec.rating.names import NameEffects, facts_of_features, features_of, fit_names, several
 from sentrec.rating.trees import Trees, fit_trees
 from sentrec.recipe.sections import BoostingConfig
 
@@ -50,15 +50,15 @@ class RatingModel:
 
     Attributes:
         schema: What it reads of a table.
-        effects: What names and numbers say, in a linear model.
-        trees: What is added to that.
+        effects: What names and numbers say of ratings and, where votes are known, of the logarithm of their number.
+        trees: What makes a rating of both.
         noise: Why ratings differ from predictions.
         scores: Absolute residuals of rows that were not learned from, in standard deviations.
         scale: The lowest and the highest rating.
     """
 
     schema: Schema
-    effects: NameEffects
+    effects: tuple[NameEffects, ...]
     trees: Trees
     noise: Noise
     scores: Floats
@@ -66,7 +66,7 @@ class RatingModel:
 
     def predict(self, facts: Facts) -> Floats:
         """The ratings to expect."""
-        return np.clip(self._unlimited(facts), *self.scale)
+        return np.clip(self.trees.predict(features_of(self.effects, facts)), *self.scale)
 
     def rate(self, facts: Facts, confidence: float = 0.9, votes: Floats | None = None) -> Rated:
         """Ratings with intervals.
@@ -87,32 +87,27 @@ class RatingModel:
 
     def contributions(self, facts: Facts) -> tuple[float, dict[str, Floats]]:
         """What all predictions begin with, and what each fact adds to it, ``(items,)`` each; the sum is `predict`."""
-        parts = self.effects.linear_parts(facts)
-        base, added = self.trees.contributions(self.effects.features(facts))
-        parts[ALL_FACTS] = np.zeros(len(facts))
-        for fact, column in zip(self.effects.facts_of_features, added.T, strict=True):
-            parts[fact] = parts[fact] + column
-        unlimited = self._unlimited(facts)
+        features = features_of(self.effects, facts)
+        base, added = self.trees.contributions(features)
+        parts: dict[str, Floats] = {}
+        for fact, column in zip(facts_of_features(self.effects), added.T, strict=True):
+            parts[fact] = parts.get(fact, 0.0) + column
+        unlimited = self.trees.predict(features)
         if ((limited := np.clip(unlimited, *self.scale)) != unlimited).any():
             parts[OUT_OF_SCALE] = limited - unlimited
-        return self.effects.mean + base, parts
-
-    def _unlimited(self, facts: Facts) -> Floats:
-        return self.effects.linear(facts) + self.trees.predict(self.effects.features(facts))
+        return base, parts
 
     def save(self, path: Path) -> None:
         """Writes it as safetensors."""
-        effects, trees = self.effects, self.trees
-        arrays = {f"trees.{name}": value for name, value in trees.arrays().items()}
-        arrays |= {f"names.{name}": getattr(effects, name) for name in ("means", "weights", "shares", "common")}
-        arrays |= {f"numbers.{place}": scale for place, scale in enumerate(effects.numbers.values())}
-        arrays |= {"scores": self.scores, "scale": np.array(self.scale)}
-        about: dict[str, Any] = {
-            "schema": asdict(self.schema),
-            "names": effects.names,
-            "numbers": list(effects.numbers),
-        }
-        about |= {"intercept": effects.intercept, "noise": asdict(self.noise)}
+        first = self.effects[0]
+        arrays = {f"trees.{name}": value for name, value in self.trees.arrays().items()}
+        arrays |= {"scores": self.scores, "scale": np.array(self.scale), "counts": first.counts, "common": first.common}
+        for place, effect in enumerate(self.effects):
+            numbers = np.array(list(effect.numbers.values())).reshape(-1, 5)
+            own = {"means": effect.means, "weights": effect.weights, "numbers": numbers, "intercept": effect.intercept}
+            arrays |= {f"effects.{place}.{name}": np.asarray(value) for name, value in own.items()}
+        about: dict[str, Any] = {"schema": asdict(self.schema), "names": first.names, "numbers": list(first.numbers)}
+        about |= {"noise": asdict(self.noise), "effects": len(self.effects)}
         tensors = {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
         write_tensors(path, tensors, {_METADATA: json.dumps(about)})
 
@@ -129,16 +124,23 @@ class RatingModel:
         try:
             lists = tuple((str(column), str(job)) for column, job in about["schema"].pop("lists"))
             schema = Schema(**{name: tuple(columns) for name, columns in about["schema"].items()}, lists=lists)
-            effects = NameEffects(
-                tuple((str(kind), str(name)) for kind, name in about["names"]),
-                **{name: arrays[f"names.{name}"] for name in ("means", "weights", "shares", "common")},
-                numbers={name: arrays[f"numbers.{place}"] for place, name in enumerate(about["numbers"])},
-                intercept=float(about["intercept"]),
+            names = tuple((str(kind), str(name)) for kind, name in about["names"])
+            effects = tuple(
+                NameEffects(
+                    names,
+                    arrays["counts"],
+                    arrays[f"effects.{place}.means"],
+                    arrays[f"effects.{place}.weights"],
+                    dict(zip(about["numbers"], arrays[f"effects.{place}.numbers"], strict=True)),
+                    float(arrays[f"effects.{place}.intercept"]),
+                    arrays["common"],
+                )
+                for place in range(int(about["effects"]))
             )
             trees = Trees.from_arrays({name: arrays[f"trees.{name}"] for name in Trees.__annotations__})
             low, high = arrays["scale"].tolist()
             return cls(schema, effects, trees, Noise(**about["noise"]), arrays["scores"], (low, high))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} holds no model of ratings: {error}.", TRAIN_AGAIN) from error
 
 
@@ -165,30 +167,31 @@ def fit_model(
     Returns:
         The model, and its cross-validated predictions of the training items.
     """
+    facts, weights = several(facts), _weights(target - target.mean(), votes)
+    folds = list(folds_of(np.arange(len(target)), config.folds, seed))
+    effects = _fit_effects(facts, target, weights, votes)
+    features = np.empty((len(target), len(facts_of_features(effects))))
+    for train, test in folds:
+        # Trees see names as they will see those of new items: learned from others.
+        few = facts.take(train)
+        part = _fit_effects(few, target[train], weights[train], _part(votes, train), like=effects)
+        features[test] = features_of(part, facts.take(test))
     held_out = np.empty(len(target))
-    for train, test in folds_of(np.arange(len(target)), config.folds, seed):
-        effects, trees = _fit_once(facts.take(train), target[train], _part(votes, train), config, seed)
-        part = facts.take(test)
-        held_out[test] = np.clip(effects.linear(part) + trees.predict(effects.features(part)), *scale)
+    for train, test in folds:
+        trees = fit_trees(features[train], target[train], weights[train], config, seed)
+        held_out[test] = np.clip(trees.predict(features[test]), *scale)
     noise = fit_noise(target - held_out, votes)
     scores = np.sort(np.abs(target - held_out) / np.sqrt(np.maximum(noise.variance(votes, len(target)), 1e-12)))
-    effects, trees = _fit_once(facts, target, votes, config, seed)
+    trees = fit_trees(features, target, _weights(target - held_out, votes), config, seed)
     return RatingModel(schema, effects, trees, noise, scores, scale), held_out
 
 
-def _fit_once(
-    facts: Facts, target: Floats, votes: Floats | None, config: BoostingConfig, seed: int
-) -> tuple[NameEffects, Trees]:
-    weights = _weights(target - target.mean(), votes)
-    features, linear = np.empty(0), np.empty(len(target))
-    whole = fit_names(facts, target, weights)
-    features = np.empty((len(target), len(whole.facts_of_features)))
-    for train, test in folds_of(np.arange(len(target)), config.folds, seed + 1):
-        # Trees see names as they will see those of new items: learned from other rows.
-        part = fit_names(facts.take(train), target[train], weights[train], like=whole)
-        features[test], linear[test] = part.features(facts.take(test)), part.linear(facts.take(test))
-    residuals = target - linear
-    return whole, fit_trees(features, residuals, _weights(residuals, votes), config, seed)
+def _fit_effects(
+    facts: Facts, target: Floats, weights: Floats, votes: Floats | None, like: tuple[NameEffects, ...] | None = None
+) -> tuple[NameEffects, ...]:
+    """What facts say of ratings, and of how many vote: who is known is seen by more, and in better films."""
+    first = fit_names(facts, target, weights, like[0] if like else None)
+    return (first,) if votes is None else (first, fit_names(facts, np.log1p(votes), np.ones(len(votes)), first))
 
 
 def _weights(residuals: Floats, votes: Floats | None) -> Floats:

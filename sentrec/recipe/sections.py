@@ -166,15 +166,15 @@ class NgramsConfig(Section):
 
 
 class BoostingConfig(Section):
-    """Boosted trees over facts, and the linear model of names whose residuals they fit."""
+    """Boosted trees over facts."""
 
-    trees: int = Field(300, ge=1, le=10_000, description="How many trees.")
+    trees: int = Field(500, ge=1, le=10_000, description="How many trees.")
     learning_rate: float = Field(0.03, gt=0.0, le=1.0, description="How much of each tree is added.")
-    leaves: int = Field(12, ge=2, description="Most leaves of a tree.")
-    rows_per_leaf: int = Field(20, ge=1, description="Fewest training rows of a leaf.")
-    l2: float = Field(5.0, ge=0.0, description="Shrinks the values of leaves.")
+    leaves: int = Field(16, ge=2, description="Most leaves of a tree.")
+    rows_per_leaf: int = Field(30, ge=1, description="Fewest training rows of a leaf.")
+    l2: float = Field(10.0, ge=0.0, description="Shrinks the values of leaves.")
     features: float = Field(0.3, gt=0.0, le=1.0, description="Share of the features that a split may ask for.")
-    folds: int = Field(5, ge=2, description="Rows are rated by names, and by texts, learned from so many other parts.")
+    folds: int = Field(4, ge=2, description="Names are learned of, and intervals made, by so many parts.")
 
 
 class ModelConfig(Section):

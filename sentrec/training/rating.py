@@ -50,9 +50,13 @@ def train_rating(recipe: Recipe, directory: Path, fit_texts: FitTexts) -> Run:
         "rating": measure_ratings(rows.target, model.rated(held_out, rows.votes), rows.votes),
         "test": {"n": len(rows)},
         "seed": recipe.seed,
-        "parameters": len(model.trees.value) + len(model.effects.names),
+        "parameters": len(model.trees.value) + 2 * sum(len(one.names) for one in model.effects),
         "noise": vars(model.noise),
-        "data": {"train_rows": len(rows), "names": len(model.effects.names), "numbers": list(model.effects.numbers)},
+        "data": {
+            "train_rows": len(rows),
+            "names": len(model.effects[0].names),
+            "numbers": list(model.effects[0].numbers),
+        },
     }
     environment = describe_versions() | {"seed": recipe.seed, "device": "cpu"}
     environment |= {"data": {"train": fingerprint(rows.keys, rows.target.tobytes())}}

@@ -36,7 +36,7 @@ def r2(target: np.ndarray, predicted: np.ndarray) -> float:
 
 def test_trees_predict_to_the_last_bit_what_the_library_does() -> None:
     draw = np.random.default_rng(0)
-    features, new = draw.normal(size=(500, 6)), draw.normal(size=(300, 6))
+    features, new = draw.integers(0, 40, (500, 6)) / 8.0, draw.integers(0, 160, (300, 6)) / 32.0
     features[draw.random(features.shape) < 0.2] = np.nan
     new[draw.random(new.shape) < 0.2] = np.nan
     target, weights = np.nan_to_num(features[:, 0]) ** 2 + features[:, 1] * 0 + draw.normal(size=500), draw.random(500)

@@ -7,6 +7,7 @@ import pytest
 from browser import chromium  # noqa: F401 - a fixture of several rooms
 from hypothesis import settings
 from real_data import REAL_DATA
+from small_films import films, rated_run  # noqa: F401 - likewise
 from small_runs import reviews, shared_home, small_run, warm_cache  # noqa: F401 - likewise
 from small_unlabelled import unlabelled  # noqa: F401 - likewise
 

@@ -23,7 +23,7 @@ from sentrec.transfer.schema import TransferRecipe
 
 def check_recipe(recipe: Recipe) -> list[Finding]:
     """Finds the data, the vectors and the encoder of a recipe: one finding for each thing that training will need."""
-    found = _splits(recipe.data)
+    found = _splits(recipe.data) if recipe.data.facts is None else [_located("table", recipe.data, recipe.data.train)]
     found += _more_texts("unlabelled", recipe.data, sources_of)
     found += _more_texts("mixed with", recipe.data, mixed_sources)
     teacher, init = recipe.objective.teacher, recipe.init

@@ -91,6 +91,9 @@ class RunData:
             RecipeError: If an override is wrong.
         """
         own = self.run.recipe.data
+        if own.target is not None:
+            hint = f"Measure it by cross-validation: sentrec evaluate {self.run.place} --folds 5"
+            raise RunError(f"{self.run.place} rates, and classes are measured here.", hint)
         if data is None or (not isinstance(data, DataConfig) and _is_same(str(data), own.dataset)):
             if overrides:
                 raise DataError(

@@ -117,8 +117,11 @@ def model_of(run: Run) -> TextModel:
     """The model of a run that is no ensemble, on the CPU.
 
     Raises:
-        RunError: If a file of it is missing or altered.
+        RunError: If a file of it is missing or altered, or it rates by facts and reads no text.
     """
+    if run.recipe.data.facts is not None:
+        hint = f"Rate a table: sentrec rate {run.place} FILE"
+        raise RunError(f"{run.place} rates items by their facts, and classifies no texts.", hint)
     return restore_model(run.recipe, read_text(run.path / TOKENIZER, RunError), len(run.label_names), run.path / MODEL)
 
 

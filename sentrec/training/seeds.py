@@ -67,6 +67,8 @@ def train_seeds(
     if ensemble and seeds < 2:
         raise RunError("an ensemble needs at least two seeds.", "Train it with --seeds 3, or without --ensemble.")
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    if recipe.task == "rate":
+        raise RunError("--seeds joins classifiers.", "Measure what rates: sentrec evaluate RUN --folds 5")
     directory = Path(out) if out is not None else Path("runs") / recipe.name
     accelerator = make_accelerator(recipe.training.device)
     members = {seed: directory / f"seed-{seed}" for seed in range(recipe.seed, recipe.seed + seeds)}

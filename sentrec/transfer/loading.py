@@ -134,6 +134,8 @@ def _with_changes(name: str, side: SourceConfig | TargetConfig, study: TransferR
     if recipe.model.ngrams is not None:
         message = f"{recipe.name}: a transfer study moves encoders, without n-grams stacked on them."
         raise RecipeError(message, "Leave model.ngrams out of it.")
+    if recipe.task == "rate":
+        raise RecipeError(f"{recipe.name}: a transfer study compares classifiers, and this rates.", "Classify instead.")
     if recipe.objective != ObjectiveConfig():
         message = f"{recipe.name}: a transfer study compares what labels teach, without further objectives."
         raise RecipeError(message, "Leave objective out of it; a finished run that had one may be a source: {run: DIR}")

@@ -5,11 +5,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import sentrec
 from sentrec.recipe import Recipe
 
 FILMS = 400
+SMALL_TREES = ("model.boosting.trees=40", "model.boosting.leaves=6", "model.boosting.learning_rate=0.1")
 GENRES = ("Drama", "Horror", "Comedy")
 _COLUMNS = ("id", "title", "overview", "genres", "runtime", "release_date", "crew", "vote_average", "vote_count")
 
@@ -38,5 +40,16 @@ def write_films(path: Path, seed: int = 0, films: int = FILMS) -> Path:
 
 def film_recipe(path: Path, *changes: str) -> Recipe:
     """The recipe that rates such films by their facts, small."""
-    small = ("model.boosting.trees=40", "model.boosting.leaves=6", "model.boosting.learning_rate=0.1")
-    return sentrec.load_recipe("tmdb-ratings", (f"data.dataset={path}", *small, *changes))
+    return sentrec.load_recipe("tmdb-ratings", (f"data.dataset={path}", *SMALL_TREES, *changes))
+
+
+@pytest.fixture(scope="session")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of such films."""
+    return write_films(tmp_path_factory.mktemp("films") / "films.csv")
+
+
+@pytest.fixture(scope="session")
+def rated_run(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that rates them."""
+    return sentrec.train(film_recipe(films), tmp_path_factory.mktemp("runs") / "films").path

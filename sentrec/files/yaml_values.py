@@ -42,7 +42,10 @@ def parse_yaml(text: str, source: str, error: type[SentrecError] = SentrecError)
         return loader.construct_document(node)
     # A tag such as `!!int` on other text raises a plain ValueError, `!!timestamp` and `!!binary` whatever they like.
     except Exception as cause:
-        what = one_line(cause) if isinstance(cause, RecursionError | ValueError) else shortened(cause, 500)
+        is_plain = isinstance(cause, RecursionError | ValueError)
+        what = (
+            one_line(cause) if is_plain else " ".join(shortened(cause, 500).replace('"<unicode string>", ', "").split())
+        )
         raise error(f"{source} is not valid YAML: {what}") from cause
 
 

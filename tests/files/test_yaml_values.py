@@ -7,7 +7,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sentrec import load_recipe
+from sentrec import SentrecError, load_recipe
 from sentrec.files.yaml_values import parse_yaml
 from sentrec.recipe import recipe_from_dict, to_yaml
 
@@ -82,3 +82,11 @@ def test_a_written_recipe_is_the_same_to_any_yaml_reader() -> None:
     recipe = load_recipe("imdb", ["data.label_names=[no, 1e3, 09]", "training.learning_rate=1e-5"])
     tree = yaml.safe_load(to_yaml(recipe))
     assert recipe_from_dict(tree) == recipe
+
+
+@pytest.mark.parametrize("text", ["a: [1, 2", "a: 'b", "\x1b[31m: 1", "a: b: c"])
+def test_an_error_is_one_line_with_its_place(text: str) -> None:
+    with pytest.raises(SentrecError, match=r"is not valid YAML: .*(line 1|position 0)") as caught:
+        parse_yaml(text, "mine.yaml")
+    assert "\n" not in caught.value.message
+    assert "unicode string" not in caught.value.message

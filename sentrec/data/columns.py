@@ -140,6 +140,8 @@ class FieldNames:
                 columns = tuple(by_name[name] for name in usual if name in by_name)[:1]
             if columns:
                 found[role] = columns
+        if self.label is None and "rating" in found and list(map(folded, found.get("label", ()))) == ["category"]:
+            del found["label"]  # beside stars it is the product's
         return found
 
     def select(self, there: Sequence[str]) -> Collection[str]:

@@ -160,6 +160,19 @@ def test_columns_are_found_by_what_people_call_them(invoke: Invoke, header: str,
     assert invoke("predict", file, "--json").stdout.count('"label": "good"') == 3
 
 
+def test_a_category_beside_stars_is_the_product_s(invoke: Invoke) -> None:
+    rows = [["product", "category", "rating", "review"], ["A", "Garden", "5", GOOD], ["B", "Kitchen", "1", BAD]]
+    options = ("--data", write_csv("r.csv", rows), "--no-plots", "--json", "--labels", "1=bad,5=good")
+    assert json.loads(invoke("evaluate", "starter", *options).stdout)["metrics"]["n"] == 2
+    only = (
+        "--data",
+        write_csv("s.csv", [["category", "review"], ["good", GOOD], ["bad", BAD]]),
+        "--no-plots",
+        "--json",
+    )
+    assert json.loads(invoke("evaluate", "starter", *only).stdout)["metrics"]["n"] == 2
+
+
 def test_several_columns_of_an_export_are_one_text(invoke: Invoke) -> None:
     header = ["Hotel_Name", "Negative_Review", "Positive_Review", "Reviewer_Score"]
     file = write_csv("r.csv", [header, ["A", "dull and boring rooms", "lovely staff", "7.5"]])

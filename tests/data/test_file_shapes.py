@@ -74,11 +74,17 @@ def parquet() -> bytes:
     return buffer.getvalue()
 
 
-def excel() -> bytes:
+def excel(cover: bool = False) -> bytes:
     book, buffer = openpyxl.Workbook(), io.BytesIO()
-    sheet = book.active
+    sheet = book.create_sheet() if cover else book.active
     assert sheet is not None
-    for row in [[], list(ROWS[0]), *(list(row.values()) for row in ROWS), [None]]:
+    for row in [
+        [],
+        *([["Guests of 2025"], []] if cover else []),
+        list(ROWS[0]),
+        *(list(row.values()) for row in ROWS),
+        [None],
+    ]:
         sheet.append(row)
     book.save(buffer)
     return buffer.getvalue()
@@ -141,6 +147,10 @@ ALL: dict[str, tuple[str, str | bytes]] = {
     "Parquet": ("a.parquet", parquet()),
     "Parquet without suffix": ("a", parquet()),
     "Excel": ("a.xlsx", excel()),
+    "Excel with a cover and a title": ("a.xlsx", excel(cover=True)),
+    "title above the columns": ("a.csv", "Guests of 2025\n\n" + csv_of()),
+    "title above the columns, filled up": ("a.csv", "Guests of 2025;;\n;;\n" + csv_of(mark=";")),
+    "names with brackets": ("a.csv", csv_of().replace("hotel,review,sent", "Hotel (name),Review [English],Sent")),
     "gzip": ("a.csv.gz", gzip.compress(csv_of().encode())),
     "bzip2": ("a.csv.bz2", bz2.compress(csv_of().encode())),
     "xz": ("a.csv.xz", lzma.compress(csv_of().encode())),

@@ -38,10 +38,10 @@ CARD_DATA = {
     "sst5": "SST-5",
     "rotten_tomatoes": "Rotten Tomatoes",
     "amazon_polarity": "Amazon",
-    "amazon5_sample": "Amazon, five stars",
-    "amazon_kinds": "Amazon, many kinds",
-    "amazon_devices": "Amazon devices",
-    "amazon_electronics": "Amazon electronics",
+    "amazon5_sample": "Amazon (five stars)",
+    "amazon_kinds": "Amazon (many kinds)",
+    "amazon_devices": "Amazon (devices)",
+    "amazon_electronics": "Amazon (electronics)",
     "blitzer_dvd": "Blitzer DVD",
     "blitzer_electronics": "Blitzer electronics",
     "yelp5_sample": "Yelp",
@@ -56,8 +56,8 @@ CARD_DATA = {
     "customer_reviews": "sentences on electronics",
     "semeval14_reviews": "sentences on restaurants and laptops",
     "tweets_semeval": "tweets",
-    "tweets_extraction": "tweets, parts of which tell the sentiment",
-    "tweets_crowdflower": "tweets on brands",
+    "tweets_extraction": "tweets (extraction)",
+    "tweets_crowdflower": "tweets (brands)",
 }
 """Title of each data set of a card; their test splits are meant."""
 _OF_STARS = {

@@ -37,24 +37,26 @@ class PreparedStars:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences to distil, which are encoded after the unlabelled texts.
+    """Sentences to distil, which are encoded after the unlabelled texts: first those that were made by rules.
+
+    N-grams learn from these, too, but not from the teacher's: on long texts they lost 1.3 points by them.
 
     Attributes:
-        texts: Sentences that the teacher labels.
-        teacher: A run.
         contrast: Sentences that were made with their labels.
         contrast_labels: These, int64.
+        texts: Sentences that the teacher labels.
+        teacher: A run.
     """
 
-    texts: list[str]
-    teacher: Run
     contrast: list[str]
     contrast_labels: npt.NDArray[np.int64]
+    texts: list[str]
+    teacher: Run
 
     @property
     def all_texts(self) -> list[str]:
         """Both kinds."""
-        return [*self.texts, *self.contrast]
+        return [*self.contrast, *self.texts]
 
 
 def draw_sentences(recipe: Recipe, splits: Splits, unlabelled: UnlabelledSplit | None) -> Sentences | None:
@@ -74,7 +76,7 @@ def draw_sentences(recipe: Recipe, splits: Splits, unlabelled: UnlabelledSplit |
         if len(drawn) >= config.most:
             break
     contrast, labels = contrast_sentences(splits.train, config.contrast, recipe.data.split_seed)
-    return Sentences(list(drawn)[: config.most], teacher, contrast, np.array(labels, dtype=np.int64))
+    return Sentences(contrast, np.array(labels, dtype=np.int64), list(drawn)[: config.most], teacher)
 
 
 def encode_stars(reader: TextReader, train: StarTexts, held_out: StarTexts) -> PreparedStars:

@@ -103,7 +103,7 @@ def _teachers_probabilities(teacher: Run, data: PreparedData, device: str) -> np
     asked = teacher_probabilities(sentences.teacher, sentences.texts, data.label_names, device)
     made = np.full((len(sentences.contrast), found.shape[1]), 1.0 - _CERTAINTY, dtype=np.float32)
     made[np.arange(len(made)), sentences.contrast_labels] = _CERTAINTY
-    return np.concatenate([found, asked, made])
+    return np.concatenate([found, made, asked])
 
 
 def teacher_probabilities(

@@ -81,8 +81,13 @@ def finish_run(
 def _closed_form_data(loop: TrainingLoop, data: PreparedData) -> ClosedFormData:
     ngrams, texts = loop.recipe.model.ngrams, loop.unlabelled
     pseudo_labels = texts.targets.numpy().argmax(axis=1) if ngrams and ngrams.pseudo_labels and texts else None
+    unlabelled = data.unlabelled
+    if data.sentences and unlabelled is not None:
+        count = len(unlabelled) - len(data.sentences.texts)
+        unlabelled = unlabelled.take(np.arange(count))
+        pseudo_labels = None if pseudo_labels is None else pseudo_labels[:count]
     train, validation = data.splits.train.labels, data.splits.validation.labels
-    return ClosedFormData(data.train, train, data.validation, validation, data.unlabelled, pseudo_labels)
+    return ClosedFormData(data.train, train, data.validation, validation, unlabelled, pseudo_labels)
 
 
 def _rating_metrics(

@@ -92,12 +92,21 @@ class Classifier(ABC):
         """Calibrated probabilities of each class, shape ``(len(texts), classes)``, columns as in `label_names`."""
         return softmax(self.logits(texts), self.temperature)
 
+    @property
+    def tells_stars(self) -> bool:
+        """Whether it has a star head."""
+        return False
+
     def predict_stars(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Probabilities as of `predict_proba`, and those of one to five stars, ``(len(texts), 5)``.
 
         Without a star head, the latter have no columns.
         """
-        return self.predict_proba(texts), np.empty((len(texts), 0))
+        return self.stars_of(self.encode(texts))
+
+    def stars_of(self, encoded: Sequence[EncodedTexts]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """What `predict_stars` gives, of texts that `encode` has turned into token ids."""
+        return softmax(self.logits_of(encoded), self.temperature), np.empty((len(encoded[0]), 0))
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """The likeliest class of each text, in their order."""

@@ -81,12 +81,16 @@ class Predictor(Classifier):
         first, *others = (np.float32(member.weight) * predict_logits(member.model, ids) for member, ids in parts)
         return sum(others, start=first)
 
-    def predict_stars(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """A single model's, where it has a star head; see `Classifier.predict_stars`."""
-        first, *others = self.members
-        if others or first.model.stars is None:
-            return super().predict_stars(texts)
-        logits, decisions = predict_with_stars(first.model, self.encode(texts)[0])
+    @property
+    def tells_stars(self) -> bool:
+        """Whether it is a single model with a star head."""
+        return len(self.members) == 1 and self.members[0].model.stars is not None
+
+    def stars_of(self, encoded: Sequence[EncodedTexts]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """See `Classifier.stars_of`."""
+        if not self.tells_stars:
+            return super().stars_of(encoded)
+        logits, decisions = predict_with_stars(self.members[0].model, encoded[0])
         probabilities = softmax(logits, self.temperature)
         return probabilities, star_probabilities(probabilities[:, 1], decisions)
 

@@ -18,6 +18,7 @@ from sentrec.errors import DataError, Interrupted, RecipeError, RunError
 from sentrec.inference.predictor import load
 from sentrec.models.stars import star_probabilities
 from sentrec.recipe import DataConfig, recipe_from_dict
+from sentrec.recommend.scoring import ModelScorer
 from sentrec.runs.directory import MODEL, Run
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
@@ -205,3 +206,12 @@ def test_contrasts_turn_the_label_round_and_are_alike_each_time() -> None:
     assert all(label == 0 for _, label in turned)
     assert any(text.endswith("but The food is great .") and label == 1 for text, label in made.items())
     assert contrast_sentences(rows, 0, seed=3) == ([], [])
+
+
+def test_items_are_ranked_by_expected_stars(star_run: Run) -> None:
+    scorer = ModelScorer(load(star_run, "cpu"), None)
+    stars = [one.stars or 0.0 for one in load(star_run, "cpu").predict([f"it was {word}" for word in WORDS.values()])]
+    scores = scorer.score([f"it was {word}" for word in WORDS.values()])
+    assert scores.positive == pytest.approx((np.array(stars) - 1) / 4, abs=1e-6)
+    by_class = ModelScorer(load(star_run, "cpu"), "good").score(["it was ordinary"])
+    assert by_class.positive == pytest.approx(load(star_run, "cpu").predict_proba(["it was ordinary"])[:, 1])

@@ -29,7 +29,7 @@ def shown_errors(path: str | None = None) -> Iterator[None]:
         yield
     except SentrecError as error:
         message = error.message.replace(f"{Path(path).parent}/", "") if path else error.message
-        raise gr.Error(message, duration=None, print_exception=False) from error
+        raise gr.Error(message, print_exception=False) from error  # it goes by itself: on a phone it lies over the tabs
 
 
 class FileTab:

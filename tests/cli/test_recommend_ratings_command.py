@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "recommend"))
 from command_line import Sentrec
 from small_ratings import archive, movielens, write_csv
 

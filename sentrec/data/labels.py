@@ -235,9 +235,15 @@ def _by_number(data_names: Sequence[str], run_names: Sequence[str]) -> dict[str,
     data_is_numbers = all(name.isdecimal() for name in data_names)
     highest = max(map(int, data_names)) if data_is_numbers else 0
     is_equal = len(data_names) == len(run_names)
-    if is_equal and ((data_is_numbers and highest <= len(run_names)) or all(name.isdecimal() for name in run_names)):
+    if is_equal and ((data_is_numbers and highest <= len(run_names)) or _are_counted(run_names)):
         return dict(zip(data_names, run_names, strict=True))
     return {name: run_names[int(name)] for name in data_names} if data_is_numbers and highest < len(run_names) else None
+
+
+def _are_counted(names: Sequence[str]) -> bool:
+    """Whether names are numbers that count from 0 or 1, rather than codes."""
+    numbers = sorted(int(name) if name.isdecimal() else -1 for name in names)
+    return numbers in (list(range(len(names))), list(range(1, len(names) + 1)))
 
 
 def _by_meaning(used: Sequence[str], run_names: Sequence[str]) -> Mapping[str, str | None] | None:

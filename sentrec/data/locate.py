@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from sentrec import plugins
-from sentrec.data.formats import looks_like_file
+from sentrec.data.formats import STANDARD_INPUT, looks_like_file
 from sentrec.data.tables import mirror_folder, mirrored_datasets
 from sentrec.errors import DataError, did_you_mean
 from sentrec.files.storage import atomic_path, cache_home
@@ -23,6 +23,9 @@ def spec_of(name: str) -> DatasetSpec:
     """What is known of a dataset; of a file or an unregistered folder of ``SENTREC_DATA``, only that it is local."""
     if known := plugins.registry().datasets.get(name):
         return known
+    if name == STANDARD_INPUT:
+        hint = "Write it to a file first; `predict` and `recommend` read standard input."
+        raise DataError("labelled rows are read more than once, standard input can be read once.", hint)
     if looks_like_file(name) or mirror_folder(name) is not None:
         return DatasetSpec(name, None, ())
     return plugins.registry().dataset(name, tuple(mirrored_datasets()))

@@ -232,3 +232,8 @@ def test_labels_that_the_run_does_not_know_are_an_error_that_lists_both(names: t
         matched(list(range(len(names))), names)
     assert all(name in caught.value.message for name in (*names, *RUN, "reviews.csv"))
     assert caught.value.hint
+
+
+def test_codes_of_a_run_are_not_matched_by_their_order() -> None:
+    with pytest.raises(DataError, match="The data has: 10:30, 21:00"):
+        match_labels(np.array([0, 1]), ("10:30", "21:00"), ("001", "010"), "times.csv")

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from sentrec.cli.display import console
 from sentrec.cli.options import NAMED_RUN_HELP, AsJson, model_names
+from sentrec.errors import shortened
 
 app = typer.Typer(help="List models, and show what is known of one.", no_args_is_help=True)
 
@@ -30,6 +31,43 @@ def list_models(as_json: AsJson = False) -> None:
         table.add_row(escape(model.name), escape(model.recipe), *numbers, "yes" if model.has_card else "no")
     console.out.print(table)
     console.err.print("[dim]Read a card: sentrec models show NAME · use one: --model NAME[/]")
+
+
+@app.command()
+def compare(
+    models: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help=NAMED_RUN_HELP, autocompletion=model_names, show_default=False)
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show what finished runs reached, side by side, and in what their recipes differ."""
+    from dataclasses import asdict
+
+    from sentrec.export.known import compare_models
+
+    found = compare_models(models)
+    if as_json:
+        console.print_json(asdict(found))
+        return
+    table = Table("", *map(escape, found.names), box=None, header_style="bold", pad_edge=False)
+    for key, values in found.figures.items():
+        if any(value is not None for value in values):
+            table.add_row(key.replace("_", " "), *map(_cell, values))
+    table.add_section()
+    for key, values in found.recipes.items():
+        table.add_row(f"[dim]{escape(key)}[/]", *map(_cell, values))
+    console.out.print(table)
+    if not found.same_test:
+        console.err.print("[yellow]Note:[/] they were not measured on the same test rows.", soft_wrap=True)
+    first, second = found.names[0], found.names[-1]
+    hint = f"Is a difference more than chance? sentrec evaluate {escape(first)} --against {escape(second)}"
+    console.err.print(f"[dim]{hint}[/]", soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 10 else f"{value:,.1f}"
+    return "-" if value is None else f"{value:,}" if type(value) is int else escape(shortened(str(value), 60))
 
 
 @app.command()

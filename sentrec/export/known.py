@@ -1,6 +1,7 @@
 """The models that can be named, with their cards: what `sentrec models` lists and shows."""
 
 import shlex
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,13 +9,18 @@ from typing import Any
 
 from sentrec.errors import RunError, SentrecError
 from sentrec.files.parse import read_text
-from sentrec.recipe.reading import read_tree
+from sentrec.recipe.reading import flattened, read_tree
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run, find_model, open_run
 from sentrec.runs.files import INCOMPLETE, read_object
 
 CARD = "card.json"
 CARD_TEXT = "card.md"
+_COMPARED = [
+    *(("test", key) for key in ("accuracy", "macro_f1", "log_loss", "ece")),
+    ("validation", "accuracy"),
+    ("validation", "log_loss"),
+]
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,51 @@ def known_models(folder: Path = Path("runs")) -> list[KnownModel]:
             accuracy = float(read_object(directory / runs.METRICS)["test"]["accuracy"])
             models.append(KnownModel(name, recipe, accuracy, _megabytes(directory), (directory / CARD).is_file()))
     return models
+
+
+@dataclass(frozen=True)
+class ComparedModels:
+    """Models side by side.
+
+    Attributes:
+        names: What to call them on the command line.
+        figures: Metrics of the finished runs, by name; a value for each model, None where it has none.
+        recipes: The values of their recipes that differ, by key; None where a recipe has no such key.
+        same_test: Whether all were measured on the same test rows.
+    """
+
+    names: tuple[str, ...]
+    figures: dict[str, list[Any]]
+    recipes: dict[str, list[Any]]
+    same_test: bool
+
+
+def compare_models(names: Sequence[str]) -> ComparedModels:
+    """Reads what finished runs reached and in what their recipes differ; loads no model.
+
+    Raises:
+        RunError: If one is missing, unfinished or altered.
+    """
+    figures, recipes, tests = [], [], set()
+    for name in names:
+        directory = find_model(name)
+        if not runs.is_finished(directory):
+            open_run(name)  # which says what is wrong with it
+        metrics = read_object(directory / runs.METRICS)
+        measured = {f"{part} {key}": metrics.get(part, {}).get(key) for part, key in _COMPARED}
+        own = {key: metrics.get(key) for key in ("parameters", "steps", "seconds", "seed")}
+        figures.append(measured | own | {"megabytes": _megabytes(directory)})
+        found = read_tree(directory / runs.RECIPE, saved=True)
+        recipes.append({key: value for key, value in flattened(found).items() if key not in ("name", "description")})
+        tests.add(runs.read_environment(directory).get("data", {}).get("test"))
+    keys = dict.fromkeys(key for one in recipes for key in one)
+    columns = {key: [one.get(key) for one in recipes] for key in keys}
+    return ComparedModels(
+        tuple(names),
+        {key: [one[key] for one in figures] for key in figures[0]},
+        {key: values for key, values in columns.items() if any(value != values[0] for value in values)},
+        len(tests) == 1,
+    )
 
 
 def card_of(name: str | Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ _ROUNDS = 2
 _SPARE_DIMENSIONS = 32
 _VARIANCE = 5.0
 """What the variance of a text's logit would be before anything is learned."""
-BLOCK_COLUMNS = 200_000
+BLOCK_COLUMNS = 50_000
 """N-grams that are computed together."""
 _SHORTEST = 1e-3
 """Sums of positions that are shorter, in units of a position's usual length, are rounding, and are not made longer."""
@@ -98,8 +98,7 @@ class LsaSpace:
     """The space of labelled and unlabelled texts, and the directions of n-grams in it."""
 
     def __init__(self, labelled: sparse.csr_matrix, unlabelled: sparse.csr_matrix | None, dim: int) -> None:
-        texts = labelled if unlabelled is None else sparse.vstack([labelled, unlabelled], format="csr")
-        occurring = texts.tocsc(copy=True)
+        occurring = (labelled if unlabelled is None else sparse.vstack([labelled, unlabelled])).tocsc(copy=True)
         occurring.data = np.ones_like(occurring.data)
         self._occurring = occurring
         texts_with = np.diff(occurring.indptr)
@@ -157,21 +156,33 @@ class LsaSpace:
         return _tensor(self._occurring[:, columns].T.tocsr()) @ self.positions
 
 
-def _tf_idf(occurring: sparse.csc_matrix, frequency: npt.NDArray[np.float64]) -> sparse.csr_matrix:
-    weighted = occurring @ sparse.diags_array(-np.log(frequency).astype(np.float32))
-    lengths = np.sqrt(np.asarray(weighted.power(2).sum(axis=1)).ravel())
-    return (sparse.diags_array((1.0 / np.maximum(lengths, _SMALLEST)).astype(np.float32)) @ weighted).tocsr()
+def _tf_idf(occurring: sparse.csc_matrix, frequency: npt.NDArray[np.float64]) -> sparse.csc_matrix:
+    """Rows of length 1, weighted by inverse document frequency; a matrix of ones is changed in place."""
+    occurring.data = np.repeat(-np.log(frequency).astype(np.float32), np.diff(occurring.indptr))
+    lengths = np.sqrt(np.bincount(occurring.indices, np.square(occurring.data), minlength=occurring.shape[0]))
+    occurring.data *= (1.0 / np.maximum(lengths, _SMALLEST)).astype(np.float32)[occurring.indices]
+    return occurring
 
 
-def _left_singular_vectors(matrix: sparse.csr_matrix, dim: int) -> Tensor:
-    """Those of the largest singular values, by subspace iteration from a random start (Halko et al. 2011)."""
+def _left_singular_vectors(matrix: sparse.csc_matrix, dim: int) -> Tensor:
+    """Those of the largest singular values, by subspace iteration from a random start (Halko et al. 2011).
+
+    What has a row for each n-gram, gigabytes of it, is made a block of columns at a time.
+    """
     rank = min(dim + _SPARE_DIMENSIONS, *matrix.shape)
-    forth, back = _tensor(matrix), _tensor(matrix.T.tocsr())
     basis = torch.randn(matrix.shape[0], rank, generator=torch.Generator().manual_seed(_SEED))
+    blocks = range(0, matrix.shape[1], BLOCK_COLUMNS)
     for _ in range(_ROUNDS):
-        basis, _ = torch.linalg.qr(forth @ (back @ basis))
-    projected = back @ basis
-    _, rotation = torch.linalg.eigh(projected.T @ projected)  # the largest come last
+        image = torch.zeros_like(basis)
+        for start in blocks:
+            block = matrix[:, start : start + BLOCK_COLUMNS]
+            image += _tensor(block.tocsr()) @ (_tensor(block.T) @ basis)
+        basis, _ = torch.linalg.qr(image)
+    products = torch.zeros(rank, rank)
+    for start in blocks:
+        projected = _tensor(matrix[:, start : start + BLOCK_COLUMNS].T) @ basis
+        products += projected.T @ projected
+    _, rotation = torch.linalg.eigh(products)  # the largest come last
     vectors: Tensor = basis @ rotation.flip(1)[:, :dim]
     return vectors
 

@@ -1,7 +1,7 @@
 """From YAML files and overrides to the sections of a recipe; what they say is checked in `sentrec.recipe.loading`."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from itertools import takewhile
@@ -125,6 +125,15 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
             value = value if is_other else merged(old, value)
         result[key] = value
     return result
+
+
+def flattened(tree: Mapping[str, Any], whole: Collection[str] = (), path: str = "") -> dict[str, Any]:
+    """The values of a tree by their paths, such as ``training.epochs``; sections at a path of `whole` stay whole."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        nested = isinstance(value, Mapping) and f"{path}{key}" not in whole
+        flat |= flattened(value, whole, f"{path}{key}.") if nested else {f"{path}{key}": value}
+    return flat
 
 
 def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:

@@ -246,6 +246,9 @@ class TrainingConfig(Section):
     )
     device: Literal["auto", "cpu"] = Field("auto", description="auto: CUDA, else MPS, else CPU.")
     checkpoint_seconds: float = Field(60.0, ge=0.0, description="Seconds between checkpoints, besides validations.")
+    trackers: tuple[str, ...] = Field(
+        (), description="Also report to these: tensorboard, mlflow, wandb ... (each a package of its own)."
+    )
 
 
 class InitConfig(Section):

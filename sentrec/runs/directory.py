@@ -23,6 +23,7 @@ HISTORY = "history.jsonl"
 ENVIRONMENT = "environment.json"
 CHECKPOINTS = "checkpoints"
 EVALUATIONS = "evaluation"
+TRACKED = "trackers"
 RUNS = "runs"
 RECORDED = (MODEL, TOKENIZER, LABELS, RECIPE, HISTORY, METRICS)
 """The files of a run whose checksums its environment records: all but the environment itself."""

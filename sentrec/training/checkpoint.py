@@ -16,7 +16,16 @@ from sentrec.errors import RunError, SentrecError
 from sentrec.files.parse import parsing
 from sentrec.models.weights import TRAIN_AGAIN, load_weights, read_tensors, write_tensors
 from sentrec.recipe import Recipe, read_recipe
-from sentrec.runs.directory import CHECKPOINTS, ENVIRONMENT, EVALUATIONS, RECIPE, RECORDED, look_at, read_environment
+from sentrec.runs.directory import (
+    CHECKPOINTS,
+    ENVIRONMENT,
+    EVALUATIONS,
+    RECIPE,
+    RECORDED,
+    TRACKED,
+    look_at,
+    read_environment,
+)
 from sentrec.training.prepare import PreparedData
 
 LAST = "last.safetensors"
@@ -203,11 +212,11 @@ def remove_run(directory: Path) -> None:
                 member.rmdir()
     remove_leftovers(directory)
     remove_checkpoints(directory / CHECKPOINTS)
-    evaluations = directory / EVALUATIONS
-    if evaluations.is_symlink():
-        evaluations.unlink()
-    elif evaluations.is_dir():
-        shutil.rmtree(evaluations)
+    for folder in (directory / EVALUATIONS, directory / TRACKED):
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.is_dir():
+            shutil.rmtree(folder)
     for name in (*RECORDED, ENVIRONMENT):
         (directory / name).unlink(missing_ok=True)
 

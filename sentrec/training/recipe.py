@@ -7,14 +7,14 @@ from typing import Any
 from sentrec.errors import RecipeError
 from sentrec.recipe import Recipe, recipe_from_dict
 from sentrec.recipe.loading import recipe_tree
-from sentrec.recipe.reading import merged
+from sentrec.recipe.reading import flattened, merged
 from sentrec.recipe.sections import ObjectiveConfig, TrainingConfig
 from sentrec.runs.references import open_source
 from sentrec.text.vocabulary import folds_case
 
 _DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glove")
 """Besides encoder and model, what cannot be another one than the source's."""
-_WITHOUT_STEPS = {"device", "max_steps", "checkpoint_seconds"}
+_WITHOUT_STEPS = {"device", "max_steps", "checkpoint_seconds", "trackers"}
 """What a training section may say although no step is taken."""
 _OF_FITTED_NGRAMS = {"model.ngrams.crops": None, "model.ngrams.intercept": "fitted", "model.ngrams.lsa": None}
 """N-grams that join what had none are not fitted anew, but moved as far as the rows ask for."""
@@ -81,7 +81,7 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
     Raises:
         RecipeError: If it does; the message lists all differences.
     """
-    theirs, ours = _flat(_inherited_sections(source)), _flat(recipe.model_dump(mode="json"))
+    theirs, ours = flattened(_inherited_sections(source), _DECIDED), flattened(recipe.model_dump(mode="json"), _DECIDED)
     keys = [*_DECIDED, *(key for key in theirs | ours if key.startswith(("encoder.", "model.")))]
     if source.model.ngrams is None:
         keys = [key for key in keys if not key.startswith("model.ngrams")]  # n-grams may join what has none yet
@@ -96,7 +96,7 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
             "Leave text, glove, encoder and model out of a recipe with `init`: they are the source's.",
         )
     training = TrainingConfig().model_dump(mode="json", exclude=_WITHOUT_STEPS)
-    without_effect = _flat({"training": training, "objective": ObjectiveConfig().model_dump(mode="json")})
+    without_effect = flattened({"training": training, "objective": ObjectiveConfig().model_dump(mode="json")}, _DECIDED)
     if recipe.model.ngrams and not source.model.ngrams:
         without_effect |= _OF_FITTED_NGRAMS
     idle = [key for key, value in without_effect.items() if ours.get(key) != value]
@@ -105,14 +105,6 @@ def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
             f"these have no meaning in a recipe that goes on from a model: {', '.join(idle)}.",
             "Leave them out: head and n-grams are solved for at once, without steps.",
         )
-
-
-def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        nested = isinstance(value, Mapping) and f"{path}{key}" not in _DECIDED
-        flat |= _flat(value, f"{path}{key}.") if nested else {f"{path}{key}": value}
-    return flat
 
 
 def _as_text(value: Any) -> str:

@@ -45,6 +45,7 @@ from sentrec.training.optimizer import LearningPlan
 from sentrec.training.prepare import PreparedData, prepare
 from sentrec.training.rating import train_rating
 from sentrec.training.recipe import load_recipe
+from sentrec.training.trackers import Trackers, require_trackers
 
 _FEW_STEPS = 15
 _log = logging.getLogger(__name__)
@@ -132,6 +133,7 @@ def fit(
     saves its state and ends. Where there is no `start`, the recipe says what to start from.
     """
     started = time.perf_counter() - data.seconds
+    require_trackers(recipe.training.trackers)
     with disk_errors(directory):
         loop = _start_loop(recipe, data, directory, accelerator, stop, resume, start)
         if start is None and accelerator.is_main_process:
@@ -144,11 +146,14 @@ def fit(
         loop.starred = starred_texts(recipe, loop.model, data)
         # The seconds that earlier processes spent on a resumed run belong to it.
         started -= loop.state.seconds
-        _run_loop(loop, directory, stop, on_progress)
+        trackers = Trackers(recipe, directory, len(loop.state.history)) if accelerator.is_main_process else None
+        _run_loop(loop, directory, stop, on_progress, trackers)
         # What follows can be done again from the last checkpoint.
         stop.raise_at_once(_interruption(loop, directory))
         best = None if start and start.select == "last" else directory / CHECKPOINTS
         run, test = finish_run(loop, data, directory, best, started)
+        if trackers:
+            trackers.finish(loop.state.step, run.metrics)
         if start and start.on_finish:
             start.on_finish(loop, test)
         return run
@@ -218,13 +223,21 @@ def _environment(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
     return describe_versions() | source | made_with
 
 
-def _run_loop(loop: TrainingLoop, directory: Path, stop: StopRequest, on_progress: OnProgress | None) -> None:
+def _run_loop(
+    loop: TrainingLoop,
+    directory: Path,
+    stop: StopRequest,
+    on_progress: OnProgress | None,
+    trackers: Trackers | None,
+) -> None:
     """Takes all steps; saves at the best validations, from time to time, and when asked to stop."""
     main = loop.accelerator.is_main_process
     saved_at = time.perf_counter()
     for progress in loop.run():
         if on_progress is not None and main:
             on_progress(progress)
+        if trackers:
+            trackers.report(loop.state.history)
         stopping = _asked_anywhere(loop.accelerator, stop.requested)
         is_due = time.perf_counter() - saved_at >= loop.recipe.training.checkpoint_seconds
         if main and (progress.improved or stopping or is_due):

@@ -18,7 +18,12 @@ from sentrec.recipe.reading import builtin_recipes
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = (
     *("README.md", "CONTRIBUTING.md", "recipes/README.md", "tests/benchmarks/README.md"),
-    *("examples/tutorial.md", "examples/transfer/README.md", "examples/self-attention-plugin/README.md"),
+    *(
+        "examples/tutorial.md",
+        "examples/films.md",
+        "examples/transfer/README.md",
+        "examples/self-attention-plugin/README.md",
+    ),
 )
 COMMAND_LINE = typer.main.get_command(app)
 _BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -17,7 +17,7 @@ from fresh_environment import make_environment
 from real_data import REAL_DATA
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "examples/tutorial.md")
+DOCUMENTS = ("README.md", "examples/tutorial.md", "examples/films.md")
 IS_WHOLE = bool(os.environ.get("SENTREC_TUTORIAL"))
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _GLOVE = re.compile(r"sentrec fetch-glove (\w+) --dim (\d+)")
@@ -155,7 +155,8 @@ def test_nothing_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_documents_are_made_of_blocks_that_this_file_knows() -> None:
     assert {block.kind for block in BLOCKS} <= {"", "slow", "data"}
-    assert all(sum(not block.kind for block in blocks(document)) >= 3 for document in DOCUMENTS)
+    assert all(sum(not block.kind for block in blocks(document)) >= 3 for document in DOCUMENTS[:2])
+    assert len(blocks(DOCUMENTS[2])) >= 5
 
 
 @pytest.mark.slow

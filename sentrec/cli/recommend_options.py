@@ -32,7 +32,7 @@ _SCORES = (
 )
 _OUT = "Write the list here: .jsonl, .csv or .html by its name."
 _LEAST = "Fewest reviews of an item; 0: with --prior, items without any, too."
-_PRIOR = "What is expected of items: a table with rating and deviation, as `sentrec rate RUN FILMS --out FILE` writes."
+_PRIOR = "What to expect of items before their reviews: a run of task: rate, or a table of key, rating, deviation."
 _TARGET = "Ratings of many users: scores then predict what these would give."
 _EXPLAIN = "Tell which words made an item's score."
 _EVALUATE = "Measure the ranking against the reviews' stars instead."
@@ -77,7 +77,7 @@ Year = Annotated[str | None, _option(_LIST, "Only items of these years: 1994, or
 Like = Annotated[str | None, _option(_LIST, "Items that are written about like this one: title or key.")]
 Exclude = Annotated[Path | None, _option(_LIST, "Items already seen: a file with a key or title a line.")]
 Diverse = Annotated[bool, _option(_LIST, "Prefer items unlike those above them.", "--diverse")]
-Prior = Annotated[Path | None, _option(_LIST, _PRIOR, metavar="FILE")]
+Prior = Annotated[str | None, _option(_LIST, _PRIOR, metavar="RUN|FILE")]
 Target = Annotated[Path | None, _option(_LIST, _TARGET, metavar="FILE")]
 Explain = Annotated[bool, _option(_LIST, _EXPLAIN, "--explain")]
 Soften = Annotated[

@@ -50,7 +50,7 @@ def _job(given: Mapping[str, Any]) -> "_Job":
     files = given["files"] or []
     names = FieldNames(*(given[f"{role}_field"] for role in ("movie", "text", "id", "rating", "date", "user")))
     kept = {name: given[name] for name in ("resume", "scores", "rejects", "soften", "encoding")}
-    known = _Known(_catalogue(given["movies"]), _background(given["prior"], given["target"]))
+    known = _Known(_catalogue(given["movies"]), _background(given["prior"], given["target"], given["movies"]))
     run = chosen_model(given["model"], given["quiet"]) if files else ""
     how = (given["positive"], given["precision"], given["device"], given["quiet"])
     return _Job(files, run, ScoringOptions(names, **kept), *how, known, given["explain"])
@@ -81,20 +81,17 @@ class _Known:
 
 
 def _catalogue(movies: Path | None) -> "Catalogue":
-    from sentrec.recommend.catalogue import read_catalogue
     from sentrec.recommend.ratings.films import read_films
 
-    if movies is None:
-        return {}
-    return read_films(movies) if movies.is_dir() else read_catalogue(movies)
+    return {} if movies is None else read_films(movies)
 
 
-def _background(prior: Path | None, target: Path | None) -> "Background | None":
+def _background(prior: str | None, target: Path | None, movies: Path | None) -> "Background | None":
     if prior is None and target is None:
         return None
     from sentrec.recommend.expectations import read_background
 
-    return read_background(prior, target)
+    return read_background(prior, target, movies)
 
 
 @dataclass(frozen=True)
@@ -178,7 +175,8 @@ def _check_outputs(given: Mapping[str, Any]) -> None:
 
     files = given["files"] or []
     names = {"--out": "out_file", "--html": "html", "--scores": "scores" if files else None, "--rejects": "rejects"}
-    read = [given[name] for name in ("movies", "exclude", "prior", "target")] + [None if files else given["scores"]]
+    read = [given[name] for name in ("movies", "exclude", "target")] + [None if files else given["scores"]]
+    read += [Path(given["prior"])] if given["prior"] else []
     check_outputs(
         [Source(file) for file in files], {one: given[name] if name else None for one, name in names.items()}, read
     )

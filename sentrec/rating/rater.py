@@ -22,6 +22,8 @@ TEXTS = "texts"
 """The fact that is the rating by a model of texts, and that model's checksum in a run's metrics."""
 TEXT_MODEL = "member-1"
 """The folder of that model within a run."""
+HELD_OUT = "held_out.csv"
+"""The file of a run with ratings of its training rows, each by a model that had not learned from it."""
 Contributions: TypeAlias = tuple[float, Mapping[str, Floats]]
 
 

@@ -33,6 +33,7 @@ class RatedRows:
         texts: Text of each row; None: the recipe reads none.
         schema: Where the facts are from; None as of `facts`.
         facts: What is known of each row; None: the recipe rates by texts alone.
+        titles: Title of each row, or its key.
     """
 
     source: str
@@ -45,6 +46,7 @@ class RatedRows:
     texts: tuple[str, ...] | None = None
     schema: Schema | None = None
     facts: Facts | None = None
+    titles: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.target)
@@ -81,6 +83,7 @@ def read_rows(data: DataConfig) -> RatedRows:
         data.scale or (float(target.min()), float(target.max())),
         _dates_of(few),
         texts,
+        titles=few.titles,
     )
     if data.facts is None:
         return found

@@ -100,7 +100,8 @@ class TargetMeasures:
 
     Attributes:
         items: Items measured; with a prior only those that something is expected of.
-        without_reviews: R² of the expectation alone; of the mean where there is no prior.
+        without_reviews: R² of the expectation alone; of the mean where there is no prior. Items count by how precise
+            their mean ratings are.
         score: R² of the score.
         gain: The latter less the former, paired over items.
         covered: Share of the mean ratings that lie within their 95 % prediction intervals.
@@ -131,12 +132,20 @@ def measure_target(items: Items, background: Background, catalogue: Catalogue, f
         is_covered[test] = squares[1, test] <= fit.reach(held, rated.variance[test]) ** 2
     kept = np.isfinite(prior.mean[rated.rows]) if prior is not None else np.ones(len(rated.rows), dtype=bool)
     squares, truth = squares[:, kept], rated.mean[kept]
+    # Means of few ratings are noisy: each counts by its precision.
+    weight = 1.0 / (rated.fit(columns).between[0] + rated.variance[kept])
     draws = np.random.default_rng(_SEED).integers(0, len(truth), (_REPLICATES, len(truth)))
-    values = 1.0 - squares.mean(axis=1) / truth.var()
-    drawn = 1.0 - squares[:, draws].mean(axis=2) / truth[draws].var(axis=1)
+    samples = (np.arange(len(truth)), *draws)
+    values, *others = (_r_squared(squares[:, rows], truth[rows], weight[rows]) for rows in samples)
+    drawn = np.transpose(others)
     without, score = (percentiles(float(value), some) for value, some in zip(values, drawn, strict=True))
     gain = percentiles(float(values[1] - values[0]), drawn[1] - drawn[0])
     return TargetMeasures(len(truth), without, score, gain, float(is_covered[kept].mean()))
+
+
+def _r_squared(squares: Floats, truth: Floats, weight: Floats) -> Floats:
+    spread = weight @ (truth - weight @ truth / weight.sum()) ** 2
+    return np.asarray(1.0 - squares @ weight / spread)
 
 
 @dataclass(frozen=True)

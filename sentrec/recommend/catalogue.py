@@ -11,9 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sentrec.data.columns import KEY_NAMES, folded
-from sentrec.data.sources import Source
-from sentrec.data.text_rows import BadRow
 from sentrec.errors import DataError, did_you_mean
 
 _GENRE_SEPARATOR = re.compile(r"[|,;]")
@@ -49,31 +46,6 @@ class Movie:
 
 Catalogue = Mapping[str, Movie]
 """Items by their keys."""
-
-
-def read_catalogue(path: Path) -> Catalogue:
-    """Reads items from CSV, JSON lines or Parquet with a key (``movie_id``), and ``title``, ``year``, ``genres``.
-
-    Genres are a list, or text separated by ``|``. Where there is no year, that of a title ``Heat (1995)`` counts.
-
-    Raises:
-        DataError: If the file cannot be read, or has no key or title.
-    """
-    items: dict[str, Movie] = {}
-    for row in Source(str(path)).rows():
-        if isinstance(row, BadRow):
-            raise DataError(f"{path}, line {row.line}: {row.reason}.", "Correct that line.")
-        fields = row.fields
-        key_name = next((name for name in KEY_NAMES if name in fields), None)
-        if key_name is None or "title" not in fields:
-            raise DataError(f"{path} needs the columns movie_id and title; it has: {', '.join(fields)}.")
-        title = str(fields["title"] or "").strip()
-        by_name = {folded(name): value for name, value in fields.items()}
-        numbers = {place: number_at(by_name.get(f"{place}id")) for place in ("imdb", "tmdb")}
-        items[identity(fields[key_name])] = Movie(
-            title, year_of(fields.get("year"), title), split_names(fields.get("genres")), **numbers
-        )
-    return items
 
 
 def number_at(value: object) -> str | None:

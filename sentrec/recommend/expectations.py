@@ -1,4 +1,4 @@
-"""What is expected of items before their reviews are read: from a table such as `sentrec rate` writes."""
+"""What is expected of items before their reviews are read: by a run that rates, or by a table of ratings."""
 
 import logging
 from pathlib import Path
@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 
 from sentrec.data.columns import KEY_NAMES, FieldNames, folded
+from sentrec.data.items import read_items
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow
 from sentrec.data.values import UnusableError, rating_of
-from sentrec.errors import DataError, counted
+from sentrec.errors import DataError, RunError, counted
+from sentrec.rating.rater import HELD_OUT, FactRater, Rater, load_rater
 from sentrec.recommend.background import Background, Expectations
-from sentrec.recommend.catalogue import Movie, identity, number_at, split_names, year_of
+from sentrec.recommend.catalogue import Movie, identity, link, number_at, split_names, year_of
+from sentrec.recommend.ratings.films import read_films
 from sentrec.recommend.ratings.model import read_target
 
 _log = logging.getLogger(__name__)
@@ -20,19 +23,55 @@ _FEWEST = 2
 _HINT = "`sentrec rate RUN FILMS --out FILE` writes one. Ratings of another crowd, as TMDB's, are no metadata."
 
 
-def read_background(prior: Path | None, target: Path | None) -> Background | None:
+def read_background(
+    prior: str | Path | None, target: Path | None = None, movies: Path | None = None
+) -> Background | None:
     """Reads what is known of items beside their reviews; None if that is nothing.
 
     Args:
-        prior: See `read_expectations`.
+        prior: A run that rates by facts (see `expectations_of`), or a table (see `read_expectations`).
         target: Ratings of many users, see `sentrec.recommend.ratings.model.read_data`.
+        movies: A table of items, which a run rates.
 
     Raises:
         DataError: If one of them cannot be read.
+        RunError: If the run does not rate by facts.
     """
     if prior is None and target is None:
         return None
-    return Background(read_expectations(prior) if prior else None, read_target(target) if target else None)
+    expected = None
+    if prior is not None:
+        is_file = Path(prior).is_file()
+        expected = read_expectations(Path(prior)) if is_file else expectations_of(load_rater(prior), movies)
+    return Background(expected, read_target(target) if target else None)
+
+
+def expectations_of(rater: Rater, movies: Path | None = None) -> Expectations:
+    """What a run of ``task: rate`` expects of items: those it was trained on, and those of a table with such facts.
+
+    Of the former, it is what models expected that had not learned from the item's own rating, which is no metadata.
+
+    Raises:
+        RunError: If the run keeps no such ratings.
+        DataError: If the table cannot be read.
+    """
+    kept = rater.run.path / HELD_OUT
+    if not isinstance(rater, FactRater) or not kept.is_file():
+        raise RunError(
+            f"{rater.run.place} rates by no facts, or was trained by an earlier version.",
+            "Train one that does: sentrec train tmdb-ratings. Or name a table: sentrec rate RUN FILMS --out FILE",
+        )
+    own = read_expectations(kept)
+    items = read_items(movies) if movies is not None else None
+    columns = rater.model.schema.columns
+    if items is None or 2 * sum(name in items.columns for name in columns) < len(columns):
+        return own  # by a few facts of many a run rates badly
+    films = read_films(movies) if movies is not None else {}
+    is_new = link(items.keys, films, own.items) < 0
+    rows = {identity(key): row for row, key in enumerate(items.keys) if is_new[row] and identity(key) not in own.items}
+    rated, places = rater.rate(items), list(rows.values())
+    mean, variance = np.append(own.mean, rated.mean[places]), np.append(own.variance, rated.variance[places])
+    return Expectations({**own.items, **{key: films.get(key, Movie("")) for key in rows}}, mean, variance)
 
 
 def read_expectations(path: Path) -> Expectations:

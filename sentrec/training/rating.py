@@ -12,12 +12,13 @@ import numpy.typing as npt
 from sentrec.data.examples import Examples, at_levels
 from sentrec.data.splits import Splits, stratified_holdout
 from sentrec.data.targets import rating_levels
+from sentrec.data.writers import table_writer
 from sentrec.files.storage import disk_errors
 from sentrec.files.versions import describe_versions
 from sentrec.rating.facts import Floats
 from sentrec.rating.measure import measure_ratings
 from sentrec.rating.model import Rated, RatingModel, fit_model, folds_of
-from sentrec.rating.rater import TEXT_MODEL, TEXTS, TextRater
+from sentrec.rating.rater import HELD_OUT, TEXT_MODEL, TEXTS, TextRater
 from sentrec.rating.rows import RatedRows, read_rows
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import ENVIRONMENT, MODEL, Run, open_run
@@ -67,8 +68,18 @@ def train_rating(recipe: Recipe, directory: Path, fit_texts: FitTexts) -> Run:
             texts = fit_texts(*_text_training(recipe, rows, everyone), directory / TEXT_MODEL)
             metrics["texts"] = sha256_of(texts.path / ENVIRONMENT)
         model.save(directory / MODEL)
+        _write_held_out(directory / HELD_OUT, rows, model.rated(held_out))
         write_end(directory, [], metrics | {"seconds": round(time.perf_counter() - started, 2)})
     return open_run(directory)
+
+
+def _write_held_out(path: Path, rows: RatedRows, rated: Rated) -> None:
+    """Keeps the ratings by models that had not learned from the row: what metadata alone expect of it."""
+    dates = rows.dates or ("",) * len(rows)
+    columns = (rows.keys, rows.titles, dates, rated.mean.round(4).tolist(), np.sqrt(rated.variance).round(4).tolist())
+    names = ("key", "title", "release_date", "rating", "deviation")
+    with table_writer(path) as write:
+        write([dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)])
 
 
 def rate_others(recipe: Recipe, rows: RatedRows, train: RowNumbers, test: RowNumbers, fit_texts: FitTexts) -> Rated:

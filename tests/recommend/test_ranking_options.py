@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from sentrec.errors import DataError
-from sentrec.recommend.catalogue import Movie, find_item, fold, parse_years, read_catalogue, read_seen
+from sentrec.recommend.catalogue import Movie, find_item, fold, parse_years, read_seen
 from sentrec.recommend.items import Items
 from sentrec.recommend.posterior import estimate
 from sentrec.recommend.ranking import RankOptions, rank_items
+from sentrec.recommend.ratings.films import Film, read_films
 
 CATALOGUE = {
     "a": Movie("Matrix, The", 1999, ("Action", "Sci-Fi")),
@@ -153,19 +154,19 @@ def test_titles_are_compared_without_case_and_with_their_article_in_front() -> N
 def test_a_catalogue_is_read_from_csv(tmp_path: Path) -> None:
     path = tmp_path / "movies.csv"
     path.write_text('movie_id,title,year,genres\nx,"Heat",1995,Action|Crime\ny,Noir,,\n')
-    assert read_catalogue(path) == {"x": Movie("Heat", 1995, ("Action", "Crime")), "y": Movie("Noir")}
+    assert read_films(path) == {"x": Film("Heat", 1995, ("Action", "Crime")), "y": Film("Noir")}
     path.write_text("movieId,title,genres\n6.0,Heat (1995),Action\n")
-    assert read_catalogue(path) == {"6": Movie("Heat (1995)", 1995, ("Action",))}
+    assert read_films(path) == {"6": Film("Heat", 1995, ("Action",))}
     path.write_text("id,name\n1,Heat\n")
     with pytest.raises(DataError, match="needs the columns movie_id and title"):
-        read_catalogue(path)
+        read_films(path)
 
 
 def test_genres_of_a_catalogue_may_be_a_list(tmp_path: Path) -> None:
     path = tmp_path / "movies.jsonl"
     path.write_text('{"movie_id": 12.0, "title": "Heat", "genres": ["Crime ", {"id": 1, "name": "Action"}]}\n')
-    assert read_catalogue(path)["12"].genres == ("Crime", "Action")
-    ranked = rank_items(items(keys=("12.0", *"bcdef")), RankOptions(genres=("crime",)), read_catalogue(path))
+    assert read_films(path)["12"].genres == ("Crime", "Action")
+    ranked = rank_items(items(keys=("12.0", *"bcdef")), RankOptions(genres=("crime",)), read_films(path))
     assert [item.title for item in ranked] == ["Heat"]
 
 

@@ -12,7 +12,7 @@ from sentrec.data.sources import Source, joined_tables
 from sentrec.data.text_rows import BadRow
 from sentrec.data.values import parse_list
 from sentrec.errors import DataError, counted
-from sentrec.recommend.catalogue import Movie, fold, identity, split_names, year_of
+from sentrec.recommend.catalogue import Movie, fold, identity, number_at, split_names, year_of
 
 _log = logging.getLogger(__name__)
 _LISTS = {
@@ -155,7 +155,8 @@ def _film(title: str, fields: Mapping[str, Any], line: int, broken: dict[str, li
     genres = tuple(genre for genre in found.pop("genres", ()) if genre != "(no genres listed)")
     numbers = {name: value for name in NUMBERS if (value := _number(fields.get(folded(name)))) > 0}
     facts = {fact: names for fact, names in found.items() if names}
-    return Film(bare, year, genres, facts=facts, numbers=numbers)
+    elsewhere = {place: number_at(fields.get(f"{place}id")) for place in ("imdb", "tmdb")}
+    return Film(bare, year, genres, **elsewhere, facts=facts, numbers=numbers)
 
 
 def _names(value: Any, fact: str) -> tuple[str, ...]:

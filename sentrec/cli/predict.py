@@ -106,8 +106,8 @@ def _report(
     unusable = labels.pop(None, 0)
     if out_file is not None and not quiet:
         counts = ", ".join(f"{count:,} {label}" for label, count in labels.most_common())
-        rows = counted(labels.total(), "row")
-        err.print(printable(f"Written: {out_file} ({rows}: {counts})"), markup=False, soft_wrap=True)
+        classified = f" ({counted(labels.total(), 'row')} classified: {counts})" if counts else ""
+        err.print(printable(f"Written: {out_file}{classified}"), markup=False, soft_wrap=True)
     if unusable:
         message = f"{counted(unusable, 'line')} could not be used: the result is an error. First: {problem}."
         if rejects is not None:

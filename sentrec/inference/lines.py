@@ -47,6 +47,7 @@ class RowResult:
         error: Why not.
         content: A row that could not be read, as it stands in the file.
         reasons: Words that decided, with what each adds to the log-odds of the label; None where nobody asked.
+        tells_stars: Whether the model has a star head, so that every row has that column.
     """
 
     line: int
@@ -57,6 +58,7 @@ class RowResult:
     error: str | None = None
     content: str = ""
     reasons: Mapping[str, float] | None = None
+    tells_stars: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The result in plain JSON types, without the text."""
@@ -69,7 +71,7 @@ class RowResult:
         """The row with `label`, `probability` and `stars`, if any, added; ``predicted_label`` where it has a label."""
         one = self.prediction
         added = {"label": one and one.label, "probability": one and round(one.probability, 6)}
-        if one is None or one.stars is not None:
+        if self.tells_stars:
             added["stars"] = one and round(one.stars or 0.0, 2)
         if self.reasons is not None:
             added["reasons"] = ", ".join(f"{word} {value:+.2f}" for word, value in self.reasons.items())
@@ -120,7 +122,7 @@ def classify_rows(
     kept: Path | None = None,
 ) -> Iterator[RowResult]:
     """Classifies rows; one that cannot be used gives a result with an error. Arguments as of `classify_source`."""
-    results = (_result(row, names or FieldNames()) for row in rows)
+    results = (replace(_result(row, names or FieldNames()), tells_stars=predictor.tells_stars) for row in rows)
     for chunk in in_chunks(results, chunk_rows, lambda one: len(one.text or "")):
         predictions = iter(_predictions(predictor, [one.text for one in chunk if one.text is not None], kept))
         for result in chunk:

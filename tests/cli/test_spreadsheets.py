@@ -256,3 +256,13 @@ def test_a_sheet_without_usual_names_keeps_all_columns(invoke: Invoke) -> None:
         json.loads(one) for one in invoke("predict", "a.xlsx", "--text-field", "column 2", "--json").stdout.splitlines()
     ]
     assert [one["label"] for one in found] == ["good", "bad"]
+
+
+def test_a_blank_row_far_below_adds_no_column(invoke: Invoke) -> None:
+    texts = [GOOD] * 1500 + ["", BAD]
+    file = write_csv("r.csv", [["number", "text"], *[[str(number), text] for number, text in enumerate(texts)]])
+    result = invoke("predict", file, "--out", "out.csv")
+    assert result.exit_code == 0, result.output
+    rows = read_csv("out.csv")
+    assert list(rows[0]) == ["number", "text", "label", "probability"]
+    assert [row["label"] for row in rows[1499:]] == ["good", "", "bad"]

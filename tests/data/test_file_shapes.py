@@ -38,6 +38,8 @@ COMMANDS = ("predict", "recommend", "train", "evaluate")
 class Stub:
     """A predictor that only says that it was asked."""
 
+    tells_stars = False
+
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         return [Prediction("positive", 1.0, {"positive": 1.0}) for _ in texts]
 

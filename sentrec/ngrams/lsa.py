@@ -28,6 +28,8 @@ _VARIANCE = 5.0
 """What the variance of a text's logit would be before anything is learned."""
 BLOCK_COLUMNS = 50_000
 """N-grams that are computed together."""
+_PART = 1 << 22
+"""Numbers of a matrix that are computed together."""
 _SHORTEST = 1e-3
 """Sums of positions that are shorter, in units of a position's usual length, are rounding, and are not made longer."""
 _SEED = 1
@@ -99,7 +101,7 @@ class LsaSpace:
 
     def __init__(self, labelled: sparse.csr_matrix, unlabelled: sparse.csr_matrix | None, dim: int) -> None:
         occurring = (labelled if unlabelled is None else sparse.vstack([labelled, unlabelled])).tocsc(copy=True)
-        occurring.data = np.ones_like(occurring.data)
+        occurring.data = np.ones(occurring.nnz, dtype=np.int8)
         self._occurring = occurring
         texts_with = np.diff(occurring.indptr)
         frequency = np.maximum(texts_with, 1) / occurring.shape[0]
@@ -159,8 +161,13 @@ class LsaSpace:
 def _tf_idf(occurring: sparse.csc_matrix, frequency: npt.NDArray[np.float64]) -> sparse.csc_matrix:
     """Rows of length 1, weighted by inverse document frequency; a matrix of ones is changed in place."""
     occurring.data = np.repeat(-np.log(frequency).astype(np.float32), np.diff(occurring.indptr))
-    lengths = np.sqrt(np.bincount(occurring.indices, np.square(occurring.data), minlength=occurring.shape[0]))
-    occurring.data *= (1.0 / np.maximum(lengths, _SMALLEST)).astype(np.float32)[occurring.indices]
+    squares = np.zeros(occurring.shape[0])
+    parts = [slice(start, start + _PART) for start in range(0, occurring.nnz, _PART)]
+    for part in parts:
+        squares += np.bincount(occurring.indices[part], np.square(occurring.data[part]), len(squares))
+    factors = (1.0 / np.maximum(np.sqrt(squares), _SMALLEST)).astype(np.float32)
+    for part in parts:
+        occurring.data[part] *= factors[occurring.indices[part]]
     return occurring
 
 

@@ -130,7 +130,8 @@ def extract(items: Items, schema: Schema) -> Facts:
             found += [(row, places.setdefault((kind, name), len(places))) for name in _names(people, job)]
     for name in schema.counted:
         sizes = entries[name] if name in entries else [str(value or "").split() for value in _values(items, name)]
-        numbers[f"{name} (number)"] = np.array([float(len(one)) for one in sizes])
+        unknown = name not in items.columns
+        numbers[f"{name} (number)"] = np.array([np.nan if unknown else float(len(one)) for one in sizes])
     rows, columns = np.array(found, np.int64).reshape(-1, 2).T
     matrix = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(items), len(places)))
     return Facts(numbers, tuple(places), matrix)

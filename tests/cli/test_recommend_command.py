@@ -223,7 +223,7 @@ def test_predict_adds_its_answer_to_every_row_of_a_file(invoke: Invoke, tmp_path
 def test_predict_reads_files_and_takes_a_wrong_path_for_no_text(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "r.txt").write_text("Superb, I adored it\nTerrible\n")
     shown = invoke("predict", str(tmp_path / "r.txt")).stdout.splitlines()
-    assert [line.partition("%  ")[2] for line in shown] == ["Superb, I adored it", "Terrible"]
+    assert [line.rpartition("  ")[2] for line in shown] == ["Superb, I adored it", "Terrible"]
     for name in ("reviews.csv", f"{'n' * 300}.csv"):
         missing = invoke("predict", name).exception
         assert isinstance(missing, SentrecError)

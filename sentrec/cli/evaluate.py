@@ -154,7 +154,11 @@ def _show_metrics(metrics: dict[str, Any]) -> None:
     table.add_row("accuracy", _percent(metrics["accuracy"]), f"95 % interval {low} to {high}")
     table.add_row("macro F1", _percent(metrics["macro_f1"]), "")
     if "stars_mae" in metrics:
-        table.add_row("stars' mean absolute error", f"{metrics['stars_mae']:.3f}", "of the expected stars")
+        table.add_row(
+            "stars' mean absolute error",
+            f"{metrics['stars_mae']:.3f}",
+            f"of the expected stars; of their median {metrics['median_stars_mae']:.3f}",
+        )
     table.add_row("ROC-AUC", "n/a" if area is None else f"{area:.4f}", "")
     table.add_row("log loss", f"{metrics['log_loss']:.4f}", "nats")
     table.add_row("Brier score", f"{metrics['brier']:.4f}", "")

@@ -22,7 +22,7 @@ from sentrec.files.storage import atomic_directory, write_json
 from sentrec.inference.lines import unknown_share, unknown_warning
 from sentrec.inference.prediction import in_classes
 from sentrec.inference.predictor import Predictor, load
-from sentrec.metrics.classification import checked_predictions, classification_metrics
+from sentrec.metrics.classification import checked_predictions, classification_metrics, star_errors
 from sentrec.metrics.comparison import Comparison, compare_paired
 from sentrec.ngrams.baselines import Baseline, make_baseline
 from sentrec.recipe.sections import DataConfig
@@ -215,10 +215,7 @@ def _probabilities(predictor: Predictor, examples: Examples, label_names: Sequen
 def _star_metrics(
     labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64], names: Sequence[str]
 ) -> dict[str, float]:
-    """Where the classes are stars, how far the expected number of stars is from the true one, on average."""
-    if tuple(names) != ("1", "2", "3", "4", "5"):
-        return {}
-    return {"stars_mae": float(np.abs(probabilities @ np.arange(5) - labels).mean())}
+    return star_errors(labels, probabilities) if tuple(names) == ("1", "2", "3", "4", "5") else {}
 
 
 def _comparisons(

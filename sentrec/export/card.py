@@ -163,13 +163,13 @@ def _accuracy(card: dict[str, Any]) -> str:
             f"{one['accuracy']:.3f} ({one['accuracy_interval'][0]:.3f} to {one['accuracy_interval'][1]:.3f})",
             f"{one['original']:.3f}",
             f"{one['ece']:.3f}",
-            *(f"{one[key]:.3f}" if key in one else "" for key in ("macro_f1", "stars_mae")),
+            *(f"{one[key]:.3f}" if key in one else "" for key in ("macro_f1", "stars_mae", "median_stars_mae")),
         )
         for one in card["accuracy"]
     ]
     headings = [
         *("data", "rows", "n", "accuracy (95 % interval)", "original's", "calibration error"),
-        *("three classes, macro-F1", "error of the stars"),
+        *("three classes, macro-F1", "error of the stars", "of their median"),
     ]
     kept = [column for column, _ in enumerate(headings) if any(row[column] for row in rows)]
     names = ", ".join(one["title"] for one in card["accuracy"] if one["zero_shot"])
@@ -240,7 +240,7 @@ def _challenge_set(card: dict[str, Any]) -> str:
 _JUDGED = {"two_classes": "opinions", "three_classes": "sentences"}
 _MEANINGS = (
     "Accuracy and calibration error (gap between confidence and accuracy, 15 bins) are of two classes, without neutral "
-    "rows; the error of the stars is the mean absolute one of their expected number."
+    "rows; the error of the stars is the mean absolute one of their expected number, and of their median."
 )
 _TEACHERS = {"ngrams": "the n-grams of the model itself"}
 

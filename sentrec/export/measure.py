@@ -24,7 +24,7 @@ from sentrec.files.versions import processor_name
 from sentrec.inference.prediction import in_classes
 from sentrec.inference.predictor import Predictor, load
 from sentrec.metrics.calibration import reliability_bins
-from sentrec.metrics.classification import classification_metrics
+from sentrec.metrics.classification import classification_metrics, star_errors
 from sentrec.models.device import device_name, has_bfloat16
 from sentrec.recipe.sections import DataConfig
 from sentrec.recommend.scoring import ModelScorer, Precision
@@ -206,7 +206,7 @@ def _measured(
     found: dict[str, Any] = {}
     if rows.examples.label_names != names:
         if (of_stars := len(rows.examples.label_names) == 5) and stars.shape[1]:
-            found["stars_mae"] = float(np.abs(stars @ np.arange(5) - labels).mean())
+            found |= star_errors(labels, stars)
         labels = _OF_FIVE[labels] if of_stars else labels
         if stars.shape[1] and (labels == 1).any():
             three, of_three = in_classes(stars, 3, names)

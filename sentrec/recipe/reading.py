@@ -173,7 +173,7 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(value, list):
             return [absolute(one) for one in value]
         if isinstance(value, dict):
-            return value | {key: absolute(value[key]) for key in _NAMING_FILES if key in value}
+            return value | {key: absolute(value[key]) for key in (*_NAMING_FILES, "teacher") if key in value}
         if not isinstance(value, str) or not (os.sep in value or "/" in value or Path(value).suffix):
             return value
         try:
@@ -184,7 +184,7 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
         return str(found[0].resolve()) if found else value
 
     located = dict(tree)
-    for name, keys in (("data", _NAMING_FILES), ("init", ("run",)), ("objective", ("teacher",))):
+    for name, keys in (("data", _NAMING_FILES), ("init", ("run",)), ("objective", ("teacher", "sentences"))):
         if isinstance(values := tree.get(name), dict):
             located[name] = values | {key: absolute(values[key]) for key in keys if key in values}
     if isinstance(tree.get("init"), str):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.errors import DataError
+from sentrec.inference.prediction import UNSURE_MARGIN
 from sentrec.recommend.catalogue import identity
 from sentrec.recommend.chunks import ExplainingScorer, Scorer
 from sentrec.recommend.reviews import Review
@@ -91,7 +92,7 @@ class ExtremeReviews:
 def choose_quotes(
     movies: Sequence[str], reviews: ExtremeReviews, scorer: Scorer
 ) -> Mapping[str, Mapping[Side, Quote | None]]:
-    """The most telling positive and negative sentence of each item; None where none is on that side of 1/2."""
+    """The most telling positive and negative sentence of each item; None where the model is sure of none."""
     places: list[tuple[str, Side, str, str, int, int]] = []
     sides: tuple[Side, Side] = ("positive", "negative")
     for movie in movies:
@@ -104,7 +105,7 @@ def choose_quotes(
     for (movie, side, name, _, start, end), sentence, score in zip(places, plain, scores, strict=True):
         best = chosen[movie][side]
         sign = 1.0 if side == "positive" else -1.0
-        if sign * (score - 0.5) > (sign * (best.probability - 0.5) if best else 0.0):
+        if sign * (score - 0.5) > (sign * (best.probability - 0.5) if best else UNSURE_MARGIN):
             chosen[movie][side] = Quote(sentence, start, end, float(score), name)
     return chosen
 

@@ -195,7 +195,6 @@ class SentencesConfig(Section):
 
     teacher: str = Field(min_length=1, description="What labels them: a run.")
     most: int = Field(100_000, ge=1, description="How many are drawn at random.")
-    contrast: int = Field(0, ge=0, description="How many more are made by rules that turn a sentiment round.")
 
 
 class ObjectiveConfig(Section):

@@ -4,10 +4,8 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sentrec.data.contamination import SeenTexts
-from sentrec.data.contrast import contrast_sentences
 from sentrec.data.splits import Splits
 from sentrec.data.stars import Decisions, StarTexts
 from sentrec.data.unlabelled import UnlabelledSplit
@@ -37,26 +35,13 @@ class PreparedStars:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences to distil, which are encoded after the unlabelled texts: first those that were made by rules.
+    """Sentences to distil, which are encoded after the unlabelled texts.
 
-    N-grams learn from these, too, but not from the teacher's: on long texts they lost 1.3 points by them.
-
-    Attributes:
-        contrast: Sentences that were made with their labels.
-        contrast_labels: These, int64.
-        texts: Sentences that the teacher labels.
-        teacher: A run.
+    N-grams do not learn from them: on long texts they lost 1.3 points by it.
     """
 
-    contrast: list[str]
-    contrast_labels: npt.NDArray[np.int64]
     texts: list[str]
     teacher: Run
-
-    @property
-    def all_texts(self) -> list[str]:
-        """Both kinds."""
-        return [*self.contrast, *self.texts]
 
 
 def draw_sentences(recipe: Recipe, splits: Splits, unlabelled: UnlabelledSplit | None) -> Sentences | None:
@@ -75,8 +60,7 @@ def draw_sentences(recipe: Recipe, splits: Splits, unlabelled: UnlabelledSplit |
         drawn |= dict.fromkeys(fitting)
         if len(drawn) >= config.most:
             break
-    contrast, labels = contrast_sentences(splits.train, config.contrast, recipe.data.split_seed)
-    return Sentences(contrast, np.array(labels, dtype=np.int64), list(drawn)[: config.most], teacher)
+    return Sentences(list(drawn)[: config.most], teacher)
 
 
 def encode_stars(reader: TextReader, train: StarTexts, held_out: StarTexts) -> PreparedStars:

@@ -23,8 +23,6 @@ from sentrec.text.padding import plan_batches
 from sentrec.text.vocabulary import fingerprint
 from sentrec.training.prepare import PreparedData
 
-_CERTAINTY = 0.9
-"""The probability of the class that a sentence made by rules should have: rules err."""
 _SEED = 7_001
 """Sets the order of unlabelled texts apart from that of the labelled ones."""
 _log = logging.getLogger(__name__)
@@ -100,10 +98,7 @@ def _teachers_probabilities(teacher: Run, data: PreparedData, device: str) -> np
     if data.sentences is None:
         return found
     sentences = data.sentences
-    asked = teacher_probabilities(sentences.teacher, sentences.texts, data.label_names, device)
-    made = np.full((len(sentences.contrast), found.shape[1]), 1.0 - _CERTAINTY, dtype=np.float32)
-    made[np.arange(len(made)), sentences.contrast_labels] = _CERTAINTY
-    return np.concatenate([found, made, asked])
+    return np.concatenate([found, teacher_probabilities(sentences.teacher, sentences.texts, data.label_names, device)])
 
 
 def teacher_probabilities(

@@ -121,7 +121,7 @@ class PreparedData:
         if self.teacher:
             found["teacher"] = fingerprint_of(self.teacher)
         if self.sentences:
-            found["sentences"] = fingerprint(self.sentences.all_texts, fingerprint_of(self.sentences.teacher))
+            found["sentences"] = fingerprint(self.sentences.texts, fingerprint_of(self.sentences.teacher))
         if self.stars:
             found["stars"] = self.stars.fingerprint
         return found
@@ -177,7 +177,7 @@ def prepare(recipe: Recipe, splits: Splits | None = None) -> PreparedData:
     if unlabelled:
         _log_unlabelled(unlabelled, splits)
     sentences = draw_sentences(recipe, splits, unlabelled)
-    beside = [*(unlabelled.texts if unlabelled else ()), *(sentences.all_texts if sentences else ())]
+    beside = [*(unlabelled.texts if unlabelled else ()), *(sentences.texts if sentences else ())]
     starred = load_star_texts(recipe.data, splits) if recipe.objective.stars else None
     # Neutral texts bring words of their own.
     known = [*splits.train.texts, *beside, *(starred[0].texts if starred else ())]

@@ -108,7 +108,11 @@ def test_softening_divides_the_log_odds(by: float) -> None:
 def test_what_is_no_scores_file_is_refused(reviews: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"movie": ["a"]}), other)
-    for path, message in ((other, "no column 'date'"), (reviews, "only scores kept as Parquet"), (tmp_path / "x", "not exist")):
+    for path, message in (
+        (other, "no column 'date'"),
+        (reviews, "only scores kept as Parquet"),
+        (tmp_path / "x", "not exist"),
+    ):
         with pytest.raises(DataError, match=message):
             rank_scores(path)
 

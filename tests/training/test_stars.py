@@ -10,8 +10,6 @@ import pytest
 from small_runs import cache_in, start_sentrec
 
 import sentrec
-from sentrec.data.contrast import contrast_sentences
-from sentrec.data.examples import Examples
 from sentrec.data.splits import load_splits
 from sentrec.data.stars import load_star_texts
 from sentrec.errors import DataError, Interrupted, RecipeError, RunError
@@ -191,21 +189,6 @@ def test_the_probabilities_of_stars_are_those_of_the_decisions() -> None:
     (row,) = star_probabilities(np.array([0.75]), decisions)
     negative, positive = 0.8 * 0.25, 0.8 * 0.75
     assert row.tolist() == pytest.approx([negative / 3, negative * 2 / 3, 0.2, positive * 0.2, positive * 0.8])
-
-
-def test_contrasts_turn_the_label_round_and_are_alike_each_time() -> None:
-    texts = ["The food is great .", "a boring story about nothing", "I really love this phone", "not one laugh in it"]
-    rows = Examples(texts, np.array([1, 0, 1, 0]), ("negative", "positive"))
-    made = dict(zip(*contrast_sentences(rows, 400, seed=3), strict=True))
-    assert made == dict(zip(*contrast_sentences(rows, 400, seed=3), strict=True))
-    labels = list(made.values())
-    assert labels.count(0) == labels.count(1) > 20
-    assert not set(made) & set(texts)
-    turned = [(text, label) for text, label in made.items() if text.startswith("The food") and " but " not in text]
-    assert turned
-    assert all(label == 0 for _, label in turned)
-    assert any(text.endswith("but The food is great .") and label == 1 for text, label in made.items())
-    assert contrast_sentences(rows, 0, seed=3) == ([], [])
 
 
 def test_items_are_ranked_by_expected_stars(star_run: Run) -> None:

@@ -136,9 +136,8 @@ def _data(card: dict[str, Any]) -> str:
     if training["teacher"]:
         lines.append(f"A teacher, {_TEACHERS.get(training['teacher'], training['teacher'])}, labelled these for it.")
     if sentences := training["sentences"]:
-        made = f", and {sentences['contrast']:,} that rules turned round" if sentences["contrast"] else ""
         teacher = Path(sentences["teacher"]).name
-        lines.append(f"Another, {teacher}, labelled up to {sentences['most']:,} of their sentences{made}.")
+        lines.append(f"Another, {teacher}, labelled up to {sentences['most']:,} of their sentences.")
     if training["init"]:
         lines.append(f"It went on from another model: {training['init']}.")
     if training["test_texts_in_train"]:

@@ -71,13 +71,13 @@ def test_it_names_teacher_unlabelled_texts_and_what_it_went_on_from(starter: Exp
     plain, _, _ = card_as_markdown(card).partition("## Accuracy")
     assert not any(word in plain for word in ("teacher", "without labels", "went on from"))
     card["training"] |= {"unlabelled_rows": 50000, "teacher": "ngrams", "init": "starter"}
-    card["training"] |= {"mixed_with": ["sst2"], "sentences": {"teacher": "runs/minilm", "most": 80000, "contrast": 5}}
+    card["training"] |= {"mixed_with": ["sst2"], "sentences": {"teacher": "runs/minilm", "most": 80000}}
     card["training"] |= {"test_texts_in_unlabelled": 1234, "validation_texts_in_unlabelled": 5}
     counted = "1,234 test texts and 5 validation texts were also among them, and were left out there."
     text = card_as_markdown(card)
     assert f"It also read 50,000 texts without labels. {counted}" in text
     assert "A teacher, the n-grams of the model itself, labelled these for it." in text
-    assert "Another, minilm, labelled up to 80,000 of their sentences, and 5 that rules turned round." in text
+    assert "Another, minilm, labelled up to 80,000 of their sentences." in text
     assert "96 texts of train.csv, sst2, seed 1" in text
     assert "It went on from another model: starter." in text
     card["training"]["unlabelled"] = ["unsupervised", "mine.csv"]

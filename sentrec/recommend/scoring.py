@@ -14,6 +14,7 @@ from torch.nn import functional
 from sentrec.errors import RunError
 from sentrec.inference.lines import unknown_among, unknown_warning
 from sentrec.inference.predictor import Predictor, fingerprint_of
+from sentrec.metrics.calibration import softmax
 from sentrec.models.device import has_bfloat16, require_bfloat16
 from sentrec.recommend.chunks import OneWorker, Scores
 from sentrec.text.encoding import EncodedTexts
@@ -29,8 +30,6 @@ Precision = Literal["auto", "float32", "bfloat16"]
 _POSITIVE_NAMES = ("positive", "pos", "good")
 _POLARITIES = ({0.0, 1.0}, {1.0, 2.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0})
 _FEWEST_STARS, _MOST_STARS = (0.5, 1.0), (5.0, 10.0)
-_OF_STARS = np.linspace(0.0, 1.0, 5)
-"""How positive one to five stars are."""
 _FREQUENCY_SMOOTHING = 1e-3
 """The constant `a` of Arora et al. 2017."""
 
@@ -45,7 +44,7 @@ class ModelScorer:
         predictor: The model.
         positive: The class that means "liked"; by default the one called positive, pos or good. Where the classes are
             numbers that are evidently stars (1 to 5, 1 to 10, halves too) or polarities (0 and 1, 1 and 2, -1 and 1),
-            or the model has a star head, the score is the expected number, scaled to 0 to 1.
+            the score is the expected number, scaled to 0 to 1.
         precision: ``bfloat16`` is faster and moves a probability by about 0.001; ``auto`` takes it where the processor
             computes in it.
 
@@ -59,8 +58,6 @@ class ModelScorer:
         for member in predictor.members:
             member.model.eval()
         self._weights = class_weights(predictor.label_names, positive)
-        # Films are ordered by it more as their mean stars order them than by the probability of "positive".
-        self._by_stars = predictor.tells_stars and positive is None
         self._device_type = predictor.device.type
         self._first = iter([True])
         if precision == "bfloat16":
@@ -79,7 +76,6 @@ class ModelScorer:
         return fingerprint(
             [fingerprint_of(self._predictor.run)],
             self._weights.tolist(),
-            self._by_stars,
             self._bfloat16,
             self._device_type,
         )
@@ -90,8 +86,8 @@ class ModelScorer:
         if next(self._first, False) and (message := unknown_warning(unknown_among(encoded[0]))):
             logger.warning(message)
         with torch.autocast(self._device_type, torch.bfloat16, enabled=self._bfloat16):
-            probabilities, stars = self._predictor.stars_of(encoded)
-        positive = stars @ _OF_STARS if self._by_stars else probabilities @ self._weights
+            logits = self._predictor.logits_of(encoded)
+        positive = softmax(logits, self._predictor.run.temperature) @ self._weights
         return Scores(positive, self._embed(encoded))
 
     def explain(self, texts: Sequence[str]) -> list[dict[str, float]]:

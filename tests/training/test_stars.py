@@ -16,7 +16,6 @@ from sentrec.errors import DataError, Interrupted, RecipeError, RunError
 from sentrec.inference.predictor import load
 from sentrec.models.stars import star_probabilities
 from sentrec.recipe import DataConfig, recipe_from_dict
-from sentrec.recommend.scoring import ModelScorer
 from sentrec.runs.directory import MODEL, Run
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
@@ -189,12 +188,3 @@ def test_the_probabilities_of_stars_are_those_of_the_decisions() -> None:
     (row,) = star_probabilities(np.array([0.75]), decisions)
     negative, positive = 0.8 * 0.25, 0.8 * 0.75
     assert row.tolist() == pytest.approx([negative / 3, negative * 2 / 3, 0.2, positive * 0.2, positive * 0.8])
-
-
-def test_items_are_ranked_by_expected_stars(star_run: Run) -> None:
-    scorer = ModelScorer(load(star_run, "cpu"), None)
-    stars = [one.stars or 0.0 for one in load(star_run, "cpu").predict([f"it was {word}" for word in WORDS.values()])]
-    scores = scorer.score([f"it was {word}" for word in WORDS.values()])
-    assert scores.positive == pytest.approx((np.array(stars) - 1) / 4, abs=1e-6)
-    by_class = ModelScorer(load(star_run, "cpu"), "good").score(["it was ordinary"])
-    assert by_class.positive == pytest.approx(load(star_run, "cpu").predict_proba(["it was ordinary"])[:, 1])

@@ -135,7 +135,7 @@ class TrainingLoop:
         self.validation_labels = validation_labels
         self.accelerator = accelerator
         self.dtype = training_dtype(config.precision, accelerator.device)
-        self.objective = Objective(recipe.objective.distil, recipe.objective.stars, config.label_smoothing, self.dtype)
+        self.objective = Objective(recipe.objective.distil, config.label_smoothing, self.dtype, recipe.objective.stars)
         self.unlabelled: TextStream | None = None  # for distillation
         self.starred: TextStream | None = None  # for the star head
         self.state = LoopState()

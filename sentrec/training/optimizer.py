@@ -26,9 +26,9 @@ class Objective:
     """Cross-entropy of labelled texts; distillation (Hinton et al. 2015): that of others against a teacher; stars."""
 
     distil: float  # weight of distillation
-    stars: float  # weight of the star head
     label_smoothing: float  # share of the labels' target spread over all classes
     dtype: torch.dtype  # arithmetic of the forward pass
+    stars: float = 0.0  # weight of the star head
 
     def backward(
         self, model: TextModel, labelled: Texts, unlabelled: Texts | None = None, starred: Texts | None = None

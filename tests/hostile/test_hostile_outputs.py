@@ -14,7 +14,7 @@ from sentrec.cli.main import app
 from sentrec.errors import SentrecError
 from sentrec.files.storage import atomic_directory, atomic_path, require_writable
 
-INPUTS = {"from_file", "movies", "exclude", "destination", "scores", "truth", "ratings"}
+INPUTS = {"from_file", "movies", "exclude", "destination", "scores", "truth", "ratings", "space", "target"}
 """Options that name files to read; `--scores` is written only where it does not exist."""
 
 

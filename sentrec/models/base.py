@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sentrec.data.batches import Batch, make_batch
 from sentrec.encoder import EncoderConfig
+from sentrec.errors import SentrecError
 from sentrec.models.attribution import TokenContributions
 from sentrec.models.contracts import ClosedFormData, Features, LinearChange, Rate, Requirement, TextReader
 from sentrec.models.device import exact_float32, memory_errors, one_thread
@@ -136,7 +137,7 @@ class TextModel(nn.Module, ABC):
 
     def with_decisions(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits, and what the star head says before calibration, ``(batch, 3)``; only where there is one."""
-        raise NotImplementedError(f"{type(self).__name__} has no star head")
+        raise SentrecError(f"{type(self).__name__} has no star head.", "Leave it out: --set objective.stars=0")
 
     def features(self, batch: Batch) -> Tensor:
         """What `head` reads, float, shape ``(batch, feature_size)``: nothing by default."""

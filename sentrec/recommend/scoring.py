@@ -14,7 +14,6 @@ from torch.nn import functional
 from sentrec.errors import RunError
 from sentrec.inference.lines import unknown_among, unknown_warning
 from sentrec.inference.predictor import Predictor, fingerprint_of
-from sentrec.metrics.calibration import softmax
 from sentrec.models.device import has_bfloat16, require_bfloat16
 from sentrec.recommend.chunks import OneWorker, Scores
 from sentrec.text.encoding import EncodedTexts
@@ -32,6 +31,10 @@ _POLARITIES = ({0.0, 1.0}, {1.0, 2.0}, {-1.0, 1.0}, {-1.0, 0.0, 1.0})
 _FEWEST_STARS, _MOST_STARS = (0.5, 1.0), (5.0, 10.0)
 _FREQUENCY_SMOOTHING = 1e-3
 """The constant `a` of Arora et al. 2017."""
+_STARS_SLOPE = 2.6
+"""How steeply the log odds of a positive label rise with those of the expected stars, as a share of their range.
+
+Fitted on the starter's 10,961 validation texts of 24 datasets: 2.64, and 2.74 on those of IMDB."""
 
 
 class ModelScorer:
@@ -45,6 +48,8 @@ class ModelScorer:
         positive: The class that means "liked"; by default the one called positive, pos or good. Where the classes are
             numbers that are evidently stars (1 to 5, 1 to 10, halves too) or polarities (0 and 1, 1 and 2, -1 and 1),
             the score is the expected number, scaled to 0 to 1.
+            Of a model with a star head, the score is how likely a text with so many expected stars is to be positive:
+            that tells the good review from the rave, on which two classes agree.
         precision: ``bfloat16`` is faster and moves a probability by about 0.001; ``auto`` takes it where the processor
             computes in it.
 
@@ -86,8 +91,10 @@ class ModelScorer:
         if next(self._first, False) and (message := unknown_warning(unknown_among(encoded[0]))):
             logger.warning(message)
         with torch.autocast(self._device_type, torch.bfloat16, enabled=self._bfloat16):
-            logits = self._predictor.logits_of(encoded)
-        positive = softmax(logits, self._predictor.run.temperature) @ self._weights
+            probabilities, stars = self._predictor.stars_of(encoded)
+        if stars.shape[1]:
+            probabilities = _classes_of(stars)
+        positive = probabilities @ self._weights
         return Scores(positive, self._embed(encoded))
 
     def explain(self, texts: Sequence[str]) -> list[dict[str, float]]:
@@ -136,6 +143,13 @@ class ModelScorer:
         with torch.inference_mode():
             sums = functional.embedding_bag(token_ids, self._table, offsets, mode="sum", per_sample_weights=weights)
         return (sums.numpy() / encoded.lengths()[:, None]).astype(np.float16)
+
+
+def _classes_of(stars: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Probabilities of negative and positive given the expected stars, shape ``(texts, 2)``."""
+    share = stars @ np.linspace(0.0, 1.0, stars.shape[1])
+    liked, disliked = share**_STARS_SLOPE, (1.0 - share) ** _STARS_SLOPE
+    return np.asarray(np.column_stack([disliked, liked]) / (liked + disliked)[:, None])
 
 
 class BaselineScorer(OneWorker):

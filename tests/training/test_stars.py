@@ -16,6 +16,7 @@ from sentrec.errors import DataError, Interrupted, RecipeError, RunError
 from sentrec.inference.predictor import load
 from sentrec.models.stars import star_probabilities
 from sentrec.recipe import DataConfig, recipe_from_dict
+from sentrec.recommend.scoring import ModelScorer
 from sentrec.runs.directory import MODEL, Run
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
@@ -93,6 +94,18 @@ def test_ten_stars_are_halved_and_a_neutral_label_is_enough(tmp_path: Path) -> N
     assert known == expected
 
 
+def test_where_no_text_has_three_stars_no_text_is_known_to_have_them(tmp_path: Path) -> None:
+    rows = [{"text": f"t{stars}", "label": ("bad", "good")[stars > 5], "rating": stars} for stars in (1, 3, 8, 10)]
+    rows += [{"text": f"more {row}", "label": ("bad", "good")[row % 2], "rating": None} for row in range(4)]
+    judged = [{"text": f"v{row}", "label": ("bad", "good")[row % 2]} for row in range(4)]
+    files = {part: write(tmp_path / f"{part}.jsonl", judged[rows]) for part, rows in PARTS.items()}
+    data = DataConfig.model_validate({"dataset": write(tmp_path / "a.jsonl", rows), "stars_column": "rating"} | files)
+    train, held_out = load_star_texts(data, load_splits(data))
+    assert sorted(train.texts) == ["t1", "t10", "t3", "t8"]
+    assert train.decisions[:, 0].tolist() == [0.0] * 4
+    assert not len(held_out)
+
+
 def test_stars_that_cannot_be_told_apart_are_refused(recipe_tree: dict[str, Any]) -> None:
     (other,) = recipe_tree["data"]["mixed_with"]
     tree = recipe_tree["data"] | {"mixed_with": [other | {"stars_column": None}]}
@@ -119,6 +132,15 @@ def test_more_stars_are_told_for_better_words_and_the_classes_stay(star_run: Run
         assert three["good"] / rest == pytest.approx(one.probabilities["good"], abs=1e-6)
     assert [one.in_classes(5).label for one in predictions] == ["1", "2", "3", "4", "5"]
     assert predictions[2].in_classes(3).label == "neutral"
+
+
+def test_rankings_tell_the_good_review_from_the_rave(star_run: Run) -> None:
+    predictor = load(star_run, "cpu")
+    texts = [f"number 7 was {word} indeed" for word in WORDS.values()]
+    scores = ModelScorer(predictor).score(texts).positive
+    share = (np.array([one.stars for one in predictor.predict(texts)]) - 1) / 4
+    assert np.log(scores / (1 - scores)) == pytest.approx(2.6 * np.log(share / (1 - share)), rel=1e-4)
+    assert ModelScorer(predictor, "bad").score(texts).positive == pytest.approx(1 - scores)
 
 
 def test_a_model_without_a_star_head_says_so(small_run: Run) -> None:

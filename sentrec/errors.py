@@ -1,7 +1,9 @@
-"""The few errors that sentrec raises on purpose, and helpers for their messages."""
+"""The few errors that sentrec raises on purpose, and helpers for messages."""
 
 import difflib
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 _MOST_CHARACTERS = 4000
 _MOST_COMPARED = 10_000
@@ -71,3 +73,16 @@ def listed(names: Iterable[object], most: int = 12) -> str:
 def counted(number: int, singular: str) -> str:
     """``1 review``, ``2,000 reviews``."""
     return f"{number:,} {singular}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def messages_from(level: int, *names: str) -> Iterator[None]:
+    """Hides what these loggers tell below a level, such as another library's warnings of each of its attempts."""
+    levels = {logger: logger.level for logger in map(logging.getLogger, names)}
+    for logger in levels:
+        logger.setLevel(level)
+    try:
+        yield
+    finally:
+        for logger, before in levels.items():
+            logger.setLevel(before)

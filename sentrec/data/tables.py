@@ -1,8 +1,7 @@
 """Reads one split of a dataset as an Arrow table: from a file, a local mirror, or the hub."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +13,7 @@ import pyarrow.parquet
 from sentrec.data.formats import PARQUET
 from sentrec.data.sources import Select, Source
 from sentrec.data.text_rows import BadRow, Unreadable
-from sentrec.errors import DataError
+from sentrec.errors import DataError, messages_from
 from sentrec.files.parse import one_line, parsing
 from sentrec.files.storage import DATA_VARIABLE, data_folder
 from sentrec.hookspecs import DatasetSpec
@@ -83,24 +82,12 @@ def read_hub(spec: DatasetSpec, split: str) -> Table:
         raise DataError(f"Dataset '{spec.name}' is not on the hub and was not found locally.", hint)
     _log.info("asking the hub for %s, split %s", spec.hub_id, split)
     try:
-        with _errors_only("huggingface_hub"):
+        with messages_from(logging.ERROR, "huggingface_hub"):
             loaded = datasets.load_dataset(spec.hub_id, spec.hub_config, split=spec.splits.get(split, split))
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError, httpx.HTTPError) as error:
         reason = one_line(error)
         raise DataError(f"Dataset '{spec.name}' cannot be downloaded from the hub: {reason}", hint) from error
     return Table(loaded.data.table, tuple(loaded.data.table.column_names))
-
-
-@contextmanager
-def _errors_only(name: str) -> Iterator[None]:
-    """Hides another library's warnings: the hub's client tells each of its attempts, and the error tells the last."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _from_parquet(path: Path, select: Select) -> Table:

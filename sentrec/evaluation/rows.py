@@ -2,8 +2,7 @@
 
 import logging
 import statistics
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +17,7 @@ from sentrec.data.labels import LEFT_OUT, match_labels
 from sentrec.data.locate import is_local, locate_split
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.unlabelled import load_unlabelled, sources_of
-from sentrec.errors import DataError, RunError, did_you_mean
+from sentrec.errors import DataError, RunError, did_you_mean, messages_from
 from sentrec.recipe.loading import describe_data
 from sentrec.recipe.sections import DataConfig
 from sentrec.runs.directory import METRICS, Run, find_model, look_at
@@ -169,7 +168,7 @@ class RunData:
     def _read_splits(self) -> Splits:
         if self._splits is None:
             # What a reader has to know of the rows that are evaluated, the notes say.
-            with _without_information():
+            with messages_from(logging.WARNING, "sentrec.data"):
                 self._splits = load_splits(self.run.recipe.data, say_overlap=False)
         return self._splits
 
@@ -214,18 +213,6 @@ def _overlap_note(examples: Examples, where: str, read: Callable[[], SeenTexts])
     except DataError as error:
         return f"Texts that also occur in {where} were not counted: {error.message}"
     return f"{count:,} of the {len(examples):,} texts also occur in {where}." if count else None
-
-
-@contextmanager
-def _without_information() -> Iterator[None]:
-    """Reads what was read before without telling again of each data set how its labels are understood."""
-    log = logging.getLogger("sentrec.data")
-    level = log.level
-    log.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
 
 
 def _is_same(data: str, own: str) -> bool:

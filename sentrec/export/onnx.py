@@ -4,8 +4,7 @@ import copy
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from sentrec.data.batches import Batch
-from sentrec.errors import RunError, SentrecError, shortened
+from sentrec.errors import RunError, SentrecError, messages_from, shortened
 from sentrec.export.onnx_layers import as_operators
 from sentrec.export.onnx_weights import compress
 from sentrec.files.parse import read_text
@@ -131,7 +130,8 @@ def _exported(graph: _Graph, inputs: Sequence[ModelInput], encoder: str) -> Any:
     example = tuple(torch.full((3, 11 + 2 * place), UNKNOWN_ID + 1) for place in range(len(inputs)))
     dynamic = tuple({0: batch, 1: torch.export.Dim(name, min=1, max=_MOST)} for name in names)
     try:
-        with warnings.catch_warnings(action="ignore"), _quiet("torch.onnx", "torch.export", "onnxscript", "onnx_ir"):
+        quiet = messages_from(logging.CRITICAL, "torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+        with warnings.catch_warnings(action="ignore"), quiet:  # it tells its developers
             program = torch.onnx.export(
                 graph,
                 example,
@@ -152,19 +152,6 @@ def _exported(graph: _Graph, inputs: Sequence[ModelInput], encoder: str) -> Any:
         if not all(dim.dim_param for dim in one.type.tensor_type.shape.dim):
             raise RunError(f"the encoder '{encoder}' cannot be exported to ONNX: it fixes the shape of its batches.")
     return proto
-
-
-@contextmanager
-def _quiet(*names: str) -> Iterator[None]:
-    """Keeps what the exporter tells its developers off the console."""
-    levels = {logging.getLogger(name): logging.getLogger(name).level for name in names}
-    for logger in levels:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in levels.items():
-            logger.setLevel(level)
 
 
 def _largest_difference(graph: _Graph, content: bytes, inputs: Sequence[ModelInput], tokenizer: str) -> float:

@@ -36,28 +36,13 @@ _Z = 1.96
 
 
 @dataclass(frozen=True)
-class Expectations:
-    """What is expected of items, e.g. predicted from metadata; arrays have one entry an item.
+class ItemRatings:
+    """Ratings of items, expected or given by users; arrays have one entry an item.
 
     Attributes:
         items: Their keys and names, in order.
-        mean: The expected rating, on any scale.
+        mean: The rating.
         variance: How uncertain it is.
-    """
-
-    items: Mapping[str, Movie]
-    mean: Floats
-    variance: Floats
-
-
-@dataclass(frozen=True)
-class Target:
-    """Ratings that scores are to predict; arrays have one entry an item.
-
-    Attributes:
-        items: Keys and names of the rated items, in order.
-        mean: Mean rating, as a share of the scale.
-        variance: Of that mean, from one user to the next.
     """
 
     items: Mapping[str, Movie]
@@ -70,12 +55,12 @@ class Background:
     """What is known of items beside their reviews.
 
     Attributes:
-        expectations: What is expected of them; None: nothing.
-        target: Ratings to predict; None: scores predict further reviews.
+        expectations: What is expected of them, e.g. predicted from metadata, on any scale; None: nothing.
+        target: Mean ratings of many users to predict, as shares of their scale; None: scores predict further reviews.
     """
 
-    expectations: Expectations | None = None
-    target: Target | None = None
+    expectations: ItemRatings | None = None
+    target: ItemRatings | None = None
 
     def prior(self, items: Items, catalogue: Catalogue) -> Prior | None:
         """What is expected of each item, in standard deviations of all expectations; None if nothing of any.

@@ -12,7 +12,7 @@ from sentrec.data.text_rows import BadRow
 from sentrec.data.values import UnusableError, rating_of
 from sentrec.errors import DataError, RunError, counted
 from sentrec.rating.rater import HELD_OUT, FactRater, Rater, load_rater
-from sentrec.recommend.background import Background, Expectations
+from sentrec.recommend.background import Background, ItemRatings
 from sentrec.recommend.catalogue import Movie, identity, link, number_at, split_names, year_of
 from sentrec.recommend.ratings.films import read_films
 from sentrec.recommend.ratings.model import read_target
@@ -46,7 +46,7 @@ def read_background(
     return Background(expected, read_target(target) if target else None)
 
 
-def expectations_of(rater: Rater, movies: Path | None = None) -> Expectations:
+def expectations_of(rater: Rater, movies: Path | None = None) -> ItemRatings:
     """What a run of ``task: rate`` expects of items: those it was trained on, and those of a table with such facts.
 
     Of the former, it is what models expected that had not learned from the item's own rating, which is no metadata.
@@ -71,10 +71,10 @@ def expectations_of(rater: Rater, movies: Path | None = None) -> Expectations:
     rows = {identity(key): row for row, key in enumerate(items.keys) if is_new[row] and identity(key) not in own.items}
     rated, places = rater.rate(items), list(rows.values())
     mean, variance = np.append(own.mean, rated.mean[places]), np.append(own.variance, rated.variance[places])
-    return Expectations({**own.items, **{key: films.get(key, Movie("")) for key in rows}}, mean, variance)
+    return ItemRatings({**own.items, **{key: films.get(key, Movie("")) for key in rows}}, mean, variance)
 
 
-def read_expectations(path: Path) -> Expectations:
+def read_expectations(path: Path) -> ItemRatings:
     """Reads a table with a key or title and `rating`, and where there are `deviation`, `year`, `genres`, `imdb_id`...
 
     Rows without a rating are left out, and told.
@@ -118,4 +118,4 @@ def read_expectations(path: Path) -> Expectations:
     mean, variance = np.array(values, np.float64).reshape(-1, 2).T
     if len(mean) < _FEWEST or not np.ptp(mean):
         raise DataError(f"{path} holds fewer than two ratings that differ: they tell nothing of items.", _HINT)
-    return Expectations(items, mean, variance)
+    return ItemRatings(items, mean, variance)

@@ -14,7 +14,7 @@ from scipy import special, stats
 from sentrec.errors import DataError
 from sentrec.recommend.agreement import measure_few_reviews, measure_target
 from sentrec.recommend.api import recommend
-from sentrec.recommend.background import Background, Expectations, Target
+from sentrec.recommend.background import Background, ItemRatings
 from sentrec.recommend.catalogue import Movie, link
 from sentrec.recommend.expectations import read_background, read_expectations
 from sentrec.recommend.items import Items
@@ -112,8 +112,8 @@ def test_few_items_are_enough_for_a_prior_of_usual_strength() -> None:
 
 def background(prior: Prior, target: Floats | None = None) -> Background:
     films = {f"m{number}": Movie("") for number in range(len(prior.mean))}
-    goal = None if target is None else Target(films, target, np.full(len(target), 0.001))
-    return Background(Expectations(films, prior.mean, prior.variance), goal)
+    goal = None if target is None else ItemRatings(films, target, np.full(len(target), 0.001))
+    return Background(ItemRatings(films, prior.mean, prior.variance), goal)
 
 
 @pytest.mark.parametrize("has_target", [False, True])
@@ -152,7 +152,7 @@ def test_a_target_of_too_few_items_is_refused() -> None:
 def test_items_without_reviews_are_listed_only_when_asked() -> None:
     items, prior, _ = drawn(0, 30, lambda _: np.full(30, 3), 0.5)
     films = {"x": Movie("Unseen", 2001, ("Drama",)), **{f"m{number}": Movie("") for number in range(30)}}
-    known = Background(Expectations(films, np.append(4.0, prior.mean), np.full(31, 2.0)))
+    known = Background(ItemRatings(films, np.append(4.0, prior.mean), np.full(31, 2.0)))
     assert "x" not in [item.movie for item in rank_items(items, RankOptions(top=99, min_reviews=1), {}, known)]
     (unseen,) = rank_items(items, RankOptions(min_reviews=0, genres=("drama",)), {}, known)
     assert (unseen.movie, unseen.title, unseen.reviews, unseen.mean) == ("x", "Unseen", 0, None)

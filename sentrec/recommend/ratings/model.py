@@ -13,7 +13,7 @@ from sentrec.errors import DataError
 from sentrec.files.parse import parse_json, parsing, read_text
 from sentrec.files.storage import atomic_directory, write_json
 from sentrec.plugins import recommender_registry
-from sentrec.recommend.background import Target
+from sentrec.recommend.background import ItemRatings
 from sentrec.recommend.catalogue import identity, names_of
 from sentrec.recommend.ratings.data import rating_files, read_ratings
 from sentrec.recommend.ratings.features import item_features, review_features
@@ -80,7 +80,7 @@ def read_data(
     return RatingsData(ratings, rated.users, keys, films, rated.scale, reviews)
 
 
-def read_target(path: Path, names: FieldNames | None = None) -> Target:
+def read_target(path: Path, names: FieldNames | None = None) -> ItemRatings:
     """Reads ratings, as `read_data` does, as the target of a ranking from reviews.
 
     Raises:
@@ -96,7 +96,7 @@ def read_target(path: Path, names: FieldNames | None = None) -> Target:
     within = float(((stars - mean[items]) ** 2).sum() / freedom)
     rated = np.flatnonzero(counts)
     films = {data.keys[number]: data.films[number] for number in rated}
-    return Target(films, mean[rated], within / counts[rated])
+    return ItemRatings(films, mean[rated], within / counts[rated])
 
 
 @dataclass(frozen=True)

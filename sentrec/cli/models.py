@@ -27,7 +27,8 @@ def list_models(as_json: AsJson = False) -> None:
         table.add_column(heading, justify="right")
     table.add_column("card")
     for model in models:
-        numbers = (f"{model.accuracy:.4f}", f"{model.megabytes:.2f}")
+        reached = f"R² {_cell(model.r2)}" if model.accuracy is None else f"{model.accuracy:.4f}"
+        numbers = (reached, f"{model.megabytes:.2f}")
         table.add_row(escape(model.name), escape(model.recipe), *numbers, "yes" if model.has_card else "no")
     console.out.print(table)
     console.err.print("[dim]Read a card: sentrec models show NAME · use one: --model NAME[/]")
@@ -60,7 +61,8 @@ def compare(
     if not found.same_test:
         console.err.print("[yellow]Note:[/] they were not measured on the same test rows.", soft_wrap=True)
     first, second = found.names[0], found.names[-1]
-    hint = f"Is a difference more than chance? sentrec evaluate {escape(first)} --against {escape(second)}"
+    folds = " --folds 5" if any(key.endswith(", r2") for key in found.figures) else ""
+    hint = f"Is a difference more than chance? sentrec evaluate {escape(first)} --against {escape(second)}{folds}"
     console.err.print(f"[dim]{hint}[/]", soft_wrap=True)
 
 

@@ -78,6 +78,8 @@ def export_model(
     run, out, bound = run if isinstance(run, Run) else open_run(run), Path(out), bound or Bound()
     if run.members:
         raise RunError(f"{run.path} is an ensemble, and no single model.", "Distil it into one, and export that.")
+    if run.recipe.data.facts is not None:
+        raise RunError(f"{run.place} rates items by their facts: there are no weights to quantize.", "Use it as it is.")
     _require_free(out, run)
     with atomic_directory(out) as temporary:
         _write(run, temporary)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sentrec.errors import RunError, SentrecError
 from sentrec.files.parse import read_text
+from sentrec.metrics.regression import METRICS
 from sentrec.recipe.reading import flattened, read_tree
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run, find_model, open_run
@@ -21,6 +22,7 @@ _COMPARED = [
     ("validation", "accuracy"),
     ("validation", "log_loss"),
 ]
+_TEST = ("n", "accuracy", "accuracy_interval", "ece")
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,16 @@ class KnownModel:
     Attributes:
         name: What to call it on the command line.
         recipe: The name of the recipe that made it.
-        accuracy: On its own test rows.
+        accuracy: On its own test rows; None: it rates.
+        r2: R² of its ratings of rows that it has not learned from; None: it classifies.
         megabytes: What it takes on disk, in millions of bytes.
         has_card: Whether there is a card of it.
     """
 
     name: str
     recipe: str
-    accuracy: float
+    accuracy: float | None
+    r2: float | None
     megabytes: float
     has_card: bool
 
@@ -58,8 +62,10 @@ def known_models(folder: Path = Path("runs")) -> list[KnownModel]:
             found = runs.look_at(directory)
             joined = found.ensemble if found else None  # different runs have no recipe of their own
             recipe = str(read_tree(directory / runs.RECIPE)["name"] if joined is None else joined["name"])
-            accuracy = float(read_object(directory / runs.METRICS)["test"]["accuracy"])
-            models.append(KnownModel(name, recipe, accuracy, _megabytes(directory), (directory / CARD).is_file()))
+            metrics = read_object(directory / runs.METRICS)
+            rating = next(iter(metrics.get("rating", {}).values()), None)
+            accuracy, r2 = (None, rating["r2"]) if rating else (float(metrics["test"]["accuracy"]), None)
+            models.append(KnownModel(name, recipe, accuracy, r2, _megabytes(directory), (directory / CARD).is_file()))
     return models
 
 
@@ -94,6 +100,8 @@ def compare_models(names: Sequence[str]) -> ComparedModels:
         metrics = read_object(directory / runs.METRICS)
         measured = {f"{part} {key}": metrics.get(part, {}).get(key) for part, key in _COMPARED}
         own = {key: metrics.get(key) for key in ("parameters", "steps", "seconds", "seed")}
+        for rows, rating in metrics.get("rating", {}).items():
+            measured |= {f"{rows}, {key}": rating[key] for key in (*METRICS, "coverage")}
         figures.append(measured | own | {"megabytes": _megabytes(directory)})
         found = read_tree(directory / runs.RECIPE, saved=True)
         recipes.append({key: value for key, value in flattened(found).items() if key not in ("name", "description")})
@@ -102,7 +110,7 @@ def compare_models(names: Sequence[str]) -> ComparedModels:
     columns = {key: [one.get(key) for one in recipes] for key in keys}
     return ComparedModels(
         tuple(names),
-        {key: [one[key] for one in figures] for key in figures[0]},
+        {key: [one.get(key) for one in figures] for key in dict.fromkeys(key for one in figures for key in one)},
         {key: values for key, values in columns.items() if any(value != values[0] for value in values)},
         len(tests) == 1,
     )
@@ -128,16 +136,19 @@ def card_text_of(name: str | Path) -> str:
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    test = run.metrics["test"]
+    test, rating = run.metrics["test"], run.metrics.get("rating")
+    about: dict[str, Any] = {"rates": run.recipe.data.target, "from": run.recipe.data.facts or "texts"}
+    about |= {"rating": rating}
+    if rating is None:
+        about = {"classes": list(run.label_names), "test": {key: test[key] for key in _TEST}}
     members = [{"recipe": one.recipe.name, **_maker(one)} for one in run.members]
     return {
         "recipe": run.recipe.name,
         "description": "" if run.members else run.recipe.description,
-        "classes": list(run.label_names),
+        **about,
         **({"members": members} if members else _maker(run)),
         "parameters": run.metrics.get("parameters"),
         "data": Path(run.recipe.data.dataset).name,
-        "test": {key: test[key] for key in ("n", "accuracy", "accuracy_interval", "ece")},
         "megabytes": _megabytes(run.path),
     }
 
@@ -147,28 +158,45 @@ def _maker(run: Run) -> dict[str, Any]:
 
 
 def _facts_as_text(facts: dict[str, Any], path: Path) -> str:
-    test = facts["test"]
-    low, high = test["accuracy_interval"]
     made = [f"encoder {one['encoder'].get('name')}, seed {one['seed']}" for one in facts.get("members", [facts])]
     if "members" in facts:
         named = [f"{one['recipe']} ({how})" for one, how in zip(facts["members"], made, strict=True)]
         made = [f"ensemble of {', '.join(named)}"]
         card = "It has no card: an ensemble is no single model. Distil it into one, and export that with --starter."
+    elif "rating" in facts:
+        made = [f"boosted trees over facts ({facts['from']})"] if facts["from"] != "texts" else made
+        card = f"Use it: sentrec rate {shlex.quote(str(path))} FILE"
     else:
         card = f"It has no card; one is measured by: sentrec export {shlex.quote(str(path))} --starter --out DIR"
     lines = [
         f"# {facts['recipe']}",
         "",
         *([facts["description"], ""] if facts["description"] else []),
-        f"- Classes: {', '.join(facts['classes'])}.",
+        f"- Rates: {facts['rates']}." if "rating" in facts else f"- Classes: {', '.join(facts['classes'])}.",
         f"- Made by: {made[0]}; trained on {facts['data']}.",
-        f"- Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}, {test['n']:,} texts), "
-        f"calibration error {test['ece']:.4f}.",
+        *_measured(facts),
         f"- Size: {facts['megabytes']:.2f} MB.",
         "",
         card,
     ]
     return "\n".join(lines) + "\n"
+
+
+def _measured(facts: dict[str, Any]) -> list[str]:
+    if "rating" in facts:
+        return [
+            f"- Rows that it has not learned from ({rows}; {one['n']:,}): R² {one['r2']:.3f} (95 % interval "
+            f"{one['r2_interval'][0]:.3f} to {one['r2_interval'][1]:.3f}), mean absolute error {one['mae']:.3f}; "
+            f"{one['coverage']:.1%} are in their 90 % interval."
+            for rows, one in facts["rating"].items()
+            if one["r2"] is not None
+        ]
+    test = facts["test"]
+    low, high = test["accuracy_interval"]
+    return [
+        f"- Test accuracy {test['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f}, {test['n']:,} texts), "
+        f"calibration error {test['ece']:.4f}."
+    ]
 
 
 def _megabytes(directory: Path) -> float:

@@ -91,3 +91,37 @@ def test_a_run_that_rates_says_so_where_texts_are_classified(
     assert code == 1
     assert "rates" in errors
     assert "sentrec rate" in errors or "--folds" in errors
+
+
+def test_a_run_that_rates_is_shown_and_compared_by_its_r2(rated_run: Path, sentrec: Sentrec) -> None:
+    code, out, errors = sentrec("models", "show", str(rated_run))
+    assert code == 0, errors
+    assert "Rates: vote_average" in out
+    assert "boosted trees over facts (pre-release)" in out
+    code, out, errors = sentrec("models", "compare", str(rated_run), str(rated_run), "--json")
+    r2 = json.loads((rated_run / "metrics.json").read_text())["rating"]["votes >= 1"]["r2"]
+    assert json.loads(out)["figures"]["votes >= 1, r2"] == [r2, r2]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("predict", "good", "--model"),
+        ("explain", "good", "--model"),
+        ("recommend", "films.csv", "--model"),
+        ("serve", "--model"),
+        ("evaluate",),
+        ("export", "--out", "small"),
+    ],
+)
+def test_what_needs_texts_or_classes_refuses_a_run_of_facts_in_a_line(
+    command: tuple[str, ...], rated_run: Path, sentrec: Sentrec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("films.csv").write_text("movie,text\nHeat,Good\n", encoding="utf-8")
+    named = (*command, str(rated_run)) if command[-1] != "small" else ("export", str(rated_run), "--out", "small")
+    code, _, errors = sentrec(*named)
+    assert code == 1
+    assert "rates" in errors.splitlines()[0]
+    assert "Hint:" in errors
+    assert "fault of sentrec" not in errors

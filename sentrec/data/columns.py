@@ -171,7 +171,7 @@ class FieldNames:
             near = _nearest(wanted, role, names)
             named = "Did you mean {}?" if near else "Name the column: {}" + "." * (len(roles) > 1)
             hints.append(named.format(option.format(shlex.quote(near) if near else "NAME")))
-            if role == "movie" and given is None:
+            if role == "movie" and given is None and options is None:
                 end = "" if hints[-1][-1] in "?." else "."
                 hints[-1] += f"{end} Without one, `sentrec predict {shlex.quote(source)}` scores every row."
         columns = f"{source} has no column {' and none '.join(whats)}"

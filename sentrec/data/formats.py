@@ -67,7 +67,7 @@ def data_suffix(name: str) -> str:
     return suffixes[-1] if suffixes and suffixes[-1] in _SUFFIXES else ""
 
 
-def checked_path(name: str, needs: str = "It needs rows with a text.") -> tuple[Path, int]:
+def checked_path(name: str, needs: str = "It needs rows.") -> tuple[Path, int]:
     """The path of a file that is there and not empty, and its size in bytes (0 of a pipe).
 
     Raises:

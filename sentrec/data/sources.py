@@ -88,7 +88,7 @@ class Source:
         stream, suffix = formats.unpacked(raw, self.path)
         sample = formats.sample_of(stream)
         if not sample:
-            raise DataError(f"{self.name} is empty.", "It needs rows with a text.")
+            raise DataError(f"{self.name} is empty.", "It needs rows.")
         if sample.startswith(formats.PARQUET) or suffix == ".xlsx":
             self.format = "parquet" if sample.startswith(formats.PARQUET) else "xlsx"
             reader = _parquet_rows if self.format == "parquet" else _excel_rows

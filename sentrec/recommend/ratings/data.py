@@ -27,6 +27,7 @@ from sentrec.recommender import Ratings
 _log = logging.getLogger(__name__)
 _PARTS = ("ratings", "movies", "links")
 _DAT_COLUMNS = {"ratings": "userId\tmovieId\trating\ttimestamp", "movies": "movieId\ttitle\tgenres"}
+_OPTIONS = {role: f"--{role}-field {{}}" for role in ("user", "movie", "rating")}
 _SCALES = (1.0, 5.0, 10.0, 100.0)
 _ON_SCALE = 0.99
 """Share of the ratings that have to be on the smallest scale that fits; the others are mistakes."""
@@ -119,7 +120,7 @@ def read_ratings(file: Path, names: FieldNames | None = None, encoding: str | No
         roles = names.roles(tuple(row.fields))
         for role in ("user", "movie", "rating"):
             if role not in roles:
-                raise names.missing([role], str(file), "its header has", row.fields)
+                raise names.missing([role], str(file), "its header has", row.fields, _OPTIONS)
         try:
             table.add(*_values(row.fields, roles))
         except UnusableError as error:

@@ -113,12 +113,21 @@ def learn_schema(items: Items, known: Literal["pre-release", "all"], leave_out: 
 
 
 def extract(items: Items, schema: Schema) -> Facts:
-    """Reads the facts of items; a value that is not as the schema says is unknown, which is told once a column."""
+    """Reads the facts of items; a value that is not as the schema says is unknown, which is told once a column.
+
+    Raises:
+        DataError: If the items have no column of the schema.
+    """
     if missing := [name for name in schema.columns if name not in items.columns]:
+        if len(missing) == len(schema.columns):
+            hint = f"It needs some of: {', '.join(missing)}."
+            raise DataError(f"{items.source} has none of the columns that the model knows.", hint)
         _log.warning("%s lacks %s, which the model knows", items.source, ", ".join(missing))
     numbers = {name: _numbers(items, name) for name in schema.numbers}
     for name in schema.dates:
         days = [_date(value) for value in _values(items, name)]
+        given = enumerate(zip(days, _values(items, name), strict=True))
+        _tell_broken(items, name, [row for row, (day, value) in given if day is None and not _is_empty(value)])
         numbers[f"{name} (year)"] = np.array([day.year if day else np.nan for day in days])
         numbers[f"{name} (day)"] = np.array([float(day.timetuple().tm_yday) if day else np.nan for day in days])
     entries = {name: _entries(items, name) for name in dict.fromkeys(column for column, _ in schema.lists)}

@@ -8,7 +8,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 from small_films import film_recipe, write_films
 
-from sentrec.errors import RunError
+from sentrec.errors import DataError, RunError
 from sentrec.metrics.regression import fit_noise
 from sentrec.rating.model import RatingModel, fit_model
 from sentrec.rating.rater import FactRater, load_rater
@@ -120,6 +120,14 @@ def test_a_run_rates_a_table_and_unknown_facts_are_no_error(
     long, short = rater.rate(tmp_path / "few.csv").mean
     assert long > short
     assert "lacks genres" in caplog.text or "lacks release_date" in caplog.text
+    broken = 'id,runtime,release_date,genres\n1,long,someday,"[{""name"""\n2,90,1999-01-01,Drama\n'
+    (tmp_path / "broken.csv").write_text(broken, encoding="utf-8")
+    assert len(rater.rate(tmp_path / "broken.csv").mean) == 2
+    for column in ("runtime", "release_date", "genres"):
+        assert f"1 value of '{column}'" in caplog.text
+    (tmp_path / "none.csv").write_text("id\n1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="none of the columns"):
+        rater.rate(tmp_path / "none.csv")
 
 
 def test_only_runs_that_rate_can(small_run: object, rated_run: Path) -> None:

@@ -1,10 +1,18 @@
 """The files for Docker say what the project is: their commands are real ones, and those of the README."""
 
+import os
 import re
 import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import typer
 import yaml
@@ -24,6 +32,11 @@ def instructions() -> list[tuple[str, str]]:
 
 def all_of(name: str) -> list[str]:
     return [rest for one, rest in instructions() if one == name]
+
+
+def copied_files() -> set[str]:
+    """What is copied from the project; the last stage copies from another one."""
+    return {name for line in all_of("COPY") if "--from" not in line for name in shlex.split(line)[:-1]}
 
 
 def services() -> dict[str, Any]:
@@ -46,7 +59,7 @@ def test_its_commands_are_real_ones(words: list[str]) -> None:
 
 
 def test_it_installs_the_tested_versions_as_the_readme_does() -> None:
-    installing = [line for line in all_of("RUN") if "pip install" in line]
+    installing = [line for line in all_of("RUN") if line.startswith("pip install")]
     assert len(installing) == 2
     assert all(line.startswith(INSTALL) for line in installing)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,7 +70,7 @@ def test_it_installs_the_tested_versions_as_the_readme_does() -> None:
 
 def test_all_that_the_package_is_made_of_is_copied_and_nothing_else_is_sent() -> None:
     sent = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[0] == "!"}
-    copied = {name for line in all_of("COPY") for name in shlex.split(line)[:-1]}
+    copied = copied_files()
     assert copied == sent
     assert {"sentrec", "plugins", "recipes", "pyproject.toml", "constraints.txt"} <= copied
     assert all((ROOT / name).exists() for name in copied)
@@ -76,5 +89,69 @@ def test_the_last_user_is_not_root_and_its_health_is_asked() -> None:
 def test_ports_are_open_to_this_machine_only_and_the_server_asks_for_a_token() -> None:
     for service in services().values():
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+        assert (service["read_only"], service["init"], service["tmpfs"]) == (True, True, ["/tmp"])
     assert "SENTREC_TOKEN" in services()["serve"]["environment"]
     assert services()["app"]["build"]["args"] == {"EXTRAS": "app"}
+
+
+def test_the_linter_finds_nothing() -> None:
+    hadolint = shutil.which("hadolint", path=Path(sys.executable).parent)
+    if hadolint is None:
+        pytest.skip("hadolint is not installed")
+    done = subprocess.run([hadolint, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert done.stdout + done.stderr == ""
+
+
+@pytest.mark.slow
+def test_its_commands_run_in_a_fresh_environment(tmp_path: Path) -> None:
+    """What RUN installs is what CMD starts and HEALTHCHECK asks; it writes to no folder but those it may write to."""
+    where, programs, source, home = (tmp_path / name for name in ("venv", "bin", "src", "home"))
+    for folder in (programs, source, home, tmp_path / "tmp"):
+        folder.mkdir()
+    for name, called in {"python": sys.executable, "pip": f"{sys.executable} -m pip"}.items():
+        (programs / name).write_text(f'#!/bin/sh\nexec {called} "$@"\n')
+        (programs / name).chmod(0o755)
+    for name in copied_files():
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, source)
+    environment = os.environ | {
+        **{"PATH": f"{where}/bin:{programs}:{os.environ['PATH']}"},
+        **{"SENTREC_HOME": str(tmp_path / "cache"), "TMPDIR": str(tmp_path / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"},
+        # No network: what is installed is found in the running environment, beneath the new one.
+        **{"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "EXTRAS": "serve"},
+        "PIP_PYTHON": f"{where}/bin/python",
+    }
+
+    def run(line: str) -> None:
+        done = subprocess.run(line, shell=True, cwd=source, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+    *building, users = (line.replace("/venv", str(where)) for line in all_of("RUN"))
+    assert users.startswith("useradd")  # needs root, and a machine to itself
+    for line in building:
+        run(line)
+        (purelib,) = where.glob("lib/python*/site-packages")
+        (purelib / "beneath.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    run(f"python -P -c 'import sentrec; assert sentrec.__file__.startswith(\"{where}\"), sentrec.__file__'")
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    (health,) = all_of("HEALTHCHECK")
+    asking = yaml.safe_load(health.partition("CMD ")[2].replace("8000", port))
+    serving = yaml.safe_load(all_of("CMD")[0].replace("8000", port))
+    environment |= {"HOME": str(home)}
+    with subprocess.Popen(serving, cwd=home, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            while subprocess.run(asking, env=environment, stderr=subprocess.DEVNULL).returncode:
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.2)
+            answer = httpx.post(f"http://127.0.0.1:{port}/predict", json={"text": "A lovely, superb film."}, timeout=60)
+            assert answer.json()["predictions"][0]["label"] == "positive"
+        finally:
+            process.terminate()
+            _, told = process.communicate()
+    assert process.returncode == 0, told
+    assert list(home.iterdir()) == []

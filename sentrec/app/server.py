@@ -38,7 +38,7 @@ def launch(page: gr.Blocks, host: str, port: int, share: bool = False) -> str:
     """Serves a page by threads of its own, with `share` through Gradio's servers, too; says where it is.
 
     Raises:
-        SentrecError: If the port is taken.
+        SentrecError: If the port is taken, or nobody made a public link that was asked for.
     """
     system = gr.themes.Default(
         primary_hue="emerald", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
@@ -63,4 +63,8 @@ def launch(page: gr.Blocks, host: str, port: int, share: bool = False) -> str:
         )
     except OSError as error:
         raise SentrecError(f"{host}:{port} cannot be listened on.", "Name another --port.") from error
+    if share and not public:
+        page.close()
+        hint = "Without --share the page needs no network; for others on yours: --host 0.0.0.0"
+        raise SentrecError("Gradio's servers gave no public link.", hint)
     return str(public or local)

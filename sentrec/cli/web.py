@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,6 +85,7 @@ def app(
 
         page = make_page(_load_models(model), _load_ratings(ratings))
         place = launch(page, host, port, share)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uploads are deleted on the way out
         err.print(f"Open {place} (Ctrl-C ends)", markup=False, soft_wrap=True)
         page.block_thread()
 

@@ -33,6 +33,8 @@ class Scores:
 
     positive: npt.NDArray[np.float64]  # how positive each is, 0 to 1, shape ``(texts,)``
     embeddings: npt.NDArray[np.float16]  # what each is about, shape ``(texts, dim)``; ``dim`` is 0 if not asked
+    # How probably each is positive rather than negative; None where `positive` is just that, not an expected number.
+    polarity: npt.NDArray[np.float64] | None = None
 
 
 class Scorer(Protocol):

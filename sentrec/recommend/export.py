@@ -131,7 +131,10 @@ _FOOTER = (
     "The score, 0 to 1, is how positive the mean of many more reviews of the item would be expected to be, with its "
     "95 % interval (a hierarchical Bayesian model of items)."
 )
-_QUOTES = " Quotes are the sentences that the model finds most positive (+) and most negative (\N{MINUS SIGN})."
+_QUOTES = (
+    " Quotes are the sentences that the model finds most positive (+) in praising reviews and most negative "
+    "(\N{MINUS SIGN}) in others; where it is not sure of any, there is none."
+)
 
 
 def _item_html(item: "RankedItem") -> str:

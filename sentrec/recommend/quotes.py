@@ -11,16 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.errors import DataError
-from sentrec.inference.prediction import UNSURE_MARGIN
 from sentrec.recommend.catalogue import identity
-from sentrec.recommend.chunks import ExplainingScorer, Scorer
+from sentrec.recommend.chunks import ExplainingScorer, Scorer, Scores
 from sentrec.recommend.reviews import Review
 from sentrec.text.sentences import sentences
 
 Side = Literal["positive", "negative"]
 
 _KEPT = 3
-"""Reviews of an item whose sentences are scored, on either side."""
+"""Reviews of an item that are kept, on either side."""
+_SURE_REVIEW, _SURE = 0.7, 0.96
+"""How probably a review and its sentence must be on a side to be quoted there. Sad stories and opinions of others stand
+in reviews that praise, too: of the sentences of these that the model finds negative, half are no complaints."""
+_SURE_RATED = 0.85
+"""The same of a sentence whose review has stars that say so; what the model thinks of the review is less telling."""
+_STARS = 0.55
+"""What share of the scale is praise, and of the rest of it blame; between them is neither."""
 _LONGEST_REVIEW = 20_000
 _WORDS = (5, 35)
 _NOT_QUOTABLE = 10.0
@@ -35,7 +41,7 @@ class Quote:
     text: str  # the sentence, without HTML tags
     start: int  # where it begins in the review's text, in characters
     end: int  # where it ends
-    probability: float  # how positive the model finds it
+    probability: float  # how probably it is positive
     review: str  # the review's id, or ``line N`` of its file
 
 
@@ -47,30 +53,55 @@ class ExtremeReviews:
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        columns = "movie TEXT, side TEXT, place INTEGER, name TEXT, text TEXT, PRIMARY KEY (movie, side, place)"
-        database.execute(f"CREATE TABLE kept ({columns}) WITHOUT ROWID")
+        columns = "movie TEXT, side TEXT, place INTEGER, name TEXT, text TEXT, positive REAL, rating REAL, scale REAL"
+        database.execute(f"CREATE TABLE kept ({columns}, PRIMARY KEY (movie, side, place)) WITHOUT ROWID")
         self._database = database
         self._extremes: dict[tuple[str, str], list[float]] = {}
+        self._range = (np.inf, -np.inf)
+        self._sums = np.zeros(4)
 
     def offer(
         self, reviews: Sequence[Review], probabilities: npt.NDArray[np.float64], counts: npt.NDArray[np.bool_]
     ) -> None:
         """Keeps those reviews that count and are among the most extreme of their item so far."""
+        rated = [(one.rating, value) for one, value in zip(reviews, probabilities, strict=True) if _has_stars(one)]
+        if rated:
+            stars, values = np.array(rated, dtype=np.float64).T
+            self._range = (min(self._range[0], stars.min()), max(self._range[1], stars.max()))
+            self._sums += [len(rated), stars.sum(), values.sum(), stars @ values]
         self._database.execute("BEGIN")
         for review, probability, is_counted in zip(reviews, probabilities, counts, strict=True):
             if is_counted:
-                # A review on the wrong side of 1/2 may still be the item's best: sentences decide.
                 self._keep(review, "positive", float(probability))
-                self._keep(review, "negative", -float(probability))
+                self._keep(review, "negative", float(probability))
         self._database.execute("COMMIT")
 
-    def texts(self, movie: str, side: Side) -> list[tuple[str, str]]:
-        """Names and texts of an item's most extreme reviews on one side."""
-        query = "SELECT name, text FROM kept WHERE movie = ? AND side = ? ORDER BY place"
-        return self._database.execute(query, (identity(movie), side)).fetchall()
+    def texts(self, movie: str) -> list[str]:
+        """The texts of an item's most extreme reviews, each once."""
+        query = "SELECT DISTINCT text FROM kept WHERE movie = ? ORDER BY side DESC, place"
+        return [text for (text,) in self._database.execute(query, (identity(movie),))]
 
-    def _keep(self, review: Review, side: Side, extremity: float) -> None:
-        movie = identity(review.movie)
+    def quotable(self, movie: str, side: Side) -> list[tuple[str, str, float]]:
+        """Names and texts of the reviews of one side, and how probably a sentence must be on that side, too."""
+        query = "SELECT name, text, positive, rating, scale FROM kept WHERE movie = ? AND side = ? ORDER BY place"
+        found = []
+        for name, text, positive, rating, scale in self._database.execute(query, (identity(movie), side)):
+            share = self._share(rating, scale)
+            if share is None and _towards(side, positive) >= _SURE_REVIEW:
+                found.append((name, text, _SURE))
+            elif share is not None and _towards(side, positive) >= 0.5 and _towards(side, share) > _STARS:
+                found.append((name, text, _SURE_RATED))
+        return found
+
+    def _share(self, rating: float | None, scale: float | None) -> float | None:
+        """Where stars lie on their scale, 0 to 1; None where that is unknown, or the most stars are for the worst."""
+        if rating is None or scale is not None:
+            return rating and scale and rating / scale
+        (low, high), (count, stars, positive, products) = self._range, self._sums
+        return (rating - low) / (high - low) if low < high and products * count > stars * positive else None
+
+    def _keep(self, review: Review, side: Side, probability: float) -> None:
+        movie, extremity = identity(review.movie), _towards(side, probability)
         kept = self._extremes.setdefault((movie, side), [])
         if len(kept) == _KEPT and extremity <= min(kept):
             return
@@ -85,27 +116,28 @@ class ExtremeReviews:
                 return
             kept[place] = extremity
         name = review.id or f"line {review.line}"
-        row = (movie, side, place, name, review.text[:_LONGEST_REVIEW])
-        self._database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?)", row)
+        row = (movie, side, place, name, review.text[:_LONGEST_REVIEW], probability, review.rating, review.rating_scale)
+        self._database.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def choose_quotes(
     movies: Sequence[str], reviews: ExtremeReviews, scorer: Scorer
 ) -> Mapping[str, Mapping[Side, Quote | None]]:
     """The most telling positive and negative sentence of each item; None where the model is sure of none."""
-    places: list[tuple[str, Side, str, str, int, int]] = []
+    places: list[tuple[str, Side, str, str, float, int, int]] = []
     sides: tuple[Side, Side] = ("positive", "negative")
     for movie in movies:
         for side in sides:
-            for name, text in reviews.texts(movie, side):
-                places += [(movie, side, name, text, *span) for span in sentences(text) if _is_quotable(text, span)]
-    plain = [_plain(text[start:end]) for _, _, _, text, start, end in places]
-    scores = scorer.score(plain).positive if plain else np.zeros(0)
+            for name, text, sure in reviews.quotable(movie, side):
+                spans = (span for span in sentences(text) if _is_quotable(text, span))
+                places += [(movie, side, name, text, sure, *span) for span in spans]
+    plain = [_plain(text[start:end]) for _, _, _, text, _, start, end in places]
+    scored = scorer.score(plain) if plain else Scores(np.zeros(0), np.zeros((0, 0), np.float16))
+    scores = scored.positive if scored.polarity is None else scored.polarity
     chosen: dict[str, dict[Side, Quote | None]] = {movie: dict.fromkeys(sides) for movie in movies}
-    for (movie, side, name, _, start, end), sentence, score in zip(places, plain, scores, strict=True):
+    for (movie, side, name, _, sure, start, end), sentence, score in zip(places, plain, scores, strict=True):
         best = chosen[movie][side]
-        sign = 1.0 if side == "positive" else -1.0
-        if sign * (score - 0.5) > (sign * (best.probability - 0.5) if best else UNSURE_MARGIN):
+        if _towards(side, score) > max(sure, _towards(side, best.probability) if best else 0.0):
             chosen[movie][side] = Quote(sentence, start, end, float(score), name)
     return chosen
 
@@ -123,16 +155,23 @@ def telling_words(movies: Sequence[str], reviews: ExtremeReviews, scorer: Scorer
     """
     if not isinstance(scorer, ExplainingScorer):
         raise DataError("this scorer does not tell which words decide.", "It needs a method `explain`.")
-    sides: tuple[Side, Side] = ("positive", "negative")
     told: dict[str, dict[str, float]] = {}
     for movie in movies:
-        texts = list({text for side in sides for _, text in reviews.texts(movie, side)})
+        texts = reviews.texts(movie)
         sums: dict[str, float] = {}
         for words in scorer.explain([_plain(text) for text in texts]):
             for word, value in words.items():
                 sums[word] = sums.get(word, 0.0) + value / len(texts)
         told[movie] = {word: sums[word] for word in sorted(sums, key=lambda one: -abs(sums[one]))[:_MOST_WORDS]}
     return told
+
+
+def _has_stars(review: Review) -> bool:
+    return review.rating is not None and review.rating_scale is None
+
+
+def _towards(side: Side, positive: float) -> float:
+    return positive if side == "positive" else 1.0 - positive
 
 
 def _is_quotable(text: str, span: tuple[int, int]) -> bool:

@@ -92,10 +92,10 @@ class ModelScorer:
             logger.warning(message)
         with torch.autocast(self._device_type, torch.bfloat16, enabled=self._bfloat16):
             probabilities, stars = self._predictor.stars_of(encoded)
+        polarity = probabilities @ ((np.sign(self._weights - 0.5) + 1.0) / 2.0)
         if stars.shape[1]:
             probabilities = _classes_of(stars)
-        positive = probabilities @ self._weights
-        return Scores(positive, self._embed(encoded))
+        return Scores(probabilities @ self._weights, self._embed(encoded), polarity)
 
     def explain(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """What each word of each text adds to the log-odds of a positive review (see `sentrec.explain`).

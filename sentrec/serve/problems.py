@@ -30,16 +30,20 @@ def problem(
     request_id: str,
     headers: Mapping[str, str] | None = None,
     errors: Sequence[Mapping[str, str]] | None = None,
+    hint: str | None = None,
 ) -> Response:
-    """A response that says what went wrong; `errors`, of a body that does not fit: where and why."""
+    """A response that says what went wrong and what to do; `errors`, of a body that does not fit: where and why."""
     phrase = HTTPStatus(status).phrase
-    document: dict[str, Any] = {
+    told: dict[str, Any] = {
         "type": f"urn:sentrec:problem:{phrase.lower().replace(' ', '-')}",
         "title": phrase,
         "status": status,
         "detail": detail,
+        "hint": hint,
         "request_id": request_id,
-    } | ({} if errors is None else {"errors": errors})
+        "errors": errors,
+    }
+    document = {name: value for name, value in told.items() if value is not None}
     # ASCII only: a name may hold half a surrogate pair, which UTF-8 cannot.
     return Response(json.dumps(document), status, headers, media_type=MEDIA_TYPE)
 
@@ -63,7 +67,7 @@ def unusable(request: Request, error: Exception) -> Response:
     assert isinstance(error, SentrecError)
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     headers = {"Retry-After": "1"} if isinstance(error, Busy | Late) else {}
-    return problem(status, error.message, request.state.request_id, headers)
+    return problem(status, error.message, request.state.request_id, headers, hint=error.hint)
 
 
 def fault(request: Request, error: Exception) -> Response:

@@ -98,22 +98,30 @@ class Batcher:
 
     async def _work(self) -> None:
         while batch := self._next():
-            texts = [text for one in batch for text in one.texts]
-            try:
-                answers = iter(await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, texts))
-            # Whatever went wrong is every waiting request's own answer; the next batch may well succeed.
-            except Exception as error:
+            texts = sum(len(one.texts) for one in batch)
+            if not await self._answer(batch):  # one request's text must not spoil the answers of others
                 for one in batch:
-                    with suppress(asyncio.InvalidStateError):
-                        one.answer.set_exception(error)
-            else:
-                for one in batch:
-                    mine = [next(answers) for _ in one.texts]
-                    with suppress(asyncio.InvalidStateError):  # whoever asked has gone meanwhile
-                        one.answer.set_result(mine)
-            self.waiting -= len(texts)
+                    if not one.answer.done():
+                        await self._answer([one])
+            self.waiting -= texts
             if self._on_batch:
-                self._on_batch(len(texts), self.waiting)
+                self._on_batch(texts, self.waiting)
+
+    async def _answer(self, batch: Sequence[_Waiting]) -> bool:
+        """Whether requests could be answered together; of a failure, only a single one is told."""
+        texts = [text for one in batch for text in one.texts]
+        try:
+            answers = iter(await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, texts))
+        except Exception as error:
+            if len(batch) == 1:
+                with suppress(asyncio.InvalidStateError):
+                    batch[0].answer.set_exception(error)
+            return False
+        for one in batch:
+            mine = [next(answers) for _ in one.texts]
+            with suppress(asyncio.InvalidStateError):  # whoever asked has gone meanwhile
+                one.answer.set_result(mine)
+        return True
 
     def _next(self) -> list[_Waiting]:
         batch: list[_Waiting] = []

@@ -51,6 +51,8 @@ class PredictRequest(_Strict):
             raise ValueError("give either text or texts")
         if self.explain and len(self.all_texts) > MOST_EXPLAINED:
             raise ValueError(f"{MOST_EXPLAINED} texts are explained at most")
+        if self.explain and self.classes in (3, 5):
+            raise ValueError("words are told for the model's own classes: leave explain or classes out")
         return self
 
     @property
@@ -193,5 +195,6 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    hint: str | None = Field(None, description="What to do; it may name an option of the command of that name.")
     request_id: str
     errors: list[dict[str, str]] | None = Field(None, description="Of a body that does not fit: where and why.")

@@ -90,7 +90,9 @@ class _Parent:
         while self._children:
             with suppress(ChildProcessError):
                 process, _ = os.wait()
-                self._children.discard(process)
+                if process not in self._children:  # the first process of a container gets orphans, too
+                    continue
+                self._children.remove(process)
                 multiprocess.mark_process_dead(process)  # type: ignore[no-untyped-call]
                 if self._stop is None:
                     _log.error("process %d ended; another one takes its place", process)

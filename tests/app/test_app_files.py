@@ -1,6 +1,7 @@
 """What the page does with files and reports is what the commands do."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from sentrec.errors import DataError, RunError
 from sentrec.explain import Explanation, Token
 from sentrec.inference.prediction import Prediction
 from sentrec.inference.predictor import Predictor
+from sentrec.recommend.quotes import Quote
 from sentrec.recommend.ranking import RankOptions
 from sentrec.runs.directory import Run
 
@@ -68,7 +70,8 @@ def test_items_are_ranked_as_the_command_ranks_them(file: Path, predictor: Predi
     assert items[0].mean_rating == 5
     assert files[0].read_text(encoding="utf-8") == page
     assert [row["movie"] for row in csv.DictReader(files[1].open(encoding="utf-8"))] == ["Tern", "Gull"]
-    assert "lovely" in quotes(items[0])
+    telling = replace(items[0], quotes={"positive": Quote("So <lovely>.", 0, 12, 0.99, "line 2"), "negative": None})
+    assert "So &lt;lovely&gt;." in quotes(telling)
     assert not list(Path.cwd().glob("*.rejects.jsonl"))
 
 

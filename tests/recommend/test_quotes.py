@@ -47,9 +47,18 @@ def test_sentences_are_in_order_apart_and_without_outer_space(text: str) -> None
     assert all(first[1] <= second[0] for first, second in pairwise(spans))
 
 
-def quotes_of(texts: list[str], counts: list[bool] | None = None) -> dict[str, str | None]:
+def quotes_of(
+    texts: list[str],
+    counts: list[bool] | None = None,
+    stars: list[float] | None = None,
+    scale: float | None = None,
+) -> dict[str, str | None]:
     scorer = WordScorer()
-    reviews = [Review("a", number, "m", text, id=f"r{number}") for number, text in enumerate(texts)]
+    rated: list[float | None] = [*stars] if stars else [None] * len(texts)
+    reviews = [
+        Review("a", number, "m", text, id=f"r{number}", rating=rating, rating_scale=scale)
+        for number, (text, rating) in enumerate(zip(texts, rated, strict=True))
+    ]
     with temporary_database() as database:
         extremes = ExtremeReviews(database)
         wanted = np.array(counts or [True] * len(texts))
@@ -65,12 +74,44 @@ def quotes_of(texts: list[str], counts: list[bool] | None = None) -> dict[str, s
 def test_the_best_and_the_worst_sentence_are_quoted() -> None:
     texts = [
         "We went there on a Monday. It was a lovely and superb and moving thing. Then we went home.",
-        "The middle of it is lovely, I think. But oh so dull and awful and tedious at the end.",
+        "The middle of it is lovely, I think. But oh so dull, awful, awful and tedious at the end.",
     ]
     assert quotes_of(texts) == {
         "positive": "It was a lovely and superb and moving thing.",
-        "negative": "But oh so dull and awful and tedious at the end.",
+        "negative": "But oh so dull, awful, awful and tedious at the end.",
     }
+
+
+PRAISE = "So lovely, superb and moving a film. She lives a dull and awful life in it."
+
+
+def test_a_review_that_praises_is_no_source_of_complaints() -> None:
+    assert quotes_of([PRAISE])["negative"] is None
+    assert quotes_of(["She lives a dull and awful life in it."])["negative"] is not None
+
+
+def test_few_stars_make_no_complaint_of_a_review_that_the_model_finds_good() -> None:
+    texts = ["A lovely beginning. A lovely middle. The dull end drags on.", "Lovely from beginning to end, it is."]
+    assert quotes_of(texts, stars=[2, 9])["negative"] is None
+
+
+@pytest.mark.parametrize(
+    ("stars", "scale", "quoted"),
+    [
+        (None, None, False),  # not sure enough
+        ([2, 9], None, True),
+        ([1, 4], 5, True),
+        ([6, 5], 10, False),  # praise, by its stars
+        ([3, 3], None, False),  # of one number nobody knows what it means
+        ([9, 2], None, False),  # as 1 is best in some places: the stars say nothing
+    ],
+)
+def test_stars_decide_what_a_review_may_be_quoted_for(
+    stars: list[float] | None, scale: float | None, quoted: bool
+) -> None:
+    # Six to one against it: 0.855.
+    texts = ["A dull, dull, dull, awful, awful, tedious thing, and one lovely scene.", "Lovely from beginning to end."]
+    assert (quotes_of(texts, stars=stars, scale=scale)["negative"] is not None) == quoted
 
 
 def test_nothing_is_quoted_where_nothing_is_on_that_side() -> None:

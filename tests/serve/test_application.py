@@ -67,6 +67,8 @@ def test_what_decided_is_told_on_demand(client: TestClient, predictor: Predictor
     assert "explanation" not in client.post("/predict", json={"text": "dull"}).json()["predictions"][0]
     many = client.post("/predict", json={"texts": ["x"] * (schema.MOST_EXPLAINED + 1), "explain": True})
     assert_problem(many, 422)
+    told = assert_problem(client.post("/predict", json={"text": "dull", "explain": True, "classes": 3}), 422)
+    assert "own classes" in told["errors"][0]["detail"]
 
 
 def test_items_are_ranked(client: TestClient) -> None:
@@ -75,7 +77,7 @@ def test_items_are_ranked(client: TestClient) -> None:
     told = answer.json()
     assert [item["movie"] for item in told["items"]] == ["Tern", "Gull"]
     assert told["items"][0]["mean_rating"] == 5
-    assert told["items"][0]["quotes"]["positive"]["text"]
+    assert set(told["items"][0]["quotes"]) == {"positive", "negative"}
     assert told["summary"]["reviews"] == 6
     left = client.post("/rank", json={"reviews": REVIEWS, "exclude": ["tern"], "sort": "mean"}).json()
     assert [item["movie"] for item in left["items"]] == ["Gull"]
@@ -225,9 +227,9 @@ def test_films_are_recommended_to_users_and_for_what_they_like(predictor: Predic
         liked = client.post("/recommend", json={"likes": ["Film 01", "Film 03 (1993)"], "top": 5}).json()["films"]
         assert not {"Film 01", "Film 03"} & {film["title"] for film in liked}
         assert liked[0]["because"]
-        assert (
-            "no film is called" in assert_problem(client.post("/recommend", json={"likes": ["Nothing"]}), 422)["detail"]
-        )
+        refused = assert_problem(client.post("/recommend", json={"likes": ["Film 1"]}), 422)
+        assert "no film is called" in refused["detail"]
+        assert "did you mean" in refused["hint"]
         assert_problem(client.post("/recommend", json={}), 422)
         assert_problem(client.post("/recommend", json={"likes": ["/etc/passwd"]}), 422)
 

@@ -95,17 +95,21 @@ def test_a_late_answer_is_given_up_and_what_was_given_up_is_not_computed() -> No
     assert slow.batches == [["first"], ["next"]]
 
 
-def test_an_error_is_told_to_all_of_its_batch_and_to_nobody_else() -> None:
+def test_an_error_is_told_to_its_own_request_and_to_nobody_else() -> None:
     slow = Slow()
     slow.may.set()
 
     async def test() -> None:
         batcher = Batcher(slow.predict, most_waiting=100)
-        answers = await asyncio.gather(batcher.predict(["a"]), batcher.predict(["broken"]), return_exceptions=True)
-        assert [type(answer) for answer in answers] == [ValueError, ValueError]
-        assert labels(await batcher.predict(["b"])) == ["b"]
+        texts = (["a"], ["b", "broken"], ["c", "d"])
+        first, broken, last = await asyncio.gather(*map(batcher.predict, texts), return_exceptions=True)
+        assert isinstance(broken, ValueError)
+        assert (labels(first), labels(last)) == (["a"], ["c", "d"])  # type: ignore[arg-type]
+        assert batcher.waiting == 0
+        assert labels(await batcher.predict(["e"])) == ["e"]
 
     run(test())
+    assert slow.batches == [["a", "b", "broken", "c", "d"], ["a"], ["b", "broken"], ["c", "d"], ["e"]]
 
 
 def test_few_jobs_wait() -> None:

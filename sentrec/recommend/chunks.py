@@ -33,7 +33,7 @@ class Scores:
 
     positive: npt.NDArray[np.float64]  # how positive each is, 0 to 1, shape ``(texts,)``
     embeddings: npt.NDArray[np.float16]  # what each is about, shape ``(texts, dim)``; ``dim`` is 0 if not asked
-    # How probably each is positive rather than negative; None where `positive` is just that, not an expected number.
+    # How probably each is positive rather than negative; None where `positive` is just that, not of expected numbers.
     polarity: npt.NDArray[np.float64] | None = None
 
 

@@ -118,7 +118,7 @@ def with_columns(
     """The values of ``--set`` with what ``--labels``, ``--text-field`` and ``--label-field`` say as some of them."""
     overrides = list(overrides or [])
     if text_field is not None:
-        overrides.append(f"data.text_columns={json.dumps([name.strip() for name in text_field.split(',')])}")
+        overrides.append(f"data.text_columns={json.dumps([text_field])}")
     if label_field is not None:
         overrides.append(f"data.label_column={json.dumps(label_field)}")
     if labels is None:

@@ -11,20 +11,26 @@ from functools import lru_cache
 from sentrec.errors import DataError, listed
 
 _NAMES = {
-    "movie": "movie movie_id movie_title movie_name film film_title hotel hotel_name property property_name restaurant "
-    "restaurant_name app app_name app_id product product_name product_title product_id asin game game_title book "
-    "book_title book_id place course course_id drug drug_name airline airline_name business business_name business_id "
-    "company brand store branch item item_name item_id imdb_id película livre livro libro produkt produit producto "
-    "produto prodotto albergo restaurante ristorante name title titel titre título titolo",
+    "movie": "movie movie_title movie_name film film_title film_name movie_id film_id hotel hotel_name property "
+    "property_name restaurant restaurant_name app app_name app_id product product_name product_title product_handle "
+    "product_id asin game game_title game_name book book_title book_name book_id place place_name course "
+    "course_name course_id drug drug_name airline airline_name business business_name business_id company "
+    "company_name firm brand brand_name store store_name shop shop_name branch branch_name listing listing_name "
+    "listing_id webshop_name item item_name item_title item_id imdb_id nombre_del_hotel hotelname établissement "
+    "película livre livro libro produkt produktname produit producto produto prodotto albergo restaurante "
+    "ristorante sheet name title titel titre título titolo",
     "text": "text review reviews review_text reviews_text review_body review_content review_comment content body "
-    "comment comments verified_reviews translated_review full_review user_review guest_review customer_review sentence "
-    "tweet message feedback customer_feedback opinion description remark remarks bewertung kommentar kundenbewertung "
-    "rezension meinung commentaire avis reseña comentario comentarios texto recensione recensie opinião",
-    "label": "label labels sentiment sentiment_label polarity airline_sentiment class category target recommended "
-    "voted_up",
+    "comment comments verified_reviews translated_review full_review user_review guest_review customer_review "
+    "user_comment review_comments sentence tweet message feedback customer_feedback opinion description remark "
+    "remarks bewertungstext kommentar kundenbewertung rezension meinung commentaire avis reseña comentario "
+    "comentarios texto recensione recensie opinião bewertung",
+    "label": "label labels sentiment sentiment_label review_sentiment review_label polarity airline_sentiment class "
+    "category target recommended voted_up is_positive is_response liked recommend recommends "
+    "recommended_ind would_you_recommend",
     "rating": "rating ratings star_rating stars star stars_given review_rating reviews_rating review_score "
-    "reviewer_score user_rating user_score guest_rating customer_rating my_rating score rate overall overall_rating "
-    "overall_score points note grade sterne punkte puntuación calificación valoración nota voto cijfer",
+    "review_stars reviewer_score user_rating user_score guest_rating customer_rating my_rating score rate overall "
+    "overall_rating overall_score overall_satisfaction points userscore note grade sterne punkte puntuación "
+    "calificación valoración nota voto cijfer bewertung",
     "id": "id review_id",
     "date": "date review_date reviews_date time timestamp created_at at datum fecha",
     "user": "user user_id user_name username reviews_username reviewer reviewer_id reviewer_name author author_id "
@@ -48,28 +54,40 @@ EXPORTS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
     (("reviewId", "thumbsUpCount"), {"text": "content", "date": "at"}),
     # Apple's App Store: the title is the review's
     (("isEdited", "review"), {"movie": ""}),
+    (("im:rating", "content"), {"movie": "", "text": "content", "rating": "im:rating"}),
     # Steam
-    (("app_name", "review_votes"), {"movie": "app_name", "label": "review_score"}),
+    (("app_name", "review_votes"), {"movie": "app_name", "label": "review_score", "rating": ""}),
     (("recommendationid", "voted_up"), {"id": "recommendationid"}),
     # Datafiniti: the id is the product's
     (("name", "reviews.text"), {"movie": "name", "text": "reviews.text", "id": "", "user": "reviews.username"}),
     # Goodreads: the author is the book's
     (("Book Id", "My Review"), {"movie": "Title", "text": "My Review", "rating": "My Rating", "user": ""}),
+    (("book_id", "review_text", "read_at"), {"movie": "book_id"}),
     # Rotten Tomatoes critics
     (("rotten_tomatoes_link", "review_content"), {"movie": "rotten_tomatoes_link", "label": "review_type"}),
     (
         ("scoreSentiment", "reviewText", "id"),
         {"movie": "id", "id": "reviewId", "rating": "originalScore", "label": "scoreSentiment", "user": "criticName"},
     ),
+    # HotelRec, of TripAdvisor: the title is the review's
+    (("hotel_url", "property_dict"), {"movie": "hotel_url"}),
     # Booking.com
     (("Positive_Review", "Negative_Review"), {"text": "Negative_Review+Positive_Review"}),
     # Women's clothing: the title is the review's
     (("Clothing ID", "Review Text"), {"movie": "Clothing ID"}),
+    # Google's business profile: names are those of the reviews
+    (("starRating", "reviewer", "comment"), {"movie": "", "text": "comment", "rating": "starRating", "id": "reviewId"}),
+    # Glassdoor
+    (("pros", "cons"), {"text": "pros+cons"}),
     # Flipkart: the column Review is a heading
     (("product_price", "Rate", "Summary"), {"text": "Summary"}),
 )
 """Known exports of programs and sites: columns that tell one, and what their names alone would not say (``""``: it has
 no such column)."""
+
+
+UNRATED = (("Book Id", "My Rating"), ("book_id", "review_text", "read_at"))
+"""Columns by which exports are known, Goodreads', that write 0 for no rating."""
 
 
 @lru_cache(maxsize=4096)
@@ -89,8 +107,16 @@ def is_known(name: str) -> bool:
     return folded(name) in _KNOWN
 
 
+@lru_cache(maxsize=1024)
+def zero_is_unrated(there: tuple[str, ...]) -> bool:
+    """Whether a table with these columns writes 0 for no rating."""
+    names = set(map(folded, there))
+    return any(names >= set(map(folded, columns)) for columns in UNRATED)
+
+
+_WEAK_LABELS = {"category", "liked", "recommend", "recommends", "recommendedind", "wouldyourecommend"}
 _MOST_COMPARED = 300
-_BRACKETS = re.compile(r"\(.*?\)|\[.*?\]|[\s_]*(out[\s_]of|[\s_]of|/)[\s_]*\d.*")
+_BRACKETS = re.compile(r"\(.*?\)|\[.*?\]|[\s_]*(out[\s_]of|[\s_](of|sur|von|de)|/)[\s_]*\d.*")
 Given = str | tuple[str, ...] | None
 
 
@@ -135,13 +161,17 @@ class FieldNames:
             if given is not None:
                 columns = _given(given, there, by_name)
             elif role in export:
-                columns = tuple(by_name[folded(name)] for name in export[role].split("+") if folded(name) in by_name)
+                columns = tuple(
+                    by_name[folded(name)] for name in export[role].split("+") if folded(name) in by_name and name
+                )
             else:
                 columns = tuple(by_name[name] for name in usual if name in by_name)[:1]
             if columns:
                 found[role] = columns
-        if self.label is None and "rating" in found and list(map(folded, found.get("label", ()))) == ["category"]:
-            del found["label"]  # beside stars it is the product's
+        if self.rating is None and found.get("rating") == found.get("text"):
+            found.pop("rating", None)
+        if self.label is None and "rating" in found and set(map(folded, found.get("label", ()))) & _WEAK_LABELS:
+            del found["label"]  # beside stars a category is the product's, and stars say more than a recommendation
         return found
 
     def select(self, there: Sequence[str]) -> Collection[str]:
@@ -175,6 +205,8 @@ class FieldNames:
                 end = "" if hints[-1][-1] in "?." else "."
                 hints[-1] += f"{end} Without one, `sentrec predict {shlex.quote(source)}` scores every row."
         columns = f"{source} has no column {' and none '.join(whats)}"
+        if names and names == [str(place) for place in range(1, len(names) + 1)]:
+            hints.insert(0, "The file has no header: its columns are called by their numbers.")
         return DataError(f"{columns}; {who}: {listed(names, 30) or 'no column at all'}.", " ".join(hints))
 
     def describe(self, source: str, there: Sequence[str], roles: Iterable[str]) -> str | None:
@@ -189,8 +221,8 @@ class FieldNames:
 _CALLED = {role: f"the {role}" for role in _NAMES} | {"movie": "the item"}
 
 RECIPE_OPTIONS = {
-    "text": "--set data.text_columns=[{}]",
-    "label": "--set data.label_column={}",
+    "text": "--text-field {} (in a recipe data.text_columns)",
+    "label": "--label-field {} (in a recipe data.label_column)",
     "rating": "--set data.rating_column={}, or learn from labels alone: --set data.rating_column=null "
     "--set objective.ratings=0",
 }
@@ -205,7 +237,8 @@ def require_single(columns: Iterable[str], header: Sequence[str] | None, source:
 
 
 def _given(given: str | tuple[str, ...], there: Sequence[str], by_name: Mapping[str, str]) -> tuple[str, ...]:
-    whole, split = ([given], given.split(",")) if isinstance(given, str) else (given, given)
+    whole = [given] if isinstance(given, str) else given
+    split = ",".join(whole).split(",")
     for parts in (whole, [part.strip() for part in split]):
         columns = [part if part in there else by_name.get(folded(part) or "\0") for part in parts]
         if all(columns):
@@ -223,4 +256,6 @@ def _nearest(given: str | None, role: str, there: Sequence[str]) -> str | None:
     if given is None:  # a usual name as the last word of a longer one
         telling = [one for one in wanted if len(one) > 3 and one not in ("name", "title")]
         near += [name for one in telling for name in by_folded if name.endswith(one) and not is_known(name)]
+        words = {name: re.findall(r"\w+", column.casefold()) for name, column in by_folded.items()}
+        near += [name for one in telling for name, there in words.items() if len(there) > 2 and one in there]
     return by_folded[near[0]] if near else None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentrec.data.columns import RECIPE_OPTIONS, FieldNames, require_single
+from sentrec.data.columns import RECIPE_OPTIONS, FieldNames, require_single, zero_is_unrated
 from sentrec.data.items import Items, targets_of
 from sentrec.data.labels import LEFT_OUT, UNLABELLED, ClassNames, ClassNumbers, number_labels
 from sentrec.data.locate import locate_split, spec_of
@@ -94,11 +94,14 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
         ratings = read_ratings(read.table.column(read.columns("rating")[0]), data.rating_column, read.source)
     label = read.columns("rating" if is_stars and has_labels else "label")[0]
     names = data.label_names or spec_of(data.dataset).label_names or _names_in_schema(read.table, label, read.source)
-    labels, names = number_labels(read.table.column(label), names, read.source, data.label_map, is_stars)
+    column = read.table.column(label)
+    if is_stars and zero_is_unrated(read.header):
+        column = pc.if_else(pc.is_in(column.cast(pa.string()), pa.array(["0", "0.0"])), None, column)
+    labels, names = number_labels(column, names, read.source, data.label_map, is_stars)
+    labels = _without_blanks(labels, _blank(texts), is_stars, read.source)
     rows = Examples([], labels, names, ratings, groups)
     places = np.flatnonzero(labels != LEFT_OUT)
     if (out := labels == LEFT_OUT).any():
-        _log.info("left out %s rows of %s whose label is none of the classes", f"{int(out.sum()):,}", read.source)
         texts, rows = texts.filter(pa.array(~out)), rows.without_texts(~out)
     if not len(rows.labels):
         raise DataError(f"{read.source} has no rows.", "It needs rows with a text and a label.")
@@ -236,6 +239,29 @@ def _names_in_schema(table: pa.Table, label_column: str, source: str) -> ClassNa
         return tuple(map(str, feature.get("names", ()))) if isinstance(feature, dict) else ()
 
 
+def _blank(texts: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Which texts are none: empty, or nan as pandas writes no value."""
+    words = pc.utf8_trim_whitespace(texts)
+    is_blank = pc.is_in(words, pa.array(["", "nan", "NaN"], words.type))
+    blank: npt.NDArray[np.bool_] = pc.or_(pc.is_null(words), is_blank).to_numpy()
+    return blank
+
+
+def _without_blanks(labels: ClassNumbers, blank: npt.NDArray[np.bool_], is_stars: bool, source: str) -> ClassNumbers:
+    """Class numbers, `LEFT_OUT` also of rows that are no mistakes: without text and label, or stars without text."""
+    if (out := labels == LEFT_OUT).any():
+        _log.info("left out %s of %s whose label is none of the classes", counted(int(out.sum()), "row"), source)
+    unlabelled = labels == UNLABELLED
+    lacking = (blank & ~out) & unlabelled
+    if is_stars and not unlabelled.all():
+        lacking = (blank & ~out) | unlabelled
+    if lacking.any() and not lacking.all():
+        what = "without a text or stars" if is_stars else "without text and label"
+        _log.warning("left out %s of %s %s", counted(int(lacking.sum()), "row"), source, what)
+        labels = np.where(lacking, LEFT_OUT, labels)
+    return labels
+
+
 def _without_bad_rows(
     texts: pa.ChunkedArray, rows: Examples, places: npt.NDArray[np.int64], data: DataConfig, source: str
 ) -> Examples:
@@ -243,8 +269,10 @@ def _without_bad_rows(
 
     `places` are theirs in the file, from 0.
     """
-    blank = pc.fill_null(pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(texts)), 0), True).to_numpy()
-    lacks = {"have no text": blank, f"have no label, or none of: {listed(rows.label_names)}": rows.labels == UNLABELLED}
+    lacks = {
+        "have no text": _blank(texts),
+        f"have no label, or none of: {listed(rows.label_names)}": rows.labels == UNLABELLED,
+    }
     wanted, lacking = "both a text and a label", "a text or a label"
     if rows.ratings is not None:
         number = f"number in column '{data.target or data.rating_column}'"

@@ -25,9 +25,22 @@ _SUFFIXES = (*_TEXT_SUFFIXES, ".parquet", ".xlsx", ".txt")
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 _COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".zip")
 _XZ, _ZIP, _OLD_EXCEL, PARQUET = b"\xfd7zXZ\0", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
+_OTHERS = {
+    b"%PDF": "a PDF",
+    b"SQLite f": "an SQLite database",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"{\\rtf": "a document in RTF",
+    b"ARROW1": "a Feather file",
+    b"\x93NUMPY": "an array of NumPy",
+    b"\x80\x03": "a pickle",
+    b"\x80\x04": "a pickle",
+    b"\x80\x05": "a pickle",
+}
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"} | {
     mark: "utf-16" for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 }
+_MOST_CONTROLS = 0.02
 _log = logging.getLogger(__name__)
 
 
@@ -98,20 +111,32 @@ def unpacked(raw: io.BufferedReader, name: str) -> tuple[io.BufferedReader, str]
             return io.BufferedReader(pa.input_stream(raw, compression=compression), SAMPLE), data_suffix(name)
     if start.startswith(_XZ):
         return io.BufferedReader(lzma.open(raw), SAMPLE), data_suffix(name)
+    if kind := next((kind for mark, kind in _OTHERS.items() if start.startswith(mark)), None):
+        raise DataError(
+            f"{name} is {kind}, not a table of texts.", "Save its texts as CSV (UTF-8), or one text a line."
+        )
     if start == _OLD_EXCEL:
         raise DataError(f"{name} is an old Excel workbook.", "Save it as .xlsx or as CSV (UTF-8).")
     if not start.startswith(_ZIP):
-        return raw, data_suffix(name)
-    raw = seekable(raw)
+        return raw, data_suffix(name).replace(".xlsx", "")  # what only is called so
+    return _zip_member(seekable(raw), name)
+
+
+def _zip_member(raw: Any, name: str) -> tuple[Any, str]:
     archive = zipfile.ZipFile(raw)
     names = archive.namelist()
     if "xl/workbook.xml" in names:
         raw.seek(0)
         return raw, ".xlsx"
+    if "word/document.xml" in names:
+        raise DataError(f"{name} is a document of Word.", "Save its texts as .txt (UTF-8), a text a line, or as CSV.")
     if "content.xml" in names:
         raise DataError(f"{name} is a spreadsheet of another program.", "Save it as .xlsx or as CSV (UTF-8).")
     files = [one for one in names if not one.endswith("/") and not one.startswith("__MACOSX/")]
     files = [one for one in files if data_suffix(one)] or files
+    if len(files) > 1 and len(named := [one for one in files if "review" in Path(one).name.lower()]) == 1:
+        _log.info("%s: %s of its %d files is read.", name, named[0], len(files))
+        files = named
     if len(files) != 1:
         raise DataError(f"{name} holds {len(files):,} files: {listed(files)}.", "Unpack it and name one of them.")
     member: Any = archive.open(files[0])
@@ -176,6 +201,19 @@ def _unmarked(sample: bytes) -> str:
     return {"cp1252": "windows-1252", "mac_roman": "mac-roman"}.get(found, found)
 
 
+def require_text(sample: str, name: str) -> None:
+    """Raises a `DataError` for what begins as a page, or holds too many control characters to be text."""
+    start = sample.lstrip("\ufeff \t\r\n")[:20].casefold()
+    if start.startswith(("<!doctype", "<html", "<table", "<?xml")):
+        raise DataError(
+            f"{name} is HTML or XML, not a table of texts.", "Open it in a spreadsheet program; save as CSV."
+        )
+    if len(re.findall("[\0-\x08\x0e-\x1a\x1c-\x1f]", sample[: 1 << 16])) > _MOST_CONTROLS * min(len(sample), 1 << 16):
+        raise DataError(
+            f"{name} holds bytes that are no text.", "It may be CSV, JSON, Parquet, .xlsx, or a text a line."
+        )
+
+
 def text_format(sample: str, suffix: str, is_header: Callable[[str], bool]) -> str:
     """``csv``, ``jsonl``, ``json`` (one document) or ``lines`` (a text a line).
 
@@ -195,7 +233,9 @@ def text_format(sample: str, suffix: str, is_header: Callable[[str], bool]) -> s
         return "lines" if is_lists else "json"
     if has_objects and not is_header(first):
         return "json" if _is_document(first, lines) else "jsonl"
-    return known or ("csv" if is_header(first) else "lines")
+    tabs = {line.count("\t") for line in lines[:10]}
+    is_table = is_header(first) or (len(lines) > 1 and len(tabs) == 1 and tabs != {0})
+    return known or ("csv" if is_table else "lines")
 
 
 def _is_document(first: str, lines: Sequence[str]) -> bool:
@@ -204,8 +244,9 @@ def _is_document(first: str, lines: Sequence[str]) -> bool:
         value = json.loads(first)
     except (ValueError, RecursionError):
         return first.startswith("{") and not any(line.startswith("{") for line in lines[1:])
-    is_one = len(lines) == 1 and isinstance(value, dict) and bool(value)
-    return is_one and all(isinstance(one, dict | list) for one in value.values())
+    values = list(value.values()) if len(lines) == 1 and isinstance(value, dict) else []
+    holds_records = any(isinstance(one, list) and one and isinstance(one[0], dict) for one in values)
+    return bool(values) and (holds_records or all(isinstance(one, dict | list) for one in values))
 
 
 def _peek(stream: Any, size: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ LEFT_OUT = -2
 
 _MOST_CLASSES = 1000
 _NAME_CLASSES = "Name the classes in their order: --set data.label_names=[bad,good]"
-_NO_CLASSES = "Is data.label_column the right one? What a label means is said with --set 'data.label_map={1: bad}'."
+_NO_CLASSES = "Is it the right column? --label-field names another one, --labels 1=bad,5=good says what labels mean."
 _TRUTH = ("false", "true")
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def _words(column: pa.ChunkedArray, source: str) -> pa.ChunkedArray:
         words = pc.utf8_trim_whitespace(column.cast(pa.string()))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"The labels of {source} are {column.type} values, not classes.", _NO_CLASSES) from error
-    words = pc.if_else(pc.equal(words, ""), None, words)
+    words = pc.if_else(pc.is_in(words, pa.array(["", "nan", "NaN"], words.type)), None, words)  # as pandas writes none
     distinct = [word for word in pc.unique(words).to_pylist() if word is not None]
     # A spreadsheet with a gap writes 5.0 for 5, and nan for the gap.
     is_float = any("." in word for word in distinct)
@@ -87,7 +88,7 @@ def _classes(
         folded = {key.casefold(): value for key, value in label_map.items()}
         return _meant({word: label_map.get(word, folded.get(word.casefold())) for word in words}, names, source)
     if is_stars or label_map is not None:
-        stars = star_polarities(words)
+        stars = star_polarities(words) or word_polarities(words, answers=True)
         if stars is None and words and not (is_stars and names):
             raise DataError(f"The labels of {source} are no ratings; it has: {listed(words)}.", _NO_CLASSES)
         if stars:
@@ -113,7 +114,7 @@ def _readable(words: list[str]) -> LabelMap | None:
     if (is_fraction or any(map(is_rating, words))) and (stars := star_polarities(words, plain=True)):
         grades_alone = all(re.fullmatch("[A-F]", word) for word in words)
         return None if grades_alone else stars
-    meanings = word_polarities(words)
+    meanings = word_polarities(words, spellings=True)
     return meanings if meanings and len(set(meanings.values())) < len(words) else None
 
 
@@ -187,8 +188,8 @@ def match_labels(
     raise DataError(
         f"The labels of {source} are not those of the run. The data has: {listed(used, 10)}. "
         f"The run knows: {listed(run_names, 10)}.",
-        "Say what they mean: --set 'data.label_map={1: negative, 5: positive}' (what is not named is left out), or "
-        "name the classes in the order of their numbers: --set data.label_names=[bad,good]",
+        f"Say what they mean: --labels {shlex.quote(f'{used[0]}={run_names[0]},{used[-1]}={run_names[-1]}')} (others "
+        "are left out), or name the classes in the order of their numbers: --set data.label_names=[bad,good]",
     )
 
 

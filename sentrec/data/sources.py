@@ -3,17 +3,14 @@
 import io
 import logging
 import sys
-import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from datetime import date, datetime, time
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sentrec.data import formats, text_rows
-from sentrec.data.columns import is_known
-from sentrec.data.text_rows import AnyRow, BadRow, Row, Unreadable
+from sentrec.data import csv_rows, formats, text_rows
+from sentrec.data.excel_rows import excel_rows
+from sentrec.data.text_rows import AnyRow, Row, Unreadable
 from sentrec.errors import DataError
 from sentrec.files.parse import parsing
 
@@ -91,7 +88,7 @@ class Source:
             raise DataError(f"{self.name} is empty.", "It needs rows.")
         if sample.startswith(formats.PARQUET) or suffix == ".xlsx":
             self.format = "parquet" if sample.startswith(formats.PARQUET) else "xlsx"
-            reader = _parquet_rows if self.format == "parquet" else _excel_rows
+            reader = _parquet_rows if self.format == "parquet" else excel_rows
             yield from reader(stream, self.name, self._set_header, select)
             return
         encoding = formats.encoding_of(sample, self.name, self._encoding)
@@ -99,14 +96,18 @@ class Source:
         errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
         text = io.TextIOWrapper(stream, encoding, errors, newline="")
         start = sample[: formats.SAMPLE].decode(encoding, "replace")
-        self.format = formats.text_format(start, suffix, text_rows.names_columns)
+        formats.require_text(start, self.name)
+        self.format = formats.text_format(start, suffix, csv_rows.names_columns)
         try:
             if self.format == "csv":
-                yield from text_rows.csv_rows(text, start, suffix, self._set_header)
+                yield from csv_rows.csv_rows(text, start, suffix, self._set_header)
             elif self.format == "json":
                 yield from text_rows.document_rows(text, self.name)
             elif self.format == "jsonl":
                 yield from text_rows.json_rows(text)
+            elif start.startswith(text_rows.LABEL_MARK):
+                self.header = ("label", "text")
+                yield from text_rows.labelled_rows(text)
             else:
                 self.header = ("text",)
                 yield from text_rows.plain_rows(text)
@@ -151,53 +152,6 @@ def _value(scalar: Any) -> Any:
         return scalar.as_py()
     except (ValueError, OverflowError) as error:
         return Unreadable(str(error))
-
-
-def _excel_rows(
-    stream: io.BufferedReader, name: str, set_header: SetHeader, _select: Select | None
-) -> Iterator[AnyRow]:
-    """The rows of the first sheet of a workbook that has usual names of columns, or else of its first sheet."""
-    try:
-        import openpyxl
-    except ImportError as error:
-        hint = 'Install the extra: pip install "sentrec[excel]", or save the sheet as CSV (UTF-8).'
-        raise DataError("Excel workbooks are read by openpyxl, which is not installed.", hint) from error
-    with warnings.catch_warnings(action="ignore"):  # about styles and validations
-        sheets = openpyxl.load_workbook(formats.seekable(stream), read_only=True, data_only=True).worksheets
-    tops = [list(islice(_cells_of(sheet), text_rows.TOP)) for sheet in sheets]
-    texts = [[["" if cell is None else str(cell).strip() for cell in cells] for cells in top] for top in tops]
-    number = next((number for number, top in enumerate(texts) if any(map(_has_known, top))), 0)
-    if len(sheets) > 1:
-        _log.info("%s: sheet '%s' of %d is read.", name, sheets[number].title, len(sheets))
-    place = text_rows.header_place(texts[number])
-    place = next((row for row, cells in enumerate(texts[number][place:], place) if any(cells)), 0)
-    width = max((column for cells in texts[number] for column, cell in enumerate(cells, 1) if cell), default=0)
-    header = (texts[number][place : place + 1] or [[]])[0][:width]
-    header += [""] * (width - len(header))
-    # What stands to the right of all names has a name, too, so that it is not lost.
-    header = [title or f"column {column}" for column, title in enumerate(header, start=1)]
-    set_header(header)
-    names = text_rows.unique_names(header)
-    for row, cells in enumerate(islice(_cells_of(sheets[number]), place + 1, None), start=place + 2):
-        if all(cell is None or cell == "" for cell in cells):
-            continue
-        if any(cell is not None for cell in cells[width:]):
-            yield BadRow(row, f"the row has more cells than the header, which has {width}", str(cells)[:1000])
-        else:
-            cells += [None] * (width - len(cells))
-            yield Row(row, dict(zip(names, cells, strict=False)))
-
-
-def _cells_of(sheet: Any) -> Iterator[list[Any]]:
-    return ([_plain(value) for value in values] for values in sheet.iter_rows(values_only=True))
-
-
-def _has_known(cells: Sequence[str]) -> bool:
-    return sum(map(is_known, cells)) > 1
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, date | datetime | time) else value
 
 
 def joined_tables(path: Path) -> list[Path]:

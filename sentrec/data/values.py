@@ -37,7 +37,7 @@ def text_of(fields: Mapping[str, Any], columns: Sequence[str]) -> str:
 
 def _text(value: Any, column: str) -> str | None:
     value = _decoded(value, "text", column)
-    if value is None or (isinstance(value, str) and not value.strip()):
+    if value is None or (isinstance(value, str) and value.strip() in ("", "nan", "NaN")):  # as pandas writes no text
         return None
     if not isinstance(value, str):
         raise UnusableError(f"the text (field '{column}') is not a string but a {type(value).__name__}")

@@ -111,30 +111,30 @@ def evaluate(
     given, run = run, run if isinstance(run, Run) else open_run(run)
     rival = open_run(against) if isinstance(against, str | Path) else against
     picked = [*group_notes(given, run), *group_notes(against, rival)]
-    models = {baseline: make_baseline(baseline)} if baseline is not None else {}
+    models = {} if baseline is None else {baseline: make_baseline(baseline)}
     run_data = _data_in_classes(run, classes, is_compared=against is not None or baseline is not None)
     rows = run_data.evaluation_rows(data, split, overrides)
     directory, examples, names = _free_directory(run, rows, out), rows.examples, run_data.label_names
     probabilities = _probabilities(predictor := load(run), examples, names)
     answers = examples.texts, examples.labels, probabilities, names
+    metrics = classification_metrics(*answers[1:]) | _star_metrics(*answers[1:])
     result = Evaluation(
         run=run.place,
         name=_name(run),
         data=rows.source,
         split=split,
         label_names=names,
-        metrics=classification_metrics(*answers[1:]) | _star_metrics(*answers[1:]),
+        metrics=metrics,
         samples=predictions_for(random_rows(len(examples)), *answers),
         mistakes=predictions_for(surest_mistakes(examples.labels, probabilities), *answers),
         comparisons=_comparisons(run_data, rival, models, rows, probabilities.argmax(axis=1)),
-        notes=(*picked, *rows.notes, *_rival_notes(run_data, rival, rows), *class_notes(examples.labels, names)),
+        notes=(*picked, *rows.notes, *_rival_notes(run_data, rival, rows), *class_notes(metrics, names)),
         directory=str(directory),
         plots=_plots_of(run) if plots else (),
         explanations=_explanations(predictor, examples.texts, explanations),
     )
     _write(result, run, rows, probabilities)
-    if predictions is not None:
-        _write_predictions(predictions, examples, probabilities, names)
+    _write_predictions(predictions, examples, probabilities, names)
     return result
 
 
@@ -170,8 +170,10 @@ def _explanations(predictor: Predictor, texts: Sequence[str], count: int) -> dic
 
 
 def _write_predictions(
-    path: Path, examples: Examples, probabilities: npt.NDArray[np.float64], names: Sequence[str]
+    path: Path | None, examples: Examples, probabilities: npt.NDArray[np.float64], names: Sequence[str]
 ) -> None:
+    if path is None:
+        return
     with table_writer(path) as write:
         for start in range(0, len(examples), _LOOKED_AT):
             rows = slice(start, start + _LOOKED_AT)

@@ -2,13 +2,13 @@
 
 import logging
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sentrec.data.contamination import SeenTexts
 from sentrec.data.examples import Examples, load_examples
@@ -25,6 +25,8 @@ from sentrec.runs.files import read_object
 from sentrec.runs.references import origins_of
 from sentrec.text.vocabulary import fingerprint
 
+_MANY, _INVERTED = 20, 0.25
+"""From so many rows on, up to such a ROC-AUC, labels are asked about."""
 _OWN_NOTES = {
     "train": ("The run was trained on these rows: the metrics say nothing about other texts.",),
     "validation": ("Epoch and temperature were chosen on these rows: the metrics are somewhat too good.",),
@@ -220,10 +222,16 @@ def _is_same(data: str, own: str) -> bool:
     return data == own or (both_files and Path(data).resolve() == Path(own).resolve())
 
 
-def class_notes(labels: npt.NDArray[np.int64], label_names: Sequence[str]) -> list[str]:
-    """What is left out where the data lacks a class."""
-    missing = ", ".join(name for number, name in enumerate(label_names) if not (labels == number).any())
-    return [f"No row is labelled {missing}: ROC-AUC, which needs every class, is left out."] if missing else []
+def class_notes(metrics: Mapping[str, Any], label_names: Sequence[str]) -> list[str]:
+    """What is left out where the data lacks a class; that labels seem to mean the opposite."""
+    missing = ", ".join(name for name in label_names if not metrics["per_class"][name]["support"])
+    if missing:
+        return [f"No row is labelled {missing}: ROC-AUC, which needs every class, is left out."]
+    if metrics["n"] < _MANY or metrics["roc_auc"] is None or metrics["roc_auc"] > _INVERTED:
+        return []
+    return [
+        "Far worse than chance: do the labels count the other way round? --labels 1=good,5=bad says what each means."
+    ]
 
 
 def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]:

@@ -25,6 +25,8 @@ _LEAST_SIMILARITY = 0.2
 _DIVERSE_CANDIDATES = 10
 _RELEVANCE = 0.7
 """Weight of the score against variety in maximal marginal relevance."""
+_MANY, _MOST_ALONE = 20, 0.8
+"""From so many reviews on, and such a share of items with one alone, the column of the item is doubted."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +155,15 @@ def rank_items(
 
 def _eligible(items: Items, options: RankOptions, catalogue: Catalogue) -> npt.NDArray[np.int64]:
     enough = np.flatnonzero(items.reviews >= options.min_reviews)
+    is_apart = items.reviews.sum() >= _MANY and np.mean(items.reviews == 1) > _MOST_ALONE
+    own = "Nearly every review has an item of its own: is it the right column? --movie-field names another one."
     if not len(enough):
         raise DataError(
             f"no item has {options.min_reviews} reviews; the most reviewed one has {items.reviews.max():,}.",
-            f"Ask for fewer: --min-reviews {items.reviews.max()}",
+            f"Ask for fewer: --min-reviews {items.reviews.max()}" + f". {own}" * bool(is_apart),
         )
+    if is_apart:
+        _log.warning(own)
     _warn_of_double_names(items, options.exclude, catalogue)
     kept = [number for number in enough if is_wanted(items.keys[number], options, catalogue)]
     if not kept:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
-from sentrec.data.columns import FieldNames, folded, require_single
+from sentrec.data.columns import FieldNames, folded, require_single, zero_is_unrated
 from sentrec.data.sources import Source
 from sentrec.data.text_rows import BadRow, Row, Unreadable
 from sentrec.data.values import UnusableError, name_of, scaled_rating_of, text_of
@@ -89,11 +90,29 @@ def read_chunks(
     Raises:
         DataError: If a source cannot be read, or no row of it has a field for item or text.
     """
-    reviews = (one for source in sources for one in _reviews(source, names, on_reject))
+    known = _Known()
+    reviews = (one for source in sources for one in _reviews(source, names, on_reject, known))
     return in_chunks(reviews, size, lambda review: len(review.text))
 
 
-def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], None]) -> Iterator[Review]:
+class _Known:
+    """What items are called, by their ids: where names are written differently or left out, the id tells."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
+
+    def name(self, column: str, name: str | None, key: str | None) -> str | None:
+        """The name that an item goes by; films of one title but several ids have theirs behind it."""
+        if key is None or name is None:
+            return name if key is None else self._names.get(key, key)
+        if key not in self._names:
+            is_other = folded(column).startswith(("movie", "film")) and self._ids.setdefault(identity(name), key) != key
+            self._names[key] = f"{name} ({key})" if is_other else name
+        return self._names[key]
+
+
+def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], None], known: _Known) -> Iterator[Review]:
     missing = set(_REQUIRED)
     first: Row | None = None
     for row in source.rows(partial(_needed, names)):
@@ -105,7 +124,7 @@ def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], No
             missing = {role for role in missing if not names.find(role, row.fields)}
             _check_columns(source, names, first, missing)
         try:
-            review, doubts = _review(row, names, source.name)
+            review, doubts = _review(row, names, source.name, known)
         except UnusableError as error:
             on_reject(Reject(source.name, row.line, str(error), shown_row(row)))
             continue
@@ -124,8 +143,9 @@ def _needed(names: FieldNames, there: Sequence[str]) -> set[str]:
 
 
 def _ids(name: str, names: FieldNames, there: Iterable[str]) -> list[str]:
-    """Where a row leaves its item's name out, its id will do: "movie": null beside a movie_id."""
-    return [] if names.movie else [other for other in there if folded(other) == f"{folded(name)}id"]
+    """The id beside an item's name: movie_id beside movie or movie_title."""
+    stem = re.sub("(?<=.)(title|name)$", "", folded(name))
+    return [] if names.movie else [other for other in there if folded(other) == f"{stem}id"]
 
 
 def _check_columns(source: Source, names: FieldNames, first: Row, missing: set[str]) -> None:
@@ -164,12 +184,14 @@ def _described(value: Any) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]]:
+def _review(row: Row, names: FieldNames, source: str, known: _Known) -> tuple[Review, list[str]]:
     """A row's review, and what is wrong with its optional fields."""
     found = names.roles(tuple(row.fields))
     movie_name = next(iter(found.get("movie", ())), str(names.movie or "movie"))
-    columns = (movie_name, *_ids(movie_name, names, row.fields))
-    movie = next((one for name in columns if (one := name_of(row.fields.get(name), "item", name))), None)
+    keys = [name_of(row.fields[one], "item", one) for one in _ids(movie_name, names, row.fields)]
+    is_key = folded(movie_name).endswith("id")  # of a row without the column of names
+    name = name_of(row.fields.get(movie_name), "item", movie_name)
+    movie = known.name(movie_name, None if is_key else name, next(filter(None, keys), name if is_key else None))
     if movie is None:
         raise UnusableError(f"no item (field '{movie_name}')")
     text = text_of(row.fields, found.get("text") or (str(names.text or "text"),))
@@ -179,9 +201,9 @@ def _review(row: Row, names: FieldNames, source: str) -> tuple[Review, list[str]
         try:
             for name in found.get(role, ()):
                 value = row.fields.get(name)
-                if role == "rating":
+                if role == "rating" and not (value in (0, "0", "0.0") and zero_is_unrated(tuple(row.fields))):
                     optional["rating"], optional["rating_scale"] = scaled_rating_of(value, role, name)
-                else:
+                elif role != "rating":
                     optional[role] = name_of(value, role, name)
         except UnusableError as error:
             doubts.append(str(error))

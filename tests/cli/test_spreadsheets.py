@@ -223,7 +223,8 @@ def test_evaluate_names_all_columns_that_it_lacks_and_takes_them_by_option(invok
     file = write_csv("r.csv", [header, [GOOD, "9"], [BAD, "2"], ["a fine day", "5"]])
     error = invoke("evaluate", "starter", "--data", file).exception
     hint = str(error.hint)  # type: ignore[union-attr]
-    assert "data.text_columns=[guest_opinion_text]? Did you mean --set data.label_column=guest_score_of_10?" in hint
+    assert "Did you mean --text-field guest_opinion_text" in hint
+    assert "Did you mean --label-field guest_score_of_10" in hint
     options = ("--text-field", header[0], "--label-field", header[1], "--labels", "2=bad,9=good")
     result = invoke("evaluate", "starter", "--data", file, *options, "--no-plots", "--json")
     assert json.loads(result.stdout)["metrics"]["n"] == 2

@@ -84,13 +84,13 @@ def test_columns_are_found_by_their_usual_names_and_the_choice_is_told(
 def test_missing_columns_list_those_that_are_there(tmp_path: Path) -> None:
     path = put(tmp_path / "x.parquet", reviews=["a"], verdict=[1])
     for data, missing, hint in (
-        ({}, "for the label", "--set data.label_column=NAME"),
+        ({}, "for the label", "--label-field NAME (in a recipe data.label_column)"),
         (
             {"text_columns": ["Revue"]},
             "'Revue' and none for the label",
-            "Did you mean --set data.text_columns=[reviews]? Name the column: --set data.label_column=NAME.",
+            "Did you mean --text-field reviews (in a recipe data.text_columns)? Name the column: --label-field NAME",
         ),
-        ({"label_column": "verdikt"}, "'verdikt'", "Did you mean --set data.label_column=verdict?"),
+        ({"label_column": "verdikt"}, "'verdikt'", "Did you mean --label-field verdict"),
     ):
         error = refusal(path, **data)
         assert error.message == f"{path} has no column {missing}; it has: reviews, verdict."
@@ -212,3 +212,17 @@ def test_the_first_bad_row_is_counted_among_all_rows(tmp_path: Path) -> None:
     error = refusal(path, label_map={"1": "bad", "5": "good"})
     assert "1 of 3 rows" in error.message
     assert "the first is row 4" in error.message
+
+
+def test_reviews_without_stars_and_stars_without_a_review_are_no_mistakes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "goodreads.csv"
+    path.write_text("Book Id,Title,My Rating,My Review\n1,A,5,lovely\n2,B,0,no stars\n3,C,4,\n4,D,1,dull\n")
+    assert load(path).texts == ["lovely", "dull"]  # 0 is no rating there
+    assert "left out 2 rows" in caplog.text
+    nan = tmp_path / "apps.csv"
+    nan.write_text("App,Translated_Review,Sentiment\nA,fine,Positive\nA,nan,nan\nB,bad,Negative\n")
+    assert load(nan).texts == ["fine", "bad"]
+    nan.write_text("App,Translated_Review,Sentiment\nA,fine,Positive\nA,what?,nan\nB,bad,Negative\n")
+    assert "1 of 3 rows" in refusal(nan).message

@@ -90,6 +90,7 @@ def test_labels_are_read_by_their_meaning_and_the_mapping_is_told(
         (["1E3", "1000"], ("1E3", "1000")),
         (["IT", "it"], ("IT", "it")),
         (["A", "B", "F"], ("A", "B", "F")),
+        (["good", "very good", "excellent"], ("excellent", "good", "very good")),
         (["5.0", "1.0", "nan"], ("1", "5")),
     ],
 )
@@ -175,6 +176,21 @@ def test_labels_are_matched_by_name_else_by_number_which_is_told(
         (("1", "2", "3", "4", "5"), [0, 0, LEFT_OUT, 1, 1]),
         (("4", "5"), [1, 1]),
         (("1", "4", "7", "10"), [0, 0, 1, 1]),
+        (("0", "1", "2", "3", "4"), [0, 0, LEFT_OUT, 1, 1]),
+        (("0", "4"), [0, 1]),
+        (("1", "2", "4", "6", "7"), [0, 0, LEFT_OUT, 1, 1]),
+        (("4", "8", "12", "16", "20"), [0, LEFT_OUT, LEFT_OUT, 1, 1]),
+        (("👎", "👍"), [0, 1]),
+        (("Thumbs down", "thumbs up"), [0, 1]),
+        (("not recommended", "Recommended"), [0, 1]),
+        (("didn't like", "liked"), [0, 1]),
+        (("Terrible", "Poor", "Average", "Very good"), [0, 0, LEFT_OUT, 1]),
+        (("Extremely Negative", "Neutral", "Positive"), [0, LEFT_OUT, 1]),
+        (("nein", "ja"), [0, 1]),
+        (("-1", "0", "1"), [0, LEFT_OUT, 1]),
+        (("负面", "正面"), [0, 1]),
+        (("1 star", "3 star rating", "4.0/5.0", "Rated 5"), [0, LEFT_OUT, 1, 1]),
+        (("2 sur 5", "4,0 von 5 Sternen", "5 (of 5)"), [0, 1, 1]),
     ],
 )
 def test_labels_are_matched_by_their_meaning(names: tuple[str, ...], expected: list[int]) -> None:
@@ -182,6 +198,13 @@ def test_labels_are_matched_by_their_meaning(names: tuple[str, ...], expected: l
     assert labels.tolist() == expected
     assert note is not None
     assert note.startswith("Labels were matched by meaning: ")
+
+
+@pytest.mark.parametrize("names", [("-5", "3", "40"), ("joy", "anger"), ("1,000", "200")])
+def test_votes_and_other_classes_have_no_polarity(names: tuple[str, ...]) -> None:
+    with pytest.raises(DataError, match="are not those of the run") as caught:
+        match_labels(np.arange(len(names)), names, RUN, "posts.csv")
+    assert f"{names[0]}=negative,{names[-1]}=positive" in str(caught.value.hint)
 
 
 def test_classes_that_differ_in_case_stay_apart() -> None:

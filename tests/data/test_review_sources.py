@@ -135,8 +135,8 @@ def test_a_review_of_ten_megabytes_is_read(tmp_path: Path) -> None:
         ("a.jsonl", b"", "is empty"),
         ("a.json", b'[{"movie": "A"}]', "no column for the text; row 1 has: movie."),
         ("a.txt", b"just some words\nand more", "no column for the item; its header has: text."),
-        ("a.csv", b"film_name,text\nA,b\n", "no column for the item; its header has: film_name, text."),
-        ("a.jsonl", b'{"film_name": 1, "text": 2}\n{}', "no column for the item; line 1 has: film_name, text."),
+        ("a.csv", b"theatre_play,text\nA,b\n", "no column for the item; its header has: theatre_play, text."),
+        ("a.jsonl", b'{"theatre_play": 1, "text": 2}\n{}', "no column for the item; line 1 has: theatre_play, text."),
         ("a.jsonl", b"{}\n", "no column for the item and none for the text; line 1 has: no column at all."),
     ],
 )

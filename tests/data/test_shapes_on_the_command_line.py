@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_file_shapes import ALL, ITEMS, NONE, SOME
+from file_shapes import ALL, ITEMS, NONE, SOME
 from typer.testing import CliRunner
 
 from sentrec.cli.main import app

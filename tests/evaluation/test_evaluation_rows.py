@@ -13,7 +13,7 @@ from evaluation_corpus import write_reviews
 
 from sentrec.errors import DataError, RecipeError, RunError
 from sentrec.evaluation.evaluate import evaluate
-from sentrec.evaluation.rows import RunData
+from sentrec.evaluation.rows import RunData, class_notes
 from sentrec.recipe import recipe_from_dict
 from sentrec.recipe.sections import InitConfig
 from sentrec.runs.directory import Run
@@ -160,3 +160,10 @@ def test_the_best_of_a_group_is_shown_as_such(run: Run, rival: Run, tmp_path: Pa
     (group / "metrics.json").write_text(json.dumps({"runs": runs}))
     with pytest.raises(RunError, match="was altered"):
         evaluate(group, plots=False)
+
+
+def test_labels_that_count_the_other_way_round_are_asked_about() -> None:
+    rows = {"per_class": {"bad": {"support": 20}, "good": {"support": 20}}, "n": 40}
+    assert "the other way round" in class_notes(rows | {"roc_auc": 0.04}, ["bad", "good"])[0]
+    assert not class_notes(rows | {"roc_auc": 0.5}, ["bad", "good"])
+    assert not class_notes(rows | {"n": 9, "roc_auc": 0.0}, ["bad", "good"])

@@ -200,3 +200,37 @@ def test_values_that_json_lacks_and_long_ones_do_not_spoil_it(tmp_path: Path) ->
     assert second["text"] == "c" * 200 + "…"
     assert second["id"] == "\\xff"
     assert len(rejects[1].content) < 1000
+
+
+def test_an_item_is_told_by_its_id_where_its_name_is_missing_or_written_differently(tmp_path: Path) -> None:
+    rows = [("Alien", 1), (None, 1), ("ALIEN (1979)", 1), (None, 7), ("Crash", 2), ("Crash", 3)]
+    path = json_lines(tmp_path / "a.jsonl", *({"movie": name, "movie_id": key, "text": "t"} for name, key in rows))
+    assert [one.movie for one in read(path)[0]] == ["Alien", "Alien", "Alien", "7", "Crash", "Crash (3)"]
+    by_title = json_lines(tmp_path / "b.jsonl", {"movie_id": 5, "movie_title": "Heat", "text": "t"})
+    assert read(by_title)[0][0].movie == "Heat"
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ('hotel,review\nA,"they said \\"never\\", twice"\nB,fine\n', ['they said "never", twice', "fine"]),
+        ("hotel,review\nA,one\r<br/>two\nB,fine\n", ["one <br/>two", "fine"]),
+        ("| hotel | review |\n|---|:--|\n| A | fine |\n", [" fine "]),
+        ("hotel,review\nA,fine\nB,nan\n", ["fine"]),
+        ("hotel,review,stars\nA,fine\nB,good,5\nB,good,5\n", ["good", "good"]),
+    ],
+)
+def test_quotes_and_line_ends_of_other_programs(tmp_path: Path, content: str, texts: list[str]) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content.encode())
+    assert [one.text for one in read(path)[0]] == texts
+
+
+def test_exports_say_which_title_is_the_review_s_and_which_number_no_rating(tmp_path: Path) -> None:
+    unrated = {"book_id": "b", "review_text": "t", "read_at": "", "rating": 0}
+    assert read(json_lines(tmp_path / "a.jsonl", unrated))[0][0].rating is None
+    profile = {"name": "accounts/1/reviews/2", "reviewer": {"displayName": "A"}, "starRating": "FIVE", "comment": "t"}
+    with pytest.raises(DataError, match="no column for the item"):
+        read(json_lines(tmp_path / "b.jsonl", profile))
+    steam = {"app_name": "G", "review_text": "t", "review_score": -1, "review_votes": 0}
+    assert read(json_lines(tmp_path / "c.jsonl", steam))[0][0].rating is None

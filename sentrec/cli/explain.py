@@ -69,13 +69,13 @@ def _print(explanation: "Explanation", as_json: bool) -> None:
 
 
 def _coloured(explanation: "Explanation") -> Text:
-    """The text, with words that speak for the label bold and green, those against it underlined and red."""
+    """The text, with words that speak for the label bold and cyan, those against it underlined and magenta."""
     text = Text(printable(explanation.text))
     if len(text) != len(explanation.text):  # places would be wrong
         return text
     for token, share in explanation.shares():
         if share:
-            text.stylize("bold green" if share > 0 else "underline red", token.start, token.end)
+            text.stylize("bold cyan" if share > 0 else "underline magenta", token.start, token.end)
         elif not token.read:
             text.stylize("dim", token.start, token.end)
     return text

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"\w+(?:['\u2019]\w+)*|[^\w\s]")
 _PUNCTUATION = re.compile(r"""[-.,;:'"`()\[\]/]+""")
-_FAINT = 0.1
+_FAINT, _STRONG = 0.1, 1.0
 _MOST_OCCLUDED = 256
 """Words that are left out one by one; of a longer text, runs of words are."""
 
@@ -80,15 +80,23 @@ class Explanation:
     sentences: tuple[Span, ...]
 
     def shares(self) -> list[tuple[Token, float]]:
-        """Each token with its contribution as a share of the strongest one; 0 where that is below a tenth."""
-        strongest = max((abs(token.contribution) for token in self.tokens), default=0.0) or 1.0
-        found = ((token, token.contribution / strongest) for token in self.tokens)
+        """Each token with its contribution as a share of the strongest one, or of 1 if none is so strong.
+
+        A share below a tenth counts as 0, and so does that of a full stop or the like. A text that the model makes
+        nothing of has no strong words.
+        """
+        whole = max((abs(token.contribution) for token in self.tokens), default=0.0)
+        whole = max(whole, _STRONG)
+        found = ((token, token.contribution / whole if _is_word(token) else 0.0) for token in self.tokens)
         return [(token, share if abs(share) >= _FAINT else 0.0) for token, share in found]
 
-    def top(self, count: int = 5) -> list[Token]:
-        """The words that add or take most, the strongest first; full stops and the like are none."""
-        words = [token for token in self.tokens if not _PUNCTUATION.fullmatch(token.text)]
-        return sorted(words, key=lambda token: -abs(token.contribution))[:count]
+    def top(self, count: int = 5, least: float = _FAINT) -> list[Token]:
+        """The words that add or take most, the strongest first; full stops and the like are none.
+
+        Left out are those with less than `least` of the strongest.
+        """
+        words = sorted(filter(_is_word, self.tokens), key=lambda token: -abs(token.contribution))[:count]
+        return [token for token in words if abs(token.contribution) >= least * abs(words[0].contribution)]
 
     def reasons(self, count: int = 5) -> dict[str, float]:
         """The words of `top`, and what each adds; of one that stands there twice, the stronger place."""
@@ -100,6 +108,10 @@ class Explanation:
     def to_dict(self) -> dict[str, Any]:
         """The same in plain JSON types."""
         return asdict(self)
+
+
+def _is_word(token: Token) -> bool:
+    return not _PUNCTUATION.fullmatch(token.text)
 
 
 def explain(predictor: "Predictor", texts: Sequence[str]) -> list[Explanation]:

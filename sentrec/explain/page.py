@@ -1,13 +1,14 @@
 """Explanations as HTML: every word on a ground that says how much it adds, marked by more than its colour."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
 from sentrec.explain.explanation import Explanation, Token
 
 STYLE = """
-.for{text-decoration:underline solid 2px #0a6b3d;text-underline-offset:3px}
-.against{text-decoration:underline wavy 2px #a31621;text-underline-offset:3px}
+.for{text-decoration:underline solid 2px #1c5cab;text-underline-offset:3px}
+.against{text-decoration:underline wavy 2px #b8560b;text-underline-offset:3px}
 .unread{opacity:.55}p.text{overflow-wrap:anywhere}.key{opacity:.8;font-size:.9rem}
 """
 """What `explanation_html` relies on."""
@@ -16,6 +17,7 @@ KEY = (
     '<span class="against">against it</span>; the darker the ground, the more. Pale words were not read by the '
     "encoder."
 )
+_BREAKS = re.compile(r"(?:&lt;br\s*/?&gt;\s*)+", re.IGNORECASE)
 _PAGE_STYLE = """
 body{font:16px/1.7 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem;color:#1b1b1b;background:#fff}
 article{border-top:1px solid #ccc;padding:1rem 0}h2{font-size:1.05rem;margin:.2rem 0}
@@ -32,9 +34,9 @@ def marked_html(explanation: Explanation) -> str:
     """The text of an explanation with its words marked; it relies on `STYLE`, too."""
     parts, place = [], 0
     for token, share in explanation.shares():
-        parts += [escape(explanation.text[place : token.start]), _marked(token, share)]
+        parts += [_between(explanation.text[place : token.start]), _marked(token, share)]
         place = max(place, token.end)
-    parts.append(escape(explanation.text[place:]))
+    parts.append(_between(explanation.text[place:]))
     return f'<p class="text">{"".join(parts)}</p>'
 
 
@@ -48,10 +50,16 @@ def explanations_page(explanations: Sequence[Explanation], title: str = "Why the
     )
 
 
+def _between(text: str) -> str:
+    """What stands between words; a new line where reviews from web pages have that of HTML."""
+    return _BREAKS.sub("<br>", escape(text))
+
+
 def _marked(token: Token, share: float) -> str:
     text = escape(token.text)
     if not share:
         return text if token.read else f'<span class="unread">{text}</span>'
-    side, ground = ("for", "34,160,90") if share > 0 else ("against", "220,50,60")
+    # Neither green nor red: what speaks for a negative label is no praise.
+    side, ground = ("for", "45,120,220") if share > 0 else ("against", "240,140,20")
     style = f"background:rgba({ground},{abs(share) * 0.6:.2f})"
     return f'<span class="{side}" style="{style}" title="{token.contribution:+.2f}">{text}</span>'

@@ -108,7 +108,7 @@ class ModelScorer:
         for explanation in explain(self._predictor, texts):
             towards = 2.0 * float(self._weights[self._predictor.label_names.index(explanation.label)]) - 1.0
             words: dict[str, float] = {}
-            for token in explanation.top(len(explanation.tokens)):
+            for token in explanation.top(len(explanation.tokens), least=0.0):
                 word = token.text.casefold()
                 words[word] = words.get(word, 0.0) + towards * token.contribution
             found.append(words)

@@ -99,7 +99,7 @@ def test_a_text_gets_bars_of_every_model(page: Any) -> None:
     assert bar.locator("i").bounding_box()["width"] > bar.bounding_box()["width"] / 2
     marked = page.locator(".answer").first.locator(".for", has_text="awful")
     assert "underline" in marked.evaluate("word => getComputedStyle(word).textDecorationLine")
-    assert "rgba(34, 160, 90" in marked.evaluate("word => getComputedStyle(word).backgroundColor")
+    assert "rgba(45, 120, 220" in marked.evaluate("word => getComputedStyle(word).backgroundColor")
     assert page.locator(".answer p.text b").count() == 0  # what a user wrote stays text
 
 

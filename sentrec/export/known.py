@@ -9,7 +9,6 @@ from typing import Any
 
 from sentrec.errors import RunError, SentrecError
 from sentrec.files.parse import read_text
-from sentrec.metrics.regression import METRICS
 from sentrec.recipe.reading import flattened, read_tree
 from sentrec.runs import directory as runs
 from sentrec.runs.directory import Run, find_model, open_run
@@ -22,6 +21,7 @@ _COMPARED = [
     ("validation", "accuracy"),
     ("validation", "log_loss"),
 ]
+_RATING = ("mae", "rmse", "r2", "spearman", "coverage")
 _TEST = ("n", "accuracy", "accuracy_interval", "ece")
 
 
@@ -101,7 +101,7 @@ def compare_models(names: Sequence[str]) -> ComparedModels:
         measured = {f"{part} {key}": metrics.get(part, {}).get(key) for part, key in _COMPARED}
         own = {key: metrics.get(key) for key in ("parameters", "steps", "seconds", "seed")}
         for rows, rating in metrics.get("rating", {}).items():
-            measured |= {f"{rows}, {key}": rating[key] for key in (*METRICS, "coverage")}
+            measured |= {f"{rows}, {key}": rating[key] for key in _RATING}
         figures.append(measured | own | {"megabytes": _megabytes(directory)})
         found = read_tree(directory / runs.RECIPE, saved=True)
         recipes.append({key: value for key, value in flattened(found).items() if key not in ("name", "description")})

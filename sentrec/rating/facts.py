@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import chain
+from itertools import chain, combinations
 from typing import Any, Literal
 
 import numpy as np
@@ -29,7 +29,12 @@ AFTER_RELEASE = frozenset(
 """What is known, or filled in, only once there has been an audience."""
 COUNTS_AFTER_RELEASE = frozenset(map(folded, ("keywords",)))
 """Lists that grow with the audience: their names are facts, but not how many there are; nor is the length of texts."""
-_MOST_CAST = 10
+_MOST_CAST, _LEADS = 10, 3
+LEADING, AUTHORS = "leading", "authors"
+"""Jobs that are made of others: the first names of a list with an order; who directs or writes, in whatever job."""
+_AUTHORS = frozenset(("Director", "Screenplay", "Writer", "Story", "Novel"))
+_MOST_RATIOS = 6
+"""So many columns of numbers are divided by each other: what was spent a minute, or earned a dollar, says more."""
 _LOOKED_AT = 1000
 _SHARE_WITH_JOB = 0.3
 _FEWEST_ROWS_OF_NAME = 1.5
@@ -113,17 +118,15 @@ def learn_schema(items: Items, known: Literal["pre-release", "all"], leave_out: 
 
 
 def extract(items: Items, schema: Schema) -> Facts:
-    """Reads the facts of items; a value that is not as the schema says is unknown, which is told once a column.
-
-    Raises:
-        DataError: If the items have no column of the schema.
-    """
+    """Reads the facts of items; a value that is not as the schema says is unknown, which is told once a column."""
     if missing := [name for name in schema.columns if name not in items.columns]:
-        if len(missing) == len(schema.columns):
-            hint = f"It needs some of: {', '.join(missing)}."
-            raise DataError(f"{items.source} has none of the columns that the model knows.", hint)
         _log.warning("%s lacks %s, which the model knows", items.source, ", ".join(missing))
     numbers = {name: _numbers(items, name) for name in schema.numbers}
+    if len(schema.numbers) <= _MOST_RATIOS:
+        for one, other in combinations(schema.numbers, 2):
+            pair = np.stack([numbers[one], numbers[other]]) + 1.0
+            with np.errstate(invalid="ignore", divide="ignore"):
+                numbers[f"{one} / {other}"] = np.where((pair >= 1.0).all(axis=0), pair[0] / pair[1], np.nan)
     for name in schema.dates:
         days = [_date(value) for value in _values(items, name)]
         given = enumerate(zip(days, _values(items, name), strict=True))
@@ -226,18 +229,28 @@ def _split(text: str) -> list[str]:
 def _jobs(items: Items, name: str) -> list[str]:
     """The usual jobs of the people in a list; ``""`` stands for all entries, where they have no jobs."""
     few = Items(items.source, {name: items.columns[name][:_LOOKED_AT]}, items.lines[:_LOOKED_AT])
-    rows = Counter(chain.from_iterable({one["job"] for one in row if _has_job(one)} for row in _entries(few, name)))
-    return [job for job, count in rows.most_common() if count >= _SHARE_WITH_JOB * len(few)] or [""]
+    entries = _entries(few, name)
+    rows = Counter(chain.from_iterable({one["job"] for one in row if _has_job(one)} for row in entries))
+    if jobs := [job for job, count in rows.most_common() if count >= _SHARE_WITH_JOB * len(few)]:
+        return [*jobs, *([AUTHORS] if _AUTHORS & set(jobs) else [])]
+    has_order = any(_has_order(one) for row in entries for one in row)
+    return ["", *([LEADING] if has_order else [])]
 
 
 def _has_job(entry: Any) -> bool:
     return isinstance(entry, Mapping) and isinstance(entry.get("job"), str)
 
 
+def _has_order(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and "order" in entry
+
+
 def _names(entries: Sequence[Any], job: str) -> tuple[str, ...]:
-    if job:
-        entries = [one for one in entries if _has_job(one) and one["job"] == job]
-    elif any(isinstance(one, Mapping) and "order" in one for one in entries):
-        entries = sorted(entries, key=lambda one: _number(one.get("order")) or 0.0)[:_MOST_CAST]
+    if job not in ("", LEADING):
+        jobs = _AUTHORS if job == AUTHORS else (job,)
+        entries = [one for one in entries if _has_job(one) and one["job"] in jobs]
+    elif any(map(_has_order, entries)):
+        ordered = sorted(filter(_has_order, entries), key=lambda one: _number(one["order"]) or 0.0)
+        entries = ordered[: _LEADS if job else _MOST_CAST]
     found = (str(one.get("name") or "") if isinstance(one, Mapping) else str(one) for one in entries)
     return tuple(dict.fromkeys(name.strip() for name in found if name.strip()))

@@ -16,10 +16,11 @@ from sentrec.metrics.regression import Noise, conformal_quantile, fit_noise
 from sentrec.models.weights import TRAIN_AGAIN, read_tensors, write_tensors
 from sentrec.rating.facts import Facts, Floats, Schema
 from sentrec.rating.names import NameEffects, facts_of_features, features_of, fit_names, several
-from sentrec.rating.trees import Trees, fit_trees
+from sentrec.rating.trees import Head, fit_head
 from sentrec.recipe.sections import BoostingConfig
 
 _METADATA = "sentrec.rating"
+_MOST_FOLDS = 4
 OUT_OF_SCALE = "limits of the scale"
 
 
@@ -51,7 +52,7 @@ class RatingModel:
     Attributes:
         schema: What it reads of a table.
         effects: What names and numbers say of ratings and, where votes are known, of the logarithm of their number.
-        trees: What makes a rating of both.
+        head: What makes a rating of both.
         noise: Why ratings differ from predictions.
         scores: Absolute residuals of rows that were not learned from, in standard deviations.
         scale: The lowest and the highest rating.
@@ -59,14 +60,14 @@ class RatingModel:
 
     schema: Schema
     effects: tuple[NameEffects, ...]
-    trees: Trees
+    head: Head
     noise: Noise
     scores: Floats
     scale: tuple[float, float]
 
     def predict(self, facts: Facts) -> Floats:
         """The ratings to expect."""
-        return np.clip(self.trees.predict(features_of(self.effects, facts)), *self.scale)
+        return np.clip(self.head.predict(features_of(self.effects, facts)), *self.scale)
 
     def rate(self, facts: Facts, confidence: float = 0.9, votes: Floats | None = None) -> Rated:
         """Ratings with intervals.
@@ -88,11 +89,11 @@ class RatingModel:
     def contributions(self, facts: Facts) -> tuple[float, dict[str, Floats]]:
         """What all predictions begin with, and what each fact adds to it, ``(items,)`` each; the sum is `predict`."""
         features = features_of(self.effects, facts)
-        base, added = self.trees.contributions(features)
+        base, added = self.head.contributions(features)
         parts: dict[str, Floats] = {}
         for fact, column in zip(facts_of_features(self.effects), added.T, strict=True):
             parts[fact] = parts.get(fact, 0.0) + column
-        unlimited = self.trees.predict(features)
+        unlimited = self.head.predict(features)
         if ((limited := np.clip(unlimited, *self.scale)) != unlimited).any():
             parts[OUT_OF_SCALE] = limited - unlimited
         return base, parts
@@ -100,8 +101,8 @@ class RatingModel:
     def save(self, path: Path) -> None:
         """Writes it as safetensors."""
         first = self.effects[0]
-        arrays = {f"trees.{name}": value for name, value in self.trees.arrays().items()}
-        arrays |= {"scores": self.scores, "scale": np.array(self.scale), "counts": first.counts, "common": first.common}
+        arrays = self.head.arrays() | {"counts": first.counts, "common": first.common}
+        arrays |= {"scores": self.scores, "scale": np.array(self.scale)}
         for place, effect in enumerate(self.effects):
             numbers = np.array(list(effect.numbers.values())).reshape(-1, 5)
             own = {"means": effect.means, "weights": effect.weights, "numbers": numbers, "intercept": effect.intercept}
@@ -137,9 +138,10 @@ class RatingModel:
                 )
                 for place in range(int(about["effects"]))
             )
-            trees = Trees.from_arrays({name: arrays[f"trees.{name}"] for name in Trees.__annotations__})
             low, high = arrays["scale"].tolist()
-            return cls(schema, effects, trees, Noise(**about["noise"]), arrays["scores"], (low, high))
+            return cls(
+                schema, effects, Head.from_arrays(arrays), Noise(**about["noise"]), arrays["scores"], (low, high)
+            )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path} holds no model of ratings: {error}.", TRAIN_AGAIN) from error
 
@@ -168,22 +170,22 @@ def fit_model(
         The model, and its cross-validated predictions of the training items.
     """
     facts, weights = several(facts), _weights(target - target.mean(), votes)
-    folds = list(folds_of(np.arange(len(target)), config.folds, seed))
     effects = _fit_effects(facts, target, weights, votes)
     features = np.empty((len(target), len(facts_of_features(effects))))
-    for train, test in folds:
+    for train, test in folds_of(np.arange(len(target)), config.folds, seed):
         # Trees see names as they will see those of new items: learned from others.
         few = facts.take(train)
         part = _fit_effects(few, target[train], weights[train], _part(votes, train), like=effects)
         features[test] = features_of(part, facts.take(test))
     held_out = np.empty(len(target))
-    for train, test in folds:
-        trees = fit_trees(features[train], target[train], weights[train], config, seed)
-        held_out[test] = np.clip(trees.predict(features[test]), *scale)
+    single = config.model_copy(update={"bags": 1})
+    for train, test in folds_of(np.arange(len(target)), min(config.folds, _MOST_FOLDS), seed):
+        head = fit_head(features[train], target[train], weights[train], single, seed)
+        held_out[test] = np.clip(head.predict(features[test]), *scale)
     noise = fit_noise(target - held_out, votes)
     scores = np.sort(np.abs(target - held_out) / np.sqrt(np.maximum(noise.variance(votes, len(target)), 1e-12)))
-    trees = fit_trees(features, target, _weights(target - held_out, votes), config, seed)
-    return RatingModel(schema, effects, trees, noise, scores, scale), held_out
+    head = fit_head(features, target, _weights(target - held_out, votes), config, seed)
+    return RatingModel(schema, effects, head, noise, scores, scale), held_out
 
 
 def _fit_effects(

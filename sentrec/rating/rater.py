@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sentrec.data.items import Items, read_items
-from sentrec.errors import RunError
+from sentrec.errors import DataError, RunError
 from sentrec.inference.predictor import load
 from sentrec.rating.facts import Facts, Floats, extract
 from sentrec.rating.model import Rated, RatingModel
@@ -109,7 +109,15 @@ class FactRater(Rater):
             self.texts = TextRater(open_run(run.path / TEXT_MODEL))
 
     def facts(self, items: Items) -> Facts:
-        """What the model reads of a table."""
+        """What the model reads of a table.
+
+        Raises:
+            DataError: If it reads nothing of it.
+        """
+        known = self.model.schema.columns
+        if self.texts is None and not any(name in items.columns for name in known):
+            hint = f"It needs some of: {', '.join(known)}."
+            raise DataError(f"{items.source} has none of the columns that {self.run.place} knows.", hint)
         facts = extract(items, self.model.schema)
         if self.texts is None:
             return facts

@@ -166,15 +166,17 @@ class NgramsConfig(Section):
 
 
 class BoostingConfig(Section):
-    """Boosted trees over facts."""
+    """Boosted trees over facts, and a linear model beside them."""
 
-    trees: int = Field(500, ge=1, le=10_000, description="How many trees.")
-    learning_rate: float = Field(0.03, gt=0.0, le=1.0, description="How much of each tree is added.")
+    trees: int = Field(400, ge=1, le=10_000, description="How many trees.")
+    bags: int = Field(2, ge=1, le=100, description="So many sets of trees, of other draws of features, are averaged.")
+    linear: float = Field(0.2, ge=0.0, le=1.0, description="Share of the prediction that is a linear model's.")
+    learning_rate: float = Field(0.04, gt=0.0, le=1.0, description="How much of each tree is added.")
     leaves: int = Field(16, ge=2, description="Most leaves of a tree.")
-    rows_per_leaf: int = Field(30, ge=1, description="Fewest training rows of a leaf.")
+    rows_per_leaf: int = Field(20, ge=1, description="Fewest training rows of a leaf.")
     l2: float = Field(10.0, ge=0.0, description="Shrinks the values of leaves.")
-    features: float = Field(0.3, gt=0.0, le=1.0, description="Share of the features that a split may ask for.")
-    folds: int = Field(4, ge=2, description="Names are learned of, and intervals made, by so many parts.")
+    features: float = Field(0.1, gt=0.0, le=1.0, description="Share of the features that a split may ask for.")
+    folds: int = Field(8, ge=2, description="Names are learned of by so many parts, intervals by at most four.")
 
 
 class ModelConfig(Section):

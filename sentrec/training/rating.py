@@ -51,7 +51,7 @@ def train_rating(recipe: Recipe, directory: Path, fit_texts: FitTexts) -> Run:
         "rating": measure_ratings(rows.target, model.rated(held_out, rows.votes), rows.votes),
         "test": {"n": len(rows)},
         "seed": recipe.seed,
-        "parameters": len(model.trees.value) + 2 * sum(len(one.names) for one in model.effects),
+        "parameters": len(model.head.trees.value) + 2 * sum(len(one.names) for one in model.effects),
         "noise": vars(model.noise),
         "data": {
             "train_rows": len(rows),

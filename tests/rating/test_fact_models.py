@@ -41,21 +41,26 @@ def test_trees_predict_to_the_last_bit_what_the_library_does() -> None:
     new[draw.random(new.shape) < 0.2] = np.nan
     target, weights = np.nan_to_num(features[:, 0]) ** 2 + features[:, 1] * 0 + draw.normal(size=500), draw.random(500)
     target = np.nan_to_num(target)
-    model = HistGradientBoostingRegressor(
-        max_iter=SMALL.trees,
-        learning_rate=SMALL.learning_rate,
-        max_leaf_nodes=SMALL.leaves,
-        min_samples_leaf=SMALL.rows_per_leaf,
-        l2_regularization=SMALL.l2,
-        max_features=SMALL.features,
-        early_stopping=False,
-        random_state=3,
-    ).fit(features, target, sample_weight=weights)
-    trees = fit_trees(features, target, weights, SMALL, 3)
+    model, other = [
+        HistGradientBoostingRegressor(
+            max_iter=SMALL.trees,
+            learning_rate=SMALL.learning_rate,
+            max_leaf_nodes=SMALL.leaves,
+            min_samples_leaf=SMALL.rows_per_leaf,
+            l2_regularization=SMALL.l2,
+            max_features=SMALL.features,
+            early_stopping=False,
+            random_state=seed,
+        ).fit(features, target, sample_weight=weights)
+        for seed in (3, 1003)
+    ]
+    trees = fit_trees(features, target, weights, SMALL.model_copy(update={"bags": 1}), 3)
     assert np.array_equal(trees.predict(new), model.predict(new))
     assert np.array_equal(Trees.from_arrays(trees.arrays()).predict(new), model.predict(new))
     base, added = trees.contributions(new)
     np.testing.assert_allclose(base + added.sum(axis=1), model.predict(new), atol=1e-9)
+    two = fit_trees(features, target, weights, SMALL, 3)
+    np.testing.assert_allclose(two.predict(new), (model.predict(new) + other.predict(new)) / 2, atol=1e-9)
     broken = replace(trees, left=np.zeros_like(trees.left))
     with pytest.raises(ValueError, match="do not fit"):
         Trees.from_arrays(broken.arrays())

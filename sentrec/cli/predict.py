@@ -132,6 +132,7 @@ def input_file(texts: list[str], described: tuple[str | None, ...]) -> str | Non
         if is_path or (exists(text) and not is_folder(text)):  # a pipe, too: <(zcat reviews.gz)
             if not exists(text):
                 hint = "Check the path. A text that only looks like one: echo TEXT | sentrec predict"
+                hint = "Download it first." if "://" in text else hint
                 raise DataError(f"{text} does not exist.", hint)
             if len(texts) > 1:
                 raise typer.BadParameter(f"{text} is a file and goes alone.")

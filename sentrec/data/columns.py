@@ -257,5 +257,7 @@ def _nearest(given: str | None, role: str, there: Sequence[str]) -> str | None:
         telling = [one for one in wanted if len(one) > 3 and one not in ("name", "title")]
         near += [name for one in telling for name in by_folded if name.endswith(one) and not is_known(name)]
         words = {name: re.findall(r"\w+", column.casefold()) for name, column in by_folded.items()}
-        near += [name for one in telling for name, there in words.items() if len(there) > 2 and one in there]
+        near += [
+            name for one in telling for name, there in words.items() if len(there) > 2 and {one, f"{one}s"} & {*there}
+        ]
     return by_folded[near[0]] if near else None

@@ -29,6 +29,7 @@ def delimiter_of(header: str, others: Sequence[str] = ()) -> str:
 
 
 def _cells(line: str, delimiter: str | None = None) -> list[str]:
+    csv.field_size_limit(LONGEST_LINE)
     return next(csv.reader([line], delimiter=delimiter or delimiter_of(line)), [])
 
 
@@ -137,7 +138,6 @@ def _is_rule(cells: Sequence[str], delimiter: str) -> bool:
 
 def _csv_records(text: TextIO, style: Mapping[str, Any], first_line: int) -> Iterator[tuple[int, list[str] | str]]:
     """The line that each record of a CSV file begins on, and its cells, or what is wrong with it."""
-    csv.field_size_limit(LONGEST_LINE)
     taken: list[str] = []
 
     def feed() -> Iterator[str]:
@@ -145,8 +145,8 @@ def _csv_records(text: TextIO, style: Mapping[str, Any], first_line: int) -> Ite
         while content := text.readline(LONGEST_LINE):
             ends_in_newline = content.endswith("\n") if ends_in_newline is None else ends_in_newline
             # Where lines end in a newline, a carriage return alone stands inside of one.
-            while ends_in_newline and content.endswith("\r") and len(content) < LONGEST_LINE:
-                content = f"{content[:-1]} {text.readline(LONGEST_LINE)}"
+            if ends_in_newline and content.endswith("\r"):
+                content = _joined(content, text)
             taken.append(content)
             yield content
 
@@ -164,6 +164,16 @@ def _csv_records(text: TextIO, style: Mapping[str, Any], first_line: int) -> Ite
         except csv.Error as error:
             yield from _unquoted(taken, line, width, style["delimiter"], error)
         line += len(taken)
+
+
+def _joined(content: str, text: TextIO) -> str:
+    """A line with what follows its carriage returns."""
+    parts, length = [content], len(content)
+    while content.endswith("\r") and length < LONGEST_LINE:
+        content = text.readline(LONGEST_LINE)
+        parts.append(content)
+        length += len(content)
+    return "".join(f"{part[:-1]} " if part.endswith("\r") else part for part in parts)
 
 
 def _unquoted(

@@ -107,8 +107,9 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
         raise DataError(f"{read.source} has no rows.", "It needs rows with a text and a label.")
     if (rows.labels == UNLABELLED).all():
         raise DataError(
-            f"no row of {read.source} has a label: the column is empty, or its labels are kept secret.",
-            "Judge by another split or file: --set data.test=validation to train, --split validation to evaluate.",
+            f"no row of {read.source} has a label in column '{label}': it is empty, or its labels are kept secret.",
+            "Name another column (--label-field), or judge by another split: --set data.test=validation to train, "
+            "--split validation to evaluate.",
         )
     return _without_bad_rows(texts, rows, places, data, read.source)
 

@@ -38,14 +38,14 @@ def excel_rows(
         stream = formats.seekable(stream)
         every = openpyxl.load_workbook(stream, read_only=True, data_only=True).worksheets
         merged = _merged_cells(stream)
-    sheets = [one for one in every if one.sheet_state == "visible"] or every
+    sheets = _visible(every)
     tops = [[["" if cell is None else str(cell).strip() for cell in cells] for cells in _top(one)] for one in sheets]
     number = next((number for number, top in enumerate(tops) if any(map(_has_known, top))), 0)
     header, place = _excel_header(tops[number])
     alike = [sheet for sheet, top in zip(sheets, tops, strict=True) if _excel_header(top) == (header, place)]
     if len(every) > 1:
         titles = listed([f"'{sheet.title}'" for sheet in alike])
-        _log.info("%s: sheet %s of %d is read.", name, titles, len(every))
+        _log.info("%s: read of its %d sheets: %s.", name, len(every), titles)
     is_apart = len(alike) > 1 and "sheet" not in header
     set_header([*header, "sheet"] if is_apart else header)
     names, start = csv_rows.unique_names(header), 0
@@ -67,6 +67,13 @@ def excel_rows(
             cells += [None] * (len(names) - len(cells))
             yield Row(start + row, dict(zip(names, cells, strict=False)) | ({"sheet": sheet.title} if is_apart else {}))
         start += row
+
+
+def _visible(every: Sequence[Any]) -> Sequence[Any]:
+    """The sheets that are not hidden, read to their end: other programs state fewer rows than there are."""
+    for sheet in every:
+        sheet.reset_dimensions()
+    return [one for one in every if one.sheet_state == "visible"] or every
 
 
 def _top(sheet: Any) -> list[list[Any]]:

@@ -88,7 +88,8 @@ def checked_path(name: str, needs: str = "It needs rows.") -> tuple[Path, int]:
     """
     path = user_path(name, DataError)
     if not path.exists():
-        raise DataError(f"{name} does not exist.", "Check the path; relative ones start at the current folder.")
+        hint = "Download it first." if "://" in name else "Check the path; relative ones start at the current folder."
+        raise DataError(f"{name} does not exist.", hint)
     if path.is_dir():
         raise DataError(f"{name} is a folder.", f"Name its files: {name}/*.jsonl")
     size = path.stat().st_size

@@ -244,7 +244,7 @@ def test_titles_above_the_columns_are_no_row(invoke: Invoke) -> None:
         found = [json.loads(one) for one in invoke("predict", file, "--json").stdout.splitlines()]
         assert [one["line"] for one in found] == list(range(line, line + len(found)))
         assert [one.get("label") for one in found] == ["good"] * 3 + [None] * (file == "c.xlsx")
-    assert "c.xlsx: sheet 'Reviews' of 2 is read." in invoke("predict", "c.xlsx").stderr
+    assert "c.xlsx: read of its 2 sheets: 'Reviews'." in invoke("predict", "c.xlsx").stderr
 
 
 def test_a_sheet_without_usual_names_keeps_all_columns(invoke: Invoke) -> None:

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import lzma
+import re
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -66,6 +67,19 @@ def workbook(*sheets: list[list[Any]], merged: Sequence[str] = (), hidden: int |
     if hidden is not None:
         book.worksheets[hidden].sheet_state = "hidden"
     book.save(buffer)
+    return buffer.getvalue()
+
+
+def short_dimension(book: bytes) -> bytes:
+    """A workbook as other programs write it, which says that its sheet is one cell."""
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1"', parts[sheet])
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
     return buffer.getvalue()
 
 
@@ -204,6 +218,7 @@ ALL: dict[str, tuple[str, str | bytes]] = {
             merged=("A1:A2", "B1:C1", "A3:A4", "A5:A6"),
         ),
     ),
+    "workbook that states fewer rows": ("a.xlsx", short_dimension(workbook([HEADER, *CELLS]))),
     "CSV called .xlsx": ("a.xlsx", csv_of()),
     "zip of an export": ("a.zip", zipped(reviews_csv=csv_of().encode(), profile_csv=b"name\nx\n")),
     "truth values": ("a.jsonl", jsonl(with_labels(True, False, True, False))),

@@ -72,7 +72,8 @@ def print_json_line(value: Any) -> None:
 def sentence(text: str) -> str:
     """`text` with a capital letter at its beginning, if it begins with a word and not with a name or a command."""
     first = (text.split(maxsplit=1) or [""])[0].rstrip(",;")
-    is_word = first.isascii() and first.isalpha() and first.islower() and first not in (*_COMMANDS, *sys.argv)
+    is_word = first.isascii() and first.isalpha() and first.islower() and first not in _COMMANDS
+    is_word = is_word and not any(text.startswith(word) or word == first for word in sys.argv if word)
     return text[:1].upper() + text[1:] if is_word else text
 
 

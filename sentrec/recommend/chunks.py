@@ -17,7 +17,7 @@ import pyarrow.parquet
 
 from sentrec.errors import DataError
 from sentrec.files.storage import atomic_path, read_cached
-from sentrec.recommend.reviews import Review
+from sentrec.recommend.reviews import Reject, Review
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +68,21 @@ class OneWorker:
             yield pool, 1
 
 
+@dataclass(frozen=True)
+class ScoredChunk:
+    """Some reviews of a shard, scored, and the rows between them that were left out."""
+
+    number: int  # its place among the chunks of its shard
+    sources: Sequence[str]  # the file that each review comes from, as it is named
+    items: Sequence[tuple[str, str] | None]  # what each is about, see `Review.item`
+    rejects: Sequence[Reject]
+    bytes_read: int  # of the shard's files, up to here
+    digest: bytes = b""  # tells apart what its reviews hold
+    table: pa.Table | None = None  # see `scored_table`; None: the cache has it, or there are no reviews
+    telling: Sequence[tuple[int, Review]] = ()  # the reviews, with their places, that may be quoted
+    began: float | None = None  # when it began to be scored, in seconds of Unix time; None: an earlier run did that
+
+
 class ChunkCache:
     """A folder with one Parquet file for each scored chunk, used again only for the very same reviews.
 
@@ -81,7 +96,7 @@ class ChunkCache:
 
     def __init__(self, folder: Path, keep: bool) -> None:
         self.folder = folder
-        self._reviews: dict[int, int] = {}
+        self._reviews: dict[tuple[int, int], int] = {}
         if not keep:
             if any(folder.glob("part-*.parquet")):
                 _log.warning("the scores that an earlier, unfinished run kept are removed; --resume would use them")
@@ -92,38 +107,43 @@ class ChunkCache:
         """How many reviews have been found or written so far."""
         return sum(self._reviews.values())
 
-    def find(self, number: int, reviews: Sequence[Review]) -> pa.Table | None:
-        """The scored chunk, or None if it is not there, is damaged, or holds other reviews."""
-        table: pa.Table | None = read_cached(self._path(number), pa.parquet.read_table)
-        if table is None or (table.schema.metadata or {}).get(_DIGEST) != _digest_of(reviews):
-            return None
-        self._reviews[number] = len(reviews)
-        sources = [review.source for review in reviews]
-        if table.column("source").to_pylist() == sources:
-            return table
-        # The same file was named in another way then.
-        return self._keep(number, table.set_column(0, "source", pa.array(sources, pa.string())))
+    def known(self, shard: int) -> dict[int, bytes]:
+        """The digests of the chunks of a shard that are there and whole, by number."""
+        found = {}
+        for path in self.folder.glob(f"part-{shard:06d}-*.parquet"):
+            table: pa.Table | None = read_cached(path, pa.parquet.read_table)
+            if table is not None:
+                found[int(path.stem.rpartition("-")[2])] = (table.schema.metadata or {}).get(_DIGEST, b"")
+        return found
 
-    def write(self, number: int, reviews: Sequence[Review], scores: Scores) -> pa.Table:
-        """Keeps a scored chunk, whole or not at all, and gives it as `find` would."""
-        self._reviews[number] = len(reviews)
-        return self._keep(number, scored_table(reviews, scores).replace_schema_metadata({_DIGEST: _digest_of(reviews)}))
+    def keep(self, shard: int, chunk: ScoredChunk) -> ScoredChunk:
+        """Writes the table of a chunk, whole or not at all; the chunk without it."""
+        self._reviews[shard, chunk.number] = len(chunk.sources)
+        if chunk.table is not None:
+            self._write(shard, chunk.number, chunk.table.replace_schema_metadata({_DIGEST: chunk.digest}))
+        return replace(chunk, table=None)
+
+    def read(self, shard: int, chunk: ScoredChunk) -> pa.Table:
+        """The table of a chunk. It always comes from its file, since one that was just made differs in its layout."""
+        table = pa.parquet.read_table(self._path(shard, chunk.number))
+        if table.column("source").to_pylist() != chunk.sources:  # the same file was named in another way then
+            self._write(shard, chunk.number, table.set_column(0, "source", pa.array(chunk.sources, pa.string())))
+            table = pa.parquet.read_table(self._path(shard, chunk.number))
+        return table
 
     def remove(self) -> None:
         """Removes all chunks, and whatever else lies in the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _keep(self, number: int, table: pa.Table) -> pa.Table:
-        with atomic_path(self._path(number)) as temporary:
+    def _write(self, shard: int, number: int, table: pa.Table) -> None:
+        with atomic_path(self._path(shard, number)) as temporary:
             pa.parquet.write_table(table, temporary, compression="zstd")
-        # Read back, because a table from a file differs in its layout, and so would what is written from it.
-        return pa.parquet.read_table(self._path(number))
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"part-{number:06d}.parquet"
+    def _path(self, shard: int, number: int) -> Path:
+        return self.folder / f"part-{shard:06d}-{number:06d}.parquet"
 
 
-def _digest_of(reviews: Sequence[Review]) -> bytes:
+def digest_of(reviews: Sequence[Review]) -> bytes:
     """Tells chunks apart by everything that their reviews hold, but for how their file was named."""
     digest = hashlib.blake2b(digest_size=16)
     for review in reviews:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from sentrec.errors import DataError
 from sentrec.recommend.catalogue import identity
@@ -45,6 +46,45 @@ class Quote:
     review: str  # the review's id, or ``line N`` of its file
 
 
+_SLACK = 1e-4
+"""More than a probability changes with the texts beside it in a batch."""
+
+
+class ExtremeTexts:
+    """Tells of the reviews of one shard which `ExtremeReviews` might keep, so that no other texts need be sent to it.
+
+    What three other reviews of the shard surpass is none of the three most extreme of all either.
+    """
+
+    def __init__(self) -> None:
+        self._extremes: dict[tuple[str, str], dict[bytes, float]] = {}
+
+    def among(self, reviews: Sequence[Review], probabilities: npt.NDArray[np.float64]) -> list[tuple[int, Review]]:
+        """Those among some reviews, with their places."""
+        found = []
+        for place, (review, probability) in enumerate(zip(reviews, probabilities.tolist(), strict=True)):
+            sides = [self._may_be_kept(review, "positive", probability)]
+            sides.append(self._may_be_kept(review, "negative", probability))
+            found += [(place, review)] if any(sides) else []
+        return found
+
+    def _may_be_kept(self, review: Review, side: Side, probability: float) -> bool:
+        extremity = _towards(side, probability)
+        kept = self._extremes.setdefault((identity(review.movie), side), {})
+        if review.digest in kept:  # a copy
+            return False
+        least = min(kept, key=kept.__getitem__) if len(kept) == _KEPT else None
+        if least is not None and extremity <= kept[least] - _SLACK:
+            return False
+        extremity -= 0.0 if _has_quotable(review.text) else _NOT_QUOTABLE
+        if least is not None and extremity <= kept[least]:
+            return extremity > kept[least] - _SLACK
+        if least is not None:
+            del kept[least]
+        kept[review.digest] = extremity
+        return True
+
+
 class ExtremeReviews:
     """Keeps the most positive and the most negative reviews of each item; memory holds six numbers an item.
 
@@ -60,20 +100,27 @@ class ExtremeReviews:
         self._range = (np.inf, -np.inf)
         self._sums = np.zeros(4)
 
-    def offer(
-        self, reviews: Sequence[Review], probabilities: npt.NDArray[np.float64], counts: npt.NDArray[np.bool_]
-    ) -> None:
-        """Keeps those reviews that count and are among the most extreme of their item so far."""
-        rated = [(one.rating, value) for one, value in zip(reviews, probabilities, strict=True) if _has_stars(one)]
-        if rated:
-            stars, values = np.array(rated, dtype=np.float64).T
+    def offer(self, table: pa.Table, telling: Sequence[tuple[int, Review]], counts: npt.NDArray[np.bool_]) -> None:
+        """Keeps those reviews that count and are among the most extreme of their item so far.
+
+        Args:
+            table: A `scored_table`.
+            telling: Reviews of it, by their places, all others being less extreme: see `ExtremeTexts`.
+            counts: Which reviews of it are no copies.
+        """
+        probabilities, *rated = (
+            table.column(name).to_numpy().astype(np.float64) for name in ("probability", "rating", "rating_scale")
+        )
+        has_stars = np.isfinite(rated[0]) & np.isnan(rated[1])
+        if has_stars.any():
+            stars, values = rated[0][has_stars], probabilities[has_stars]
             self._range = (min(self._range[0], stars.min()), max(self._range[1], stars.max()))
-            self._sums += [len(rated), stars.sum(), values.sum(), stars @ values]
+            self._sums += [len(stars), stars.sum(), values.sum(), stars @ values]
         self._database.execute("BEGIN")
-        for review, probability, is_counted in zip(reviews, probabilities, counts, strict=True):
-            if is_counted:
-                self._keep(review, "positive", float(probability))
-                self._keep(review, "negative", float(probability))
+        for place, review in telling:
+            if counts[place]:
+                self._keep(review, "positive", float(probabilities[place]))
+                self._keep(review, "negative", float(probabilities[place]))
         self._database.execute("COMMIT")
 
     def texts(self, movie: str) -> list[str]:
@@ -105,8 +152,7 @@ class ExtremeReviews:
         kept = self._extremes.setdefault((movie, side), [])
         if len(kept) == _KEPT and extremity <= min(kept):
             return
-        if not any(_is_quotable(review.text, span) for span in sentences(review.text[:_LONGEST_REVIEW])):
-            extremity -= _NOT_QUOTABLE
+        extremity -= 0.0 if _has_quotable(review.text) else _NOT_QUOTABLE
         if len(kept) < _KEPT:
             place = len(kept)
             kept.append(extremity)
@@ -166,12 +212,12 @@ def telling_words(movies: Sequence[str], reviews: ExtremeReviews, scorer: Scorer
     return told
 
 
-def _has_stars(review: Review) -> bool:
-    return review.rating is not None and review.rating_scale is None
-
-
 def _towards(side: Side, positive: float) -> float:
     return positive if side == "positive" else 1.0 - positive
+
+
+def _has_quotable(text: str) -> bool:
+    return any(_is_quotable(text, span) for span in sentences(text[:_LONGEST_REVIEW]))
 
 
 def _is_quotable(text: str, span: tuple[int, int]) -> bool:

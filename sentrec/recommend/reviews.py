@@ -5,7 +5,7 @@ import json
 import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +46,7 @@ class Review:
     rating_scale: float | None = None  # what these are counted from, where they say so: 4/5, ★★★½
     date: str | None = None  # as it stands in the file
     user: str | None = None  # as it stands in the file
+    item: tuple[str, str] | None = None  # the column of its name, and its id, where there is one
     digest: bytes = b""
     """16 bytes that are equal for copies of one review (BLAKE2b): the same item and (whole) text, by the same user or
     with the same id unless it is long. Where neither is known, short texts are no copies: many write "Great!"."""
@@ -76,26 +77,24 @@ class Reject:
     is_kept: bool = False  # whether the review counts all the same, without its field that could not be read
 
 
-def read_chunks(
-    sources: Sequence[Source], names: FieldNames, size: int, on_reject: Callable[[Reject], None]
-) -> Iterator[list[Review]]:
-    """Reads sources one after another as chunks of reviews.
+def read_chunks(sources: Sequence[Source], names: FieldNames, size: int) -> Iterator[tuple[list[Review], list[Reject]]]:
+    """Reads sources one after another as chunks of reviews, each with the rows and fields between that were left out.
 
     Args:
         sources: What to read.
         names: Which field is what.
-        size: Reviews a chunk at most; one of very long reviews, or the last, holds fewer.
-        on_reject: Called with every row, and every optional field of a row, that was left out, in order.
+        size: Reviews and rejects a chunk at most; one of very long reviews, or the last, holds fewer.
 
     Raises:
         DataError: If a source cannot be read, or no row of it has a field for item or text.
     """
-    known = _Known()
-    reviews = (one for source in sources for one in _reviews(source, names, on_reject, known))
-    return in_chunks(reviews, size, lambda review: len(review.text))
+    known = ItemNames()
+    rows = (one for source in sources for one in _reviews(source, names, known))
+    for chunk in in_chunks(rows, size, lambda one: len(one.text if isinstance(one, Review) else one.content)):
+        yield [one for one in chunk if isinstance(one, Review)], [one for one in chunk if isinstance(one, Reject)]
 
 
-class _Known:
+class ItemNames:
     """What items are called, by their ids: where names are written differently or left out, the id tells."""
 
     def __init__(self) -> None:
@@ -111,13 +110,20 @@ class _Known:
             self._names[key] = f"{name} ({key})" if is_other else name
         return self._names[key]
 
+    def renamed(self, movie: str, item: tuple[str, str] | None) -> str:
+        """The name of an item that the reader of one shard named by what stands in there."""
+        if item is None:
+            return movie
+        column, key = item
+        return item_name(self.name(column, None if movie == item_name(key) else movie, key) or movie)
 
-def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], None], known: _Known) -> Iterator[Review]:
+
+def _reviews(source: Source, names: FieldNames, known: ItemNames) -> Iterator[Review | Reject]:
     missing = set(_REQUIRED)
     first: Row | None = None
     for row in source.rows(partial(_needed, names)):
         if isinstance(row, BadRow):
-            on_reject(Reject(source.name, row.line, row.reason, row.content[:_SHOWN]))
+            yield Reject(source.name, row.line, row.reason, row.content[:_SHOWN])
             continue
         if missing:
             first = first or row
@@ -126,10 +132,10 @@ def _reviews(source: Source, names: FieldNames, on_reject: Callable[[Reject], No
         try:
             review, doubts = _review(row, names, source.name, known)
         except UnusableError as error:
-            on_reject(Reject(source.name, row.line, str(error), shown_row(row)))
+            yield Reject(source.name, row.line, str(error), shown_row(row))
             continue
         for doubt in doubts:
-            on_reject(Reject(source.name, row.line, doubt, shown_row(row), is_kept=True))
+            yield Reject(source.name, row.line, doubt, shown_row(row), is_kept=True)
         yield review
     if missing and first is not None:
         where = "line" if source.format in ("jsonl", "lines") else "row"
@@ -184,14 +190,15 @@ def _described(value: Any) -> str:
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
 
 
-def _review(row: Row, names: FieldNames, source: str, known: _Known) -> tuple[Review, list[str]]:
+def _review(row: Row, names: FieldNames, source: str, known: ItemNames) -> tuple[Review, list[str]]:
     """A row's review, and what is wrong with its optional fields."""
     found = names.roles(tuple(row.fields))
     movie_name = next(iter(found.get("movie", ())), str(names.movie or "movie"))
     keys = [name_of(row.fields[one], "item", one) for one in _ids(movie_name, names, row.fields)]
     is_key = folded(movie_name).endswith("id")  # of a row without the column of names
     name = name_of(row.fields.get(movie_name), "item", movie_name)
-    movie = known.name(movie_name, None if is_key else name, next(filter(None, keys), name if is_key else None))
+    key = next(filter(None, keys), name if is_key else None)
+    movie = known.name(movie_name, None if is_key else name, key)
     if movie is None:
         raise UnusableError(f"no item (field '{movie_name}')")
     text = text_of(row.fields, found.get("text") or (str(names.text or "text"),))
@@ -207,4 +214,5 @@ def _review(row: Row, names: FieldNames, source: str, known: _Known) -> tuple[Re
                     optional[role] = name_of(value, role, name)
         except UnusableError as error:
             doubts.append(str(error))
-    return Review(source, row.line, item_name(movie), text, **optional), doubts
+    item = None if key is None else (movie_name, key)
+    return Review(source, row.line, item_name(movie), text, item=item, **optional), doubts

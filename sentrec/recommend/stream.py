@@ -4,15 +4,12 @@ import hashlib
 import json
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from sentrec import __version__
@@ -22,11 +19,13 @@ from sentrec.data.writers import check_table_name
 from sentrec.errors import DataError, Interrupted, SentrecError
 from sentrec.files.lock import sole_use
 from sentrec.files.storage import cache_home, remove_forgotten
-from sentrec.recommend.chunks import ChunkCache, Scorer, scored_table
+from sentrec.inference.shards import Engine, LocalEngine
+from sentrec.recommend.chunks import ChunkCache, ScoredChunk, Scorer
 from sentrec.recommend.items import SOFTEN, Items, ItemSums, temporary_database
 from sentrec.recommend.outputs import RejectsFile, check_outputs, default_rejects, scores_file
 from sentrec.recommend.quotes import ExtremeReviews
-from sentrec.recommend.reviews import Review, read_chunks
+from sentrec.recommend.reviews import ItemNames, Review
+from sentrec.recommend.shards import ReviewScoring, review_shards
 from sentrec.text.encoding import CHUNK_CHARACTERS
 
 CHUNK = 2048
@@ -65,6 +64,7 @@ class ScoringOptions:
         work: Folder for what an interrupted scoring leaves; None: in sentrec's cache.
         soften: What the log odds of each review are divided by in the sums of items; scores are kept as they are.
         encoding: The encoding of text files; None: as their bytes tell.
+        engine: Where reviews are scored, see `sentrec.inference.engines.make_engine`; the ranking is the same.
     """
 
     names: FieldNames = field(default_factory=FieldNames)
@@ -74,6 +74,7 @@ class ScoringOptions:
     work: Path | None = None
     soften: float = SOFTEN
     encoding: str | None = None
+    engine: Engine = field(default_factory=LocalEngine)
 
 
 @dataclass(frozen=True)
@@ -154,77 +155,58 @@ def score_items(
     Raises:
         DataError: If a source cannot be read, or holds no review.
     """
+    if any(source.is_standard_input for source in sources) and not isinstance(scoring.engine, LocalEngine):
+        raise DataError("standard input cannot be divided among workers.", "Name files, or take the engine local.")
     folder = cache.folder if cache else None
     done = reused = 0
     began, seconds = math.inf, 0.0
+    read: dict[int, int] = {}
     with (
         temporary_database() as database,
         RejectsFile(scoring.rejects or default_rejects(sources), folder) as rejects,
         scores_file(scoring.scores, folder) as write,
     ):
-        sums = ItemSums(database, scoring.soften)
-        chunks = read_chunks(sources, scoring.names, CHUNK, rejects.add)
-        for chunk in _scored_in_order(chunks, scorer, cache):
-            counts = sums.add(chunk.table)
-            write(chunk.table)
-            if extremes is not None:
-                extremes.offer(chunk.reviews, chunk.table.column("probability").to_numpy(), counts)
-            done += len(chunk.reviews)
+        sums, names = ItemSums(database, scoring.soften), ItemNames()
+        work = ReviewScoring(scorer, scoring.names, CHUNK, extremes is not None)
+        shards, keep = review_shards(sources, cache), cache.keep if cache else None
+        for shard, chunk in scoring.engine.map_shards(work, shards, keep):
+            for reject in chunk.rejects:
+                rejects.add(reject)
+            if chunk.sources:
+                table, telling = _named(cache.read(shard, chunk) if cache else chunk.table, chunk, names)
+                counts = sums.add(table)
+                write(table)
+                if extremes is not None:
+                    extremes.offer(table, telling, counts)
+            done += len(chunk.sources)
             if chunk.began is None:
-                reused += len(chunk.reviews)
+                reused += len(chunk.sources)
             else:
                 # Chunks come in the order of the input, but some are scored side by side.
                 began = min(began, chunk.began)
-                seconds = time.perf_counter() - began
+                seconds = time.time() - began
+            read[shard] = chunk.bytes_read
             if on_progress:
-                on_progress(ScoringProgress(done, reused, rejects.rows, _share_read(sources), seconds))
+                share = _share_read(sources, sum(read.values()))
+                on_progress(ScoringProgress(done, reused, rejects.rows, share, seconds))
         if not done:
-            names = ", ".join(source.name for source in sources)
+            files = ", ".join(source.name for source in sources)
             reason = f"The first row left out: {rejects.first}." if rejects.first else ""
             where = f" All are in {rejects.path}." if rejects.is_kept else ""
-            raise DataError(f"{names}: no row is a review with an item and a text.", reason + where or None)
+            raise DataError(f"{files}: no row is a review with an item and a text.", reason + where or None)
         items = sums.result()
     rejects_file = rejects.path if rejects.is_kept else None
     return ScoredItems(items, done, rejects.rows, rejects.fields, rejects_file, done - reused, seconds)
 
 
-@dataclass(frozen=True)
-class _ScoredChunk:
-    """Reviews and their scores; `began` is when they began to be scored, None if an earlier scoring did that."""
-
-    reviews: Sequence[Review]
-    table: pa.Table
-    began: float | None
-
-
-def _scored_in_order(
-    chunks: Iterator[list[Review]], scorer: Scorer, cache: ChunkCache | None
-) -> Iterator[_ScoredChunk]:
-    """Scores some chunks side by side while others are read, and gives them in the order of the input."""
-    with scorer.workers() as (pool, workers):
-        waiting: deque[Future[_ScoredChunk]] = deque()
-        try:
-            for number, reviews in enumerate(chunks):
-                waiting.append(pool.submit(_scored, number, reviews, scorer, cache))
-                # One more than are at work, so that none waits for the reader; no more, since memory must not grow.
-                if len(waiting) > workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _scored(number: int, reviews: Sequence[Review], scorer: Scorer, cache: ChunkCache | None) -> _ScoredChunk:
-    found = cache.find(number, reviews) if cache else None
-    if found is not None:
-        return _ScoredChunk(reviews, found, began=None)
-    began = time.perf_counter()
-    scores = scorer.score([review.text for review in reviews])
-    if not np.isfinite(scores.positive).all():
-        raise DataError("the model gave a probability that is no number.", "Its weights are broken: train it again.")
-    table = cache.write(number, reviews, scores) if cache else scored_table(reviews, scores)
-    return _ScoredChunk(reviews, table, began)
+def _named(table: pa.Table, chunk: ScoredChunk, names: ItemNames) -> tuple[pa.Table, Sequence[tuple[int, Review]]]:
+    """The table and the telling reviews of a chunk, with what the shards before it called its items."""
+    if not any(chunk.items):
+        return table, chunk.telling
+    movies = [names.renamed(*one) for one in zip(table.column("movie").to_pylist(), chunk.items, strict=True)]
+    place = table.schema.get_field_index("movie")
+    told = [(place, replace(review, movie=movies[place])) for place, review in chunk.telling]
+    return table.set_column(place, "movie", pa.array(movies, pa.string())), told
 
 
 def _work_folder(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOptions) -> Path:
@@ -235,8 +217,8 @@ def _work_folder(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOpti
     return cache_home() / "scoring" / hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
-def _share_read(sources: Sequence[Source]) -> float | None:
+def _share_read(sources: Sequence[Source], read: int) -> float | None:
     total = sum(source.size for source in sources)
     if not total or any(source.is_standard_input for source in sources):
         return None
-    return min(sum(source.bytes_read() for source in sources) / total, 1.0)
+    return min(read / total, 1.0)

@@ -33,8 +33,8 @@ def predicted(path: Path) -> list[Any]:
 
 
 def recommended(path: Path) -> list[Any]:
-    chunks = read_chunks([Source(str(path))], FieldNames(), 100, lambda _: None)
-    return [(one.movie, one.text) for chunk in chunks for one in chunk]
+    chunks = read_chunks([Source(str(path))], FieldNames(), 100)
+    return [(one.movie, one.text) for reviews, _ in chunks for one in reviews]
 
 
 def trained(path: Path) -> list[Any]:

@@ -45,18 +45,17 @@ FORMATS = {"jsonl": as_json_lines, "csv": as_csv, "parquet": as_parquet}
 
 
 def read(path: Path, names: FieldNames | None = None) -> tuple[list[Review], list[Reject]]:
-    rejects: list[Reject] = []
-    chunks = read_chunks([Source(str(path))], names or FieldNames(), 2, rejects.append)
-    return [review for chunk in chunks for review in chunk], rejects
+    chunks = list(read_chunks([Source(str(path))], names or FieldNames(), 2))
+    return [one for reviews, _ in chunks for one in reviews], [one for _, rejects in chunks for one in rejects]
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_standard_input_is_told_by_its_content(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = gzip.compress(FORMATS[name]())
     monkeypatch.setattr(sys, "stdin", type("Stdin", (), {"buffer": io.BufferedReader(io.BytesIO(content))}))  # type: ignore[arg-type]
-    chunks = list(read_chunks([Source("-")], FieldNames(), 10, pytest.fail))
-    assert [[review.movie for review in chunk] for chunk in chunks] == [["Heat", "Cats"]]
-    assert chunks[0][0].source == "standard input"
+    ((reviews, rejects),) = read_chunks([Source("-")], FieldNames(), 10)
+    assert ([review.movie for review in reviews], rejects) == (["Heat", "Cats"], [])
+    assert reviews[0].source == "standard input"
 
 
 def test_bad_lines_of_json_are_told_with_line_and_reason_and_the_rest_is_read(tmp_path: Path) -> None:

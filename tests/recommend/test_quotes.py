@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from recommend_corpus import WordScorer
 
 from sentrec.errors import SentrecError
+from sentrec.recommend.chunks import scored_table
 from sentrec.recommend.items import temporary_database
 from sentrec.recommend.quotes import ExtremeReviews, choose_quotes, sentences
 from sentrec.recommend.reviews import Review
@@ -61,8 +62,8 @@ def quotes_of(
     ]
     with temporary_database() as database:
         extremes = ExtremeReviews(database)
-        wanted = np.array(counts or [True] * len(texts))
-        extremes.offer(reviews, scorer.score(texts).positive, wanted)
+        table = scored_table(reviews, scorer.score(texts))
+        extremes.offer(table, list(enumerate(reviews)), np.array(counts or [True] * len(texts)))
         chosen = choose_quotes(["m"], extremes, scorer)["m"]
     for quote in chosen.values():
         if quote:
@@ -133,7 +134,8 @@ def test_no_quote_holds_a_carriage_return_which_would_break_a_row_of_csv() -> No
 def test_what_is_remembered_lies_on_disk_in_a_file_without_a_name(tmp_path: Path) -> None:
     script = """
         import os
-        from sentrec.recommend.items import temporary_database
+        from sentrec.recommend.chunks import scored_table
+from sentrec.recommend.items import temporary_database
         with temporary_database() as database:
             database.execute("CREATE TABLE kept (text TEXT)")
             for number in range(30):

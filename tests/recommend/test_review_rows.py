@@ -18,9 +18,8 @@ from sentrec.recommend.reviews import Reject, Review, read_chunks
 
 
 def read(path: Path, names: FieldNames | None = None) -> tuple[list[Review], list[Reject]]:
-    rejects: list[Reject] = []
-    chunks = list(read_chunks([Source(str(path))], names or FieldNames(), 100, rejects.append))
-    return [review for chunk in chunks for review in chunk], rejects
+    chunks = list(read_chunks([Source(str(path))], names or FieldNames(), 100))
+    return [one for reviews, _ in chunks for one in reviews], [one for _, rejects in chunks for one in rejects]
 
 
 def json_lines(path: Path, *lines: str | dict[str, object]) -> Path:
@@ -137,7 +136,7 @@ def test_a_chunk_of_long_texts_ends_early_and_always_at_the_same_place(
     monkeypatch.setattr("sentrec.text.encoding.CHUNK_CHARACTERS", 100)
     rows = [json.dumps({"movie": "a", "text": f"{number} " + "x" * 38}) for number in range(7)]
     path = json_lines(tmp_path / "a.jsonl", *rows)
-    chunks = [len(chunk) for chunk in read_chunks([Source(str(path))], FieldNames(), 1000, lambda _: None)]
+    chunks = [len(reviews) for reviews, _ in read_chunks([Source(str(path))], FieldNames(), 1000)]
     assert chunks == [3, 3, 1]
 
 

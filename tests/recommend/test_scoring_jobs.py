@@ -17,7 +17,7 @@ from recommend_corpus import WordScorer, sample_rows, write_reviews
 from sentrec.data.sources import Source
 from sentrec.errors import DataError, Interrupted, RunError
 from sentrec.recommend import api as module
-from sentrec.recommend import stream
+from sentrec.recommend import shards, stream
 from sentrec.recommend.api import item_sums, rank_scores, recommend, recommendation
 from sentrec.recommend.chunks import ChunkCache, Scores
 from sentrec.recommend.stream import ScoringOptions
@@ -81,7 +81,7 @@ def test_a_damaged_part_is_scored_again(reviews: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     with pytest.raises(DataError), item_sums([reviews], WordScorer(), ScoringOptions(work=work)):
         raise DataError("late")
-    (work / "part-000002.parquet").write_bytes(b"PAR1 and no more")
+    (work / "part-000000-000002.parquet").write_bytes(b"PAR1 and no more")
     scorer = WordScorer()
     with item_sums([reviews], scorer, ScoringOptions(work=work, resume=True)) as scored:
         assert (scorer.scored, scored.reviews) == (10, 84)
@@ -100,21 +100,22 @@ class ScorerByTheClock(WordScorer):
 def test_reviews_a_second_count_neither_what_an_earlier_scoring_did_nor_its_time(
     reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find = ChunkCache.find
+    known = ChunkCache.known
 
-    def slow_find(*arguments: Any) -> pa.Table | None:
-        found = find(*arguments)
-        ScorerByTheClock.seconds += 0.0 if found is None else 100.0
+    def slow_known(*arguments: Any) -> dict[int, bytes]:
+        found = known(*arguments)
+        ScorerByTheClock.seconds += 100.0 * len(found)
         return found
 
-    monkeypatch.setattr(stream, "time", SimpleNamespace(perf_counter=lambda: ScorerByTheClock.seconds))
-    monkeypatch.setattr(ChunkCache, "find", slow_find)
+    for module_of_time in (stream, shards):
+        monkeypatch.setattr(module_of_time, "time", SimpleNamespace(time=lambda: ScorerByTheClock.seconds))
+    monkeypatch.setattr(ChunkCache, "known", slow_known)
     work = tmp_path / "work"
     options, store = ScoringOptions(work=work), ChunkCache(work, keep=True)
     scored = stream.score_items([Source(str(reviews))], ScorerByTheClock(), options, store)
     assert (scored.newly_scored, scored.reviews_per_second) == (84, 84 / 18)
     for number in (7, 8):
-        (work / f"part-{number:06d}.parquet").unlink()
+        (work / f"part-000000-{number:06d}.parquet").unlink()
     scored = stream.score_items([Source(str(reviews))], ScorerByTheClock(), options, store)
     assert (scored.reviews, scored.newly_scored, scored.reviews_per_second) == (84, 14, 14 / 4)
     told: list[stream.ScoringProgress] = []
@@ -193,7 +194,7 @@ def test_parts_that_nobody_resumed_for_a_month_are_removed_and_newer_ones_stay(r
     jobs = Path(os.environ["SENTREC_HOME"]) / "scoring"
     for name, days in (("old", 31), ("new", 29)):
         (jobs / name).mkdir(parents=True)
-        (jobs / name / "part-000000.parquet").touch()
+        (jobs / name / "part-000000-000000.parquet").touch()
         os.utime(jobs / name, times=(time.time() - days * 86_400,) * 2)
     recommend([reviews], WordScorer())
     assert [path.name for path in jobs.iterdir()] == ["new"]

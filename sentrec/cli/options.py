@@ -3,12 +3,15 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from sentrec.cli.display.console import err
 from sentrec.files.storage import require_writable
+
+if TYPE_CHECKING:
+    from sentrec.inference.shards import Engine
 
 MODEL_HELP = "A run directory, the name of a run in runs, or starter: the model that comes with sentrec (the default)."
 NAMED_RUN_HELP = (
@@ -52,18 +55,21 @@ def _beside(incomplete: str, pattern: str) -> list[Path]:
     return list(folder.glob(pattern)) if folder.is_dir() else []
 
 
-def _output(folder: bool, *names: str, help: str, **more: Any) -> Any:
-    """An option that names a file or folder to write; one that cannot be written is refused before any work."""
+def _output(folder: bool | None, *names: str, help: str, **more: Any) -> Any:
+    """An option that names a file or folder to write; one that cannot be written is refused before any work.
+
+    Where `folder` is None, a name without a suffix is that of a folder.
+    """
 
     def checked(path: Path | None) -> Path | None:
         if path is not None and (folder or str(path) != "-"):
-            require_writable(path, folder=folder)
+            require_writable(path, folder=not path.suffix if folder is None else folder)
         return path
 
     return typer.Option(*names, help=help, callback=checked, show_default=False, **more)
 
 
-output_file, output_folder = partial(_output, False), partial(_output, True)
+output_file, output_folder, output_either = partial(_output, False), partial(_output, True), partial(_output, None)
 
 RecipeArgument = Annotated[
     str | None, typer.Argument(help=RECIPE_HELP, autocompletion=recipe_names, show_default=False)
@@ -97,6 +103,30 @@ def model_option(**more: Any) -> Any:
     """The option that names a model."""
     how: dict[str, Any] = {"metavar": "RUN", "help": MODEL_HELP, "autocompletion": model_names} | more
     return typer.Option("--model", "-m", **how)
+
+
+_ENGINES = {
+    "--engine": "Where files are worked on: here, in several processes, or by Ray, on a cluster, too.",
+    "--workers": "With --engine processes or ray: how many files at a time; else as many as there are processors.",
+    "--address": "With --engine ray: the cluster to join, e.g. auto; else RAY_ADDRESS, or one that is started here.",
+}
+EngineName = Literal["local", "processes", "ray"]
+
+
+def engine_option(name: str, **more: Any) -> Any:
+    """One of the options that say where files are worked on."""
+    return typer.Option(name, help=_ENGINES[name], show_default=name == "--engine", **more)
+
+
+def chosen_engine(name: EngineName, workers: int | None, address: str | None) -> "Engine":
+    """The engine that a command line names; refuses options that would do nothing."""
+    if workers is not None and name == "local":
+        raise typer.BadParameter("--workers needs --engine processes or ray.")
+    if address is not None and name != "ray":
+        raise typer.BadParameter("--address needs --engine ray.")
+    from sentrec.inference.engines import make_engine
+
+    return make_engine(name, workers, address)
 
 
 def one_recipe(argument: str | None, option: str | None, resume: bool, force: bool) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -16,18 +15,34 @@ from rich.table import Table
 from rich.text import Text
 
 import sentrec
-from sentrec.cli.display.console import err, out, print_json_line, printable, show_log
-from sentrec.cli.options import MODEL_HELP, Device, Quiet, TextField, chosen_model, model_option, output_file
-from sentrec.errors import counted
+from sentrec.cli.display.console import err, out, printable, show_log
+from sentrec.cli.options import (
+    MODEL_HELP,
+    Device,
+    EngineName,
+    Quiet,
+    TextField,
+    chosen_engine,
+    chosen_model,
+    engine_option,
+    model_option,
+    output_either,
+    output_file,
+)
+from sentrec.cli.predict_output import check_output, print_result, report, written
 
 if TYPE_CHECKING:
+    from sentrec.inference import shards
     from sentrec.inference.lines import RowResult
     from sentrec.inference.prediction import Classifier
 
-_INPUTS = "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; - (or none) reads standard input."
+_INPUTS = (
+    "Texts, or one file: CSV, JSON, Parquet, .xlsx, or a text a line; or FOLDER/ or an address (s3://...) of such; - "
+    "(or none) reads standard input."
+)
 _OUT = (
-    "Write every row here with label, probability and stars added: .csv, .jsonl, .parquet or .xlsx by its name. "
-    "After an interruption the same command goes on where it was."
+    "Write every row here with label, probability and stars added: .csv, .jsonl, .parquet or .xlsx by its name; else a "
+    "folder with a Parquet file for each file. After an interruption the same command goes on (but not with Ray)."
 )
 _REJECTS = "With --out: where rows go that cannot be used, with line and reason; else NAME.rejects.jsonl here."
 _LANGUAGES = "Instead of answers, list the scripts of the texts and the share of their words that the model knows."
@@ -38,6 +53,9 @@ _CSV_SAFE = "With --out: quote cells of CSV that a spreadsheet would run as form
 
 Texts = Annotated[list[str] | None, typer.Argument(metavar="[TEXT]... | FILE", help=_INPUTS, show_default=False)]
 Model = Annotated[str | None, model_option(help=f"{MODEL_HELP[:-1]}; or an ONNX file.")]
+Engine = Annotated[EngineName, engine_option("--engine")]
+Workers = Annotated[int | None, engine_option("--workers", min=1)]
+Address = Annotated[str | None, engine_option("--address")]
 Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file; else as its bytes tell.")]
 
 
@@ -47,7 +65,7 @@ def predict(
     text_field: TextField = None,
     id_field: Annotated[str | None, typer.Option(help="Column of the id; else id or review_id.")] = None,
     encoding: Encoding = None,
-    out_file: Annotated[Path | None, output_file("--out", help=_OUT)] = None,
+    out_file: Annotated[Path | None, output_either("--out", help=_OUT)] = None,
     rejects: Annotated[Path | None, output_file("--rejects", help=_REJECTS)] = None,
     csv_safe: Annotated[bool, typer.Option("--csv-safe/--no-csv-safe", help=_CSV_SAFE)] = True,
     explain: Annotated[bool, typer.Option("--explain", help=_EXPLAIN)] = False,
@@ -55,6 +73,9 @@ def predict(
     languages: Annotated[bool, typer.Option("--languages", help=_LANGUAGES)] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
     device: Device = None,
+    engine: Engine = "local",
+    workers: Workers = None,
+    address: Address = None,
     quiet: Quiet = False,
 ) -> None:
     """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
@@ -62,12 +83,15 @@ def predict(
         show_log(logging.WARNING)
     described = (text_field, id_field, encoding)
     file = input_file(texts or ["-"], described)
+    where = chosen_engine(engine, workers, address)
+    if engine != "local" and (file in (None, "-") or explain or languages):
+        raise typer.BadParameter(f"--engine {engine} takes a file or folder, and neither --explain nor --languages.")
     if languages and (out_file or as_json or explain):
         raise typer.BadParameter(
             "--languages lists languages instead of answers: leave --out, --json and --explain out."
         )
     if out_file is not None:
-        rejects = _check_output(out_file, rejects, file, as_json)
+        rejects = check_output(out_file, rejects, file, as_json)
     elif rejects is not None:
         raise typer.BadParameter("--rejects needs --out.")
     predictor = _classifier(chosen_model(model, quiet), device, explain)
@@ -76,16 +100,17 @@ def predict(
         return
     labels: Counter[str | None] = Counter()
     problem = ""
-    with _kept_answers(predictor, file, out_file) as kept:
-        results = _watched(results_of(predictor, file, texts, described, kept), predictor)
+    # What workers on other machines would keep is of no use here.
+    with _kept_answers(predictor, file, out_file if engine != "ray" else None) as kept:
+        results = _watched(results_of(predictor, file, texts, described, kept, where), predictor)
         results = _explained(results, predictor) if explain else results
         results = _in_classes(results, int(classes)) if classes else results
-        for one in _written(results, out_file, rejects, file or "", csv_safe) if out_file and rejects else results:
+        for one in written(results, out_file, rejects, csv_safe) if out_file and rejects else results:
             labels[one.prediction.label if one.prediction else None] += 1
             problem = problem or (f"line {one.line}, {one.error}" if one.error else "")
             if out_file is None:
-                _print(one, as_json)
-    _report(labels, problem, out_file, rejects, quiet)
+                print_result(one, as_json)
+    report(labels, problem, out_file, rejects, quiet)
 
 
 def _classifier(model: str, device: str | None, explain: bool) -> "Classifier":
@@ -99,26 +124,9 @@ def _classifier(model: str, device: str | None, explain: bool) -> "Classifier":
     return OnnxClassifier(model)
 
 
-def _report(
-    labels: "Counter[str | None]", problem: str, out_file: Path | None, rejects: Path | None, quiet: bool
-) -> None:
-    """Says what was written and which rows could not be used; exits with 1 where none could."""
-    unusable = labels.pop(None, 0)
-    if out_file is not None and not quiet:
-        counts = ", ".join(f"{count:,} {label}" for label, count in labels.most_common())
-        classified = f" ({counted(labels.total(), 'row')} classified: {counts})" if counts else ""
-        err.print(printable(f"Written: {out_file}{classified}"), markup=False, soft_wrap=True)
-    if unusable:
-        message = f"{counted(unusable, 'line')} could not be used: the result is an error. First: {problem}."
-        if rejects is not None:
-            message = f"{counted(unusable, 'row')} could not be used, see {rejects}. First: {problem}."
-        err.print(Text.assemble(("Warning: ", "yellow"), printable(message)), soft_wrap=True)
-        if not labels:
-            raise typer.Exit(1)
-
-
 def input_file(texts: list[str], described: tuple[str | None, ...]) -> str | None:
     """The file to read, ``-`` for standard input; None where the arguments are texts, which nothing may describe."""
+    from sentrec.data.addresses import files_of, is_address, is_pattern
     from sentrec.data.formats import exists, is_folder, looks_like_file
     from sentrec.errors import DataError
 
@@ -128,9 +136,12 @@ def input_file(texts: list[str], described: tuple[str | None, ...]) -> str | Non
         raise typer.BadParameter("a text is empty.")
     for text in texts:
         is_word = not any(character.isspace() for character in text)
+        is_many = is_word and (is_address(text) or is_pattern(text) or ("/" in text and is_folder(text)))
         is_path = is_word and (looks_like_file(text) or _PATH.match(text))
-        if is_path or (exists(text) and not is_folder(text)):  # a pipe, too: <(zcat reviews.gz)
-            if not exists(text):
+        if is_many or is_path or (exists(text) and not is_folder(text)):  # a pipe, too: <(zcat reviews.gz)
+            if is_many:
+                files_of(text)  # or it says that there are none
+            elif not exists(text):
                 hint = "Check the path. A text that only looks like one: echo TEXT | sentrec predict"
                 hint = "Download it first." if "://" in text else hint
                 raise DataError(f"{text} does not exist.", hint)
@@ -144,33 +155,20 @@ def input_file(texts: list[str], described: tuple[str | None, ...]) -> str | Non
     return None
 
 
-def _check_output(out_file: Path, rejects: Path | None, file: str | None, as_json: bool) -> Path:
-    """Refuses outputs that cannot be written, or overwrite the input; where rejects go."""
-    from sentrec.data.sources import Source
-    from sentrec.data.writers import check_table_name
-    from sentrec.recommend.outputs import check_outputs, default_rejects
-
-    if as_json:
-        raise typer.BadParameter("--json prints the results, --out writes them: choose one.")
-    check_table_name(out_file)
-    sources = [Source(file or "-")]
-    rejects = rejects or default_rejects(sources)
-    check_outputs(sources, {"--out": out_file, "--rejects": rejects})
-    return rejects
-
-
 def results_of(
     predictor: "Classifier",
     file: str | None,
     texts: list[str] | None,
     described: tuple[str | None, ...],
     kept: Path | None = None,
+    engine: "shards.Engine | None" = None,
 ) -> "Iterator[RowResult]":
     """The results of texts given as arguments, or of a file's rows; `described`: its text and id columns, encoding."""
     from sentrec.data.columns import FieldNames
-    from sentrec.data.sources import Source
+    from sentrec.data.sources import open_sources
     from sentrec.data.text_rows import Row
-    from sentrec.inference.lines import CHUNK, classify_rows, classify_source
+    from sentrec.inference.lines import CHUNK, Classification, classify_rows
+    from sentrec.inference.shards import LocalEngine
 
     if file is None:
         # A text given as an argument is one text, whatever line breaks it holds, and is never JSON.
@@ -182,16 +180,21 @@ def results_of(
     text_field, id_field, encoding = described
     names = FieldNames(text=text_field, id=id_field)
     # Who types lines wants each answer at once.
-    return classify_source(predictor, Source(file, encoding), names, 1 if is_keyboard else CHUNK, kept)
+    work = Classification(predictor, names, 1 if is_keyboard else CHUNK, kept)
+    parts = (engine or LocalEngine()).map_shards(work, open_sources([file], encoding))
+    return (one for _, part in parts for one in part)
 
 
 def _kept_answers(
     predictor: "Classifier", file: str | None, out_file: Path | None
 ) -> "AbstractContextManager[Path | None]":
     """What an earlier run of the same command has answered; a list on the console is not gone on with."""
+    from sentrec.data.sources import open_sources
     from sentrec.inference.lines import kept_answers
 
-    return kept_answers(predictor, file) if file and out_file else nullcontext()
+    if not (file and out_file):
+        return nullcontext()
+    return kept_answers(predictor, *(source.place for source in open_sources([file])))
 
 
 def _explained(results: "Iterator[RowResult]", predictor: "Classifier") -> "Iterator[RowResult]":
@@ -218,7 +221,7 @@ def _in_classes(results: "Iterator[RowResult]", classes: int) -> "Iterator[RowRe
 
 
 def _show_languages(predictor: "Classifier", results: "Iterator[RowResult]") -> None:
-    from sentrec.inference.languages import language_groups
+    from sentrec.inference.lines import language_groups
 
     table = Table(box=None, pad_edge=False)
     for name in ("script", "texts", "words known", "line", "the first of them"):
@@ -240,46 +243,3 @@ def _watched(results: "Iterator[RowResult]", predictor: "Classifier") -> "Iterat
     if message := unknown_warning(unknown_share(predictor, texts)):
         err.print(f"[yellow]Warning:[/] {message}", soft_wrap=True)
     yield from chain(start, results)
-
-
-def _written(
-    results: "Iterator[RowResult]", path: Path, rejects: Path, source: str, csv_safe: bool
-) -> "Iterator[RowResult]":
-    """Writes all results to a table, those that are errors also to a file of their own, and passes them on."""
-    from sentrec.data.text_rows import Row
-    from sentrec.data.writers import table_writer
-    from sentrec.inference.lines import CHUNK
-    from sentrec.recommend.outputs import RejectsFile
-    from sentrec.recommend.reviews import Reject, shown_row
-
-    with (
-        TemporaryDirectory(prefix="sentrec-") as work,
-        RejectsFile(rejects, Path(work)) as left_out,
-        table_writer(path, csv_safe) as write,
-    ):
-        while chunk := list(islice(results, CHUNK)):
-            write([one.to_row() for one in chunk if one.fields])
-            for one in chunk:
-                if one.error is not None:
-                    content = shown_row(Row(one.line, one.fields)) if one.fields else one.content
-                    left_out.add(Reject(source, one.line, one.error, content))
-                yield one
-
-
-def _print(result: "RowResult", as_json: bool) -> None:
-    """Label, probability, stars, the id in brackets if any, and the text; or all but the text as JSON."""
-    if as_json:
-        return print_json_line(result.to_dict())
-    key = "" if result.id is None else f"[{result.id}] "
-    if result.prediction is None:
-        line = Text.assemble((f"{'error':<12}", "red"), printable(f"         {key}{result.error}"))
-    else:
-        one = result.prediction
-        text = printable(" ".join(f"{key}{result.text}".split()))
-        stars = "" if one.stars is None else f"  {one.stars:.1f}\N{BLACK STAR}"
-        unsure = ("  unsure" if one.is_unsure else "", "yellow")
-        line = Text.assemble((f"{one.label:<12}", "bold"), f" {one.probability:6.1%}{stars}", unsure, f"  {text}")
-    out.print(line, soft_wrap=True)
-    if result.reasons:
-        words = ", ".join(f"{value:+.2f} {printable(word)}" for word, value in result.reasons.items())
-        out.print(Text(f"{'':<20} {words}", "dim"), soft_wrap=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from sentrec.cli.options import BaselineName, model_option, output_file, output_folder
+from sentrec.cli.options import BaselineName, EngineName, engine_option, model_option, output_file, output_folder
 
 _FIELDS = "Fields of a review"
 _LIST = "The list"
@@ -25,7 +25,7 @@ def _written(panel: str, help: str, *names: str) -> Any:
     return output_file(*names, help=help, rich_help_panel=panel)
 
 
-_INPUTS = "Reviews: CSV, JSON, Parquet or .xlsx, plain or compressed; - is standard input."
+_INPUTS = "Reviews: CSV, JSON, Parquet or .xlsx, a folder of such, or s3://, gs://, hf://; - is standard input."
 _SCORES = (
     "Keep the score of every review: .parquet, .csv, .jsonl or .xlsx. Where no FILE is named: rank these (.parquet) "
     "again. With --ratings: features."
@@ -45,6 +45,9 @@ Resume = Annotated[bool, _option(_SCORING, "Go on with an interrupted scoring.",
 Positive = Annotated[str | None, _option(_SCORING, "The class that means liked, if not 'positive'.")]
 Precision = Annotated[PrecisionName, _option(_SCORING, "Arithmetic; bfloat16 is faster.", show_default=True)]
 Device = Annotated[str | None, _option(_SCORING, "Where to compute, e.g. cpu or cuda.")]
+Engine = Annotated[EngineName, engine_option("--engine", rich_help_panel=_SCORING)]
+Workers = Annotated[int | None, engine_option("--workers", min=1, rich_help_panel=_SCORING)]
+Address = Annotated[str | None, engine_option("--address", rich_help_panel=_SCORING)]
 RejectsFile = Annotated[Path | None, _written(_SCORING, "Where rows left out go; else NAME.rejects.jsonl here.")]
 
 Ratings = Annotated[

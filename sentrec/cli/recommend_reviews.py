@@ -12,7 +12,7 @@ import typer
 from sentrec.cli.display.console import print_json, show_log
 from sentrec.cli.display.progress import scoring_progress
 from sentrec.cli.display.tables import show_few_reviews, show_items, show_measures, show_summary, show_target
-from sentrec.cli.options import chosen_model
+from sentrec.cli.options import chosen_engine, chosen_model
 from sentrec.cli.recommend_ratings import ONLY_WITH_RATINGS, refuse_options
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _RANKING = ("top", "sort", "genre", "year", "like", "exclude", "diverse", "explain")
 _OUTPUT = ("as_csv", "out_file", "html", "title", "csv_safe")
 _SCORING = ("explain", "model", "resume", "positive", "precision", "device", "rejects")
+_ENGINE = ("engine", "workers", "address")
 _FIELDS = ("movie_field", "text_field", "id_field", "rating_field", "date_field", "user_field", "encoding")
 
 
@@ -53,7 +54,8 @@ def _job(given: Mapping[str, Any]) -> "_Job":
     known = _Known(_catalogue(given["movies"]), _background(given["prior"], given["target"], given["movies"]))
     run = chosen_model(given["model"], given["quiet"]) if files else ""
     how = (given["positive"], given["precision"], given["device"], given["quiet"])
-    return _Job(files, run, ScoringOptions(names, **kept), *how, known, given["explain"])
+    engine = chosen_engine(*(given[name] for name in _ENGINE))
+    return _Job(files, run, ScoringOptions(names, **kept, engine=engine), *how, known, given["explain"])
 
 
 def _carry_out(job: "_Job", wanted: "RankOptions", pages: list[tuple[Path, str]], given: Mapping[str, Any]) -> None:
@@ -161,7 +163,7 @@ def _check_applicable(context: typer.Context) -> None:
         "with --evaluate but without --prior or --target": ("movies",)
         if evaluate and not has_prior and given["target"] is None
         else (),
-        "without files of reviews, since nothing is scored": () if given["files"] else (*_SCORING, *_FIELDS),
+        "without files of reviews, since nothing is scored": () if given["files"] else (*_SCORING, *_ENGINE, *_FIELDS),
         "without --movies": () if given["movies"] is not None or has_prior else ("genre", "year"),
         "without --ratings": ONLY_WITH_RATINGS,
     }
@@ -170,16 +172,14 @@ def _check_applicable(context: typer.Context) -> None:
 
 
 def _check_outputs(given: Mapping[str, Any]) -> None:
-    from sentrec.data.sources import Source
+    from sentrec.data.sources import open_sources
     from sentrec.recommend.outputs import check_outputs
 
     files = given["files"] or []
     names = {"--out": "out_file", "--html": "html", "--scores": "scores" if files else None, "--rejects": "rejects"}
     read = [given[name] for name in ("movies", "exclude", "target")] + [None if files else given["scores"]]
     read += [Path(given["prior"])] if given["prior"] else []
-    check_outputs(
-        [Source(file) for file in files], {one: given[name] if name else None for one, name in names.items()}, read
-    )
+    check_outputs(open_sources(files), {one: given[name] if name else None for one, name in names.items()}, read)
 
 
 def _pages(out_file: Path | None, html: Path | None) -> list[tuple[Path, str]]:

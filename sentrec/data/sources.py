@@ -3,12 +3,13 @@
 import io
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sentrec.data import csv_rows, formats, text_rows
+from sentrec.data.addresses import files_of, is_address, open_address, size_at
 from sentrec.data.excel_rows import excel_rows
 from sentrec.data.text_rows import AnyRow, Row, Unreadable
 from sentrec.errors import DataError
@@ -33,7 +34,7 @@ class Source:
         format: ``csv``, ``jsonl``, ``json``, ``lines``, ``parquet`` or ``xlsx``, once it has been opened.
 
     Args:
-        path: The file, or ``-``.
+        path: The file, or an address that fsspec reads, or ``-``.
         encoding: The encoding of a text file; None: as its bytes tell.
 
     Raises:
@@ -49,7 +50,12 @@ class Source:
         self.format: str | None = None
         self._encoding = encoding
         self._file: Path | None
-        self._file, self.size = (None, 0) if self.is_standard_input else formats.checked_path(path)
+        self._file, self.size = (None, 0)
+        if is_address(path):
+            self.size = size_at(path)
+        elif not self.is_standard_input:
+            self._file, self.size = formats.checked_path(path)
+            self._file = self._file.absolute()  # wherever it is read
         self._raw: BinaryIO | None = None
 
     def bytes_read(self) -> int:
@@ -57,6 +63,11 @@ class Source:
         if self._raw is None or self.is_standard_input:
             return 0
         return self.size if self._raw.closed else self._raw.tell()
+
+    @property
+    def place(self) -> str:
+        """Where it is, from wherever one looks."""
+        return str(self._file.resolve()) if self._file else self.path
 
     def rows(self, select: Select | None = None) -> Iterator[AnyRow]:
         """Every row in order; a broken one is a `BadRow`, and the next one follows.
@@ -68,7 +79,7 @@ class Source:
             DataError: If the file as a whole cannot be read: cut off, of no known format or encoding.
         """
         with parsing(self.name, DataError, "Is it whole, and of the format that its name says?"):
-            if self._file is None:
+            if self.is_standard_input:
                 given: Any = sys.stdin.buffer
                 stream = given if isinstance(given, io.BufferedReader) else io.BufferedReader(given)
                 try:
@@ -77,7 +88,8 @@ class Source:
                     if stream is not given and not stream.closed:
                         stream.detach()  # else its end would close standard input
                 return
-            with io.BufferedReader(self._file.open("rb", buffering=0), formats.SAMPLE) as raw:
+            file = self._file.open("rb", buffering=0) if self._file else open_address(self.path)
+            with io.BufferedReader(file, formats.SAMPLE) as raw:
                 self._raw = raw
                 yield from self._read(raw, select)
 
@@ -152,6 +164,11 @@ def _value(scalar: Any) -> Any:
         return scalar.as_py()
     except (ValueError, OverflowError) as error:
         return Unreadable(str(error))
+
+
+def open_sources(names: Iterable[str], encoding: str | None = None) -> list[Source]:
+    """The files that names stand for, see `files_of`; raises as it and `Source` do."""
+    return [Source(file, encoding) for name in names for file in files_of(name)]
 
 
 def joined_tables(path: Path) -> list[Path]:

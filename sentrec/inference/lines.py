@@ -3,10 +3,12 @@
 import json
 import logging
 import shutil
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from sentrec.data.columns import FieldNames, require_single
 from sentrec.data.sources import Source
-from sentrec.data.text_rows import BadRow, Row
+from sentrec.data.text_rows import AnyRow, BadRow, Row
 from sentrec.data.values import UnusableError, text_of
 from sentrec.data.writers import plain
 from sentrec.errors import DataError, Interrupted
@@ -32,6 +34,8 @@ CHUNK = 1024
 """Rows that are classified together."""
 UNKNOWN_SHARE = 0.2
 """From this share of unknown words on, a model's answers mean little."""
+_LETTERS = 200
+"""A text's first letters, which tell its script."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class RowResult:
         content: A row that could not be read, as it stands in the file.
         reasons: Words that decided, with what each adds to the log-odds of the label; None where nobody asked.
         tells_stars: Whether the model has a star head, so that every row has that column.
+        source: The file that it comes from, as it is named.
     """
 
     line: int
@@ -59,6 +64,7 @@ class RowResult:
     content: str = ""
     reasons: Mapping[str, float] | None = None
     tells_stars: bool = False
+    source: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The result in plain JSON types, without the text."""
@@ -79,6 +85,46 @@ class RowResult:
         return {**self.fields, **named}
 
 
+@dataclass(frozen=True)
+class Classification:
+    """What is done with files of texts, each a shard: see `sentrec.inference.shards.Work`.
+
+    Attributes:
+        predictor: The model.
+        names: Which columns are the text and the id; None: those with the usual names.
+        chunk_rows: How many rows are classified together; with 1 each result comes before the next row is read.
+        kept: A folder, as of `kept_answers`, from which answers are taken and to which new ones go; None: none.
+    """
+
+    predictor: Classifier
+    names: FieldNames | None = None
+    chunk_rows: int = CHUNK
+    kept: Path | None = None
+
+    def parts(self, shards: Iterable[Source], start: int = 0) -> Iterator[tuple[int, list[RowResult]]]:
+        """Classifies the texts of files, read as streams.
+
+        Raises:
+            DataError: If one cannot be read, has no rows, or its header has no column for the text.
+        """
+        for place, source in enumerate(shards):
+            rows, names = _opened(source, self.names or FieldNames())
+            for chunk in self.chunks(rows, names, source.name, start):
+                yield place, chunk
+            start = 0
+
+    def chunks(
+        self, rows: Iterable[Row | BadRow], names: FieldNames, source: str = "", start: int = 0
+    ) -> Iterator[list[RowResult]]:
+        """Classifies rows, without the first `start` chunks; one that cannot be used gives a result with an error."""
+        tells_stars = self.predictor.tells_stars
+        results = (replace(_result(row, names), source=source, tells_stars=tells_stars) for row in rows)
+        for chunk in islice(in_chunks(results, self.chunk_rows, lambda one: len(one.text or "")), start, None):
+            texts = [one.text for one in chunk if one.text is not None]
+            predictions = iter(_predictions(self.predictor, texts, self.kept))
+            yield [one if one.text is None else replace(one, prediction=next(predictions)) for one in chunk]
+
+
 def classify_source(
     predictor: Classifier,
     source: Source,
@@ -86,19 +132,24 @@ def classify_source(
     chunk_rows: int = CHUNK,
     kept: Path | None = None,
 ) -> Iterator[RowResult]:
-    """Classifies the texts of a file or of standard input, read as a stream.
+    """Classifies the texts of a file or of standard input, read as a stream; as of `Classification`."""
+    parts = Classification(predictor, names, chunk_rows, kept).parts([source])
+    return (one for _, chunk in parts for one in chunk)
 
-    Args:
-        predictor: The model.
-        source: What to read.
-        names: Which columns are the text and the id; None: those with the usual names.
-        chunk_rows: How many rows are classified together; with 1 each result comes before the next row is read.
-        kept: A folder, as of `kept_answers`, from which answers are taken and to which new ones go; None: none.
 
-    Raises:
-        DataError: If the source cannot be read, has no rows, or its header has no column for the text.
-    """
-    names = names or FieldNames()
+def classify_rows(
+    predictor: Classifier, rows: Iterable[Row | BadRow], names: FieldNames | None = None, chunk_rows: int = CHUNK
+) -> Iterator[RowResult]:
+    """Classifies rows from memory; as of `Classification`."""
+    return (
+        one
+        for chunk in Classification(predictor, None, chunk_rows).chunks(rows, names or FieldNames())
+        for one in chunk
+    )
+
+
+def _opened(source: Source, names: FieldNames) -> tuple[Iterator[AnyRow], FieldNames]:
+    """The rows of a file that has some, and its columns."""
     rows = source.rows()
     first = next(rows, None)
     if first is None:
@@ -111,33 +162,18 @@ def classify_source(
     columns = source.header or (tuple(first.fields) if isinstance(first, Row) else ())
     if found := names.describe(source.name, columns, ("text",)):
         _log.info(found)
-    yield from classify_rows(predictor, chain([first], rows), names, chunk_rows, kept)
-
-
-def classify_rows(
-    predictor: Classifier,
-    rows: Iterable[Row | BadRow],
-    names: FieldNames | None = None,
-    chunk_rows: int = CHUNK,
-    kept: Path | None = None,
-) -> Iterator[RowResult]:
-    """Classifies rows; one that cannot be used gives a result with an error. Arguments as of `classify_source`."""
-    results = (replace(_result(row, names or FieldNames()), tells_stars=predictor.tells_stars) for row in rows)
-    for chunk in in_chunks(results, chunk_rows, lambda one: len(one.text or "")):
-        predictions = iter(_predictions(predictor, [one.text for one in chunk if one.text is not None], kept))
-        for result in chunk:
-            yield result if result.text is None else replace(result, prediction=next(predictions))
+    return chain([first], rows), names
 
 
 @contextmanager
-def kept_answers(predictor: Classifier, path: str) -> Iterator[Path]:
-    """Gives a folder of the cache for a model's answers to a file; unless the block ends well, it stays.
+def kept_answers(predictor: Classifier, *paths: str) -> Iterator[Path]:
+    """Gives a folder of the cache for a model's answers to files; unless the block ends well, it stays.
 
     Raises:
         BusyError: If another process is at it.
         Interrupted: On Ctrl-C in the block.
     """
-    key = fingerprint([path, predictor.key], code_version())
+    key = fingerprint([*paths, predictor.key], code_version())
     folder = cache_home() / "predictions" / key
     remove_forgotten(folder.parent)
     with sole_use(folder, "another process classifies this file with this model."):
@@ -182,6 +218,51 @@ def unknown_warning(share: float) -> str | None:
     if share < UNKNOWN_SHARE:
         return None
     return f"The model does not know {share:.0%} of the words: is this its language? Its answers mean little."
+
+
+@dataclass(frozen=True)
+class LanguageGroup:
+    """Texts of one script of which the model knows most words, or does not.
+
+    Attributes:
+        script: Of most letters, e.g. ``Latin``.
+        is_known: Whether the model knows the words: all but `UNKNOWN_SHARE` of them.
+        rows: How many texts.
+        known: Share of words that the model knows, the mean of the texts.
+        line: Where the first of them stands.
+        example: The first of them.
+    """
+
+    script: str
+    is_known: bool
+    rows: int
+    known: float
+    line: int
+    example: str
+
+
+def language_groups(predictor: Classifier, results: Iterable[RowResult]) -> list[LanguageGroup]:
+    """Groups texts, the largest group first; results without a text are left out."""
+    rows: Counter[tuple[str, bool]] = Counter()
+    known: Counter[tuple[str, bool]] = Counter()
+    first: dict[tuple[str, bool], tuple[int, str]] = {}
+    found = ((one.line, one.text) for one in results if one.text is not None)
+    while chunk := list(islice(found, CHUNK)):
+        encoded = predictor.encode([text for _, text in chunk])[0]
+        unknown = np.add.reduceat(encoded.token_ids == UNKNOWN_ID, encoded.offsets[:-1], dtype=np.float64)
+        for (line, text), share in zip(chunk, (unknown / encoded.lengths()).tolist(), strict=True):
+            group = script_of(text), share < UNKNOWN_SHARE
+            rows[group] += 1
+            known[group] += 1 - share
+            first.setdefault(group, (line, text))
+    return [LanguageGroup(*group, count, known[group] / count, *first[group]) for group, count in rows.most_common()]
+
+
+def script_of(text: str) -> str:
+    """The script of most of a text's first letters, e.g. ``Cyrillic``; ``none`` where there are no letters."""
+    letters = islice((mark for mark in text if mark.isalpha()), _LETTERS)
+    scripts = Counter(unicodedata.name(mark, "UNKNOWN").partition(" ")[0].capitalize() for mark in letters)
+    return scripts.most_common(1)[0][0] if scripts else "none"
 
 
 def _result(row: Row | BadRow, names: FieldNames) -> RowResult:

@@ -36,7 +36,7 @@ class OnnxClassifier(Classifier):
     """
 
     def __init__(self, path: str | Path) -> None:
-        content = _read(Path(path))
+        self._path, content = path, _read(Path(path))
         self._session = open_session(content, str(path))
         metadata = self._session.get_modelmeta().custom_metadata_map
         try:
@@ -50,6 +50,10 @@ class OnnxClassifier(Classifier):
             raise RunError(f"{path} is of another version of sentrec.", "Export the run again.")
         self._key = hashlib.blake2b(content, digest_size=16).hexdigest()
         self._encoder = TextEncoder(tokenizer, max(one.max_tokens for one in self.inputs), self.inputs[0].keep)
+
+    def __reduce__(self) -> tuple[type["OnnxClassifier"], tuple[str | Path]]:
+        """A session cannot be pickled: another process opens the file again."""
+        return OnnxClassifier, (self._path,)
 
     @property
     def key(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sentrec.data.sources import Select, Source
+from sentrec.data.sources import Select, Source, open_sources
 from sentrec.data.text_rows import AnyRow, BadRow, Row
 from sentrec.errors import DataError
 from sentrec.recommend.background import Background
@@ -58,9 +58,9 @@ def recommend(
     lies on disk.
 
     Args:
-        reviews: One file or several (CSV, JSON, Parquet, Excel; ``-`` is standard input), an iterable of rows
-            (dictionaries), or a table of pandas or pyarrow. Columns are found by their usual names; ``scoring.names``
-            says otherwise.
+        reviews: One file or several (CSV, JSON, Parquet, Excel; ``-`` is standard input), folders, patterns or
+            addresses (s3://, gs://, hf://) of such, an iterable of rows (dictionaries), or a table of pandas or
+            pyarrow. Columns are found by their usual names; ``scoring.names`` says otherwise.
         model: A run's directory, or ``starter``, or a scorer of your own.
         options: What the list is to be: its length, order and filters.
         scoring: How reviews are read.
@@ -140,7 +140,8 @@ def item_sums(
 def _opened(files: Files, scoring: ScoringOptions) -> list[Source]:
     if not files:
         raise DataError("there are no reviews to read.", "Name a file at least, or give rows.")
-    return [file if isinstance(file, Source) else Source(str(file), scoring.encoding) for file in files]
+    opened = ([file] if isinstance(file, Source) else open_sources([str(file)], scoring.encoding) for file in files)
+    return [source for sources in opened for source in sources]
 
 
 def rank_scores(
@@ -211,7 +212,7 @@ class RowsSource(Source):
     def __init__(self, rows: Any) -> None:
         self.path = self.name = "reviews"
         self.is_standard_input = True
-        self.header = self.format = None
+        self.header = self.format = self._file = None
         self.size = 0
         self._rows = rows
 

@@ -50,7 +50,7 @@ def default_rejects(sources: Sequence[Source]) -> Path:
     """``NAME.rejects.jsonl`` in the current folder; NAME tells the folder too where that is another."""
     if sources[0].path == STANDARD_INPUT:
         return Path("reviews.rejects.jsonl")
-    path = Path(sources[0].path).resolve()
+    path = Path(sources[0].path.rpartition("://")[2]).resolve()
     inside = path.is_relative_to(Path.cwd())
     parts = path.relative_to(Path.cwd()).parts if inside else path.parts[-2:]
     return Path("-".join(part for part in parts if part != path.root) + ".rejects.jsonl")

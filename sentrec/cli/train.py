@@ -13,8 +13,8 @@ from rich.table import Table
 from sentrec.cli import options
 from sentrec.cli.display.console import out as stdout
 from sentrec.cli.display.console import print_json, show_log
-from sentrec.cli.display.evaluation import show_ratings
 from sentrec.cli.display.progress import duration, training_progress
+from sentrec.cli.evaluate import show_ratings
 from sentrec.errors import counted
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from sentrec.data.writers import table_writer
 from sentrec.errors import DataError, RecipeError
 from sentrec.metrics.regression import r2_difference
-from sentrec.rating.measure import groups_of, measure_ratings
-from sentrec.rating.model import Rated, folds_of
+from sentrec.rating.model import Rated, folds_of, groups_of, measure_ratings
 from sentrec.rating.rows import RatedRows, read_rows
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import ENVIRONMENT, RECIPE, find_model

@@ -12,12 +12,14 @@ import torch
 
 from sentrec.errors import RunError
 from sentrec.files.parse import parse_json
-from sentrec.metrics.regression import Noise, conformal_quantile, fit_noise
+from sentrec.metrics.regression import Noise, conformal_quantile, fit_noise, regression_metrics
 from sentrec.models.weights import TRAIN_AGAIN, read_tensors, write_tensors
 from sentrec.rating.facts import Facts, Floats, Schema
 from sentrec.rating.names import NameEffects, facts_of_features, features_of, fit_names, several
 from sentrec.rating.trees import Head, fit_head
 from sentrec.recipe.sections import BoostingConfig
+
+MANY_VOTES = 50
 
 _METADATA = "sentrec.rating"
 _MOST_FOLDS = 4
@@ -218,3 +220,22 @@ def folds_of(
 
 def _part(values: Floats | None, rows: npt.NDArray[np.int64]) -> Floats | None:
     return None if values is None else values[rows]
+
+
+def measure_ratings(target: Floats, rated: Rated, votes: Floats | None) -> dict[str, dict[str, Any]]:
+    """Metrics of predictions, with the share of intervals that hold the target, by the rows that they are over."""
+    return {name: _measure(target[rows], rated.take(rows)) for name, rows in groups_of(target, votes).items()}
+
+
+def groups_of(target: Floats, votes: Floats | None) -> dict[str, npt.NDArray[np.bool_]]:
+    """All rows, or those with any vote and those with many of them; what has a single row is left out."""
+    groups = {"all": np.ones(len(target), bool)}
+    if votes is not None:
+        groups = {"votes >= 1": votes >= 1, f"votes >= {MANY_VOTES}": votes >= MANY_VOTES}
+    return {name: rows for name, rows in groups.items() if rows.sum() > 1}
+
+
+def _measure(target: Floats, rated: Rated) -> dict[str, Any]:
+    inside = (rated.low <= target) & (target <= rated.high)
+    width = float(np.mean(rated.high - rated.low))
+    return regression_metrics(target, rated.mean) | {"coverage": float(inside.mean()), "interval_width": width}

@@ -15,8 +15,7 @@ from sentrec.errors import Interrupted, RunError, SentrecError
 from sentrec.files.lock import BusyError, sole_use
 from sentrec.files.storage import write_json, write_text
 from sentrec.recipe import Recipe, to_yaml
-from sentrec.search.plots import write_plots
-from sentrec.search.results import Metric, Search, Trial, finished_trial
+from sentrec.search.results import Metric, Search, Trial, finished_trial, write_plots
 from sentrec.search.space import Parameter, overrides_of, own_values, read_space, require_valid
 from sentrec.training.interrupt import StopRequest, stop_on_signals
 from sentrec.training.loop import Progress, make_accelerator

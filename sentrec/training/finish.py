@@ -15,7 +15,7 @@ from sentrec.metrics.classification import classification_metrics
 from sentrec.models.contracts import ClosedFormData
 from sentrec.models.star_scores import fit_stars
 from sentrec.models.weights import dequantize, is_quantized, load_weights, quantize, write_tensors
-from sentrec.rating.measure import measure_ratings
+from sentrec.rating.model import measure_ratings
 from sentrec.rating.texts import fit_text_ratings
 from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run
 from sentrec.runs.writing import write_end

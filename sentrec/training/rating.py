@@ -16,8 +16,7 @@ from sentrec.data.writers import table_writer
 from sentrec.files.storage import disk_errors
 from sentrec.files.versions import describe_versions
 from sentrec.rating.facts import Floats
-from sentrec.rating.measure import measure_ratings
-from sentrec.rating.model import Rated, RatingModel, fit_model, folds_of
+from sentrec.rating.model import Rated, RatingModel, fit_model, folds_of, measure_ratings
 from sentrec.rating.rater import HELD_OUT, TEXT_MODEL, TEXTS, TextRater
 from sentrec.rating.rows import RatedRows, read_rows
 from sentrec.recipe import Recipe

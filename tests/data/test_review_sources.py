@@ -153,7 +153,7 @@ def test_fields_are_named_by_the_user_or_by_custom(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("movie_id,review,stars,who\ntt1,fine,3,ann\n")
     (review,), _ = read(path, FieldNames(user="who"))
-    assert review == Review(str(path), 2, "tt1", "fine", rating=3.0, user="ann")
+    assert review == Review(str(path), 2, "tt1", "fine", rating=3.0, user="ann", item=("movie_id", "tt1"))
     with pytest.raises(DataError, match="no column 'film'"):
         read(path, FieldNames(movie="film"))
 

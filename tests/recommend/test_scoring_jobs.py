@@ -198,3 +198,19 @@ def test_parts_that_nobody_resumed_for_a_month_are_removed_and_newer_ones_stay(r
         os.utime(jobs / name, times=(time.time() - days * 86_400,) * 2)
     recommend([reviews], WordScorer())
     assert [path.name for path in jobs.iterdir()] == ["new"]
+
+
+def test_an_item_has_one_name_in_all_shards(reviews: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        {"movie_id": f"tt{number % 3}", "movie": "Alien", "text": f"lovely number {number}"} for number in range(12)
+    ]
+    rows[4]["movie"] = rows[7]["movie"] = "ALIEN, the film"
+    rows[8]["movie"] = None  # type: ignore[assignment]
+    del rows[3]["movie_id"]
+    found = []
+    for step in (12, 4):
+        files = [write_reviews(tmp_path / f"{step}-{at}.jsonl", rows[at : at + step]) for at in range(0, 12, step)]
+        monkeypatch.setattr(shards, "SHARD_BYTES", 1)
+        items = recommend(files, WordScorer()).items
+        found.append({item.movie: item.reviews for item in items})
+    assert found[0] == found[1] == {"Alien": 4, "Alien (tt1)": 4, "Alien (tt2)": 4}

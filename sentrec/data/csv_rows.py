@@ -95,7 +95,8 @@ def is_data(cells: Sequence[str]) -> bool:
 
 
 def _header(cells: Sequence[str], is_numbered: bool) -> list[str]:
-    return [str(place) if is_numbered else cell.strip() for place, cell in enumerate(cells, start=1)]
+    readable = (cell.strip().encode("utf-8", "replace").decode() for cell in cells)  # bytes that are no UTF-8
+    return [str(place) if is_numbered else cell for place, cell in enumerate(readable, start=1)]
 
 
 def _width(lines: Sequence[str], delimiter: str) -> int:

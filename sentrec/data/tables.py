@@ -124,7 +124,8 @@ def _from_rows(source: Source, select: Select) -> Table:
     chosen = set(select(names))
     columns = {name: values.get(name, []) for name in names if name in chosen}
     arrays = {name: _column(column + [None] * (count - len(column))) for name, column in columns.items()}
-    return Table(pa.table(arrays), names, tuple(bad))
+    with parsing(source.name, DataError):  # names of columns that are no text
+        return Table(pa.table(arrays), names, tuple(bad))
 
 
 def _column(values: Sequence[Any]) -> pa.Array:

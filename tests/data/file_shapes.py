@@ -7,7 +7,7 @@ import json
 import lzma
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import openpyxl
@@ -72,15 +72,11 @@ def workbook(*sheets: list[list[Any]], merged: Sequence[str] = (), hidden: int |
 
 def short_dimension(book: bytes) -> bytes:
     """A workbook as other programs write it, which says that its sheet is one cell."""
-    with zipfile.ZipFile(io.BytesIO(book)) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    sheet = "xl/worksheets/sheet1.xml"
-    parts[sheet] = re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1"', parts[sheet])
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
+    with zipfile.ZipFile(io.BytesIO(book)) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    return archive(
+        {name: re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1"', one) for name, one in parts.items()}
+    )
 
 
 def excel(cover: bool = False) -> bytes:
@@ -99,12 +95,16 @@ def excel(cover: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def zipped(**files: bytes) -> bytes:
+def archive(parts: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name.replace("_", "."), content)
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
     return buffer.getvalue()
+
+
+def zipped(**files: bytes) -> bytes:
+    return archive({name.replace("_", "."): content for name, content in files.items()})
 
 
 def zstd(content: bytes) -> bytes:
@@ -113,10 +113,7 @@ def zstd(content: bytes) -> bytes:
 
 CELLS = [list(row.values()) for row in ROWS]
 HEADER = list(ROWS[0])
-BY_ITEM = {item: [row for row in ROWS if row["hotel"] == item] for item in dict.fromkeys(ITEMS)}
-WITHOUT_ITEM = {
-    item: [{"review": row["review"], "sentiment": row["sentiment"]} for row in rows] for item, rows in BY_ITEM.items()
-}
+WITHOUT_ITEM = {one: [dict(list(row.items())[1:]) for row in ROWS if row["hotel"] == one] for one in ITEMS}
 NESTED = [
     {"hotel": {"name": row["hotel"]}, "review": {"text": row["review"], "label": row["sentiment"]}} for row in ROWS
 ]

@@ -3,7 +3,11 @@
 A new command or a new file format is tested by naming it beside these cases, and so gets them all.
 """
 
-from collections.abc import Iterable
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -31,6 +35,15 @@ def merge_bomb(levels: int = 9, width: int = 9) -> bytes:
         f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * width)}]}}" for level in range(1, levels + 1)
     ]
     return "\n".join(lines).encode()
+
+
+def archive(parts: Mapping[str, bytes]) -> bytes:
+    """A zip archive of files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    return buffer.getvalue()
 
 
 NO_TEXT: dict[str, bytes] = {
@@ -89,6 +102,36 @@ BAD_JSON: dict[str, bytes] = NO_TEXT | {
     "text": b'"x"',
     "trailing words": b"{} and more",
     "lone surrogate": b'{"versions": "\\ud800"}',
+}
+TREE: object = {"z": 1}
+for _ in range(10):
+    TREE = {"left": [TREE], "right": [TREE]}
+BAD_TABLES: dict[str, bytes] = NO_TEXT | {
+    "20,000 brackets": nested(20_000, "[", "]"),
+    "3,000 lists of reviews within each other": b'{"reviews":[' * 3_000 + b'{"text": "x"}' + b"]}" * 3_000,
+    "5,000 lists": json.dumps({f"k{number}": [{"text": "x"}] for number in range(5_000)}).encode(),
+    "lists that double": json.dumps(TREE).encode(),
+    "fields 60 deep": b'{"a":' * 60 + b'{"text": "x"}' + b"}" * 60,
+    "6,000 digits": b'[{"text": "x", "id": ' + b"9" * 6_000 + b"}]",
+    "carriage returns": b"hotel,review\n" + b"x\r" * 30_000,
+    "carriage returns in a cell": b"hotel,review\nA," + b"\r" * 300_000 + b"\nB,fine\n",
+    "open quote": b'text,stars\n"open,5\n' + b"a,1\n" * 2_000,
+    "open single quote": b"'hotel','review'\n'A','open\n",
+    "backslashes": b'"hotel","review"\n"A","x\\"y' + b"\\" * 50_000 + b'"\n',
+    "50,000 bars": b"|" * 50_000 + b"\n" + b"|-" * 50_000,
+    "9,000 columns": b"hotel,review" + b",c" * 9_000 + b"\nA,fine" + b"," * 9_000,
+    "control characters": b"hotel,review\n" + b"\1\2\3\4,fine\n" * 100,
+    "odd UTF-16": b"\xff\xfe" + b"a" * 101,
+    "a workbook without parts": archive({"xl/workbook.xml": b"<x/>"}),
+    "a workbook of entities": archive(
+        {"xl/workbook.xml": b'<!DOCTYPE l [<!ENTITY a "&#65;"><!ENTITY b "&a;&a;">]><l>&b;</l>'}
+    ),
+    "a zip in a zip": archive({"inner.zip": archive({"reviews.csv": b"text\nx\n"})}),
+    "a zip of 2,000 files": archive({f"{number}.csv": b"" for number in range(2_000)}),
+    "a zip with a changed byte": archive({"reviews.csv": b"text\ngood\n"}).replace(b"good", b"food", 1),
+    "a changed gzip": gzip.compress(bytes(range(256)) * 9)[:40] + b"x" * 40,
+    "a key that is half a character": b'{"\\ud800": 1, "text": "x", "label": "y"}\n',
+    "Parquet's name alone": b"PAR1" + bytes(100) + b"PAR1",
 }
 BAD_PATHS: dict[str, str] = {
     "null byte": "a\0b",

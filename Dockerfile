@@ -18,7 +18,7 @@ RUN pip install -c constraints.txt ".[$EXTRAS]"
 # What nobody runs here: headers, tests, other programs.
 RUN find /venv/lib -type d \( -path '*/torch/include' -o -path '*/torch/test' -o -path '*/pyarrow/include' -o -name tests \) \
       -prune -exec rm -r {} + && \
-    find /venv/lib \( -path '*/torch/bin/*' ! -name torch_shm_manager -o -name 'libarrow_[fs]*' ! -name 'libarrow_s3*' \) -delete
+    find /venv/lib \( -path '*/torch/bin/*' ! -name torch_shm_manager -o -name 'libarrow_flight*' \) -delete
 
 FROM python:3.11-slim
 COPY --from=build /venv /venv

@@ -117,6 +117,6 @@ def _report_tab(page: gr.Blocks) -> None:
             return text, rendering.plots(pictures)
 
     chosen = gr.Dropdown([], label="Model, run or study")
-    report, plots = gr.Markdown(), gr.HTML()
+    report, plots = gr.Markdown(elem_classes="report"), gr.HTML()
     page.load(names, None, chosen)
     chosen.change(show, chosen, [report, plots])

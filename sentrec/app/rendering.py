@@ -24,6 +24,9 @@ STYLE = (
 .class i { display: block; height: 100%; border-radius: .4rem; background: var(--body-text-color-subdued); }
 .class.first { font-weight: 600; } .class.first i { background: #2f7d5b; }
 .quotes blockquote { border-left: 3px solid #2f7d5b; margin: .5rem 0; padding-left: .75rem; overflow-wrap: anywhere; }
+.quotes blockquote.negative { border-color: #b4473a; }
+.report table { display: block; overflow-x: auto; }
+.report :is(th, td) { overflow-wrap: normal !important; word-break: normal !important; padding: .25rem .6rem; }
 .ranking { width: 100%; height: 75vh; border: 1px solid var(--border-color-primary); border-radius: .5rem; }
 .answer ol { list-style: none; margin: .5rem 0 0; padding: 0; font-size: .9rem; overflow-wrap: anywhere; }
 .answer p.text { margin: .5rem 0 0; } p.key { margin: .5rem 0; }
@@ -64,8 +67,10 @@ def _bars(prediction: Prediction) -> str:
 def quotes(item: RankedItem) -> str:
     """The sentences that speak most for and against an item."""
     signs = {"positive": "+", "negative": "\N{MINUS SIGN}"}
-    found = [(signs[side], quote.text) for side, quote in item.quotes.items() if quote]
-    quotes = "".join(f"<blockquote><b>{sign}</b> {escape(text)}</blockquote>" for sign, text in found)
+    found = [(side, quote.text) for side, quote in item.quotes.items() if quote]
+    quotes = "".join(
+        f'<blockquote class="{side}"><b>{signs[side]}</b> {escape(text)}</blockquote>' for side, text in found
+    )
     return f'<div class="quotes"><h3>{escape(item.title or item.movie)}</h3>{quotes or "<p>No quotes.</p>"}</div>'
 
 

@@ -78,6 +78,7 @@ def app(
     if share:
         err.print("[yellow]Warning:[/] whoever knows the link can use this page and this machine.", soft_wrap=True)
     with tempfile.TemporaryDirectory(prefix="sentrec-app-") as uploads:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uploads are deleted on the way out
         # Read when gradio is imported.
         os.environ |= {"GRADIO_TEMP_DIR": uploads, "GRADIO_ANALYTICS_ENABLED": "False"}
         from sentrec.app.page import make_page
@@ -85,7 +86,6 @@ def app(
 
         page = make_page(_load_models(model), _load_ratings(ratings))
         place = launch(page, host, port, share)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uploads are deleted on the way out
         err.print(f"Open {place} (Ctrl-C ends)", markup=False, soft_wrap=True)
         page.block_thread()
 

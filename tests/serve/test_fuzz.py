@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_ratings import movielens
 from starlette.testclient import TestClient
 
 from sentrec.inference.predictor import Predictor
+from sentrec.recommend.ratings.model import RatingsModel, fit, read_data
 from sentrec.serve.application import create_app
 
 JSON = st.recursive(
@@ -32,6 +34,11 @@ RANKINGS = st.fixed_dictionaries(
         "top": st.integers(),
     },
 )
+
+
+@pytest.fixture(scope="module")
+def ratings(tmp_path_factory: pytest.TempPathFactory) -> RatingsModel:
+    return fit(read_data(movielens(tmp_path_factory.mktemp("ratings"))), "ease")
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +74,14 @@ def test_any_reviews_are_ranked_or_refused(served: TestClient, body: Any) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/predict", "/rank"])
-def test_the_description_is_kept(predictor: Predictor, path: str) -> None:
+@pytest.mark.parametrize("path", ["/predict", "/rank", "/recommend"])
+def test_the_description_is_kept(predictor: Predictor, ratings: RatingsModel, path: str) -> None:
     """Requests that schemathesis makes of the description, good ones and bad ones, get answers that it describes."""
     schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
     checks = pytest.importorskip("schemathesis.specs.openapi.checks")
-    operation = schemathesis.openapi.from_asgi("/openapi.json", create_app({"small": predictor}))[path]["POST"]
+    operation = schemathesis.openapi.from_asgi("/openapi.json", create_app({"small": predictor}, ratings=ratings))[
+        path
+    ]["POST"]
     kept = [
         checks.status_code_conformance,
         checks.content_type_conformance,

@@ -139,14 +139,7 @@ ALL: dict[str, tuple[str, str | bytes]] = {
     "no suffix": ("reviews", csv_of()),
     "table in .txt": ("a.txt", csv_of(mark="\t")),
     "spaces and capitals": ("a.csv", csv_of().replace("hotel,review,sentiment", "Hotel Name, Review Text ,SENTIMENT")),
-    "open quote": (
-        "a.csv",
-        "hotel\treview\tsentiment\n"
-        + "".join(
-            "\t".join([row["hotel"], ('"' if number == 1 else "") + row["review"], row["sentiment"]]) + "\n"
-            for number, row in enumerate(ROWS)
-        ),
-    ),
+    "open quote": ("a.csv", csv_of(mark="\t").replace("\tdull", '\t"dull')),
     "empty cells at the end": ("a.csv", csv_of().replace("negative\n", "negative,,\n")),
     "blank lines": ("a.csv", csv_of().replace("negative\n", "negative\n\n")),
     "JSON lines": ("a.jsonl", jsonl()),

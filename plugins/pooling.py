@@ -17,8 +17,8 @@ def masked_max(sequence: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
     """The largest value over the real tokens, which are at `dim` of a sequence of any shape; the mask broadcasts."""
     # A finite filling value: -inf would turn into NaN where a gradient multiplies it by zero.
     filled = sequence.masked_fill(~mask, torch.finfo(sequence.dtype).min)
-    # `max`, not `amax`: its gradient goes to one position instead of being divided among ties, a third cheaper.
-    return filled.max(dim=dim).values
+    # The gradient of `max` goes to one position instead of being divided among ties; without one, `amax` is faster.
+    return filled.max(dim=dim).values if filled.requires_grad else filled.amax(dim=dim)
 
 
 def last_token(sequence: Tensor, mask: Tensor) -> Tensor:

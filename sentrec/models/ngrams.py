@@ -120,10 +120,16 @@ class NgramModel(ClosedFormModel, WordModel):
         values: Tensor = factor / occurring.float() ** power
         return values
 
+    def _weights_of(self, rows: Tensor) -> Tensor:
+        if self.weights.shape[1] > 1 or torch.compiler.is_exporting():
+            return functional.embedding(rows, self.weights)
+        # Single numbers are found four times faster than rows of one.
+        return self.weights.flatten().index_select(0, rows.flatten()).view(*rows.shape, 1)
+
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float32, shape ``(batch, classes)``."""
         rows, counts = self._hashed(batch.token_ids, batch.mask)
-        found = functional.embedding(rows.clamp(max=self.rows - 1), self.weights) * counts.unsqueeze(-1)
+        found = self._weights_of(rows.clamp(max=self.rows - 1)) * counts.unsqueeze(-1)
         margins = found.sum(dim=1) * self._feature_values(counts.sum(dim=1)).unsqueeze(-1) + self.bias
         return torch.cat([-margins, margins], dim=1) / 2 if margins.shape[1] == 1 else margins
 

@@ -76,7 +76,17 @@ TOKEN = "|".join(
         rf"\.{{3}}|--|''|``|[{_UNSPACED}]|{_SIGN}",
     )
 )
-
+TITLES = frozenset(_TITLE.split("|"))
+PLAIN_MARKS = (
+    "",
+    *'.,!?:)"',
+    *(f"{first}{second}" for first in ')"' for second in ".,!?:"),
+    *map('{}"'.format, ".,!?"),
+)
+_ANY_MARK = "|".join(map(re.escape, reversed(PLAIN_MARKS)))
+PLAIN_CHUNK = re.compile(rf"""(["(]?)([A-Za-z]+(?:-[A-Za-z]+)*)({_ANY_MARK})""")
+"""A part between white space that these rules split into signs, a word of plain letters, and signs, whatever stands
+around it; but for titles, whose full stop is a part of them."""
 
 _QUADRATIC, _LINEAR = r"(?=\w+'[tT])", rf"(?={_WORD}'[tT])"
 """A part of the rules as it was until 0.1.0, which takes quadratic time on underscores, and its equivalent."""
@@ -161,25 +171,22 @@ def count_words(tokenizer: Tokenizer, texts: Iterable[str]) -> dict[str, int]:
     return dict(sorted(words.items(), key=lambda item: (-item[1], item[0])))
 
 
-def chunks_of(text: str) -> list[str] | None:
-    """The parts of a text between white space, whose tokens one after another are those of the text.
+def spaced(text: str) -> str | None:
+    """A text whose parts between white space have, one after another, the tokens of the text.
 
-    Most chunks of most texts have been met before; `sentrec.text.encoding` splits each only once.
+    Most parts of most texts have been met before; `sentrec.text.encoding` splits each only once.
 
     Returns:
-        The chunks; None for the few texts whose markup is more than plain tags: their tokens must be found as a whole.
+        None for the few texts whose markup is more than plain tags: their tokens must be found as a whole.
     """
     if "<" in text:
         if _CHANGES_TAGS.search(text):
             return None
         text = _ASCII_TAG.sub(" ", text)
-        if "<" in text and not text.isascii():
-            return None
-    elif "&lt" in text:
+        return None if "<" in text and not text.isascii() else text
+    if "&lt" in text:
         return None
-    elif " #" in text:
-        text = _SPACE_BEFORE_APOSTROPHE.sub("", text)
-    return text.split()
+    return _SPACE_BEFORE_APOSTROPHE.sub("", text) if " #" in text else text
 
 
 def words_of(tokenizer: Tokenizer) -> list[str]:

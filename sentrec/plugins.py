@@ -160,7 +160,11 @@ class Registry:
 
 
 def _reason(error: BaseException) -> str:
-    return error.message if isinstance(error, SentrecError) else f"{type(error).__name__}: {shortened(error, 500)}"
+    return (
+        error.message
+        if isinstance(error, SentrecError)
+        else f"{type(error).__name__}: {shortened(' '.join(str(error).split()), 500)}"
+    )
 
 
 def _register(name: str, plugin: Any, origin: str, registry: Registry) -> None:

@@ -57,7 +57,7 @@ def fetch_glove(
     began = time.perf_counter()
     found = None if force else fetch.cached_vectors(name or published, dim)
     with download_progress(quiet) as progress:
-        vectors = found or fetch.fetch_glove(
+        vectors = fetch.fetch_glove(
             name or published,
             dim,
             mirror=mirror,

@@ -68,8 +68,8 @@ def _carry_out(job: "_Job", wanted: "RankOptions", pages: list[tuple[Path, str]]
             result = job.ranked(stack, wanted)
             scored = result.scored
             is_written, csv_safe = given["out_file"] is not None, given["csv_safe"]
+            _write(pages, result, given["title"], csv_safe)  # first: whoever reads the list may end early
             _print(result, given["as_json"], given["as_csv"], is_written=is_written, csv_safe=csv_safe)
-            _write(pages, result, given["title"], csv_safe)
     if not job.quiet:
         show_summary(scored)
 

@@ -48,6 +48,7 @@ def test_fetching_ends_with_where_it_lies_and_what_comes_next(run: Invoke, mirro
     again = run("tiny", "--dim", 2, "--mirror", mirror.url)
     assert "there already: 3 words, 2 dimensions" in again.stdout
     assert len(mirror.requests) == 1
+    assert "no address of a mirror" in str(run("tiny", "--dim", 2, "--mirror", "not a url").exception)
     quiet = run("tiny", "--dim", 2, "--mirror", mirror.url, "--quiet", "--force")
     assert (quiet.exit_code, quiet.output) == (0, "")
 

@@ -240,6 +240,15 @@ def test_a_real_process_ends_with_one_line_of_error(run: Path, tmp_path: Path) -
     assert done.stdout == ""
 
 
+def test_the_page_is_written_though_nobody_reads_the_list(run: Path, tmp_path: Path) -> None:
+    words = ["recommend", str(EXAMPLES.resolve()), "--model", str(run), "--html", "page.html", "-q"]
+    command = [str(Path(sys.executable).with_name("sentrec")), *words]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+    assert (tmp_path / "page.html").is_file()
+
+
 def test_evaluate_compares_with_a_baseline_which_writes_no_rejects(invoke: Invoke, tmp_path: Path) -> None:
     path = tmp_path / "reviews.jsonl"
     path.write_text(EXAMPLES.read_text(encoding="utf-8") + "{broken\n", encoding="utf-8")

@@ -21,7 +21,7 @@ Side = Literal["positive", "negative"]
 
 _KEPT = 3
 """Reviews of an item that are kept, on either side."""
-_SURE_REVIEW, _SURE = 0.7, 0.96
+_SURE_REVIEW, _SURE = 0.7, 0.985
 """How probably a review and its sentence must be on a side to be quoted there. Sad stories and opinions of others stand
 in reviews that praise, too: of the sentences of these that the model finds negative, half are no complaints."""
 _SURE_RATED = 0.85

@@ -43,7 +43,7 @@ class WordScorer(OneWorker):
         good = np.array([sum(text.count(word) for word in GOOD) for text in texts], dtype=np.float64)
         bad = np.array([sum(text.count(word) for word in BAD) for text in texts], dtype=np.float64)
         embeddings = np.array([[len(text), text.count("e"), text.count("space")] for text in texts], dtype=np.float16)
-        return Scores((good + 0.02) / (good + bad + 0.04), embeddings.reshape(-1, 3))
+        return Scores((good + 0.01) / (good + bad + 0.02), embeddings.reshape(-1, 3))
 
 
 def write_reviews(path: Path, rows: Sequence[dict[str, Any]]) -> Path:

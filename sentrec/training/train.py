@@ -201,9 +201,9 @@ def _start_loop(
 def _warn_of_few_steps(loop: TrainingLoop, texts: int) -> None:
     if 0 < loop.total_steps < _FEW_STEPS and loop.recipe.training.max_steps is None:
         _log.warning(
-            "%d gradient steps in all on %s: too few for a network to learn from nothing. The recipe my-reviews adapts "
+            "%s in all on %s: too few for a network to learn from nothing. The recipe my-reviews adapts "
             "the starter to few texts, imdb-nb-lr fits n-grams without any steps.",
-            loop.total_steps,
+            counted(loop.total_steps, "gradient step"),
             counted(texts, "text"),
         )
 

@@ -137,8 +137,15 @@ def _show_run(run: "Run") -> None:
     if init is not None and (before := run.metrics["init"].get("test_accuracy_before")) is not None:
         stdout.print(f"{escape(init.run)} as it is, before it saw your texts: {before:.4f}", soft_wrap=True)
     calibration, rows = run.metrics["calibration"], "validation" if init is None else "rows held out in turn"
+    if balance := run.metrics.get("balance"):
+        f1, accuracy = balance["macro_f1"], balance["accuracy"]
+        stdout.print(
+            f"balanced on {rows}: macro F1 {f1['before']:.4f} to {f1['after']:.4f}, accuracy {accuracy['before']:.4f} "
+            f"to {accuracy['after']:.4f}; probabilities are those of more equal classes",
+            soft_wrap=True,
+        )
     # Mixing weights that were fitted on the validation rows leave nothing for a temperature there.
-    if init is not None or f"{calibration['temperature']:.2f}" != "1.00":
+    elif init is not None or f"{calibration['temperature']:.2f}" != "1.00":
         loss, error = calibration["validation_log_loss"], calibration["validation_ece"]
         stdout.print(
             f"calibrated on {rows} with temperature {calibration['temperature']:.2f}: log loss {loss['before']:.4f} to "

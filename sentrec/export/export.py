@@ -145,8 +145,9 @@ def _measure(run: Run, directory: Path) -> tuple[Agreement, dict[str, Any]]:
     compared = [*validation.texts, *(test.texts if len(validation) < _FEWEST_TO_COMPARE else ())]
     _log.info("Comparing with the original on %s of its texts", f"{len(compared):,}")
     small = load(directory)
-    # A fine-tuned run (`init`) was calibrated by cross-fitting, which cannot be repeated here.
-    known = run.metrics["calibration"]["temperature"] if run.recipe.init else None
+    # A fine-tuned run (`init`) was calibrated by cross-fitting, a balanced one before that: it cannot be repeated here.
+    is_known = run.recipe.init or "balance" in run.metrics
+    known = run.metrics["calibration"]["temperature"] if is_known else None
     metrics = calibrated_metrics(
         validation, small.logits(validation.texts), test, small.logits(test.texts), temperature=known
     )

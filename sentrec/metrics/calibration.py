@@ -63,6 +63,33 @@ def fit_temperature(logits: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float
     return float(np.exp(best.x)) if best.fun < loss(0.0) else 1.0
 
 
+_STRENGTHS = np.linspace(0.0, 2.0, 17)
+
+
+def balancing_strength(probabilities: npt.NDArray[np.float64], shares: npt.NDArray[np.float64]) -> float:
+    """How far to correct for unequal classes, so that the mean F1 of the classes becomes highest.
+
+    Dividing probabilities by a power of the classes' shares is the logit adjustment of Menon et al. 2021: at 0 the
+    likeliest class is decided for, at 1 the one that would be if all classes were of one size. The F1 of a power is the
+    one expected under the probabilities, which should be calibrated: rare classes have too few labels to choose by.
+
+    Args:
+        probabilities: Those of rows that were not learned from, shape ``(rows, classes)``.
+        shares: How common each class is, shape ``(classes,)``.
+
+    Returns:
+        The power, between 0 and 2.
+    """
+
+    def expected_f1(strength: float) -> float:
+        decided = np.eye(len(shares))[(probabilities / shares**strength).argmax(axis=1)]
+        hits, sizes = (decided * probabilities).sum(axis=0), decided.sum(axis=0) + probabilities.sum(axis=0)
+        return float((2 * hits / np.maximum(sizes, 1e-12)).mean())
+
+    scores = np.array([expected_f1(strength) for strength in _STRENGTHS])
+    return float(_STRENGTHS[scores >= scores.max() - 1e-9].mean())
+
+
 @dataclass(frozen=True)
 class ReliabilityBins:
     """Predictions grouped by their confidence, the probability of the predicted class.

@@ -99,6 +99,8 @@ class Recipe(Section):
             raise ValueError("task: rate learns from data.target alone: leave labels, ratings, mixed_with and init out")
         if self.task == "rate" and self.objective != ObjectiveConfig():
             raise ValueError("task: rate has an objective of its own: leave objective out")
+        if self.task == "rate" and self.training.balance:
+            raise ValueError("training.balance is for classes, and task: rate predicts numbers: leave it out")
         if (data.facts is None) != (self.model.boosting is None):
             raise ValueError("model.boosting is the head over facts: state data.facts, too")
         if data.facts and (data.validation, data.test, data.group_column, data.unlabelled) != (None,) * 4:

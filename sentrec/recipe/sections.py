@@ -239,6 +239,9 @@ class TrainingConfig(Section):
     weight_decay: float = Field(0.01, ge=0.0, description="Decoupled weight decay of the weight matrices.")
     clip_norm: float = Field(1.0, gt=0.0, description="Longest gradient; longer ones are scaled down to it.")
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0, description="Share of the target spread over all classes.")
+    balance: bool = Field(
+        False, description="Decide for rare classes more often, so that the mean F1 of the classes becomes highest."
+    )
     max_steps: int | None = Field(None, ge=1, description="Stop after so many steps, e.g. to try a recipe out.")
     validations_per_epoch: int = Field(1, ge=1, description="How often an epoch is validated.")
     patience: int = Field(3, ge=1, description="Stop after so many validations in a row without a better one.")

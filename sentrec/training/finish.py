@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.data.examples import Examples
-from sentrec.metrics.calibration import fit_temperature, softmax
+from sentrec.metrics.calibration import balancing_strength, fit_temperature, softmax
 from sentrec.metrics.classification import classification_metrics
 from sentrec.models.contracts import ClosedFormData
 from sentrec.models.star_scores import fit_stars
@@ -19,7 +20,7 @@ from sentrec.rating.model import measure_ratings
 from sentrec.rating.texts import fit_text_ratings
 from sentrec.runs.directory import CHECKPOINTS, MODEL, Run, open_run
 from sentrec.runs.writing import write_end
-from sentrec.training.adaptation import adapt
+from sentrec.training.adaptation import Adapted, adapt
 from sentrec.training.checkpoint import load_best, remove_checkpoints
 from sentrec.training.loop import TrainingLoop
 from sentrec.training.prepare import PreparedData
@@ -48,18 +49,22 @@ def finish_run(
         load_best(best, model)
     adapted = adapt(loop, data) if data.source else None
     fitted = None if adapted else model.fit(_closed_form_data(loop, data))
+    balance = _balance(loop, data, adapted) if loop.recipe.training.balance else None
     if data.stars is not None:
         fit_stars(model, data.stars.held_out, data.stars.held_out_decisions)
     weights, metadata = model.state_dict(), None
     if data.source and is_quantized(data.source.path / MODEL):
         weights, metadata = quantize(weights)  # what went on from a small model stays small
         load_weights(model, dequantize(weights, metadata), directory / MODEL)
-    validation = adapted.validation if adapted else loop.logits(data.validation)
+    added = balance.offsets if balance else 0.0
+    validation = adapted.validation + added if adapted else loop.logits(data.validation)
     test = loop.logits(data.test)
     if loop.accelerator.is_main_process:
-        held_out = (adapted.held_out, adapted.labels) if adapted else None
-        metrics = calibrated_metrics(data.splits.validation, validation, data.splits.test, test, held_out)
+        held_out = (adapted.held_out + added, adapted.labels) if adapted else None
+        temperature = balance.temperature if balance else None
+        metrics = calibrated_metrics(data.splits.validation, validation, data.splits.test, test, held_out, temperature)
         metrics |= {"init": adapted.facts} if adapted else {}
+        metrics |= {"balance": balance.facts} if balance else {}
         metrics |= {
             "seed": loop.recipe.seed,
             "steps": loop.state.step,
@@ -76,6 +81,30 @@ def finish_run(
         remove_checkpoints(directory / CHECKPOINTS)
     loop.accelerator.wait_for_everyone()
     return open_run(directory), test
+
+
+@dataclass(frozen=True)
+class _Balance:
+    offsets: npt.NDArray[np.float64]  # what was added to the logits of each class, in the model's weights
+    temperature: float  # fitted before that: the rows hold as many texts of each class as they do
+    facts: dict[str, Any]
+
+
+def _balance(loop: TrainingLoop, data: PreparedData, adapted: Adapted | None) -> _Balance:
+    """Adds to the logits of rare classes, see `balancing_strength`; nobody who uses the model needs to know of it."""
+    labels = adapted.labels if adapted else data.splits.validation.labels
+    logits = (adapted.held_out if adapted else loop.logits(data.validation)).astype(np.float64)
+    shares = np.bincount(data.splits.train.labels, minlength=logits.shape[1]) / len(data.splits.train)
+    shares = np.maximum(shares, 1 / len(data.splits.train))
+    temperature = fit_temperature(logits, labels)
+    strength = balancing_strength(softmax(logits, temperature), shares)
+    offsets = -temperature * strength * (np.log(shares) - np.log(shares).mean())
+    loop.model.shift((), offsets)
+    pairs = zip(("before", "after"), (logits, logits + offsets), strict=True)
+    measured = {name: classification_metrics(labels, softmax(one), data.label_names) for name, one in pairs}
+    facts = {"strength": strength, "offsets": dict(zip(data.label_names, offsets.tolist(), strict=True))}
+    facts |= {key: {name: one[key] for name, one in measured.items()} for key in ("macro_f1", "accuracy")}
+    return _Balance(offsets, temperature, facts)
 
 
 def _closed_form_data(loop: TrainingLoop, data: PreparedData) -> ClosedFormData:

@@ -14,7 +14,7 @@ from sentrec.text.vocabulary import folds_case
 
 _DECIDED = ("text.lowercase", "text.vocabulary_size", "text.min_frequency", "glove")
 """Besides encoder and model, what cannot be another one than the source's."""
-_WITHOUT_STEPS = {"device", "max_steps", "checkpoint_seconds", "trackers"}
+_WITHOUT_STEPS = {"balance", "device", "max_steps", "checkpoint_seconds", "trackers"}
 """What a training section may say although no step is taken."""
 _OF_FITTED_NGRAMS = {"model.ngrams.crops": None, "model.ngrams.intercept": "fitted", "model.ngrams.lsa": None}
 """N-grams that join what had none are not fitted anew, but moved as far as the rows ask for."""

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from sentrec.data.locate import data_from_memory
-from sentrec.errors import Interrupted, counted
+from sentrec.errors import Interrupted, RecipeError, counted
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors
 from sentrec.files.versions import describe_versions
@@ -174,6 +174,8 @@ def _start_loop(
     start: Start | None,
 ) -> TrainingLoop:
     model = start.model if start else build_model(recipe, data.tokenizer, len(data.label_names))
+    if recipe.training.balance and not (model.feature_size or model.closed_form):
+        raise RecipeError(f"{recipe.encoder_name} has no linear head to balance.", "Set training.balance=false")
     checkpoint = directory / CHECKPOINTS / LAST
     continues = resume and checkpoint.is_file()
     if data.source and not continues:

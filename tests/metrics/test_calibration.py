@@ -3,8 +3,9 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
-from sentrec.metrics.calibration import calibrated_error, fit_temperature, reliability_bins, softmax
+from sentrec.metrics.calibration import balancing_strength, calibrated_error, fit_temperature, reliability_bins, softmax
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
@@ -83,3 +84,22 @@ def test_chance_alone_gives_a_calibrated_model_the_error_that_is_told(n: int) ->
         measured.append(reliability_bins(labels, softmax(logits)).calibration_error)
     assert np.mean(told) == pytest.approx(np.mean(measured), rel=0.08)
     assert calibrated_error(softmax(logits)) == calibrated_error(softmax(logits))
+
+
+def test_balancing_raises_the_mean_f1_of_unequal_classes() -> None:
+    generator = np.random.default_rng(3)
+    shares = np.array([0.05, 0.15, 0.8])
+    labels = generator.choice(3, 8000, p=shares)
+    evidence = generator.normal(size=(8000, 3)) + np.eye(3)[labels]
+    probabilities = softmax(evidence + np.log(shares))  # what follows from evidence of spread 1 and these shares
+    strength = balancing_strength(probabilities[:4000], shares)
+    decided = (probabilities, probabilities / shares**strength)
+    plain, balanced = (f1_score(labels[4000:], one[4000:].argmax(axis=1), average="macro") for one in decided)
+    assert 0.2 < strength < 1.2
+    assert balanced > plain + 0.1
+
+
+def test_there_is_nothing_to_balance_where_classes_are_of_one_size() -> None:
+    logits, _ = drawn(4)
+    shifted = softmax(logits) / np.full(3, 1 / 3) ** balancing_strength(softmax(logits), np.full(3, 1 / 3))
+    assert (shifted.argmax(axis=1) == logits.argmax(axis=1)).all()

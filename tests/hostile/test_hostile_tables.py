@@ -20,7 +20,7 @@ def test_a_hostile_table_is_rows_or_one_error(content: bytes, suffix: str, tmp_p
     for read in (
         lambda: sum(1 for _ in Source(str(path)).rows()),
         lambda: read_table(path, lambda there: list(there)[:9]),
-        lambda: list(read_chunks([Source(str(path))], FieldNames(), 100, lambda _: None)),
+        lambda: list(read_chunks([Source(str(path))], FieldNames(), 100)),
     ):
         try:
             read()

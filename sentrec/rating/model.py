@@ -15,7 +15,7 @@ from sentrec.files.parse import parse_json
 from sentrec.metrics.regression import Noise, conformal_quantile, fit_noise, regression_metrics
 from sentrec.models.weights import TRAIN_AGAIN, read_tensors, write_tensors
 from sentrec.rating.facts import Facts, Floats, Schema
-from sentrec.rating.names import NameEffects, facts_of_features, features_of, fit_names, several
+from sentrec.rating.names import ALL_FACTS, NameEffects, facts_of_features, features_of, fit_names, several
 from sentrec.rating.trees import Head, fit_head
 from sentrec.recipe.sections import BoostingConfig
 
@@ -171,14 +171,11 @@ def fit_model(
     Returns:
         The model, and its cross-validated predictions of the training items.
     """
-    facts, weights = several(facts), _weights(target - target.mean(), votes)
-    effects = _fit_effects(facts, target, weights, votes)
-    features = np.empty((len(target), len(facts_of_features(effects))))
-    for train, test in folds_of(np.arange(len(target)), config.folds, seed):
-        # Trees see names as they will see those of new items: learned from others.
-        few = facts.take(train)
-        part = _fit_effects(few, target[train], weights[train], _part(votes, train), like=effects)
-        features[test] = features_of(part, facts.take(test))
+    facts, expected = several(facts), np.full(len(target), target.mean())
+    for _ in range(1 if votes is None else 2):  # what facts leave open, a first fit tells
+        weights = _weights(target - expected, votes)
+        effects, features = _cross_fitted(facts, target, weights, votes, config.folds, seed)
+        expected = features[:, facts_of_features(effects).index(ALL_FACTS)]
     held_out = np.empty(len(target))
     single = config.model_copy(update={"bags": 1})
     for train, test in folds_of(np.arange(len(target)), min(config.folds, _MOST_FOLDS), seed):
@@ -188,6 +185,18 @@ def fit_model(
     scores = np.sort(np.abs(target - held_out) / np.sqrt(np.maximum(noise.variance(votes, len(target)), 1e-12)))
     head = fit_head(features, target, _weights(target - held_out, votes), config, seed)
     return RatingModel(schema, effects, head, noise, scores, scale), held_out
+
+
+def _cross_fitted(
+    facts: Facts, target: Floats, weights: Floats, votes: Floats | None, folds: int, seed: int
+) -> tuple[tuple[NameEffects, ...], Floats]:
+    """What facts say, and features as trees will see those of new items: each row's learned from others."""
+    effects = _fit_effects(facts, target, weights, votes)
+    features = np.empty((len(target), len(facts_of_features(effects))))
+    for train, test in folds_of(np.arange(len(target)), folds, seed):
+        part = _fit_effects(facts.take(train), target[train], weights[train], _part(votes, train), like=effects)
+        features[test] = features_of(part, facts.take(test))
+    return effects, features
 
 
 def _fit_effects(

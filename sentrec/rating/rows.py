@@ -57,7 +57,7 @@ def read_rows(data: DataConfig) -> RatedRows:
 
     Raises:
         DataError: If it cannot be read, lacks a column, has targets that are no numbers or outside of the scale, or too
-            few rows have one.
+            few rows have one, or all the same.
     """
     assert data.target is not None  # the recipe's own check
     location = locate_split(data, data.train)
@@ -69,6 +69,8 @@ def read_rows(data: DataConfig) -> RatedRows:
     rows = np.flatnonzero(~np.isnan(target) & (True if votes is None else votes > 0))
     if len(rows) < _FEWEST_ROWS:
         raise DataError(f"{items.source} has {counted(len(rows), 'row')} with a rating, and {_FEWEST_ROWS} are needed.")
+    if not np.ptp(target[rows]):
+        raise DataError(f"all ratings of {items.source} are {target[rows[0]]:g}: there is nothing to learn.")
     few = items.take(rows)
     names, texts = few.keys, None if data.facts and not data.text_columns else texts_of(few, data)
     if data.group_column:

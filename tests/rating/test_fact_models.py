@@ -138,3 +138,10 @@ def test_a_run_rates_a_table_and_unknown_facts_are_no_error(
 def test_only_runs_that_rate_can(small_run: object, rated_run: Path) -> None:
     with pytest.raises(RunError, match="classifies"):
         load_rater(small_run)  # type: ignore[arg-type]
+
+
+def test_ratings_that_are_all_the_same_are_refused(tmp_path: Path) -> None:
+    table = "id,runtime,vote_average,vote_count\n" + "".join(f"{row},{80 + row},5,10\n" for row in range(30))
+    (tmp_path / "films.csv").write_text(table, encoding="utf-8")
+    with pytest.raises(DataError, match=r"all ratings of .* are 5"):
+        read_rows(film_recipe(tmp_path / "films.csv").data)

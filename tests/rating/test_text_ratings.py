@@ -86,7 +86,7 @@ def test_text_feeds_the_trees_and_is_kept_in_the_run(films: Path, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [("five", "is no number: 'five'"), ("11", r"1 target of .* lie.? outside of the scale 1 to 10; the first is 11")],
+    [("much", "is no number: 'much'"), ("11", r"1 target of .* lie.? outside of the scale 1 to 10; the first is 11")],
 )
 def test_targets_that_are_none_are_refused_in_a_line(
     reviews_with_stars: Path, tmp_path: Path, values: str, message: str

@@ -234,9 +234,17 @@ def text_format(sample: str, suffix: str, is_header: Callable[[str], bool]) -> s
         return "lines" if is_lists else "json"
     if has_objects and not is_header(first):
         return "json" if _is_document(first, lines) else "jsonl"
-    tabs = {line.count("\t") for line in lines[:10]}
-    is_table = is_header(first) or (len(lines) > 1 and len(tabs) == 1 and tabs != {0})
-    return known or ("csv" if is_table else "lines")
+    return known or ("csv" if is_header(first) or _is_even(lines[:10]) else "lines")
+
+
+def _is_even(lines: Sequence[str]) -> bool:
+    """Whether all lines have equally many cells, as no prose has: a tab in each of two, or two other marks of five."""
+    bare = [re.sub('"[^"]*"', "", line) for line in lines]
+    for mark, fewest, count in (("\t", 1, 2), (";", 2, 5), ("|", 2, 5), (",", 2, 5)):
+        marks = {line.count(mark) for line in bare}
+        if len(bare) >= count and len(marks) == 1 and marks.pop() >= fewest:
+            return True
+    return False
 
 
 def _is_document(first: str, lines: Sequence[str]) -> bool:

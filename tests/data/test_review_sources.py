@@ -167,3 +167,13 @@ def test_any_text_survives_json_lines(tmp_path_factory: pytest.TempPathFactory, 
     named = [(unicodedata.normalize("NFC", " ".join(movie.split())), text) for movie, text in pairs]
     kept = {(movie, text) for movie, text in named if movie and text.strip()}
     assert {(one.movie, one.text) for one in reviews} <= kept
+
+
+def test_a_table_without_usual_names_is_told_from_prose(tmp_path: Path) -> None:
+    path = tmp_path / "answers"
+    path.write_text('"Q1. Where, and when?",Q2. How?,Q3. And?\n' + '"Here, now",well,fine\n' * 6)
+    rows = list(Source(str(path)).rows())
+    assert isinstance(rows[0], Row)
+    assert list(rows[0].fields) == ["Q1. Where, and when?", "Q2. How?", "Q3. And?"]
+    path.write_text("Nice, clean, quiet.\nWe came, saw and left.\n" * 6)
+    assert next(iter(Source(str(path)).rows())) == Row(1, {"text": "Nice, clean, quiet."})

@@ -124,6 +124,10 @@ def chosen_engine(name: EngineName, workers: int | None, address: str | None) ->
         raise typer.BadParameter("--workers needs --engine processes or ray.")
     if address is not None and name != "ray":
         raise typer.BadParameter("--address needs --engine ray.")
+    if name == "local":  # the others are slow to import
+        from sentrec.inference.shards import LocalEngine
+
+        return LocalEngine()
     from sentrec.inference.engines import make_engine
 
     return make_engine(name, workers, address)

@@ -70,7 +70,10 @@ def engine_of(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_ranking_and_all_scores_are_the_same_bytes(engine: str, folder: Path, call: Call, tmp_path: Path) -> None:
+def test_the_ranking_and_all_scores_are_the_same_bytes(
+    engine: str, folder: Path, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     positive = ("--positive", "good", "--min-reviews", "1")
     for name in ("local", engine):
         outputs = (
@@ -86,6 +89,7 @@ def test_the_ranking_and_all_scores_are_the_same_bytes(engine: str, folder: Path
     items = [json.loads(line) for line in (tmp_path / "local.jsonl").read_text().splitlines()]
     assert sum(item["duplicates"] for item in items) == 10
     assert sum(item["reviews"] for item in items) == 1190
+    assert not (tmp_path / ".ray").exists()  # no token is left in the home folder
 
 
 @pytest.mark.parametrize("engine", ENGINES)

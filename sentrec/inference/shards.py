@@ -9,6 +9,7 @@ import os
 import pickle
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import Any, Protocol
@@ -202,14 +203,17 @@ def in_order(workers: Workers, number: int, shards: Sequence[Any], arrived: Arri
     Raises:
         SentrecError: If a shard costs a worker again and again; and what a worker raises, as soon as it does.
     """
-    schedule = _Schedule(workers, shards, arrived)
-    for worker in range(number):
-        schedule.begin_next(worker)
-    for place, waiting in enumerate(schedule.waiting):
-        while True:
-            yield from ((place, pickle.loads(part)) for part in waiting.take())
-            if waiting.is_whole:
-                break
-            for worker, answer in workers.answers():
-                schedule.receive(worker, answer)
-        waiting.close()
+    with ExitStack() as stack:
+        schedule = _Schedule(workers, shards, arrived)
+        for waiting in schedule.waiting:
+            stack.callback(waiting.close)
+        for worker in range(number):
+            schedule.begin_next(worker)
+        for place, waiting in enumerate(schedule.waiting):
+            while True:
+                yield from ((place, pickle.loads(part)) for part in waiting.take())
+                if waiting.is_whole:
+                    break
+                for worker, answer in workers.answers():
+                    schedule.receive(worker, answer)
+            waiting.close()

@@ -1,5 +1,6 @@
 """The schema of a transfer recipe: sources, targets, what moves, how, and what it is compared with."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal, TypeVar
@@ -193,6 +194,10 @@ class TransferRecipe(Section):
         return cells
 
 
+_OPTION = re.compile(r"--[a-z]+-field (\S+) \(in a recipe (data\.\w+)\)")
+"""How a hint names an option of `train` that a study has not, and its key."""
+
+
 @contextmanager
 def hints_for(setting: str) -> Iterator[None]:
     """Turns hints on a recipe's data into hints on the study that changes this recipe by `setting`."""
@@ -200,7 +205,8 @@ def hints_for(setting: str) -> Iterator[None]:
         yield
     except SentrecError as error:
         if error.hint is not None:
-            error.hint = error.hint.replace("--set data.", f"{setting}data.")
+            hint = _OPTION.sub(r"--set \2=\1", error.hint)
+            error.hint = hint.replace("--set data.", f"{setting}data.")
         raise
 
 

@@ -166,7 +166,9 @@ def test_ctrl_c_ends_all_processes_and_what_was_scored_is_kept(folder: Path, sma
     for number in range(2):
         rows = (json.dumps(row) + "\n" for row in rows_of(number, 40_000))
         (folder / f"part-{number}.jsonl").write_text("".join(rows))
-    code = "from sentrec.cli.main import run; run()"
+    # What a shell starts in the background ignores interrupts, and so would whatever it starts.
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{hear}; from sentrec.cli.main import run; run()"
     options = ["--positive", "good", *engine_of("processes")]
     command = [sys.executable, "-c", code, "recommend", "reviews", "--model", str(small_run.path), *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)

@@ -136,7 +136,8 @@ def test_no_file_of_a_run_is_a_pickle(small_run: Run) -> None:
 
 def test_nothing_in_the_source_loads_or_writes_pickles() -> None:
     forbidden = re.compile(
-        r"\b(?:torch\.(?:load|save)|(?<!a )c?pickle|joblib|shelve|marshal|allow_pickle=True|yaml\.(?:unsafe_load|full_load))\b"
+        r"\b(?:torch\.(?:load|save)|(?<!a )c?pickle|joblib|shelve|marshal|allow_pickle=True)\b"
+        r"|\byaml\.(?:unsafe_load|full_load)\b"
     )
     sources = [
         path for room in (sentrec, __import__("sentrec_plugins")) for path in Path(room.__path__[0]).rglob("*.py")

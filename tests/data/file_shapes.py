@@ -7,12 +7,13 @@ import json
 import lzma
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet
+from archives import archive
 
 ITEMS = ["Sea View", "Sea View", "Old Mill", "Old Mill"]
 TEXTS = ["lovely rooms, superb", "dull and awful; never again", "a moving café, très naïve", "bleak|bleak, 'bleak'"]
@@ -92,14 +93,6 @@ def excel(cover: bool = False) -> bytes:
     ]:
         sheet.append(row)
     book.save(buffer)
-    return buffer.getvalue()
-
-
-def archive(parts: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for name, content in parts.items():
-            file.writestr(name, content)
     return buffer.getvalue()
 
 

@@ -4,13 +4,12 @@ A new command or a new file format is tested by naming it beside these cases, an
 """
 
 import gzip
-import io
 import json
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from archives import archive
 
 MOST_CHARACTERS = 4200
 """Longest message and hint of an error."""
@@ -35,15 +34,6 @@ def merge_bomb(levels: int = 9, width: int = 9) -> bytes:
         f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * width)}]}}" for level in range(1, levels + 1)
     ]
     return "\n".join(lines).encode()
-
-
-def archive(parts: Mapping[str, bytes]) -> bytes:
-    """A zip archive of files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for name, content in parts.items():
-            file.writestr(name, content)
-    return buffer.getvalue()
 
 
 NO_TEXT: dict[str, bytes] = {

@@ -96,7 +96,7 @@ def test_balancing_raises_the_mean_f1_of_unequal_classes() -> None:
     decided = (probabilities, probabilities / shares**strength)
     plain, balanced = (f1_score(labels[4000:], one[4000:].argmax(axis=1), average="macro") for one in decided)
     assert 0.2 < strength < 1.2
-    assert balanced > plain + 0.05
+    assert balanced > plain + 0.08
 
 
 def test_there_is_nothing_to_balance_where_classes_are_of_one_size() -> None:

@@ -92,7 +92,7 @@ def star_polarities(words: Sequence[str], plain: bool = True) -> dict[str, str |
     found = [one for one in read.values() if one is not None]
     numbers = {value for value, scale in found if scale is None}
     highest = max(numbers, default=5.0)
-    # Seven is the highest where each below it occurs but none above; zero makes four the highest, else it is five.
+    # Seven is the highest where five numbers occur but none above; zero makes four the highest, else it is five.
     scale = next((one for one in _SCALES if highest <= one and (one != 7 or len(numbers) >= 5)), None)
     lowest = 0 if 0 in numbers else 1
     if highest == 4 and 0 in numbers:

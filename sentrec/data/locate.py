@@ -11,6 +11,7 @@ from sentrec import plugins
 from sentrec.data.formats import STANDARD_INPUT, looks_like_file
 from sentrec.data.tables import mirror_folder, mirrored_datasets
 from sentrec.errors import DataError, did_you_mean
+from sentrec.files.parse import parsing
 from sentrec.files.storage import atomic_path, cache_home
 from sentrec.hookspecs import DatasetSpec
 from sentrec.recipe.sections import DataConfig
@@ -20,7 +21,7 @@ _DEFAULT_SHARES = {"validation": 0.1, "test": 0.2}
 
 
 def spec_of(name: str) -> DatasetSpec:
-    """What is known of a dataset; of a file or an unregistered folder of ``SENTREC_DATA``, only that it is local."""
+    """What is known of a dataset; of a file or an unregistered folder, only that it is local."""
     if known := plugins.registry().datasets.get(name):
         return known
     if name == STANDARD_INPUT:
@@ -28,6 +29,10 @@ def spec_of(name: str) -> DatasetSpec:
         raise DataError("labelled rows are read more than once, standard input can be read once.", hint)
     if looks_like_file(name) or mirror_folder(name) is not None:
         return DatasetSpec(name, None, ())
+    with parsing(name, DataError):
+        is_folder = any(Path(name).glob("*.parquet"))
+    if is_folder:
+        raise DataError(f"'{name}' is not a known dataset.", f"The folder of this name is meant? Write ./{name}")
     return plugins.registry().dataset(name, tuple(mirrored_datasets()))
 
 

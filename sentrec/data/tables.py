@@ -37,10 +37,11 @@ class Table:
 
 
 def mirror_folder(name: str) -> Path | None:
-    """The folder of dataset `name` under ``SENTREC_DATA``, or None where there is none."""
+    """The folder of dataset `name`: under ``SENTREC_DATA``, or anywhere if that is an absolute path; None: neither."""
     root = data_folder()
     with parsing(name, DataError):
-        return root / name if root and any((root / name).glob("*.parquet")) else None
+        folder = (root or Path()) / name  # an absolute path stays what it is
+        return folder if (root or folder.is_absolute()) and any(folder.glob("*.parquet")) else None
 
 
 def mirrored_datasets() -> list[str]:

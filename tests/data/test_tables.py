@@ -16,8 +16,10 @@ import pytest
 from glove_server import zipped
 
 from sentrec.data.formats import looks_like_file
+from sentrec.data.locate import locate_split
 from sentrec.data.tables import mirror_folder, mirrored_datasets, read_table
 from sentrec.errors import DataError
+from sentrec.recipe.loading import recipe_from_dict, recipe_tree
 
 ROWS = [("1984", "good"), ('say "hi", they\nsaid', "bad"), ("café 👍", "good"), ("NA", "null")]
 
@@ -212,3 +214,14 @@ def test_the_mirror_lists_its_folders_that_hold_parquet_files(tmp_path: Path, mo
     assert mirrored_datasets() == ["cinema"]
     assert mirror_folder("cinema") == tmp_path / "cinema"
     assert mirror_folder("empty") is None
+
+
+def test_any_folder_of_splits_is_a_dataset_by_its_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cinema").mkdir()
+    (tmp_path / "cinema" / "train.parquet").write_bytes(as_parquet())
+    data = recipe_from_dict(recipe_tree("quickstart", ["data.dataset=./cinema"])).data
+    assert locate_split(data, "train") == tmp_path / "cinema" / "train.parquet"
+    with pytest.raises(DataError) as error:
+        locate_split(recipe_from_dict(recipe_tree("quickstart", ["data.dataset=cinema"])).data, "train")
+    assert "./cinema" in str(error.value.hint)

@@ -26,11 +26,7 @@ _ENCODERS = "Name an encoder, such as roberta-base, microsoft/deberta-v3-base or
 
 
 def transformers() -> Any:
-    """The library, imported only by what needs it.
-
-    Raises:
-        SentrecError: If it is not installed.
-    """
+    """The library, imported only by what needs it; a `SentrecError` if it is not installed."""
     try:
         import transformers
     except ImportError as error:

@@ -82,8 +82,7 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change one value, e.g. training.epochs=2.", show_default=False),
 ]
 Labels = Annotated[
-    str | None,
-    typer.Option(help="What labels mean: 1=bad,5=good (others are left out), or stars.", show_default=False),
+    str | None, typer.Option(help="What labels mean: 1=bad,5=good (others are left out), or stars.", show_default=False)
 ]
 TextField = Annotated[
     str | None, typer.Option(help="Column of the text, or several: title,body; else found by name.", show_default=False)

@@ -62,16 +62,12 @@ Save = Annotated[
     output_folder("--save", help="Save the fitted model in this folder.", rich_help_panel=_PERSONAL, metavar="FOLDER"),
 ]
 Split = Annotated[
-    SplitName,
-    _option(_PERSONAL, "With --evaluate: hold out new users, what came later, or films.", show_default=True),
+    SplitName, _option(_PERSONAL, "With --evaluate: hold out new users, what came later, or films.", show_default=True)
 ]
 
 Top = Annotated[int, _option(_LIST, "Items on the list.", min=1, show_default=True)]
 MinReviews = Annotated[int, _option(_LIST, _LEAST, min=0, show_default=True)]
-Sort = Annotated[
-    SortBy,
-    _option(_LIST, "Expected mean, lower end of its interval, or plain mean.", show_default=True),
-]
+Sort = Annotated[SortBy, _option(_LIST, "Expected mean, lower end of its interval, or plain mean.", show_default=True)]
 Movies = Annotated[
     Path | None, _option(_LIST, "Items with movie_id, title, year, genres: CSV; with --ratings TMDB's folder, too.")
 ]

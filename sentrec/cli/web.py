@@ -23,12 +23,10 @@ _RATINGS = "Recommend to users, too: the folder of `sentrec recommend --ratings 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 Models = Annotated[
-    list[str] | None,
-    typer.Option("--model", "-m", metavar="RUN", help=_SEVERAL, autocompletion=model_names),
+    list[str] | None, typer.Option("--model", "-m", metavar="RUN", help=_SEVERAL, autocompletion=model_names)
 ]
 Ratings = Annotated[
-    Path | None,
-    typer.Option(metavar="FOLDER", help=_RATINGS, exists=True, file_okay=False, show_default=False),
+    Path | None, typer.Option(metavar="FOLDER", help=_RATINGS, exists=True, file_okay=False, show_default=False)
 ]
 Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0: all of this machine.")]
 
@@ -40,8 +38,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share the memory of the models.")] = 1,
     token: Annotated[
-        str | None,
-        typer.Option(envvar="SENTREC_TOKEN", help="Ask clients for this bearer token.", show_default=False),
+        str | None, typer.Option(envvar="SENTREC_TOKEN", help="Ask clients for this bearer token.", show_default=False)
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which a request is answered.")] = 30.0,
     max_waiting: Annotated[int, typer.Option(min=1, help="Texts that may wait; further ones get 429.")] = 1024,

@@ -57,22 +57,14 @@ def _files_at(name: str) -> list[str]:
 
 
 def open_address(name: str) -> Any:
-    """The bytes at an address, as a file.
-
-    Raises:
-        DataError: If it cannot be reached.
-    """
+    """The bytes at an address, as a file; a `DataError` if it cannot be reached."""
     with parsing(name, DataError, _HINT):
         system, path = _system(name)
         return system.open(path, "rb")
 
 
 def size_at(name: str) -> int:
-    """The size of the file at an address in bytes.
-
-    Raises:
-        DataError: If there is none, or the address cannot be reached.
-    """
+    """The size of the file at an address in bytes; a `DataError` if there is none, or the address cannot be reached."""
     with parsing(name, DataError, _HINT):
         system, path = _system(name)
         return int(system.size(path) or 0)

@@ -106,11 +106,7 @@ def _number(value: Any) -> float:
 
 
 def parse_list(text: str) -> Any:
-    """What a list of JSON, or of Python, holds.
-
-    Raises:
-        ValueError: If it is neither.
-    """
+    """What a list of JSON, or of Python, holds; a `ValueError` if it is neither."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -127,7 +127,7 @@ def _data(card: dict[str, Any]) -> str:
     lines = [
         f"{training['rows']:,} texts of {names}, seed {training['seed']}, {vectors}; what had to be chosen "
         f"was chosen on {training['validation_rows']:,} further texts. The recipe, fully expanded, is in `recipe.yaml` "
-        "beside this card.",
+        "beside this card."
     ]
     if training["unlabelled_rows"]:
         of = ", ".join(training.get("unlabelled", ()))

@@ -107,11 +107,7 @@ class NaiveBayesLogisticRegression(Baseline):
         self._fit_intercept = fit_intercept
 
     def fit(
-        self,
-        texts: Texts,
-        labels: npt.NDArray[np.int64],
-        n_classes: int,
-        offset: npt.NDArray[np.float32] | None = None,
+        self, texts: Texts, labels: npt.NDArray[np.int64], n_classes: int, offset: npt.NDArray[np.float32] | None = None
     ) -> "NaiveBayesLogisticRegression":
         """Trains on labelled texts; see `Baseline.fit`.
 
@@ -201,11 +197,7 @@ BASELINES: Mapping[str, Callable[[], Baseline]] = MappingProxyType(
 
 
 def make_baseline(name: str) -> Baseline:
-    """A baseline that is not trained yet.
-
-    Raises:
-        SentrecError: If no baseline has that name.
-    """
+    """A baseline that is not trained yet; a `SentrecError` if no baseline has that name."""
     if name not in BASELINES:
         raise SentrecError(f"'{name}' is not a known baseline.", did_you_mean(name, BASELINES))
     return BASELINES[name]()

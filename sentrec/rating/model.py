@@ -116,11 +116,7 @@ class RatingModel:
 
     @classmethod
     def load(cls, path: Path) -> "RatingModel":
-        """Reads what `save` wrote.
-
-        Raises:
-            RunError: If the file is missing, cut off, or not such a model.
-        """
+        """Reads what `save` wrote; a `RunError` if the file is missing, cut off, or not such a model."""
         tensors, metadata = read_tensors(path)
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
         about = parse_json(metadata.get(_METADATA, ""), path, RunError, TRAIN_AGAIN)

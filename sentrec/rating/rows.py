@@ -94,11 +94,7 @@ def read_rows(data: DataConfig) -> RatedRows:
 
 
 def texts_of(items: Items, data: DataConfig) -> tuple[str, ...]:
-    """The text of each row, empty where it has none.
-
-    Raises:
-        DataError: If there is no column of texts.
-    """
+    """The text of each row, empty where it has none; a `DataError` if there is no column of texts."""
     names = FieldNames(text=data.text_columns or spec_of(data.dataset).text_columns)
     if not (columns := names.find("text", items.columns)):
         raise names.missing("text", items.source, "it has", items.columns, RECIPE_OPTIONS)

@@ -83,11 +83,7 @@ class Trees:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "Trees":
-        """The trees of such a file.
-
-        Raises:
-            ValueError: If they lead out of their nodes, or in a circle.
-        """
+        """The trees of such a file; a `ValueError` if they lead out of their nodes, or in a circle."""
         trees = cls(float(arrays["base"]), **{name: arrays[name] for name in cls.__annotations__ if name != "base"})  # type: ignore[arg-type]
         inner = np.flatnonzero(trees.feature >= 0)
         children, nodes = np.stack([trees.left[inner], trees.right[inner]]), len(trees.value)

@@ -60,8 +60,7 @@ class DataConfig(Section):
         None, min_length=2, description="Classes in the order of their numbers."
     )
     label_map: LabelMap | Literal["stars"] | None = Field(
-        None,
-        description="The class of each label, others left out: {1: bad, 5: good}; stars: by thirds of a scale.",
+        None, description="The class of each label, others left out: {1: bad, 5: good}; stars: by thirds of a scale."
     )
     encoding: str | None = Field(None, description="Encoding of text files; none: as their bytes tell.")
     target: str | None = Field(

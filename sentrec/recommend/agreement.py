@@ -10,15 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sentrec.errors import DataError
-from sentrec.metrics.ranking import (
-    Floats,
-    Measure,
-    RankingMeasures,
-    measure_scores,
-    percentiles,
-    spearman,
-    star_scale,
-)
+from sentrec.metrics.ranking import Floats, Measure, RankingMeasures, measure_scores, percentiles, spearman, star_scale
 from sentrec.recommend.background import FROM_REVIEWS, Background, Design
 from sentrec.recommend.catalogue import Catalogue, identity
 from sentrec.recommend.chunks import read_scores

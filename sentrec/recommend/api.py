@@ -161,11 +161,7 @@ def rank_scores(
 
 
 def scored_sums(path: Path, soften: float = SOFTEN) -> ScoredItems:
-    """Every item of a scores file with its sums.
-
-    Raises:
-        DataError: If the file is no scores file, or empty.
-    """
+    """Every item of a scores file with its sums; a `DataError` if the file is no scores file, or empty."""
     with temporary_database() as database:
         sums = ItemSums(database, soften)
         for batch in read_scores(path):

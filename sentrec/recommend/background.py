@@ -94,11 +94,7 @@ class Background:
         return replace(found, score=score, low=low, high=high, overall=float(score.mean()), **changes)
 
     def rated(self, items: Items, catalogue: Catalogue) -> "Rated":
-        """The items that the target rates.
-
-        Raises:
-            DataError: If there is no target, or it rates too few of the items.
-        """
+        """The items that the target rates; a `DataError` if there is no target, or it rates too few of the items."""
         assert self.target is not None
         places = _linked(items, catalogue, self.target.items, "the target rates")
         rows = np.flatnonzero((places >= 0) & (items.reviews > 0))

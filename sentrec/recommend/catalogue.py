@@ -134,11 +134,7 @@ def read_seen(path: Path) -> frozenset[str]:
 
 
 def parse_years(text: str) -> tuple[int, int]:
-    """First and last year of ``1994`` or ``1990-1999``.
-
-    Raises:
-        DataError: If it is neither.
-    """
+    """First and last year of ``1994`` or ``1990-1999``; a `DataError` if it is neither."""
     match = re.fullmatch(r"\s*(\d{4})\s*(?:-\s*(\d{4})\s*)?", text)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
     if first > last:

@@ -79,10 +79,7 @@ class ModelScorer:
     def fingerprint(self) -> str:
         """Changes with whatever a score depends on: the run, the choice of the positive class, precision and device."""
         return fingerprint(
-            [fingerprint_of(self._predictor.run)],
-            self._weights.tolist(),
-            self._bfloat16,
-            self._device_type,
+            [fingerprint_of(self._predictor.run)], self._weights.tolist(), self._bfloat16, self._device_type
         )
 
     def score(self, texts: Sequence[str]) -> Scores:

@@ -190,11 +190,7 @@ def resume_command(directory: Path, seeds: int | None = None) -> str:
 
 
 def read_environment(directory: Path) -> dict[str, Any]:
-    """What `environment.json` of a run holds.
-
-    Raises:
-        RunError: If it is missing or broken.
-    """
+    """What `environment.json` of a run holds; a `RunError` if it is missing or broken."""
     environment = read_object(directory / ENVIRONMENT)
     seeds = environment.get(SEEDS, [0])
     are_seeds = isinstance(seeds, list) and bool(seeds) and all(type(seed) is int for seed in seeds)

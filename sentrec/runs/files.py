@@ -49,11 +49,7 @@ def sha256_of(path: Path) -> str:
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
-
-    Raises:
-        RunError: If the file cannot be read, or holds anything else.
-    """
+    """The JSON object in a file; a `RunError` if the file cannot be read, or holds anything else."""
     value = _read_json(path)
     if not isinstance(value, dict):
         raise RunError(f"{path} was altered: it holds no JSON object.", INCOMPLETE)

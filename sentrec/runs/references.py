@@ -50,11 +50,7 @@ def match_source(init: InitConfig, source: Sequence[str], label_names: Sequence[
 
 
 def match_teacher(teacher: Run, label_names: Sequence[str]) -> ClassMatch:
-    """The teacher's class for each class of the data.
-
-    Raises:
-        RecipeError: If it knows other classes.
-    """
+    """The teacher's class for each class of the data; a `RecipeError` if it knows other classes."""
     match = matching_classes(teacher.label_names, label_names)
     if match is None:
         theirs, ours = ", ".join(teacher.label_names), ", ".join(label_names)

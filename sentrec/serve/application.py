@@ -83,11 +83,7 @@ class Service:
         self.jobs = Jobs(settings.most_jobs, settings.timeout)
 
     def chosen(self, name: str | None) -> str:
-        """The model that a request names, else the first.
-
-        Raises:
-            HTTPException: If there is no such model.
-        """
+        """The model that a request names, else the first; a `HTTPException` if there is no such model."""
         if name is not None and name not in self.predictors:
             raise HTTPException(404, "There is no such model: see /models.")
         return name or next(iter(self.predictors))

@@ -33,7 +33,7 @@ class PredictRequest(_Strict):
             "examples": [
                 {"text": "A warm, funny film."},
                 {"texts": ["A warm, funny film.", "I want those two hours back."], "model": "starter"},
-            ],
+            ]
         }
     )
 

@@ -107,11 +107,7 @@ def clean_text(text: str) -> str:
 
 
 def load_tokenizer(saved: bytes) -> Tokenizer:
-    """The tokenizer of a saved run.
-
-    Raises:
-        RunError: If it is none.
-    """
+    """The tokenizer of a saved run; a `RunError` if it is none."""
     try:
         # Replaced in the JSON text: to parse a vocabulary twice would take a tenth of the time of a first answer.
         old, new = (json.dumps(rule)[1:-1].encode() for rule in (_QUADRATIC, _LINEAR))

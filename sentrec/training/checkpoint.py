@@ -60,11 +60,7 @@ def save_checkpoint(
 
 
 def load_best(folder: Path, model: nn.Module) -> None:
-    """Puts the weights of the best validation in place.
-
-    Raises:
-        RunError: If the file is broken or of another model.
-    """
+    """Puts the weights of the best validation in place; a `RunError` if the file is broken or of another model."""
     tensors, _ = read_tensors(folder / BEST)
     load_weights(model, _weights(tensors), folder / BEST)
 
@@ -169,11 +165,7 @@ def require_same_recipe(directory: Path, recipe: Recipe) -> None:
 
 
 def require_same_data(directory: Path, data: PreparedData) -> None:
-    """Makes sure that a run was begun with these rows.
-
-    Raises:
-        RunError: If any text or label is another one.
-    """
+    """Makes sure that a run was begun with these rows; a `RunError` if any text or label is another one."""
     environment, now = read_environment(directory), data.fingerprints()
     recorded = environment.get("data", {})
     changed = [split for split in now if recorded.get(split) != now[split]]

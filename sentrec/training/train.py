@@ -226,11 +226,7 @@ def _environment(loop: TrainingLoop, data: PreparedData) -> dict[str, Any]:
 
 
 def _run_loop(
-    loop: TrainingLoop,
-    directory: Path,
-    stop: StopRequest,
-    on_progress: OnProgress | None,
-    trackers: Trackers | None,
+    loop: TrainingLoop, directory: Path, stop: StopRequest, on_progress: OnProgress | None, trackers: Trackers | None
 ) -> None:
     """Takes all steps; saves at the best validations, from time to time, and when asked to stop."""
     main = loop.accelerator.is_main_process

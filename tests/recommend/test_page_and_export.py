@@ -72,7 +72,7 @@ def test_the_page_counts_in_words_and_needs_nothing_from_elsewhere() -> None:
     assert "1 review of 1 item; 1 exact repetition counted once; 2 rows left out" in page
     assert not re.search(r"https?:|url\(|@import|src=|href=", page)
     assert {name for name, _ in Reader(page).attributes} <= {
-        *("lang", "charset", "name", "content", "class", "style", "title", "role", "aria-label", "aria-hidden"),
+        *("lang", "charset", "name", "content", "class", "style", "title", "role", "aria-label", "aria-hidden")
     }
 
 

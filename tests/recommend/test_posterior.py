@@ -12,10 +12,7 @@ OTHERS = [[0.2, 0.4, 0.3], [0.6, 0.5, 0.4, 0.7], [0.1, 0.2], [0.8, 0.7, 0.9, 0.6
 BIMODAL = 0.6
 
 
-@pytest.mark.parametrize(
-    ("count", "repetitions"),
-    [(2, 300), (3, 200), (5, 120), (10, 60), (24, 30)],
-)
+@pytest.mark.parametrize(("count", "repetitions"), [(2, 300), (3, 200), (5, 120), (10, 60), (24, 30)])
 @pytest.mark.parametrize(
     "generator",
     [Generator("Beta(8, 3)", "1 to 30", (BIMODAL,)), Generator("skewed", "mostly few", (BIMODAL,))],

@@ -49,10 +49,7 @@ def test_sentences_are_in_order_apart_and_without_outer_space(text: str) -> None
 
 
 def quotes_of(
-    texts: list[str],
-    counts: list[bool] | None = None,
-    stars: list[float] | None = None,
-    scale: float | None = None,
+    texts: list[str], counts: list[bool] | None = None, stars: list[float] | None = None, scale: float | None = None
 ) -> dict[str, str | None]:
     scorer = WordScorer()
     rated: list[float | None] = [*stars] if stars else [None] * len(texts)

@@ -65,11 +65,7 @@ def test_a_missing_rating_is_none_and_no_mistake(tmp_path: Path, rating: str) ->
 
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
-    [
-        ("rating", "1" * 400, "is no number"),
-        ("rating", "1e999", "is no number"),
-        ("id", '{"a": 1}', "is no name"),
-    ],
+    [("rating", "1" * 400, "is no number"), ("rating", "1e999", "is no number"), ("id", '{"a": 1}', "is no name")],
 )
 def test_an_optional_field_that_cannot_be_read_is_told_and_costs_no_text(
     tmp_path: Path, field: str, value: str, reason: str
@@ -161,11 +157,7 @@ def test_a_file_name_that_is_no_text_has_a_name_that_is(tmp_path: Path) -> None:
         (FieldNames(text="body"), "movie,The Body", "Did you mean --text-field 'The Body'?"),
         (FieldNames(), "movie,Reviewz", "Did you mean --text-field Reviewz?"),
         (FieldNames(movie="title"), "a,text", "Name the column: --movie-field NAME"),
-        (
-            FieldNames(),
-            "Onderwerp,text",
-            "Name the column: --movie-field NAME. Without one, `sentrec predict a.csv`",
-        ),
+        (FieldNames(), "Onderwerp,text", "Name the column: --movie-field NAME. Without one, `sentrec predict a.csv`"),
     ],
 )
 def test_a_missing_field_is_answered_with_the_nearest_one(

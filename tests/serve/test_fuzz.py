@@ -82,11 +82,7 @@ def test_the_description_is_kept(predictor: Predictor, ratings: RatingsModel, pa
     operation = schemathesis.openapi.from_asgi("/openapi.json", create_app({"small": predictor}, ratings=ratings))[
         path
     ]["POST"]
-    kept = [
-        checks.status_code_conformance,
-        checks.content_type_conformance,
-        checks.response_schema_conformance,
-    ]
+    kept = [checks.status_code_conformance, checks.content_type_conformance, checks.response_schema_conformance]
 
     @settings(max_examples=100, deadline=None)
     @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.POSITIVE))

@@ -15,10 +15,7 @@ from sentrec.training.train import train
 
 pytestmark = pytest.mark.usefixtures("warm_cache")
 
-KINDS = {
-    "n-grams": ["encoder=ngrams", "model.ngrams.table_bits=12"],
-    "stacked": ["model.ngrams={table_bits: 12}"],
-}
+KINDS = {"n-grams": ["encoder=ngrams", "model.ngrams.table_bits=12"], "stacked": ["model.ngrams={table_bits: 12}"]}
 
 
 @pytest.fixture(scope="module")

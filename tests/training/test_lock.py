@@ -43,10 +43,7 @@ def test_neither_force_nor_resume_meddles_with_a_training_at_work(
     while not (out / "recipe.yaml").exists():
         process.join(0.01)
         assert process.is_alive()
-    for attempt in (
-        lambda: train(recipe, out, **options),
-        lambda: train_seeds(recipe, out, seeds=2, **options),
-    ):
+    for attempt in (lambda: train(recipe, out, **options), lambda: train_seeds(recipe, out, seeds=2, **options)):
         with pytest.raises(RunError, match="another training is at work"):
             attempt()
     assert process.is_alive()

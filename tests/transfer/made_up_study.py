@@ -81,12 +81,7 @@ def made_up_study(
     rows = tuple(table(targets, results))
     verdict = tuple(verdicts(rows))
     return Study(
-        path=path,
-        targets=tuple(targets),
-        results=tuple(results),
-        rows=rows,
-        verdict=verdict,
-        **{**facts, **values},
+        path=path, targets=tuple(targets), results=tuple(results), rows=rows, verdict=verdict, **{**facts, **values}
     )
 
 

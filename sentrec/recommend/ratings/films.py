@@ -160,11 +160,7 @@ def _film(title: str, fields: Mapping[str, Any], line: int, broken: dict[str, li
 
 
 def _names(value: Any, fact: str) -> tuple[str, ...]:
-    """The names in a list of JSON, of Python, or in plain text.
-
-    Raises:
-        ValueError: If it begins as a list and is none.
-    """
+    """The names in a list of JSON, of Python, or in plain text; a `ValueError` if it begins as a list and is none."""
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         value = parse_list(value)
     if not isinstance(value, list):

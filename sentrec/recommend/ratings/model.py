@@ -157,11 +157,7 @@ class RatingsModel:
         return {identity(name): place for place, name in enumerate(self.data.users)}
 
     def save(self, folder: Path) -> None:
-        """Writes the model: tensors as safetensors, all else as JSON.
-
-        Raises:
-            SentrecError: If it cannot be written.
-        """
+        """Writes the model: tensors as safetensors, all else as JSON; a `SentrecError` if it cannot be written."""
         from safetensors.numpy import save_file
 
         ratings = self.data.ratings

@@ -16,12 +16,7 @@ class AdditiveRidge(Recommender):
     _last: tuple[History, Floats] | None = None
 
     def __init__(
-        self,
-        item: float = 3.0,
-        user: float = 3.0,
-        slopes: float = 8.0,
-        prior: float = 30.0,
-        rounds: int = 6,
+        self, item: float = 3.0, user: float = 3.0, slopes: float = 8.0, prior: float = 30.0, rounds: int = 6
     ) -> None:
         """Takes variance ratios: that of a rating's noise to that of each effect.
 

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from sentrec.recipe.schema import Recipe
     from sentrec.recommend.api import recommend
     from sentrec.recommender import Recommender
-    from sentrec.text.cache import cached_encoding
-    from sentrec.text.encoding import EncodedTexts
+    from sentrec.text.encoding import EncodedTexts, cached_encoding
     from sentrec.training.ensemble import ensemble
     from sentrec.training.recipe import load_recipe
     from sentrec.training.train import train
@@ -75,7 +74,7 @@ _HOME = {
     "Recipe": "sentrec.recipe.schema",
     "Requirement": "sentrec.models.contracts",
     "cached_array": "sentrec.files.storage",
-    "cached_encoding": "sentrec.text.cache",
+    "cached_encoding": "sentrec.text.encoding",
     "Encoder": "sentrec.encoder",
     "Recommender": "sentrec.recommender",
     "TextModel": "sentrec.models.base",

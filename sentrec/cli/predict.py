@@ -126,8 +126,8 @@ def _classifier(model: str, device: str | None, explain: bool) -> "Classifier":
 
 def input_file(texts: list[str], described: tuple[str | None, ...]) -> str | None:
     """The file to read, ``-`` for standard input; None where the arguments are texts, which nothing may describe."""
-    from sentrec.data.addresses import files_of, is_address, is_pattern
     from sentrec.data.formats import exists, is_folder, looks_like_file
+    from sentrec.data.sources import files_of, is_address, is_pattern
     from sentrec.errors import DataError
 
     if "-" in texts and len(texts) > 1:

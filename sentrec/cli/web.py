@@ -78,8 +78,7 @@ def app(
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uploads are deleted on the way out
         # Read when gradio is imported.
         os.environ |= {"GRADIO_TEMP_DIR": uploads, "GRADIO_ANALYTICS_ENABLED": "False"}
-        from sentrec.app.page import make_page
-        from sentrec.app.server import launch
+        from sentrec.app.page import launch, make_page
 
         page = make_page(_load_models(model), _load_ratings(ratings))
         place = launch(page, host, port, share)

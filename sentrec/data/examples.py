@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentrec.data.columns import RECIPE_OPTIONS, FieldNames, require_single, zero_is_unrated
-from sentrec.data.items import Items, targets_of
+from sentrec.data.items import Items, level_names, nearest_levels, targets_of
 from sentrec.data.labels import LEFT_OUT, UNLABELLED, ClassNames, ClassNumbers, number_labels
 from sentrec.data.locate import locate_split, spec_of
 from sentrec.data.tables import Table, read_hub, read_table
-from sentrec.data.targets import level_names, nearest_levels
 from sentrec.data.values import Ratings, read_ratings
 from sentrec.errors import DataError, counted, listed
 from sentrec.files.parse import parsing
@@ -115,7 +114,7 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
 
 
 def at_levels(rows: Examples, levels: npt.NDArray[np.float64]) -> Examples:
-    """Rows with targets, their labels now the nearest of some levels (`sentrec.data.targets`)."""
+    """Rows with targets, their labels now the nearest of some levels (`sentrec.data.items`)."""
     assert rows.ratings is not None
     labels = nearest_levels(rows.ratings.astype(np.float64), levels)
     return replace(rows, labels=labels, label_names=level_names(levels))

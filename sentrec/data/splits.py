@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from sentrec.data.contamination import SeenTexts, normalized
 from sentrec.data.examples import Examples, at_levels, load_examples
+from sentrec.data.items import rating_levels
 from sentrec.data.locate import require_different_rows, source_of
-from sentrec.data.targets import rating_levels
 from sentrec.errors import DataError
 from sentrec.recipe.sections import DataConfig
 

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from sentrec.metrics.calibration import softmax
 from sentrec.text.encoding import shortened
-from sentrec.text.sentences import sentences
-from sentrec.text.tokenizer import clean_text
+from sentrec.text.tokenizer import clean_text, sentences
 
 if TYPE_CHECKING:
     from sentrec.inference.predictor import Predictor

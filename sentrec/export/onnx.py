@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from sentrec.data.batches import Batch
 from sentrec.errors import RunError, SentrecError, messages_from, shortened
-from sentrec.export.onnx_layers import as_operators
-from sentrec.export.onnx_weights import compress
+from sentrec.export.onnx_weights import as_operators, compress
 from sentrec.files.parse import read_text
 from sentrec.files.storage import atomic_path
 from sentrec.inference.onnx import LOGITS, PROBABILITIES, SETTINGS, TOKENIZER, open_session, settings_of

@@ -16,8 +16,7 @@ from sentrec.models.base import EMBEDDINGS, HEAD, TextModel
 from sentrec.models.contracts import Requirement, TextReader
 from sentrec.models.device import one_thread
 from sentrec.models.stars import StarHead
-from sentrec.models.token_embedding import TokenEmbedding, initial_embeddings
-from sentrec.models.words import TOKENS, TokenReader, WordModel
+from sentrec.models.words import TOKENS, TokenEmbedding, TokenReader, WordModel, initial_embeddings
 from sentrec.plugins import Entry, registry
 from sentrec.recipe.schema import Recipe
 from sentrec.text.encoding import EncodedTexts, Keep, places_before_cut

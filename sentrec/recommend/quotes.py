@@ -15,7 +15,7 @@ from sentrec.errors import DataError
 from sentrec.recommend.catalogue import identity
 from sentrec.recommend.chunks import ExplainingScorer, Scorer, Scores
 from sentrec.recommend.reviews import Review
-from sentrec.text.sentences import sentences
+from sentrec.text.tokenizer import sentences
 
 Side = Literal["positive", "negative"]
 

@@ -22,8 +22,7 @@ from sentrec.recommend.catalogue import fold
 from sentrec.recommend.ranking import RankOptions
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.recommend.stream import ScoringOptions
-from sentrec.serve.gate import Gate, ServeSettings
-from sentrec.serve.metrics import CONTENT_TYPE, Metrics
+from sentrec.serve.gate import CONTENT_TYPE, Gate, Metrics, ServeSettings
 from sentrec.serve.problems import MEDIA_TYPE, fault, invalid, problem, refused, unusable
 from sentrec.serve.queueing import Batcher, Jobs
 from sentrec.serve.schema import (

@@ -1,9 +1,10 @@
-"""What every request passes: its id, the token, the size and time of its body, a log line, and the last catch."""
+"""What every request passes: its id, the token, the size and time of its body, a log line, metrics, the last catch."""
 
 import asyncio
 import hmac
 import json
 import logging
+import os
 import re
 import time
 import traceback
@@ -12,10 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sentrec.serve.metrics import Metrics
 from sentrec.serve.problems import problem
 from sentrec.serve.schema import MOST_BYTES
 
@@ -23,6 +32,47 @@ log = logging.getLogger(__name__)
 OPEN = ("/health", "/ready")
 """Paths that need no token: whoever watches the server has none."""
 _REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+PROCESSES = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names a folder for the figures of all processes; read when `prometheus_client` is imported."""
+
+
+class Metrics:
+    """Counters of one application."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self.requests = Counter("sentrec_requests", "Requests answered.", ("route", "status"), registry=registry)
+        self.seconds = Histogram(
+            "sentrec_request_seconds",
+            "Seconds until a request was answered.",
+            ("route",),
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=registry,
+        )
+        self.texts = Counter("sentrec_texts", "Texts classified.", ("model",), registry=registry)
+        self.batches = Histogram(
+            "sentrec_batch_texts",
+            "Texts that were classified together.",
+            ("model",),
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "sentrec_waiting_texts",
+            "Texts that wait for a model.",
+            ("model",),
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+
+    def document(self) -> bytes:
+        """All figures in Prometheus' text format."""
+        if PROCESSES not in os.environ:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
@@ -189,3 +190,23 @@ def words_of(tokenizer: Tokenizer) -> list[str]:
     """The tokenizer's vocabulary in the order of its ids, special tokens included."""
     vocabulary: dict[str, int] = tokenizer.get_vocab()
     return sorted(vocabulary, key=vocabulary.__getitem__)
+
+
+_BORDER = re.compile(
+    r"""(?:<br\s*/?>\s*)+|[\r\n]+                             # a new line
+    |(?<!\b[A-Z]\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bDr\.)(?<!\bSt\.)(?<!\bMrs\.)(?<!\bvs\.)
+    (?<=[.!?…"')\]])(?<![\w,;:]["')\]])\s+(?=["'(\[]?[^\Wa-z_]|[^\w\s])   # the end of a sentence, then a new one""",
+    re.VERBOSE,
+)
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where each sentence of a text begins and ends, in characters; without surrounding white space."""
+    start = 0
+    for border in chain(_BORDER.finditer(text), (None,)):
+        end = border.start() if border else len(text)
+        stripped = text[start:end].strip()
+        if stripped:
+            begin = start + text[start:end].index(stripped)
+            yield begin, begin + len(stripped)
+        start = border.end() if border else end

@@ -14,7 +14,7 @@ from sentrec.recipe.schema import Recipe
 from sentrec.runs.directory import Run
 from sentrec.runs.references import match_teacher, open_teacher
 from sentrec.text.encoding import EncodedTexts
-from sentrec.text.sentences import sentences as split_sentences
+from sentrec.text.tokenizer import sentences as split_sentences
 from sentrec.text.vocabulary import fingerprint
 
 _FEWEST_WORDS, _MOST_WORDS = 3, 40  # of a sentence to distil

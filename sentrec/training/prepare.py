@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from sentrec.data.contamination import SeenTexts
 from sentrec.data.examples import Examples
+from sentrec.data.items import weighted_targets
 from sentrec.data.labels import ClassMatch
 from sentrec.data.locate import is_local
 from sentrec.data.splits import Splits, load_splits
 from sentrec.data.stars import load_star_texts
-from sentrec.data.targets import weighted_targets
 from sentrec.data.unlabelled import UnlabelledSplit, load_unlabelled
 from sentrec.errors import DataError, RunError
 from sentrec.files.parse import read_text

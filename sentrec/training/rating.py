@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.data.examples import Examples, at_levels
+from sentrec.data.items import rating_levels
 from sentrec.data.splits import Splits, stratified_holdout
-from sentrec.data.targets import rating_levels
 from sentrec.data.writers import table_writer
 from sentrec.files.storage import disk_errors
 from sentrec.files.versions import describe_versions

@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 import sentrec
-from sentrec.app.file_tab import FileTab
-from sentrec.app.files import classify_file, columns_of, rank_file
-from sentrec.app.rendering import answers, frame, quotes
-from sentrec.app.reports import report_names, report_of
+from sentrec.app.files import FileTab, classify_file, columns_of, rank_file
+from sentrec.app.rendering import answers, frame, quotes, report_names, report_of
 from sentrec.errors import DataError, RunError
 from sentrec.explain import Explanation, Token
 from sentrec.inference.prediction import Prediction

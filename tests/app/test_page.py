@@ -15,8 +15,7 @@ import pytest
 from small_ratings import movielens
 
 import sentrec
-from sentrec.app.page import EXAMPLES, make_page
-from sentrec.app.server import launch
+from sentrec.app.page import EXAMPLES, launch, make_page
 from sentrec.recommend.ratings.model import fit, read_data
 from sentrec.runs.directory import Run
 
@@ -195,7 +194,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 import sentrec
 from sentrec.app.page import make_page
-from sentrec.app.server import launch
+from sentrec.app.page import launch
 page = make_page({{"small": sentrec.load({str(small_run.path)!r}, "cpu")}})
 place = launch(page, "127.0.0.1", {free_port()})
 policy = urllib.request.urlopen(place).headers["content-security-policy"]

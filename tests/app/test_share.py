@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 from typer.testing import CliRunner
 
-from sentrec.app.server import launch
+from sentrec.app.page import launch
 from sentrec.cli.main import app
 from sentrec.errors import SentrecError
 
@@ -58,7 +58,7 @@ def test_the_command_warns_before_it_shares(share: bool, monkeypatch: pytest.Mon
     def no_launch(page: gr.Blocks, host: str, port: int, share: bool) -> str:
         raise SentrecError(f"asked to share: {share}, on {host}")
 
-    monkeypatch.setattr("sentrec.app.server.launch", no_launch)
+    monkeypatch.setattr("sentrec.app.page.launch", no_launch)
     result = CliRunner().invoke(app, ["app", *["--share"] * share])
     assert ("Warning: whoever knows the link" in result.output) == share
     assert str(result.exception) == f"asked to share: {share}, on 127.0.0.1"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sentrec.files.versions import code_of, code_version, hash_of_code, processor_name
-from sentrec.models.token_embedding import TokenEmbedding
+from sentrec.models.words import TokenEmbedding
 
 
 def test_every_change_of_the_code_changes_its_hash(tmp_path: Path) -> None:

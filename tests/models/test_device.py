@@ -15,8 +15,7 @@ from sentrec.errors import SentrecError
 from sentrec.models.base import predict_logits
 from sentrec.models.device import best_device, device_name, exact_float32, find_device, memory_errors, one_thread
 from sentrec.models.embedding import EmbeddingModel
-from sentrec.models.token_embedding import TokenEmbedding
-from sentrec.models.words import TokenReader
+from sentrec.models.words import TokenEmbedding, TokenReader
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

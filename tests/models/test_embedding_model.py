@@ -13,8 +13,8 @@ import sentrec
 from sentrec.errors import RunError
 from sentrec.models.base import TextModel, predict_logits
 from sentrec.models.kinds import restore_model
-from sentrec.models.token_embedding import TokenEmbedding, initial_embeddings
 from sentrec.models.weights import read_tensors, write_tensors
+from sentrec.models.words import TokenEmbedding, initial_embeddings
 from sentrec.testing import bfloat16_autocast
 from sentrec.text.encoding import Keep
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID

@@ -10,7 +10,7 @@ from small_films import film_recipe
 from small_runs import give_stars, small_overrides, write_corpus
 
 import sentrec
-from sentrec.data.targets import level_names, nearest_levels, rating_levels, weighted_targets
+from sentrec.data.items import level_names, nearest_levels, rating_levels, weighted_targets
 from sentrec.errors import DataError, RecipeError
 from sentrec.evaluation.ratings import MEAN, evaluate_ratings
 from sentrec.rating.rater import FactRater, load_rater

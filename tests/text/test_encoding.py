@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from sentrec.files.storage import cache_home
-from sentrec.text.cache import encode_cached
-from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder
+from sentrec.text.encoding import EncodedTexts, Keep, TextEncoder, encode_cached
 from sentrec.text.tokenizer import UNKNOWN_ID, build_tokenizer, clean_text, with_vocabulary
 
 ALPHABET = "abcdefghij"

@@ -19,7 +19,7 @@ from sentrec.errors import SentrecError
 from sentrec.glove.fetch import fetch_glove
 from sentrec.glove.store import open_vectors
 from sentrec.models.kinds import build_model
-from sentrec.models.token_embedding import initial_embeddings
+from sentrec.models.words import initial_embeddings
 from sentrec.runs.directory import TOKENIZER, Run, open_run, read_environment
 from sentrec.text.tokenizer import PADDING_ID, UNKNOWN_ID, words_of
 from sentrec.training.loop import Progress, TrainingLoop, make_accelerator

@@ -34,11 +34,7 @@ ROLES = ("text", "movie", "rating")
 
 
 def columns_of(path: str) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The columns of a file, and those of `ROLES` among them, by role, as far as their names tell.
-
-    Raises:
-        DataError: If it is no file of rows.
-    """
+    """The columns of a file, and by role those of `ROLES`, as far as names tell; a `DataError` if it has no rows."""
     source = Source(path)
     first = next((row for row in source.rows() if isinstance(row, Row)), None)
     if first is None:
@@ -54,10 +50,7 @@ def classify_file(
     """Adds label and probability to every row of a file, as `sentrec predict FILE --out` does.
 
     The column of the text is found by its name where it is None. Gives the file in `folder`, and how many rows got
-    which label.
-
-    Raises:
-        DataError: If the file cannot be read, or no row has a text.
+    which label. A `DataError` if the file cannot be read, or no row has a text.
     """
     source, out = Source(path), folder / "classified.csv"
     labels: Counter[str] = Counter()
@@ -84,13 +77,9 @@ def rank_file(
     folder: Path,
     on_share: OnShare,
 ) -> tuple[list[RankedItem], str, list[Path]]:
-    """Ranks the items of a file of reviews, as `sentrec recommend FILE --html` does.
+    """Ranks the items of a file of reviews, as `sentrec recommend FILE --html` does, and raises what it does.
 
     Columns that are None are found by their names. Gives the list, its page, and the files in `folder`: page and table.
-
-    Raises:
-        DataError: If the file cannot be read, or no item can be ranked.
-        RunError: If the model's classes do not say what is positive.
     """
     with TemporaryDirectory(prefix="sentrec-") as work:
         scoring = ScoringOptions(FieldNames(**columns), work=Path(work, "parts"), rejects=Path(work, "rejects.jsonl"))

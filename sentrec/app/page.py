@@ -154,8 +154,7 @@ class Offline:
 def launch(page: gr.Blocks, host: str, port: int, share: bool = False) -> str:
     """Serves a page by threads of its own, with `share` through Gradio's servers, too; says where it is.
 
-    Raises:
-        SentrecError: If the port is taken, or nobody made a public link that was asked for.
+    Raises a `SentrecError` if the port is taken, or nobody made a public link that was asked for.
     """
     system = gr.themes.Default(
         primary_hue="emerald", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]

@@ -118,11 +118,7 @@ def report_names(folder: Path = Path(RUNS)) -> list[str]:
 
 
 def report_of(name: str, folder: Path = Path(RUNS)) -> tuple[str, list[Path]]:
-    """A report as Markdown, and its plots.
-
-    Raises:
-        RunError: If `report_names` has no such name, or what it names cannot be read.
-    """
+    """A report as Markdown, and its plots; a `RunError` if it is none of `report_names`, or cannot be read."""
     if name not in report_names(folder):
         raise RunError("There is no such report.")
     path = Path(name)

@@ -99,12 +99,7 @@ def _requirement(needed: Requirement) -> Finding:
 
 
 def check_study(study: TransferRecipe) -> list[Finding]:
-    """Finds what every recipe of a study will need, and that its weights can move.
-
-    Raises:
-        RecipeError: If a recipe is wrong, or source and target do not fit each other.
-        RunError: If a source's run is missing, unfinished or was altered.
-    """
+    """Finds what every recipe of a study will need, and that its weights can move; raises what `load_sides` does."""
     sources, targets = load_sides(study)
     findings = []
     for source in sources:

@@ -186,11 +186,7 @@ def chosen_model(model: str | None, quiet: bool = False) -> str:
 
 
 def require_extra(extra: str, *modules: str) -> None:
-    """Makes sure that what an optional dependency brings can be imported; imports nothing.
-
-    Raises:
-        SentrecError: If it cannot, with the command that installs it.
-    """
+    """Imports nothing; a `SentrecError` with the command that installs an extra if a module of it is missing."""
     from importlib.util import find_spec
 
     from sentrec.errors import SentrecError

@@ -46,11 +46,7 @@ def explicit(context: typer.Context, name: str) -> bool:
 
 
 def refuse_options(context: typer.Context, names: Sequence[str], reason: str) -> None:
-    """Refuses options that would do nothing, so that nobody believes that they did.
-
-    Raises:
-        BadParameter: If the command line gives one.
-    """
+    """Refuses options that would do nothing, so that nobody believes that they did."""
     for parameter in context.command.params:
         if parameter.name in names and explicit(context, parameter.name or ""):
             raise typer.BadParameter(f"{parameter.opts[0]} has no effect {reason}.")

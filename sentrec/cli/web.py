@@ -87,11 +87,7 @@ def app(
 
 
 def _load_models(names: list[str] | None) -> "dict[str, Predictor]":
-    """The models that a command line names, by the names to call them; the starter where it names none.
-
-    Raises:
-        RunError: If one is missing, unfinished or altered.
-    """
+    """The models that a command line names, by the names to call them; the starter where it names none."""
     from sentrec.inference.predictor import load
 
     return {name: load(name) for name in names or [chosen_model(None)]}

@@ -132,11 +132,7 @@ def _rated(read: "_Read", texts: pa.ChunkedArray, groups: npt.NDArray[np.int64] 
 
 
 def load_texts(data: DataConfig, split: str) -> list[str]:
-    """Reads one split of the recipe's dataset, or a file, without asking for labels; blank texts are left out.
-
-    Raises:
-        DataError: If the data cannot be found or read, or holds no text.
-    """
+    """Reads the texts of a split or a file but for blank ones, without labels; a `DataError` if there are none."""
     read = _read(data, split)
     texts = [text for text in read.texts().to_pylist() if text and not text.isspace()]
     if not texts:

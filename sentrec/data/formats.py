@@ -81,11 +81,7 @@ def data_suffix(name: str) -> str:
 
 
 def checked_path(name: str, needs: str = "It needs rows.") -> tuple[Path, int]:
-    """The path of a file that is there and not empty, and its size in bytes (0 of a pipe).
-
-    Raises:
-        DataError: If it is missing, a folder, empty, or no path at all.
-    """
+    """The path of a file and its size in bytes (0 of a pipe); a `DataError` if it is missing, a folder, or empty."""
     path = user_path(name, DataError)
     if not path.exists():
         hint = "Download it first." if "://" in name else "Check the path; relative ones start at the current folder."
@@ -101,8 +97,7 @@ def checked_path(name: str, needs: str = "It needs rows.") -> tuple[Path, int]:
 def unpacked(raw: io.BufferedReader, name: str) -> tuple[io.BufferedReader, str]:
     """The bytes within a compressed file or zip archive, and the suffix of the file that they are.
 
-    Raises:
-        DataError: If an archive holds several files, or it is a spreadsheet of another program.
+    Raises a `DataError` if an archive holds several files, or it is of another kind than tables are.
     """
     start = _peek(raw, 8)
     for mark, compression in _COMPRESSIONS.items():
@@ -169,8 +164,7 @@ def sample_of(stream: io.BufferedReader) -> bytes:
 def encoding_of(sample: bytes, name: str, forced: str | None = None) -> str:
     """The encoding of a text file: by its mark, by its zero bytes, UTF-8 where that fits, else the likeliest one.
 
-    Raises:
-        DataError: If the forced one is unknown.
+    Raises a `DataError` if the forced one is unknown.
     """
     if forced is not None:
         try:
@@ -216,12 +210,10 @@ def require_text(sample: str, name: str) -> None:
 
 
 def text_format(sample: str, suffix: str, is_header: Callable[[str], bool]) -> str:
-    """``csv``, ``jsonl``, ``json`` (one document) or ``lines`` (a text a line).
+    """``csv``, ``jsonl``, ``json`` (one document) or ``lines`` (a text a line), by the beginning of a text.
 
-    Args:
-        sample: The beginning of the text.
-        suffix: The suffix of its file, ``.json`` and the like counting less than what the text looks like.
-        is_header: Whether a line names columns.
+    `suffix` is that of its file, which counts less than what the text looks like; `is_header` says whether a line names
+    columns.
     """
     known = _TEXT_SUFFIXES.get(suffix)
     lines = [line for line in sample.splitlines() if line.strip()]

@@ -51,22 +51,14 @@ class Items:
         return Items(self.source, columns, [self.lines[row] for row in rows])
 
     def column(self, name: str, option: str = "") -> Sequence[Any]:
-        """The values of a column; `option` is how another one is named, e.g. ``--set data.target=NAME``.
-
-        Raises:
-            DataError: If there is no such column.
-        """
+        """The values of a column, else a `DataError`; `option` names another one, e.g. ``--set data.target=NAME``."""
         if name not in self.columns:
             hint = f"{did_you_mean(name, self.columns)}{f'; name another one: {option}' if option else ''}"
             raise DataError(f"{self.source} has no column '{name}'.", hint)
         return self.columns[name]
 
     def numbers(self, name: str, option: str = "") -> Floats:
-        """A column of numbers, float64, NaN where there is none.
-
-        Raises:
-            DataError: If there is no such column, or one of its values is no number.
-        """
+        """A column of numbers, float64, NaN where there is none; a `DataError` if it is missing or holds others."""
         values = np.full(len(self), np.nan)
         for row, value in enumerate(self.column(name, option)):
             try:
@@ -91,11 +83,7 @@ class Items:
 
 
 def read_items(path: str | Path, encoding: str | None = None) -> Items:
-    """Reads the rows of a table; of several (a folder, a table with its credits), those of the widest, joined by key.
-
-    Raises:
-        DataError: If a file cannot be read or has no rows.
-    """
+    """Reads the rows of a table; of several (a folder, a table with its credits), of the widest, joined by key."""
     tables = [_read(file, encoding) for file in joined_tables(user_path(path, DataError))]
     main = max(tables, key=lambda table: len(table.columns))
     columns = dict(main.columns)
@@ -108,8 +96,7 @@ def read_items(path: str | Path, encoding: str | None = None) -> Items:
 def targets_of(items: Items, data: DataConfig) -> tuple[Floats, Floats | None]:
     """The target of each row, NaN where it has none, and of how many votes it is the mean.
 
-    Raises:
-        DataError: If a column is missing, or a value is no number, or outside of the scale.
+    Raises a `DataError` if a column is missing, or a value is no number, or outside of the scale.
     """
     assert data.target is not None
     target = items.numbers(data.target, "--set data.target=NAME")

@@ -87,15 +87,10 @@ def is_local(data: DataConfig) -> bool:
 
 
 def locate_split(data: DataConfig, split: str) -> Path | DatasetSpec:
-    """Finds a split without reading it.
+    """Finds a split without reading it; a dataset that is a file has one, ``train``: all of it.
 
-    A dataset that is a file has one split, ``train``: all of it.
-
-    Returns:
-        The file that holds it (which need not exist if the recipe names it), or the dataset to download it from.
-
-    Raises:
-        DataError: If there is no such dataset or split; the hint gives the nearest name.
+    Gives the file that holds it (which need not exist if the recipe names it), or the dataset to download it from. A
+    `DataError` with the nearest name if there is no such dataset or split.
     """
     if looks_like_file(split):
         return Path(split).expanduser()
@@ -119,12 +114,9 @@ def locate_split(data: DataConfig, split: str) -> Path | DatasetSpec:
 
 
 def data_from_memory(data: DataConfig, texts: Iterable[str], labels: Iterable[str | int]) -> DataConfig:
-    """A data section that reads these rows.
+    """A data section that reads these rows; a `DataError` if a text is no string or labels are not as many.
 
     `data` says what is held out for validation and test (shares; by default 0.1 and 0.2), and how to read labels.
-
-    Raises:
-        DataError: If there are not as many labels as texts, or a text is not a string.
     """
     rows, names = list(texts), [str(label) for label in labels]
     if len(rows) != len(names):

@@ -83,10 +83,7 @@ def star_polarities(words: Sequence[str], plain: bool = True) -> dict[str, str |
     """The meaning of each rating; None for one in the middle of its scale, or that cannot be read.
 
     The highest number says what they are counted from: 5, 10 or 100. `plain`: numbers alone may be ratings; else a
-    fraction, a star or a grade must be among them.
-
-    Returns:
-        None where the labels are no ratings.
+    fraction, a star or a grade must be among them. Gives None where the labels are no ratings.
     """
     read = {word: read_rating(word) for word in words}
     found = [one for one in read.values() if one is not None]

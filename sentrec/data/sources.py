@@ -75,11 +75,8 @@ class Source:
     def rows(self, select: Select | None = None) -> Iterator[AnyRow]:
         """Every row in order; a broken one is a `BadRow`, and the next one follows.
 
-        Args:
-            select: Tells which of the columns are needed; of a Parquet file no other is read. None: all.
-
-        Raises:
-            DataError: If the file as a whole cannot be read: cut off, of no known format or encoding.
+        `select` tells which of the columns are needed; of a Parquet file no other is read. Raises a `DataError` if the
+        file as a whole cannot be read: cut off, of no known format or encoding.
         """
         with parsing(self.name, DataError, "Is it whole, and of the format that its name says?"):
             if self.is_standard_input:
@@ -175,11 +172,7 @@ def open_sources(names: Iterable[str], encoding: str | None = None) -> list[Sour
 
 
 def joined_tables(path: Path) -> list[Path]:
-    """The tables of a folder, or a file and the one of credits that lies beside it, as TMDB's do.
-
-    Raises:
-        DataError: If a folder holds no table.
-    """
+    """The tables of a folder, else a `DataError`; or a file and the one of credits beside it, as TMDB's do."""
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if formats.data_suffix(file.name))
         if not files:
@@ -207,8 +200,7 @@ def is_pattern(name: str) -> bool:
 def files_of(name: str) -> list[str]:
     """The files that a name stands for, sorted: all in a folder, those that a pattern fits, or itself.
 
-    Raises:
-        DataError: If there are none, or the address cannot be reached.
+    Raises a `DataError` if there are none, or the address cannot be reached.
     """
     path = user_path(name, DataError)
     if is_address(name):

@@ -102,10 +102,8 @@ def mixed_sources(data: DataConfig) -> Iterator[tuple[DataConfig, str]]:
 def load_training_rows(data: DataConfig) -> Examples:
     """Reads the rows to learn from: those of the recipe's dataset, then those of each dataset that is mixed in.
 
-    Of texts that occur in several datasets, by their letters and digits, the first is kept.
-
-    Raises:
-        DataError: If a dataset cannot be found or read, its classes are others, or stars or groups are asked for.
+    Of texts that occur in several datasets, by their letters and digits, the first is kept. Raises a `DataError` if
+    their classes differ, or stars or groups are asked for beside `mixed_with`.
     """
     train = load_examples(data, data.train, for_training=True)
     if not data.mixed_with:
@@ -142,12 +140,9 @@ def capped(part: Examples, most: int | None, seed: int) -> Examples:
 def stratified_holdout(
     examples: Examples, share: float, seed: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Divides rows so that every class keeps its share and equal texts, and rows of a group, stay together.
+    """Divides rows into those that stay and the `share` that is held out, both ascending; classes keep their shares.
 
     Rows that equal texts or groups tie together are moved as one, by the class of most of them.
-
-    Returns:
-        The rows that stay and the `share` of rows that is held out, both ascending.
     """
     generator = np.random.default_rng(seed)
     _, first_row, group = np.unique(np.asarray(examples.texts, dtype=object), return_index=True, return_inverse=True)

@@ -35,15 +35,10 @@ class StarTexts:
 
 
 def load_star_texts(data: DataConfig, splits: Splits) -> tuple[StarTexts, StarTexts]:
-    """Reads what the star head learns from, of the recipe's dataset and those mixed in.
+    """Reads what the star head learns from, of the recipe's dataset and those mixed in, and what calibrates it.
 
-    Validation texts, and a tenth of those that are of no class, are held out to calibrate it; test texts are left out.
-
-    Returns:
-        The texts to learn from, and those that are held out.
-
-    Raises:
-        DataError: If a column is missing, or nothing tells the stars apart.
+    The latter are validation texts, and a tenth of those that are of no class; test texts are left out. Raises a
+    `DataError` if a column is missing, or nothing tells the stars apart.
     """
     names = splits.train.label_names
     if len(names) != 2:

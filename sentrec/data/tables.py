@@ -51,12 +51,9 @@ def mirrored_datasets() -> list[str]:
 
 
 def read_table(path: Path, select: Select, encoding: str | None = None) -> Table:
-    """Reads a file of any format that `sentrec.data.sources` knows as a whole.
+    """Reads a file of any format that `sentrec.data.sources` knows as a whole, or raises a `DataError`.
 
     `select` tells which of its columns are needed; `encoding` is that of a text file, None: as its bytes tell.
-
-    Raises:
-        DataError: If the file is missing, empty, or cannot be read.
     """
     source = Source(str(path), encoding)
     if not path.is_file():
@@ -67,11 +64,7 @@ def read_table(path: Path, select: Select, encoding: str | None = None) -> Table
 
 
 def read_hub(spec: DatasetSpec, split: str) -> Table:
-    """Downloads (or takes from its cache) one split with the `datasets` library.
-
-    Raises:
-        DataError: If the hub cannot be reached or has no such data; the hint tells the ways around it.
-    """
+    """Reads a split with the `datasets` library; a `DataError` tells the ways around a hub that cannot be reached."""
     import datasets
     import httpx
 

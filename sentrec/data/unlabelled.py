@@ -29,12 +29,9 @@ class UnlabelledSplit:
 
 
 def load_unlabelled(data: DataConfig, splits: Splits, besides_train: bool = False) -> UnlabelledSplit | None:
-    """Reads the recipe's texts without labels; None where it names none.
+    """Reads the recipe's texts without labels; None where it names none, a `DataError` where none are left.
 
     `besides_train` leaves training texts out, too: a model that labels what it learns from would judge by that.
-
-    Raises:
-        DataError: If the texts cannot be found or read, or none are left.
     """
     if data.unlabelled is None:
         return None
@@ -54,13 +51,10 @@ def load_unlabelled(data: DataConfig, splits: Splits, besides_train: bool = Fals
 
 
 def sources_of(data: DataConfig) -> list[tuple[DataConfig, str]]:
-    """Where the recipe's texts without labels are, without a look at them.
+    """Where the recipe's texts without labels are; no text is read.
 
     A name of `data.unlabelled` is a split of its dataset, a file, or another dataset, as ``amazon_polarity`` (its split
-    train) or ``amazon_polarity/test``.
-
-    Raises:
-        DataError: If a name is none of these, or two mean the same.
+    train) or ``amazon_polarity/test``. Raises a `DataError` if it is none of these, or two mean the same.
     """
     sources = [_source(data, name) for name in data.unlabelled or ()]
     places = [(section.dataset, split) for section, split in sources]

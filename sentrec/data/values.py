@@ -66,8 +66,7 @@ def rating_of(value: Any, what: str, column: str) -> float | None:
 def scaled_rating_of(value: Any, what: str, column: str) -> tuple[float | None, float | None]:
     """A rating, and what it is counted from where it says so (``4/5``, ``★★★½``, ``B+``); None where there is none.
 
-    Raises:
-        UnusableError: If the value is neither a number nor such a rating.
+    Raises an `UnusableError` if the value is neither a number nor such a rating.
     """
     value = _decoded(value, what, column)
     if value is None or (isinstance(value, str) and value.strip().casefold() in _NO_RATING):
@@ -84,11 +83,7 @@ def scaled_rating_of(value: Any, what: str, column: str) -> tuple[float | None, 
 
 
 def read_ratings(column: "pa.ChunkedArray", name: str, source: str) -> Ratings:
-    """The ratings of a column of numbers, or of numbers as text: NaN where a row has none.
-
-    Raises:
-        DataError: If the column holds neither.
-    """
+    """The ratings of a column of numbers, also as text, NaN where a row has none; a `DataError` if it holds others."""
     values = column.to_pylist()
     if any(isinstance(one, bool) or not isinstance(one, str | int | float | Decimal | None) for one in values):
         message = f"column '{name}' of {source} holds {column.type} values, not numbers."

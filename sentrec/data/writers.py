@@ -28,13 +28,8 @@ _CONTROLS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 def table_writer(path: Path, csv_safe: bool = True) -> Iterator[Callable[[Rows], None]]:
     """Gives a function that adds rows; the file takes its place, whole, when the block ends well.
 
-    `csv_safe` makes cells of CSV `harmless`.
-
-    The first rows that it gets tell the columns, but for JSON lines, where every row has its own.
-
-    Raises:
-        DataError: If the name ends in no known way, or a row does not fit the columns.
-        SentrecError: If the disk is full or may not be written.
+    `csv_safe` makes cells of CSV `harmless`. The first rows tell the columns, but for JSON lines, where every row has
+    its own. Raises a `DataError` if the name ends in no known way, or a row does not fit the columns.
     """
     check_table_name(path)
     columns: list[str] = []

@@ -51,11 +51,7 @@ class RatingEvaluation:
 
 
 def recipe_of(name: str, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe of a finished run, or a recipe by its file or name, with overrides.
-
-    Raises:
-        RecipeError: If there is neither, or an override is wrong.
-    """
+    """The recipe of a finished run, or one by its file or name, with overrides; a `RecipeError` if there is neither."""
     directory = find_model(name)
     return load_recipe(directory / RECIPE if (directory / ENVIRONMENT).is_file() else name, overrides)
 
@@ -68,19 +64,12 @@ def evaluate_ratings(
     predictions: Path | None = None,
     on_part: Callable[[str, int, int], None] | None = None,
 ) -> RatingEvaluation:
-    """Fits a recipe's model to parts of its rows and measures it on the others.
+    """Fits a recipe's model, of ``task: rate``, to parts of its rows and measures it on the others.
 
-    Args:
-        recipe: With ``task: rate``.
-        folds: Into how many parts the rows are divided at random; each is rated by a model of the others.
-        split_by: ``time``: one division, the rows from `data.test_from` on, or the last part of them, by those before.
-        against: Another recipe on the same table, to compare with on the same rows.
-        predictions: Where to write the rating of each row; None: nowhere.
-        on_part: Called after every division with the recipe's name, its number and how many there are.
-
-    Raises:
-        DataError: If the data cannot be used.
-        RecipeError: If a recipe classifies, or the two are on different rows.
+    Rows are divided at random into so many `folds`, each rated by a model of the others; or once by ``time``: those
+    from `data.test_from` on, or the last part, are rated by those before. `against` is another recipe on the same
+    table; `predictions` a file for the rating of each row; `on_part` is told, after every division, the recipe's name,
+    its number and how many there are. Raises a `RecipeError` if a recipe classifies, or the two are on different rows.
     """
     recipes = {recipe.name: recipe}
     if against is not None:

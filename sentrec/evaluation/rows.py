@@ -65,11 +65,7 @@ class RunData:
         return data
 
     def part(self, name: str) -> Examples:
-        """The very rows of ``train``, ``validation`` or ``test`` that the run was trained, selected or tested on.
-
-        Raises:
-            DataError: If the data cannot be read, or is no longer what it was.
-        """
+        """The very rows of ``train``, ``validation`` or ``test`` that the run saw; a `DataError` if they changed."""
         rows: Examples = getattr(self._read_splits(), name)
         recorded = self.run.fingerprints.get(name)
         if recorded != rows.fingerprint():
@@ -82,14 +78,10 @@ class RunData:
     def evaluation_rows(
         self, data: str | Path | DataConfig | None, split: str, overrides: Sequence[str] = ()
     ) -> EvaluationRows:
-        """The rows to evaluate on.
+        """The rows to evaluate on; a `DataError` if they cannot be used, or have labels that the run does not know.
 
         `data` is a named dataset, a file, or a recipe's data section; None stands for the run's own data. `overrides`
         describe it, e.g. ``data.label_column=stars``.
-
-        Raises:
-            DataError: If the data cannot be used, or has labels that the run does not know.
-            RecipeError: If an override is wrong.
         """
         own = self.run.recipe.data
         if own.target is not None:
@@ -147,11 +139,7 @@ class RunData:
         return SeenTexts([*self.part("train").texts, *self.part("validation").texts])
 
     def unlabelled_texts(self) -> list[str]:
-        """The texts without labels that the run learned from; none where it learned from labels alone.
-
-        Raises:
-            DataError: If they cannot be read, or are others than then.
-        """
+        """The texts without labels that the run learned from, if any; a `DataError` if they are others than then."""
         data = self.run.recipe.data
         if data.unlabelled is None:
             return []
@@ -235,11 +223,7 @@ def class_notes(metrics: Mapping[str, Any], label_names: Sequence[str]) -> list[
 
 
 def group_notes(given: str | Path | Run | None, opened: Run | None) -> list[str]:
-    """That the run that was opened for what was given is one of a group of seeds, or an ensemble, and how good all are.
-
-    Raises:
-        RunError: If the group's metrics were altered.
-    """
+    """That the run opened for what was given is one of a group of seeds, or an ensemble, and how good all are."""
     if opened is not None and opened.members:
         spread = _spread([100 * float(member.metrics["test"]["accuracy"]) for member in opened.members])
         return [

@@ -114,18 +114,7 @@ def _is_word(token: Token) -> bool:
 
 
 def explain(predictor: "Predictor", texts: Sequence[str]) -> list[Explanation]:
-    """Explains what a model says of texts.
-
-    Args:
-        predictor: The model; see `sentrec.load`.
-        texts: The texts.
-
-    Returns:
-        One explanation a text, in their order.
-
-    Raises:
-        DataError: If something in `texts` is not a string.
-    """
+    """Explains what a model says of texts: one explanation a text, in their order; see `sentrec.load`."""
     read = [clean_text(shortened(text)) if isinstance(text, str) else text for text in texts]
     logits = predictor.logits(read)
     probabilities = softmax(logits, predictor.run.temperature)

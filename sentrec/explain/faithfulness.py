@@ -45,11 +45,7 @@ class Faithfulness:
 
 
 def faithfulness(predictor: "Predictor", texts: Sequence[str], seed: int = 0) -> Faithfulness:
-    """Measures the explanations of texts of at least two tokens; `seed` draws the random ones.
-
-    Raises:
-        DataError: If no text can be used.
-    """
+    """Measures explanations of texts of two tokens at least, or raises a `DataError`; `seed` draws random tokens."""
     explained = [one for one in explain(predictor, texts) if len(one.tokens) > 1]
     if not explained:
         raise DataError("no text has words to explain.", "Give texts of several words.")

@@ -20,18 +20,10 @@ _GLOVE = "GloVe (Pennington et al. 2014), which the word vectors began from, is 
 
 
 def measure_card(run: Run, original: Run, agreement: Agreement, bound: Bound, sizes: dict[str, int]) -> dict[str, Any]:
-    """Measures the contents of a card, in plain JSON types.
+    """Measures the contents of a card, in plain JSON types: of a quantized model beside its `original`.
 
-    Args:
-        run: The quantized model.
-        original: What it was made from.
-        agreement: With the original, on texts of its data.
-        bound: The required agreement.
-        sizes: Bytes of the run's files.
-
-    Raises:
-        RunError: If the model's classes do not say what is positive.
-        DataError: If the original's data cannot be read again.
+    `agreement` is the one found with the original, `bound` the required one, `sizes` are bytes of the run's files.
+    Raises a `RunError` if no class is known to be positive, a `DataError` if the original's data cannot be read again.
     """
     predictor, recipe, ngrams = load(run), run.recipe, run.recipe.model.ngrams
     challenge = measure_challenge(predictor)

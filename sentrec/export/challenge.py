@@ -20,15 +20,12 @@ def challenge_sentences() -> list[tuple[str, str, str]]:
 
 
 def measure_challenge(predictor: Predictor) -> dict[str, Any]:
-    """Classifies the challenge set.
+    """Classifies the challenge set; a `RunError` if no class of the model is known to be positive.
 
     Returns:
         ``categories``: of each its number of ``sentences`` and of ``opinions`` (those that are not neutral), how many
         opinions are right in ``two_classes``, and how many sentences in ``three_classes``, None without a star head.
         ``failures``: opinions that are wrong in two classes, and neutral sentences that are wrong in three.
-
-    Raises:
-        RunError: If the model's classes do not say what is positive.
     """
     weights, sentences = class_weights(predictor.label_names), challenge_sentences()
     answers = np.array([POLARITIES.index(answer) for _, answer, _ in sentences])

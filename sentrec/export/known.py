@@ -87,11 +87,7 @@ class ComparedModels:
 
 
 def compare_models(names: Sequence[str]) -> ComparedModels:
-    """Reads what finished runs reached and in what their recipes differ; loads no model.
-
-    Raises:
-        RunError: If one is missing, unfinished or altered.
-    """
+    """What finished runs reached, and in what their recipes differ; loads no model."""
     figures, recipes, tests = [], [], set()
     for name in names:
         directory = find_model(name)
@@ -117,11 +113,7 @@ def compare_models(names: Sequence[str]) -> ComparedModels:
 
 
 def card_of(name: str | Path) -> dict[str, Any]:
-    """The card of a model that `find_model` takes; of a run without one, what is known from its training.
-
-    Raises:
-        RunError: If there is no such model, or it is unfinished or altered.
-    """
+    """The card of a model that `find_model` takes; of a run without one, what is known from its training."""
     path = find_model(name) / CARD
     return read_object(path) if path.is_file() else _facts(open_run(name))
 

@@ -112,11 +112,7 @@ class Agreement:
         return asdict(self)
 
     def require(self, bound: Bound) -> None:
-        """Makes sure that a bound is kept.
-
-        Raises:
-            SentrecError: If it is not; the message says by how much.
-        """
+        """Raises a `SentrecError` that says by how much a bound is not kept."""
         equal, mean, largest = self.equal_labels, self.mean_difference, self.largest_difference
         missed = []
         if equal < bound.equal_labels:
@@ -233,11 +229,7 @@ def _calibration_by_length(
 
 
 def measure_speed(directory: Path, texts: Sequence[str]) -> dict[str, Any]:
-    """Scores texts as `sentrec recommend` does, and starts new processes.
-
-    Args:
-        directory: A finished run.
-        texts: Texts of its domain; at most 8,000 are scored, all of them new to the tokenizer.
+    """Scores texts of a run's domain as `sentrec recommend` does, 8,000 at most, and starts new processes.
 
     Returns:
         ``texts_per_second`` in float32 and, where the processor has it, bfloat16; ``texts`` that were scored;

@@ -23,10 +23,7 @@ _SMALLEST = 1024
 def compress(model: Any, weights: Mapping[str, Tensor], int8: Mapping[str, Int8Tensor]) -> None:
     """Stores weights in int8 where their run does, and in float16 where that represents them exactly.
 
-    Args:
-        model: An ``onnx.ModelProto``, changed in place.
-        weights: The model's tensors, by the names that they have in the graph.
-        int8: Those that are stored in int8.
+    `model` is an ``onnx.ModelProto``, changed in place; `weights` are the model's tensors by their names in the graph.
     """
     graph = model.graph
     builder = _Builder()

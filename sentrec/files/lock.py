@@ -22,12 +22,8 @@ class BusyError(RunError):
 def sole_use(place: Path, busy: str | None = None, hint: str = "Wait for its end.") -> Iterator[None]:
     """Keeps every other process out of a place until the block ends; a killed process keeps nobody out.
 
-    `busy` is what to say where another process is at work there, None: wait for its end; `hint` is what to do.
-
-    The lock lies in the cache folder, because the place itself is not to be touched before the data is read.
-
-    Raises:
-        BusyError: If another process is at work there, and `busy` is given.
+    `busy` is what a `BusyError` says where another process is at work there, None: wait for its end; `hint` is what to
+    do. The lock lies in the cache folder, because the place itself is not to be touched before the data is read.
     """
     from filelock import Timeout
     from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
@@ -44,11 +40,7 @@ def sole_use(place: Path, busy: str | None = None, hint: str = "Wait for its end
 
 
 def sole_training(directory: Path, is_main_process: bool = True) -> AbstractContextManager[None]:
-    """Keeps every other training out of a directory; of processes that train together only one holds the lock.
-
-    Raises:
-        BusyError: When entered, if another training is at work there.
-    """
+    """Keeps every other training out of a directory; of processes that train together only one holds the lock."""
     busy = f"another training is at work in {directory}."
     return sole_use(directory, busy, "Wait for its end, or choose another --out.") if is_main_process else nullcontext()
 

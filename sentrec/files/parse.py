@@ -19,11 +19,7 @@ MOST_DEPTH = 100
 
 @contextmanager
 def parsing(source: str | Path, error: type[SentrecError] = SentrecError, hint: str | None = None) -> Iterator[None]:
-    """Turns whatever is raised inside the block into one error that names the source.
-
-    Raises:
-        SentrecError: Of the kind `error`. A `SentrecError` passes as it is, and so does an interruption.
-    """
+    """Turns whatever is raised in the block into one `error` that names the source; a `SentrecError` passes."""
     try:
         yield
     except SentrecError:
@@ -36,9 +32,7 @@ def parsing(source: str | Path, error: type[SentrecError] = SentrecError, hint: 
 def user_path(name: str | Path, error: type[SentrecError] = SentrecError) -> Path:
     """A path as a user wrote it, with ``~`` expanded; it need not exist.
 
-    Raises:
-        SentrecError: Of the kind `error`, if there can be no such path: of an unknown user, with a null byte, too long,
-            or through links that lead back to themselves.
+    Raises an `error` if there can be none: of an unknown user, with a null byte, too long, or a circle of links.
     """
     with parsing(name, error):
         path = Path(name).expanduser()
@@ -50,11 +44,7 @@ def user_path(name: str | Path, error: type[SentrecError] = SentrecError) -> Pat
 def read_text(
     path: Path, error: type[SentrecError] = SentrecError, hint: str | None = None, most_bytes: int = MOST_BYTES
 ) -> str:
-    """The text of a UTF-8 file, without a byte order mark.
-
-    Raises:
-        SentrecError: Of the kind `error`, if it is no regular file, too large, not UTF-8 or cannot be read.
-    """
+    """The text of a UTF-8 file without its byte order mark; an `error` if it is too large, no UTF-8, or no file."""
     with parsing(path, error, hint):
         if path.exists() and not path.is_file():
             raise OSError("it is no regular file")
@@ -71,9 +61,8 @@ def parse_json(
 ) -> Any:
     """The value of a JSON document.
 
-    Raises:
-        SentrecError: Of the kind `error`, if it is no JSON (NaN and Infinity are none), nested deeper than `MOST_DEPTH`
-            or holds a number of thousands of digits.
+    Raises an `error` if it is no JSON (NaN and Infinity are none), nested deeper than `MOST_DEPTH` or holds a number of
+    thousands of digits.
     """
 
     def refuse(name: str) -> NoReturn:

@@ -125,11 +125,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def require_writable(path: Path, folder: bool = False) -> None:
-    """Makes sure that a file, or a folder with files in it, can be written; what it makes to try that is removed again.
-
-    Raises:
-        SentrecError: If it cannot; so a command that is to write it can stop before its work.
-    """
+    """Raises a `SentrecError` if a file, or files in a folder, cannot be written; leaves nothing behind."""
     if "\0" in str(path) or (not folder and path.name in ("", "..")):
         raise SentrecError(f"Cannot write {str(path)!r}: it is no name of a file.", "Choose another name.")
     with disk_errors(path):
@@ -167,10 +163,8 @@ def _refusal(number: int, path: Path) -> OSError:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Gives a temporary file name beside `path` that takes its place when the block ends well, else is removed.
 
-    What is there and is no regular file, such as ``/dev/null`` or a pipe, is written to as it is.
-
-    Raises:
-        SentrecError: If the disk is full or may not be written.
+    What is there and is no regular file, such as ``/dev/null`` or a pipe, is written to as it is. Raises as
+    `disk_errors`.
     """
     with disk_errors(path):
         _follow(path)
@@ -193,10 +187,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def atomic_directory(path: Path) -> Iterator[Path]:
     """Gives a temporary folder beside `path` that takes its place when the block ends well, else is removed.
 
-    An older folder of the same name is replaced; it is removed only after the new one stands in its place.
-
-    Raises:
-        SentrecError: If the disk is full or may not be written, or a file of that name is there.
+    An older folder of the same name is removed once the new one stands in its place; a file of that name is refused.
     """
     with disk_errors(path):
         _follow(path)

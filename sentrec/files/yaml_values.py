@@ -26,11 +26,7 @@ _REPLACED = {f"{_TAG}{kind}" for kind in ("bool", "int", "float", "timestamp")}
 
 
 def parse_yaml(text: str, source: str, error: type[SentrecError] = SentrecError) -> Any:
-    """The value of a YAML document, of plain values only.
-
-    Raises:
-        SentrecError: Of the kind `error`, if it is not YAML, too large, nested too deeply or refers to itself.
-    """
+    """The value of a YAML document of plain values; an `error` if it is none, too large or deep, or holds itself."""
     try:
         if len(text) > MOST_CHARACTERS:
             raise ValueError(f"it has more than {MOST_CHARACTERS:,} characters")

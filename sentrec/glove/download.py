@@ -104,10 +104,7 @@ def download(source: Source, target: Path, retry: Retry, progress: Progress | No
     """Downloads a zip archive to `target`; an unfinished download of the same file is resumed.
 
     The unfinished file is `target` with ``.part`` at its end; it stays there when the download fails or is interrupted.
-
-    Raises:
-        DownloadError: If the source refuses, gives something else than a zip archive, or fails too often in a row.
-        SentrecError: If the disk is full.
+    Raises a `DownloadError` if the source refuses, gives no zip archive, or fails too often in a row.
     """
     partial = _Partial(target)
     failures, furthest = 0, 0

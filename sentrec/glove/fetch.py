@@ -155,10 +155,8 @@ def open_text(
 ) -> Iterator[LineReader]:
     """Opens a text, or the one in a gzip or zip file, without unpacking it to the disk; its content tells its kind.
 
-    Among several texts in one archive the file name `member` chooses, or `dim`.
-
-    Raises:
-        GloveError: If the file is missing, unreadable, a web page, or damaged (raised while it is read, too).
+    Among several texts in one archive the file name `member` chooses, or `dim`. Raises a `GloveError` if the file is
+    missing, unreadable, a web page, or damaged (raised while it is read, too).
     """
     with ExitStack() as stack:
         try:

@@ -68,11 +68,7 @@ class LineReader:
         self.bytes_read = 0
 
     def blocks(self) -> Iterator[Block]:
-        """The text's lines in order; a byte order mark before the first is dropped.
-
-        Raises:
-            GloveError: If a line is so long that this cannot be a GloVe text, or its size is not the stated one.
-        """
+        """The text's lines, without a byte order mark; a `GloveError` if one is too long, or the size not as stated."""
         line = 1
         rest = b""
         for chunk in self._chunks():
@@ -125,11 +121,8 @@ def parse_text(reader: LineReader, dim: int, write: Callable[[Matrix], object]) 
     """Parses a whole text; the vectors go to `write` block by block, so that memory holds only the words.
 
     A header line ``count dim`` as in word2vec's format is skipped. `write` takes the next ``(rows, dim)`` vectors, of
-    words that did not occur before.
-
-    Raises:
-        GloveError: If a line is not a word and `dim` finite numbers (with its line number), if the vectors have another
-            number of dimensions, if there are none, or fewer or more than the header says.
+    words that did not occur before. Raises a `GloveError` if a line is not a word and `dim` finite numbers (with its
+    line number), if there are no vectors, or fewer or more than the header says.
     """
     expected, blocks = _without_header(reader.blocks(), dim)
     seen: dict[str, None] = {}  # in their order
@@ -180,11 +173,7 @@ def _without_header(blocks: Iterator[Block], dim: int) -> tuple[int | None, Iter
 
 
 def parse_block(block: Block, dim: int) -> Rows:
-    """Parses some lines: by Arrow where they are plain, else carefully.
-
-    Raises:
-        GloveError: As `parse_carefully`.
-    """
+    """Parses some lines: by Arrow where they are plain, else as `parse_carefully`."""
     data = block.data.replace(b"\r\n", b"\n")
     plain = b"\r" not in data and not data.startswith(_BYTE_ORDER_MARK)  # both mean something else to a CSV reader
     rows = parse_plain(data, dim) if plain else None
@@ -221,11 +210,7 @@ def parse_plain(data: bytes, dim: int) -> Rows | None:
 
 
 def parse_carefully(block: Block, dim: int) -> Rows:
-    """Parses some lines one by one: the last `dim` fields are the numbers, all before them is the word.
-
-    Raises:
-        GloveError: If a line is not a word and `dim` finite numbers; names the first such line.
-    """
+    """Parses lines one by one, the last `dim` fields as numbers; a `GloveError` names the first that is faulty."""
     words: list[bytes] = []
     vectors = [np.empty((0, dim), np.float32)]
     for line, text in enumerate(block.data.split(b"\n"), block.first_line):

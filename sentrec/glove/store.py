@@ -116,11 +116,7 @@ def vectors_path(name: str, dim: int) -> Path:
 
 
 def open_vectors(name: str, dim: int) -> GloveVectors:
-    """Opens vectors from the cache: milliseconds, whatever their size.
-
-    Raises:
-        GloveError: If they are not in the cache, or if their files were altered; the hint is the command that fixes it.
-    """
+    """Opens vectors from the cache, in milliseconds; a `GloveError` tells how to get or mend them."""
     path = vectors_path(name, dim)
     if not path.is_dir():
         if name in PUBLICATIONS:
@@ -180,9 +176,7 @@ def cached() -> list[CacheEntry]:
 def store_vectors(name: str, dim: int, reader: LineReader, source: str, published_md5: str | None) -> GloveVectors:
     """Parses a GloVe text and stores it whole, or not at all; older vectors of that name and size are replaced.
 
-    Raises:
-        GloveError: If a line is faulty (with its number), or the checksum is not the published one.
-        SentrecError: If the disk is full.
+    Raises a `GloveError` if a line is faulty (with its number), or the checksum is not the published one.
     """
     path = vectors_path(name, dim)
     with atomic_directory(path) as folder:

@@ -227,15 +227,10 @@ def ray_cluster(address: str | None = None, workers: int | None = None) -> Itera
 
 
 def make_engine(name: EngineName = "local", workers: int | None = None, address: str | None = None) -> Engine:
-    """The engine of this name.
+    """The engine of this name; a `SentrecError` if Ray is not installed.
 
-    Args:
-        name: Which one.
-        workers: How many shards are worked on at a time; None: as many as there are processors. Of no use to ``local``.
-        address: The cluster that ``ray`` is to join; None: the one that RAY_ADDRESS names, or one of its own.
-
-    Raises:
-        SentrecError: If Ray is not installed.
+    `workers` is how many shards are worked on at a time, None: as many as there are processors; `address` the cluster
+    that ``ray`` joins, None: the one that RAY_ADDRESS names, or one of its own. Neither is of use to ``local``.
     """
     if name == "ray":
         return RayEngine(workers, address)

@@ -102,11 +102,7 @@ class Classification:
     kept: Path | None = None
 
     def parts(self, shards: Iterable[Source], start: int = 0) -> Iterator[tuple[int, list[RowResult]]]:
-        """Classifies the texts of files, read as streams.
-
-        Raises:
-            DataError: If one cannot be read, has no rows, or its header has no column for the text.
-        """
+        """Classifies texts of files, read as streams; a `DataError` if one has no rows, or no column of texts."""
         for place, source in enumerate(shards):
             rows, names = _opened(source, self.names or FieldNames())
             for chunk in self.chunks(rows, names, source.name, start):
@@ -167,11 +163,9 @@ def _opened(source: Source, names: FieldNames) -> tuple[Iterator[AnyRow], FieldN
 
 @contextmanager
 def kept_answers(predictor: Classifier, *paths: str) -> Iterator[Path]:
-    """Gives a folder of the cache for a model's answers to files; unless the block ends well, it stays.
+    """Gives a folder of the cache for a model's answers to files; it stays unless the block ends well.
 
-    Raises:
-        BusyError: If another process is at it.
-        Interrupted: On Ctrl-C in the block.
+    Raises a `BusyError` if another process is at it, `Interrupted` on Ctrl-C in the block.
     """
     key = fingerprint([*paths, predictor.key], code_version())
     folder = cache_home() / "predictions" / key

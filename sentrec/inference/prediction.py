@@ -121,18 +121,10 @@ class Classifier(ABC):
 def in_classes(
     stars: npt.NDArray[np.float64], classes: int, names: Sequence[str]
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
-    """Probabilities of three classes, the middle one neutral, or of five, named ``1`` to ``5``.
+    """Probabilities of three classes, the middle one neutral, or of five, named ``1`` to ``5``; names and these.
 
-    Args:
-        stars: Probabilities of one to five stars, shape ``(texts, 5)``.
-        classes: 3 or 5.
-        names: The two classes of the model.
-
-    Returns:
-        Names of the classes; their probabilities, shape ``(texts, classes)``.
-
-    Raises:
-        RunError: If the model has no star head.
+    `stars` are probabilities of one to five stars, shape ``(texts, 5)``, `names` the model's two classes. Raises a
+    `RunError` if the model has no star head.
     """
     if stars.shape[1] != 5:
         hint = "The starter has one; a recipe asks for it with objective.stars."
@@ -144,11 +136,7 @@ def in_classes(
 
 
 def readable(texts: Sequence[str]) -> list[str]:
-    """Texts as models read them: the ends of very long ones, a question mark for half a surrogate pair.
-
-    Raises:
-        DataError: If one is not a string.
-    """
+    """Texts, else a `DataError`, as models read them: without middles of long ones and halves of surrogate pairs."""
     if isinstance(texts, str):
         raise DataError("texts must be a list of strings, not one string.", 'Write predict(["..."]).')
     texts = list(texts)  # a generator can be read only once

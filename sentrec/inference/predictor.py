@@ -118,11 +118,7 @@ def load(run: str | Path | Run, device: str | None = None) -> Predictor:
 
 
 def model_of(run: Run) -> TextModel:
-    """The model of a run that is no ensemble, on the CPU.
-
-    Raises:
-        RunError: If a file of it is missing or altered, or it rates by facts and reads no text.
-    """
+    """The model of a run that is no ensemble, on the CPU; a `RunError` if it rates by facts, or a file was altered."""
     if run.recipe.data.facts is not None:
         hint = f"Rate a table: sentrec rate {run.place} FILE"
         raise RunError(f"{run.place} rates items by their facts, and classifies no texts.", hint)

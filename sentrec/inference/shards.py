@@ -200,8 +200,7 @@ class _Schedule:
 def in_order(workers: Workers, number: int, shards: Sequence[Any], arrived: Arrived | None = None) -> Parts:
     """Has workers work on shards, each on one at a time, and gives the parts in the order of the shards.
 
-    Raises:
-        SentrecError: If a shard costs a worker again and again; and what a worker raises, as soon as it does.
+    Raises at once what a worker raises, and a `SentrecError` if a shard costs a worker again and again.
     """
     with ExitStack() as stack:
         schedule = _Schedule(workers, shards, arrived)

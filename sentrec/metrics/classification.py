@@ -103,9 +103,7 @@ def _brier(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]
 def star_errors(labels: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]) -> dict[str, float]:
     """Mean absolute error of the expected number of stars, and of their median, which errs least on average.
 
-    Args:
-        labels: The true stars, counted from 0.
-        probabilities: Those of each number of stars, shape ``(texts, stars)``.
+    `labels` are the true stars, counted from 0; `probabilities` have the shape ``(texts, stars)``.
     """
     median = (probabilities.cumsum(axis=1) < 0.5).sum(axis=1)
     found = {"stars_mae": probabilities @ np.arange(probabilities.shape[1]), "median_stars_mae": median}

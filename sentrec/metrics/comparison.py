@@ -63,9 +63,6 @@ def compare_paired(
     """Compares the accuracy of two classifiers on the same rows, from class numbers of shape ``(n,)``.
 
     The interval covers the choice of test rows, not that of the training seed.
-
-    Raises:
-        ValueError: If there are no rows, or the lengths differ.
     """
     n = len(labels)
     if n == 0 or len(first_predicted) != n or len(second_predicted) != n:

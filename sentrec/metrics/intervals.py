@@ -103,8 +103,7 @@ def _upper_tail(error: float, freedom: float, seed_error: float, seeds: int) -> 
 def mcnemar(only_first_right: int, only_second_right: int) -> tuple[float, float]:
     """McNemar's test of equal accuracy, from the numbers of rows that only one of two classifiers has right.
 
-    Returns:
-        The two-sided exact p-value, and the mid-p value (Fagerland, Lydersen and Laake 2013).
+    Gives the two-sided exact p-value, and the mid-p value (Fagerland, Lydersen and Laake 2013).
     """
     discordant, smaller = only_first_right + only_second_right, min(only_first_right, only_second_right)
     at_most = float(special.bdtr(smaller, discordant, 0.5))

@@ -53,9 +53,7 @@ def fit_noise(residuals: Floats, votes: Floats | None) -> Noise:
 def conformal_quantile(scores: Floats, confidence: float) -> float:
     """The smallest bound that a new score stays within with probability `confidence` (Vovk et al. 2005).
 
-    Args:
-        scores: Absolute residuals in standard deviations, of rows that are exchangeable with new ones.
-        confidence: In (0, 1).
+    `scores` are absolute residuals in standard deviations, of rows that are exchangeable with new ones.
     """
     rank = int(np.ceil((len(scores) + 1) * confidence))
     return float(np.sort(scores)[min(rank, len(scores)) - 1])

@@ -47,11 +47,7 @@ def best_device() -> torch.device:
 
 
 def find_device(name: str | None) -> torch.device:
-    """The device that a user names, e.g. ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; None takes `best_device`.
-
-    Raises:
-        SentrecError: If this machine has no such device, or torch cannot use it.
-    """
+    """The device that a user names (``cpu``, ``cuda:1``, ``mps``), None: `best_device`; else a `SentrecError`."""
     if name is None:
         return best_device()
     usable = ["cpu"]

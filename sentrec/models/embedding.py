@@ -220,11 +220,7 @@ class EmbeddingModel(WordModel):
 
 
 def build_encoder(entry: Entry, options: EncoderConfig, input_size: int) -> Encoder:
-    """Builds a registered encoder, in training mode, and runs it on a tiny batch, so that a fault is found early.
-
-    Raises:
-        PluginError: If it cannot be built, fails on the batch, or its features have another shape than it promises.
-    """
+    """Builds a registered encoder, in training mode, and runs it on a tiny batch; a fault is a `PluginError`."""
     mask = torch.tensor([[True, True, True], [True, False, False]])
     try:
         encoder: Encoder = entry.implementation(options, input_size)

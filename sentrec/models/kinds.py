@@ -27,11 +27,7 @@ def sentrec_register_models(register: RegisterModel) -> None:
 
 
 def kind_of(recipe: Recipe) -> type[TextModel]:
-    """The class of a recipe's model: a registered kind, or an encoder on embeddings; with n-grams stacked on it or not.
-
-    Raises:
-        PluginError: If no plugin registered that name.
-    """
+    """The class of a recipe's model: a registered kind, or an encoder on embeddings; with n-grams stacked or not."""
     found = registry().models.get(recipe.encoder_name)
     base: type[TextModel] = EmbeddingModel if found is None else found.implementation
     if not issubclass(base, TextModel):
@@ -41,21 +37,12 @@ def kind_of(recipe: Recipe) -> type[TextModel]:
 
 
 def build_model(recipe: Recipe, tokenizer: str, classes: int) -> TextModel:
-    """A recipe's model with the weights that training starts from; see `TextModel.build`.
-
-    Raises:
-        PluginError: If the encoder fails.
-    """
+    """A recipe's model with the weights that training starts from; see `TextModel.build`."""
     return kind_of(recipe).build(recipe, tokenizer, classes)
 
 
 def restore_model(recipe: Recipe, tokenizer: str, classes: int, path: Path) -> TextModel:
-    """A recipe's model with the weights of a file; needs neither word vectors nor data.
-
-    Raises:
-        RunError: If the file is broken, holds the weights of another model, or numbers that are not finite.
-        PluginError: If the encoder fails.
-    """
+    """A recipe's model with a file's weights, without word vectors or data; a `RunError` if they are another's."""
     weights = _renamed(read_tensors(path)[0], issubclass(kind_of(recipe), StackedModel))
     for name, tensor in weights.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor.sum())) and not bool(tensor.isfinite().all()):

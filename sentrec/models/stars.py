@@ -66,9 +66,7 @@ def star_probabilities(
 ) -> npt.NDArray[np.float64]:
     """Probabilities of one to five stars, shape ``(texts, 5)``.
 
-    Args:
-        positive: That of the second class, shape ``(texts,)``.
-        decisions: Logits of the three decisions, shape ``(texts, 3)``.
+    `positive` is that of the second class, ``(texts,)``; `decisions` are logits of the three, ``(texts, 3)``.
     """
     neutral, one, five = (1.0 / (1.0 + np.exp(-decisions.astype(np.float64)))).T
     negative, positive = (1.0 - neutral) * (1.0 - positive), (1.0 - neutral) * positive

@@ -99,11 +99,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata of a safetensors file; quantized ones are dequantized.
-
-    Raises:
-        RunError: If the file is missing, cut off or no safetensors file.
-    """
+    """The tensors and the metadata of a safetensors file, quantized ones dequantized; a `RunError` if it is broken."""
     try:
         parts, metadata = _read(path)
         return dequantize(parts, metadata), metadata
@@ -137,14 +133,9 @@ def _as_os_error(error: SafetensorError, path: Path) -> OSError:
 
 
 def quantize(tensors: Mapping[str, Tensor], int8_from: int = INT8_FROM) -> Quantized:
-    """Quantizes the weights of a model for a file that `dequantize` restores; integers stay as they are.
+    """Quantizes weights, int8 from so many elements on, for a file that `dequantize` restores; integers stay.
 
-    Args:
-        tensors: Tensors by name.
-        int8_from: The number of elements from which on a tensor becomes int8.
-
-    Raises:
-        ValueError: If a number is not finite, or too large for float16.
+    Raises a `ValueError` if a number is not finite, or too large for float16.
     """
     parts: dict[str, Tensor] = {}
     shapes: dict[str, list[int]] = {}
@@ -160,11 +151,7 @@ def quantize(tensors: Mapping[str, Tensor], int8_from: int = INT8_FROM) -> Quant
 
 
 def dequantize(parts: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, Tensor]:
-    """Restores from a file's tensors and metadata what `quantize` stored, as float32; others come back as they are.
-
-    Raises:
-        ValueError: If the parts do not fit together, or are of a format that is no longer read.
-    """
+    """Restores what `quantize` stored, as float32; a `ValueError` if the parts do not fit, or are too old."""
     if _FORMER_METADATA in metadata:
         raise ValueError("its weights are in the format of an earlier version of sentrec; export the run again")
     if METADATA not in metadata:

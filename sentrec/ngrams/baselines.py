@@ -132,10 +132,8 @@ class NaiveBayesLogisticRegression(Baseline):
     def linear_weights(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """The fitted model as a plain linear one: columns of `count`, their weights ``(n, margins)``, and the bias.
 
-        There is one margin of two classes, of the second; else one for each class.
-
-        Raises:
-            DataError: If a class had no rows.
+        There is one margin of two classes, of the second; else one for each class. A `DataError` if a class had no
+        rows.
         """
         if len(self._classes) < self._n_classes:
             raise DataError("A linear model needs training rows of every class.")

@@ -34,14 +34,7 @@ def recipe_tree(name_or_path: str | Path, overrides: Sequence[str] = ()) -> dict
     """Reads a recipe, follows its ``extends`` and applies overrides; its sections are not checked.
 
     Files and runs that it names are looked up beside the file that names them, then from the current folder; what was
-    found is an absolute path from then on.
-
-    Args:
-        name_or_path: A YAML file, or the name of a built-in recipe such as ``imdb`` or ``imdb.yaml``.
-        overrides: ``key=value`` pairs such as ``"encoder.hidden=256"``; values are read as YAML.
-
-    Raises:
-        RecipeError: If the file is missing, is not YAML, or describes a transfer study.
+    found is an absolute path from then on. Raises a `RecipeError` if the file is missing, no YAML, or a transfer study.
     """
     tree = merged(read_tree(name_or_path, with_absolute_paths), with_absolute_paths(read_overrides(overrides), Path()))
     if is_study(tree):
@@ -51,26 +44,15 @@ def recipe_tree(name_or_path: str | Path, overrides: Sequence[str] = ()) -> dict
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe that a run keeps, which is fully expanded; any other one is read by `sentrec.load_recipe`.
-
-    Raises:
-        RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
-    """
+    """The recipe that a run keeps, which is fully expanded; any other one is read by `sentrec.load_recipe`."""
     return recipe_from_dict(read_tree(path, with_absolute_paths, saved=True), str(path))
 
 
 def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Recipe:
-    """Checks a recipe that is given as plain values.
+    """Checks a recipe of plain values; gives it with all defaults, the encoder's own options included.
 
-    Args:
-        tree: The sections, as YAML gives them; what `init` stands for must be there (`sentrec.training.recipe`).
-        source: What to call it in an error.
-
-    Returns:
-        The recipe with every default filled in, the encoder's own options included.
-
-    Raises:
-        RecipeError: If anything is wrong; the message lists all mistakes with their paths.
+    What `init` stands for must be there (`sentrec.training.recipe`). Errors call it `source`; the `RecipeError` lists
+    all mistakes with their paths.
     """
     tree = {"encoder": {}, **migrate(tree, source)}  # one that is left out is reported like one without a name
     mistakes: list[str] = []
@@ -90,12 +72,7 @@ def recipe_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> Rec
 def describe_data(section: Mapping[str, Any], overrides: Sequence[str] = ()) -> DataConfig:
     """A data section apart from any recipe, which tells how to read rows that were not trained on.
 
-    Args:
-        section: Its values; ``dataset`` at least.
-        overrides: ``key=value`` pairs such as ``"data.label_column=stars"``.
-
-    Raises:
-        RecipeError: If a value is wrong, or an override is on anything but the reading of rows.
+    Raises a `RecipeError` if a value is wrong, or an override, as ``"data.label_column=stars"``, is on anything else.
     """
     changes = read_overrides(overrides)
     given = changes.pop("data", {})

@@ -54,18 +54,10 @@ _warned: set[str] = set()
 
 
 def migrate(tree: Mapping[str, Any], source: str, *, saved: bool = False) -> dict[str, Any]:
-    """The sections of a recipe or a study under today's keys.
+    """The sections of a recipe or a study under today's keys, as a new tree; a renamed key is warned of once.
 
-    Args:
-        tree: The sections, as YAML gives them; left unchanged.
-        source: What to call them in an error.
-        saved: Whether they are of a finished run, which loads without a word wherever it can.
-
-    Returns:
-        A new tree. Each renamed key is warned of once per process.
-
-    Raises:
-        RecipeError: If it states keys that were removed; the message lists all of them and what to use instead.
+    `source` is what errors call them; those of a finished run (`saved`) load without a word wherever they can. Raises a
+    `RecipeError` that lists all removed keys and what to use instead.
     """
     result: dict[str, Any] = _copied(tree)
     removed = []

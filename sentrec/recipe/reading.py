@@ -68,13 +68,8 @@ def is_study(tree: Mapping[str, Any]) -> bool:
 def read_tree(name_or_path: str | Path, locate: Locate | None = None, *, saved: bool = False) -> dict[str, Any]:
     """The sections of a recipe as they are written, with those that it extends, and a name; nothing is checked.
 
-    Args:
-        name_or_path: A YAML file, or the name of a built-in recipe.
-        locate: Applied to the sections of every file that is read; None: they stay as they are written.
-        saved: Whether it is the recipe that a run keeps, which loads without a word on renamed and removed keys.
-
-    Raises:
-        RecipeError: If the file, or one that it extends, is missing or is not YAML.
+    `locate` is applied to the sections of every file that is read; `saved` says that it is the recipe of a run, which
+    loads without a word on renamed and removed keys. Raises a `RecipeError` if a file is missing or is not YAML.
     """
     path = find_recipe(name_or_path)
     return {"name": path.stem} | _read_with_parents(path, (), locate, saved)
@@ -137,11 +132,7 @@ def flattened(tree: Mapping[str, Any], whole: Collection[str] = (), path: str = 
 
 
 def read_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """All overrides as one tree, so that their order does not matter to what is merged with it.
-
-    Raises:
-        RecipeError: If one is not ``key=value``.
-    """
+    """All overrides as one tree, so that their order does not matter; a `RecipeError` if one is no ``key=value``."""
     changes: dict[str, Any] = {}
     for override in overrides:
         key, equals, text = override.partition("=")
@@ -161,11 +152,7 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The sections of a recipe with the files and runs that exist in `folder`, or else here, as absolute paths.
 
     What has neither a folder nor a suffix is a name, whatever file of that name there is; so is what does not exist.
-    A file that lies in neither place is looked for in the folder ``SENTREC_DATA``.
-
-    Args:
-        tree: The sections, which need not be valid.
-        folder: Where the file lies that states them.
+    A file that lies in neither place is looked for in the folder ``SENTREC_DATA``. The sections need not be valid.
     """
     mirror = data_folder()
 
@@ -193,26 +180,16 @@ def with_absolute_paths(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def find_recipe(name_or_path: str | Path) -> Path:
-    """The file of a recipe, or of a built-in one; an existing file wins, so that ``./imdb.yaml`` shadows that.
-
-    Raises:
-        RecipeError: If there is neither such a file nor such a built-in recipe; the hint gives the nearest name.
-    """
+    """The file of a recipe, or of a built-in one, which a file of that name shadows; else the nearest name is told."""
     path = user_path(name_or_path, RecipeError)
     return path if path.is_file() else _builtin_path(str(name_or_path))
 
 
 def copy_recipe(name: str, destination: Path | None = None, force: bool = False) -> Path:
-    """Copies a recipe to a file of the user's own, which is returned.
+    """Copies a built-in recipe to a file of the user's own (None: in the working folder), which is returned.
 
-    Args:
-        name: A built-in recipe, with or without ``.yaml``.
-        destination: The new file, or a folder to put it in; None: the working folder.
-        force: Whether an existing file may be replaced.
-
-    Raises:
-        RecipeError: If there is no such recipe, the new file exists already and `force` is not given, or it would be
-            the recipe that the copy extends.
+    Raises a `RecipeError` if there is no such recipe, the new file exists already and `force` is not given, or it would
+    be the recipe that the copy extends.
     """
     source = _builtin_path(name)
     target = Path() if destination is None else user_path(destination, RecipeError)

@@ -35,16 +35,12 @@ def measure_ranking(
     background: Background | None = None,
     catalogue: Catalogue | None = None,
 ) -> RankingMeasures:
-    """Compares scores of items with their mean stars.
+    """Compares scores of items, with so many reviews at least, with their mean stars.
 
     The rank score and the lower end of its interval are measured, and as baselines the plain mean, the share of
-    positive reviews and the number of reviews; where there is a background, the score without it, too.
-
-    Items with fewer reviews than `min_reviews` are left out. Of `others`, the same items scored by other models, the
-    plain mean and the rank score are measured too.
-
-    Raises:
-        DataError: If fewer than three items have enough reviews and stars, or all have the same stars.
+    positive reviews and the number of reviews; where there is a background, the score without it, too. Of `others`, the
+    same items scored by other models, the plain mean and the rank score are measured. Raises a `DataError` if fewer
+    than three items have enough reviews and stars, or all have the same stars.
     """
     rated = (items.reviews >= min_reviews) & np.isfinite(items.rating)
     stars = items.rating[rated]
@@ -107,11 +103,7 @@ class TargetMeasures:
 
 
 def measure_target(items: Items, background: Background, catalogue: Catalogue, folds: int = 5) -> TargetMeasures:
-    """Predicts the mean ratings of a fifth of the items by a calibration on the others, in turn.
-
-    Raises:
-        DataError: If nothing links the items with the prior, or too few with the target.
-    """
+    """Predicts the mean ratings of a fifth of the items by a calibration on the others, in turn."""
     prior, rated = background.prior(items, catalogue), background.rated(items, catalogue)
     columns = Design.of(items, estimate(items, prior), prior).columns
     part = np.random.default_rng(_SEED).permutation(len(rated.rows)) % folds
@@ -163,9 +155,6 @@ def measure_few_reviews(path: Path, background: Background, catalogue: Catalogue
     """Takes all reviews but a few from half of the items, drawn anew several times, and ranks these.
 
     Measured are items that something is expected of, by the mean stars of three other reviews at least.
-
-    Raises:
-        DataError: If nothing links the items with the prior, or reviews have no stars.
     """
     reviews = _Reviews.read(path, soften)
     prior = background.prior(reviews.sums(np.ones(len(reviews.items), dtype=bool)), catalogue)

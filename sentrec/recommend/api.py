@@ -151,11 +151,7 @@ def rank_scores(
     soften: float = SOFTEN,
     background: Background | None = None,
 ) -> Recommendation:
-    """Ranks the items of a scores file (see `ScoringOptions`) again, without a model; there are no quotes then.
-
-    Raises:
-        DataError: If the file is no scores file, or no item can be ranked.
-    """
+    """Ranks the items of a scores file (see `ScoringOptions`) again, without a model; there are no quotes then."""
     scored = scored_sums(path, soften)
     return Recommendation(rank_items(scored.items, options or RankOptions(), catalogue, background), scored)
 
@@ -183,9 +179,6 @@ def baseline_items(
     """Scores files (no standard input, which can be read once) with a linear n-gram model; writes nothing.
 
     It is ``nb-lr`` or ``tfidf-lr``, trained on the very rows that a run was trained on.
-
-    Raises:
-        DataError: If the run's training rows are not there any more.
     """
     from sentrec.evaluation.rows import RunData
     from sentrec.ngrams.baselines import make_baseline

@@ -63,11 +63,7 @@ class Background:
     target: ItemRatings | None = None
 
     def prior(self, items: Items, catalogue: Catalogue) -> Prior | None:
-        """What is expected of each item, in standard deviations of all expectations; None if nothing of any.
-
-        Raises:
-            DataError: If no item is among those that something is expected of.
-        """
+        """What is expected of each item, in standard deviations; None without a prior, `DataError` if it knows none."""
         if self.expectations is None:
             return None
         places = _linked(items, catalogue, self.expectations.items, "the prior rates")
@@ -77,11 +73,7 @@ class Background:
         return Prior(standard, variance[places] / deviation**2)
 
     def estimate(self, items: Items, catalogue: Catalogue) -> Estimates:
-        """The score of each item and its interval.
-
-        Raises:
-            DataError: If nothing links the items with the prior, or too few with the target.
-        """
+        """The score of each item and its interval; a `DataError` if nothing links with the prior, or too few rated."""
         prior = self.prior(items, catalogue)
         found = estimate(items, prior)
         if self.target is None:
@@ -199,12 +191,7 @@ class Rated:
     variance: Floats
 
     def fit(self, columns: Floats, train: npt.NDArray[np.bool_] | slice = slice(None)) -> Fit:
-        """Weighted ridge regression, and Fay and Herriot's moment equation for the variance between items, in turn.
-
-        Args:
-            columns: The design of all items.
-            train: Which of the rated ones to learn from.
-        """
+        """Weighted ridge regression on some rated items, and Fay and Herriot's variance between items, in turn."""
         columns, mean, variance = columns[self.rows][train], self.mean[train], self.variance[train]
         penalty = np.diag(np.append(0.0, np.full(columns.shape[1] - 1, _WEIGHT_PRIOR**-2)))
         group = _is_unknown(columns)

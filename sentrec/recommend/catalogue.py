@@ -58,11 +58,6 @@ def link(keys: Sequence[str], catalogue: Catalogue, others: Mapping[str, Movie])
 
     They are the same by their number at IMDb or TMDB, else by title and year, else by key. A key that is another
     film's there (its year differs by more than one, and its title) does not count, nor does a title of several films.
-
-    Args:
-        keys: Keys of the items.
-        catalogue: What is known of them.
-        others: The other list.
     """
     places: dict[str, int] = {}
     titles = Counter(fold(movie.title) for movie in others.values())
@@ -120,9 +115,6 @@ def read_seen(path: Path) -> frozenset[str]:
     """Items already seen: one key or title a line (or the first column of CSV), folded for comparison.
 
     A line counts as a whole too, since titles hold commas (``Matrix, The``).
-
-    Raises:
-        DataError: If the file cannot be read as text.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -153,8 +145,7 @@ def names_of(key: str, movie: Movie | None) -> frozenset[str]:
 def find_item(name: str, catalogue: Catalogue, keys: Collection[str]) -> str:
     """The key of the item with this key, title, or ``TITLE (YEAR)`` among those that have reviews.
 
-    Raises:
-        DataError: If there is none, or several; the hint names the nearest title, or all of these.
+    Raises a `DataError` if there is none, or several; the hint names the nearest title, or all of these.
     """
     if not name.strip():
         raise DataError("the item to find others like has no name.", "Name its title or its key.")

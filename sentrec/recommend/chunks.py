@@ -176,11 +176,7 @@ def embeddings_of(table: pa.Table | pa.RecordBatch) -> np.ndarray:
 
 
 def read_scores(path: Path) -> Iterator[pa.RecordBatch]:
-    """The rows of a scores file, in its order, some thousands at a time.
-
-    Raises:
-        DataError: If the file is missing, or not one that `recommend --scores` wrote.
-    """
+    """The rows of a scores file, some thousands at a time; a `DataError` if it is none of `recommend --scores`."""
     if not path.is_file():
         raise DataError(f"{path} does not exist.", "Name the reviews and --model too: the scores are written there.")
     if path.suffix.lower() in (".csv", ".jsonl", ".xlsx"):

@@ -28,14 +28,8 @@ def read_background(
 ) -> Background | None:
     """Reads what is known of items beside their reviews; None if that is nothing.
 
-    Args:
-        prior: A run that rates by facts (see `expectations_of`), or a table (see `read_expectations`).
-        target: Ratings of many users, see `sentrec.recommend.ratings.model.read_data`.
-        movies: A table of items, which a run rates.
-
-    Raises:
-        DataError: If one of them cannot be read.
-        RunError: If the run does not rate by facts.
+    `prior` is a run that rates by facts (see `expectations_of`), or a table (see `read_expectations`); `target` are
+    ratings of many users (see `read_data`), `movies` is a table of items, which a run rates.
     """
     if prior is None and target is None:
         return None
@@ -50,10 +44,6 @@ def expectations_of(rater: Rater, movies: Path | None = None) -> ItemRatings:
     """What a run of ``task: rate`` expects of items: those it was trained on, and those of a table with such facts.
 
     Of the former, it is what models expected that had not learned from the item's own rating, which is no metadata.
-
-    Raises:
-        RunError: If the run keeps no such ratings.
-        DataError: If the table cannot be read.
     """
     kept = rater.run.path / HELD_OUT
     if not isinstance(rater, FactRater) or not kept.is_file():
@@ -77,10 +67,7 @@ def expectations_of(rater: Rater, movies: Path | None = None) -> ItemRatings:
 def read_expectations(path: Path) -> ItemRatings:
     """Reads a table with a key or title and `rating`, and where there are `deviation`, `year`, `genres`, `imdb_id`...
 
-    Rows without a rating are left out, and told.
-
-    Raises:
-        DataError: If it cannot be read, has no key or rating, or all ratings are the same.
+    Rows without a rating are left out, and told; a `DataError` if there is none, or all are the same.
     """
     items: dict[str, Movie] = {}
     values: list[tuple[float, float]] = []

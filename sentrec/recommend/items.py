@@ -43,11 +43,7 @@ class Items:
 
 @contextmanager
 def temporary_database() -> Iterator[sqlite3.Connection]:
-    """Gives a database with 8 MB of cache in memory; its file has no name, so that not even a kill leaves it.
-
-    Raises:
-        SentrecError: If its disk is full or may not be written.
-    """
+    """Gives a database with 8 MB of cache in memory; its file has no name, so that not even a kill leaves it."""
     # An empty name is a private file of SQLite's own (https://www.sqlite.org/inmemorydb.html#temp_db).
     database = sqlite3.connect("", isolation_level=None)
     try:
@@ -64,13 +60,10 @@ def temporary_database() -> Iterator[sqlite3.Connection]:
 
 
 def softened(probability: Floats, by: float) -> Floats:
-    """Probabilities with their log odds divided by a number; 1 leaves them as they are, to the last bit.
+    """Probabilities with their log odds divided by 1 or more; 1 leaves them as they are, to the last bit.
 
     How likely a review is to be positive is mostly near 0 or 1, how much somebody liked an item is not. Divided by 1.5
     to 2, probabilities order held-out films most as their mean stars do (recipes/README.md, "Ranking films").
-
-    Raises:
-        ValueError: If the number is below 1.
     """
     if not by >= 1:
         raise ValueError(f"log odds are divided by 1 or more, not by {by}")

@@ -26,11 +26,7 @@ _log = logging.getLogger(__name__)
 def check_outputs(
     sources: Sequence[Source], outputs: Mapping[str, Path | None], inputs: Iterable[Path | None] = ()
 ) -> None:
-    """Refuses outputs, by the options that name them, that would overwrite an input, or each other.
-
-    Raises:
-        DataError: If one is the same file as another, or a path leads back to itself.
-    """
+    """Refuses outputs, by the options that name them, that would overwrite an input, or each other."""
     taken = {_place(source.path): source.name for source in sources if not source.is_standard_input}
     taken |= {_place(path): str(path) for path in inputs if path}
     for option, path in outputs.items():
@@ -116,9 +112,8 @@ class RejectsFile:
 def scores_file(path: Path | None, folder: Path | None) -> Iterator[Callable[[pa.Table], None]]:
     """Gives a function that adds rows of `scored_table` to one file; whole or not at all.
 
-    Args:
-        path: The file: Parquet, or without what only programs read a table of another kind, by its name; None: none.
-        folder: Where it is made until it is whole; None: nothing is written.
+    It is Parquet, or by its name a table of another kind, without what only programs read. It is made in `folder` until
+    it is whole; nothing is written where either is None.
     """
     if path is None or folder is None:
         yield lambda _: None

@@ -103,10 +103,8 @@ class ExtremeReviews:
     def offer(self, table: pa.Table, telling: Sequence[tuple[int, Review]], counts: npt.NDArray[np.bool_]) -> None:
         """Keeps those reviews that count and are among the most extreme of their item so far.
 
-        Args:
-            table: A `scored_table`.
-            telling: Reviews of it, by their places, all others being less extreme: see `ExtremeTexts`.
-            counts: Which reviews of it are no copies.
+        `telling` are reviews of a `scored_table` by their places, all others being less extreme (see `ExtremeTexts`);
+        `counts` says which are no copies.
         """
         probabilities, *rated = (
             table.column(name).to_numpy().astype(np.float64) for name in ("probability", "rating", "rating_scale")
@@ -195,9 +193,6 @@ def telling_words(movies: Sequence[str], reviews: ExtremeReviews, scorer: Scorer
     """The words that decide what the model says of each item's most extreme reviews; the strongest first.
 
     With each stands what it adds to the log-odds of a positive review, on average over these reviews.
-
-    Raises:
-        DataError: If the scorer cannot tell why.
     """
     if not isinstance(scorer, ExplainingScorer):
         raise DataError("this scorer does not tell which words decide.", "It needs a method `explain`.")

@@ -80,13 +80,8 @@ class Reject:
 def read_chunks(sources: Sequence[Source], names: FieldNames, size: int) -> Iterator[tuple[list[Review], list[Reject]]]:
     """Reads sources one after another as chunks of reviews, each with the rows and fields between that were left out.
 
-    Args:
-        sources: What to read.
-        names: Which field is what.
-        size: Reviews and rejects a chunk at most; one of very long reviews, or the last, holds fewer.
-
-    Raises:
-        DataError: If a source cannot be read, or no row of it has a field for item or text.
+    A chunk has `size` reviews and rejects; one of very long reviews, or the last, holds fewer. Raises a `DataError` if
+    a source cannot be read, or no row of it has a field for item or text.
     """
     known = ItemNames()
     rows = (one for source in sources for one in _reviews(source, names, known))

@@ -167,10 +167,9 @@ class BaselineScorer(OneWorker):
 
 
 def class_weights(label_names: Sequence[str], positive: str | None = None) -> npt.NDArray[np.float64]:
-    """How much each class counts as positive, 0 to 1: the expected value of these weights is a text's score.
+    """How much each class counts as positive, 0 to 1: a text's score is the expected value of these weights.
 
-    Raises:
-        RunError: If no class is known to be positive.
+    Raises a `RunError` if no class is known to be positive.
     """
     names = list(label_names)
     if positive is not None and positive not in names:

@@ -111,11 +111,7 @@ def chunk_cache(sources: Sequence[Source], scorer: Scorer, scoring: ScoringOptio
     """Gives the cache of scored chunks for these files and this model; nobody else scores them meanwhile.
 
     It is emptied when the block ends well. It stays for ``resume`` when it does not, so that no mistake in the options
-    of the ranking, nor a full disk when it is written, costs the scores.
-
-    Raises:
-        SentrecError: If another process scores the same; and the block's own, which then say how to go on.
-        Interrupted: On Ctrl-C anywhere in the block.
+    of the ranking, nor a full disk when it is written, costs the scores. What the block raises then says how to go on.
     """
     if scoring.scores is not None and scoring.scores.suffix:
         check_table_name(scoring.scores)
@@ -147,13 +143,10 @@ def score_items(
     extremes: ExtremeReviews | None = None,
     on_progress: OnProgress | None = None,
 ) -> ScoredItems:
-    """Scores reviews and sums them up per item.
+    """Scores reviews and sums them up per item; a `DataError` if a source cannot be read, or holds no review.
 
     Everything is summed up from the stored chunks in the order of the input, so that a scoring that was interrupted
     and resumed gives the very same as one that was not. Without a cache no file of scores or rejects is written either.
-
-    Raises:
-        DataError: If a source cannot be read, or holds no review.
     """
     if any(source.is_standard_input for source in sources) and not isinstance(scoring.engine, LocalEngine):
         raise DataError("standard input cannot be divided among workers.", "Name files, or take the engine local.")

@@ -80,11 +80,7 @@ class Run:
 
     @cached_property
     def history(self) -> list[dict[str, Any]]:
-        """The rows of `history.jsonl`: losses while training, and each validation. An ensemble has none.
-
-        Raises:
-            RunError: If the file is missing, cut off or altered.
-        """
+        """The rows of `history.jsonl`: losses while training, and each validation. An ensemble has none."""
         path = self.path / HISTORY
         lines = read_text(path, RunError, INCOMPLETE).splitlines()
         return [parse_json(line, path, RunError, INCOMPLETE) for line in lines if line.strip()]

@@ -16,12 +16,9 @@ _LARGE = 64 << 20
 
 
 def verify_files(directory: Path, checksums: Mapping[str, str]) -> None:
-    """Makes sure that files of a directory are there and are those whose SHA-256 was recorded, by their paths in it.
+    """Raises a `RunError` if files of a directory are not those whose SHA-256 was recorded, by their paths in it.
 
     Hashing a large file takes longer than reading it: one that was found unaltered is hashed again when it has changed.
-
-    Raises:
-        RunError: If one is missing or another one.
     """
     for name, recorded in checksums.items():
         path = directory / name
@@ -57,11 +54,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_names(path: Path) -> tuple[str, ...]:
-    """The names of classes in a file, in the order of their numbers.
-
-    Raises:
-        RunError: If the file cannot be read, or holds anything but a list of different names.
-    """
+    """The class names in a file, in the order of their numbers; a `RunError` if it holds anything else."""
     names = _read_json(path)
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise RunError(f"{path} was altered: it holds no names of classes.", INCOMPLETE)

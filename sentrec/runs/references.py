@@ -10,11 +10,7 @@ from sentrec.runs.directory import BUILTIN_MODELS, Run, open_run
 
 
 def open_source(name: str) -> Run:
-    """The model that `init` names: a run directory, or a model that comes with sentrec.
-
-    Raises:
-        RecipeError: If there is no such run, it cannot be used, or it consists of several models.
-    """
+    """The model that `init` names; a `RecipeError` if there is no such run, it cannot be used, or is several."""
     run = _open("init", name, BUILTIN_MODELS)
     if run.members:
         raise RecipeError(
@@ -25,19 +21,14 @@ def open_source(name: str) -> Run:
 
 
 def open_teacher(name: str) -> Run:
-    """The finished run or ensemble that `objective.teacher` names.
-
-    Raises:
-        RecipeError: If there is none, or it cannot be used.
-    """
+    """The finished run or ensemble that `objective.teacher` names; a `RecipeError` if it cannot be used."""
     return _open("objective.teacher", name, (NGRAMS_TEACHER, *BUILTIN_MODELS))
 
 
 def match_source(init: InitConfig, source: Sequence[str], label_names: Sequence[str]) -> ClassMatch | None:
     """The class of `source` for each of `label_names`, one's own; None where they are other classes.
 
-    Raises:
-        DataError: If `init.labels` names a class that there is not.
+    Raises a `DataError` if `init.labels` names a class that there is not.
     """
     for given, known, whose in (
         (init.labels.keys(), label_names, "your data has"),
@@ -64,8 +55,7 @@ def match_teacher(teacher: Run, label_names: Sequence[str]) -> ClassMatch:
 def origins_of(run: Run) -> tuple[list[Run], list[str]]:
     """The runs that a run learned from, however many steps ago: ``init.run`` and the teachers of its recipe.
 
-    Returns:
-        Those that are here, members of ensembles included, and the names of those that are not.
+    Gives those that are here, members of ensembles included, and the names of those that are not.
     """
     found: list[Run] = []
     missing: list[str] = []

@@ -84,8 +84,7 @@ class Parameter:
 def read_space(path: Path) -> list[Parameter]:
     """The parameters of a YAML file: keys of a recipe with a list of values, or with low and high, step and log.
 
-    Raises:
-        RecipeError: If the file is missing or anything in it is wrong; the message lists all mistakes.
+    Raises a `RecipeError` that lists all mistakes.
     """
     tree = parse_yaml(read_text(path, RecipeError), str(path), RecipeError)
     if not isinstance(tree, Mapping) or not tree:
@@ -117,11 +116,7 @@ def overrides_of(values: Mapping[str, Any]) -> list[str]:
 
 
 def require_valid(recipe: str | Path, overrides: Sequence[str], space: Sequence[Parameter]) -> Recipe:
-    """The recipe as it is; makes sure that it takes every choice and both ends of every range.
-
-    Raises:
-        RecipeError: If it does not.
-    """
+    """The recipe as it is; a `RecipeError` if it does not take every choice and both ends of every range."""
     for parameter in space:
         for value in parameter.ends():
             load_recipe(recipe, [*overrides, *overrides_of({parameter.key: value})])

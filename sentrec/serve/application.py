@@ -117,12 +117,7 @@ class Service:
 
 
 def rank(predictor: Predictor, request: RankRequest) -> dict[str, Any]:
-    """Scores and ranks reviews as `sentrec recommend` does.
-
-    Raises:
-        DataError: If no item can be ranked.
-        RunError: If the model's classes do not say what is positive.
-    """
+    """Scores and ranks reviews as `sentrec recommend` does, and raises what it does."""
     rows = [{"movie" if key == "item" else key: value for key, value in one} for one in request.reviews]
     options = RankOptions(
         **request.model_dump(include={"top", "min_reviews", "sort", "like", "diverse"}),

@@ -24,11 +24,7 @@ _PAUSE = 1.0
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any that is free.
-
-    Raises:
-        SentrecError: If the address cannot be had.
-    """
+    """A listening socket, port 0 being any that is free; a `SentrecError` if the address cannot be had."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -45,9 +41,7 @@ def serve(make_app: Callable[[], ASGIApp], listener: socket.socket, workers: int
     """Serves until the process is told to stop (SIGTERM, SIGINT); requests that were accepted are answered first.
 
     Several processes are forked from this one, and share the memory of what it has loaded; each makes an application.
-
-    Raises:
-        SentrecError: If this system cannot fork and several are asked for.
+    Raises a `SentrecError` if this system cannot fork.
     """
     if workers == 1:
         _serve(make_app, listener)

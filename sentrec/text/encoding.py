@@ -218,12 +218,9 @@ def _id_bytes(number: int | None) -> bytes:
 def places_before_cut(
     places: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], max_tokens: int, keep: Keep
 ) -> npt.NDArray[np.int64]:
-    """Where in a text the tokens stand that are left of it after truncation: the one rule for it.
+    """Where in whole texts the tokens stand that are left after truncation: the one rule for it.
 
     `places` are positions in truncated texts, `lengths` the tokens of the whole ones, of a shape that broadcasts.
-
-    Returns:
-        Positions in the whole texts.
     """
     head = {"head": max_tokens, "tail": 0, "head-tail": max_tokens - max_tokens // 2}[keep]
     return places + np.where(places < head, 0, np.maximum(lengths - max_tokens, 0))

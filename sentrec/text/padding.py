@@ -70,12 +70,9 @@ def padded(
     max_tokens: int | None = None,
     keep: Keep = "head",
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Some texts, padded to the longest of them, rounded up to a multiple of `multiple` tokens.
+    """Token ids, int64, and their mask, True where there is a token: both ``(rows, tokens)``, of the longest text.
 
-    `keep` is what stays of a text that is longer than `max_tokens`.
-
-    Returns:
-        Token ids, int64, and a mask that is True where there is a token; both of shape ``(rows, tokens)``.
+    Its length is rounded up to a multiple of `multiple`. `keep` is what stays of a text longer than `max_tokens`.
     """
     starts = encoded.offsets[rows]
     lengths = encoded.offsets[rows + 1] - starts

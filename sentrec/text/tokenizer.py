@@ -171,10 +171,8 @@ def count_words(tokenizer: Tokenizer, texts: Iterable[str]) -> dict[str, int]:
 def spaced(text: str) -> str | None:
     """A text whose parts between white space have, one after another, the tokens of the text.
 
-    Most parts of most texts have been met before; `sentrec.text.encoding` splits each only once.
-
-    Returns:
-        None for the few texts whose markup is more than plain tags: their tokens must be found as a whole.
+    Most parts of most texts have been met before; `sentrec.text.encoding` splits each only once. None for the few texts
+    whose markup is more than plain tags: their tokens must be found as a whole.
     """
     if "<" in text:
         if _CHANGES_TAGS.search(text):

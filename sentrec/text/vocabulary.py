@@ -29,10 +29,7 @@ def learn_tokenizer(texts: Sequence[str], config: "TextConfig", vectors: "GloveV
     """The tokenizer for these training texts, from the cache where it was learned before.
 
     A word is kept if it has a GloVe vector or occurs `config.min_frequency` times; of these, the
-    `config.vocabulary_size` most frequent.
-
-    Returns:
-        A tokenizer with its vocabulary; ids 0 and 1 are padding and the unknown word.
+    `config.vocabulary_size` most frequent. Ids 0 and 1 are padding and the unknown word.
     """
     tokenizer = build_tokenizer(folds_case(config, vectors.name if vectors else None))
     # The rules themselves are part of the key, so that no vocabulary outlives a change of them.

@@ -70,11 +70,7 @@ def _weights(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Puts a checkpoint's weights and moments in place and returns its state.
-
-    Raises:
-        RunError: If the file is broken or of another model.
-    """
+    """Puts a checkpoint's weights and moments in place; its state, or a `RunError` if it is broken or another's."""
     tensors, metadata = read_tensors(path)
     if _STATE not in metadata:
         raise RunError(f"{path} is no checkpoint: it holds no state.", TRAIN_AGAIN)
@@ -102,19 +98,11 @@ def remove_checkpoints(folder: Path) -> None:
 def require_usable(
     directory: Path, recipe: Recipe, *, resume: bool, force: bool, seeds: list[int] | None = None
 ) -> None:
-    """Makes sure that nothing will be overwritten that the user did not offer; removes nothing yet.
+    """Raises a `RunError` if something would be overwritten that the user did not offer; removes nothing yet.
 
-    Args:
-        directory: Where to train.
-        recipe: With what.
-        resume: Whether what is there may be gone on with.
-        force: Whether what is there may be replaced.
-        seeds: The seeds that are to be trained there; None: a single run.
-
-    Raises:
-        RunError: If something is there and neither `resume` nor `force` was asked for, `force` would remove what
-            is no run, or what `resume` would go on with was begun as something else: of another recipe, as a group of
-            more seeds, as a single run, or as an ensemble.
+    `resume` and `force` say that what is there may be gone on with, or replaced; `seeds` are those to be trained, None:
+    a single run. `force` removes nothing that is no run; `resume` goes on with nothing that was begun as something
+    else: of another recipe, as a group of more seeds, as a single run, or as an ensemble.
     """
     # A process that was killed before it had written its first file left at most a part of that.
     if not directory.exists() or (
@@ -144,11 +132,7 @@ def require_usable(
 
 
 def require_same_recipe(directory: Path, recipe: Recipe) -> None:
-    """Makes sure that a run was begun with this recipe; its name and description do not matter.
-
-    Raises:
-        RunError: If it was another one; the message says what differs.
-    """
+    """Raises a `RunError` that says what differs if a run was begun with another recipe, but for name, description."""
     hint = "or start over with --force."
     try:
         begun = read_recipe(directory / RECIPE)
@@ -179,11 +163,7 @@ def require_same_data(directory: Path, data: PreparedData) -> None:
 
 
 def require_apart(directory: Path, data: PreparedData) -> None:
-    """Makes sure that a training does not replace the model that it learns from.
-
-    Raises:
-        RunError: If that model lies in the directory.
-    """
+    """Raises a `RunError` if a training would replace the model that it learns from."""
     for setting, run in (("init", data.source), ("objective.teacher", data.teacher)):
         if run is not None and run.path.resolve().is_relative_to(directory.resolve()):
             raise RunError(f"{directory} holds the model that {setting} names.", "Choose another --out.")

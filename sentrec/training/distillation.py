@@ -68,11 +68,7 @@ class TextStream:
 def unlabelled_texts(recipe: Recipe, model: TextModel, data: PreparedData, *, is_fitted: bool) -> TextStream:
     """The texts without labels, with the probabilities of the recipe's teacher: a run, or the model's own n-grams.
 
-    Args:
-        recipe: A recipe that distils.
-        model: The model that learns.
-        data: What there is to learn from.
-        is_fitted: Whether its n-grams were fitted already, as those of a checkpoint are.
+    `is_fitted` says that its n-grams were fitted already, as those of a checkpoint are.
     """
     assert data.unlabelled is not None  # the recipe's own check
     if data.teacher is not None:
@@ -104,13 +100,10 @@ def _teachers_probabilities(teacher: Run, data: PreparedData, device: str) -> np
 def teacher_probabilities(
     teacher: Run, texts: Sequence[str], label_names: Sequence[str], device: str
 ) -> npt.NDArray[np.float32]:
-    """A run's or an ensemble's calibrated probabilities of texts.
+    """A run's or an ensemble's calibrated probabilities of texts, float32, ``(texts, classes)``, as `label_names`.
 
     They are kept in the cache folder: every seed and every student of the same teacher needs the same, which takes
     minutes.
-
-    Returns:
-        Float32, shape ``(texts, classes)``, columns in the order of `label_names`.
     """
     match = match_teacher(teacher, label_names)
     # Another device, torch or sentrec rounds otherwise.

@@ -58,10 +58,7 @@ def join_members(
 ) -> None:
     """Makes the finished runs in folders of a directory one model: calibrates it, measures it and writes it down.
 
-    Where `splits` are not given, they are read again from the data of the first member.
-
-    Raises:
-        DataError: If the rows cannot be read, or are no longer what they were.
+    Where `splits` are not given, they are read again from the data of the first member; a `DataError` if they changed.
     """
     started, first = time.perf_counter(), members[0]
     splits = splits or _read_splits(first)

@@ -33,15 +33,8 @@ def finish_run(
 ) -> tuple[Run, npt.NDArray[np.float32]]:
     """Takes the best weights, fits the temperature, measures validation and test, and writes the run.
 
-    Args:
-        loop: The loop after its last step.
-        data: What it was trained on.
-        directory: The run directory.
-        best: The folder of the best checkpoint; None: the weights of the last step are kept.
-        started: When the training began, on the clock of `time.perf_counter`.
-
-    Returns:
-        The finished run, and the logits of its test rows.
+    `best` is the folder of the best checkpoint, None: the weights of the last step are kept; `started` is when the
+    training began, on the clock of `time.perf_counter`. Gives the run, and the logits of its test rows.
     """
     loop.accelerator.wait_for_everyone()
     model = loop.model
@@ -145,16 +138,9 @@ def calibrated_metrics(
 ) -> dict[str, Any]:
     """Fits the temperature on rows that were not learned from and measures both splits with it.
 
-    Args:
-        validation: The validation rows.
-        validation_logits: Their logits, shape ``(rows, classes)``.
-        test: The test rows, of the same classes.
-        test_logits: Their logits.
-        held_out: Logits and class numbers of the rows to fit the temperature on; None: the validation rows.
-        temperature: One that is known: then these rows only show what it does.
-
-    Returns:
-        `test` and `validation` as `classification_metrics` gives them, and `calibration`.
+    Logits have the shape ``(rows, classes)``. `held_out` are those, and class numbers, of the rows to fit the
+    temperature on, None: the validation rows; with a known `temperature` they only show what it does. Gives `test` and
+    `validation` as `classification_metrics` does, and `calibration`.
     """
     names = validation.label_names
     logits, truth = held_out or (validation_logits, validation.labels)

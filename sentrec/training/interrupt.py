@@ -24,11 +24,7 @@ class StopRequest:
         self._interruption: Interrupted | None = None
 
     def raise_at_once(self, interruption: Interrupted) -> None:
-        """From now on a request raises `interruption` wherever the work stands: for work that has nothing to save.
-
-        Raises:
-            Interrupted: If the request was made before.
-        """
+        """From now on a request, also one made before, raises `interruption` at once: there is nothing to save."""
         self._interruption = interruption
         if self.requested:
             raise interruption
@@ -36,8 +32,7 @@ class StopRequest:
     def defer(self) -> None:
         """From now on a request waits until somebody reads `requested`: for work that is to be saved first.
 
-        Raises:
-            Interrupted: If a request was made while it should have acted at once.
+        Raises `Interrupted` if one was made while it should have acted at once.
         """
         interruption, self._interruption = self._interruption, None
         if self.requested and interruption is not None:

@@ -52,10 +52,7 @@ def make_accelerator(device: Literal["auto", "cpu"]) -> Accelerator:
 def training_dtype(precision: Literal["auto", "bfloat16", "float32"], device: torch.device) -> torch.dtype:
     """The arithmetic of the forward and backward pass; weights and optimizer stay in float32.
 
-    ``auto`` takes bfloat16 where the processor computes in it.
-
-    Raises:
-        SentrecError: If the recipe insists on bfloat16 and the device has none.
+    ``auto`` takes bfloat16 where the processor computes in it. A `SentrecError` if the recipe insists on it elsewhere.
     """
     if precision == "bfloat16":
         require_bfloat16(device, "Let it choose: --set training.precision=auto")

@@ -149,13 +149,6 @@ def prepare(recipe: Recipe, splits: Splits | None = None) -> PreparedData:
 
     The vectors are opened and the encoder is tried first: what is wrong there should be said before minutes of work.
     Where the recipe goes on from a run, its tokenizer stays, so that words keep their ids.
-
-    Raises:
-        RecipeError: If the run to go on from cannot be used, or differs from the recipe; or the teacher cannot be
-            used, or knows other classes.
-        PluginError: If the encoder fails.
-        GloveError: If the vectors are not in the cache.
-        DataError: If the data cannot be used.
     """
     started = time.perf_counter()
     name, kind = recipe.objective.teacher, kind_of(recipe)

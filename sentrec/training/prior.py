@@ -53,11 +53,8 @@ class Change:
 def fit_change(blocks: Sequence[Block], before: Logits, labels: npt.NDArray[np.int64]) -> Change:
     """The change of the weights with the highest posterior probability.
 
-    Args:
-        blocks: The features of each text.
-        before: The source's logits, shape ``(texts, classes)``; zeros make this an ordinary logistic regression with a
-            Gaussian prior.
-        labels: Class numbers, shape ``(texts,)``.
+    `before` are the source's logits, ``(texts, classes)``; zeros make this an ordinary logistic regression with a
+    Gaussian prior.
     """
     classes = before.shape[1]
     scales = [_scale(block) for block in blocks]
@@ -90,12 +87,8 @@ def held_out_logits(
 ) -> Logits:
     """The logits of each text, ``(texts, classes)``, after a change learned from other texts only (cross-fitting).
 
-    Args:
-        learn: Given the rows to learn from and others, what is to be added to the logits of these others.
-        before: The source's logits, shape ``(texts, classes)``.
-        labels: Class numbers, shape ``(texts,)``.
-        folds: Parts of the texts; each class is spread over them evenly.
-        seed: Seed of the division.
+    `learn` gives, from the rows to learn from and others, what is to be added to the logits of these others. `before`
+    are the source's logits; each class is spread evenly over the `folds`.
     """
     generator = np.random.default_rng(seed)
     fold = np.empty(len(labels), dtype=np.int64)

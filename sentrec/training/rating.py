@@ -38,9 +38,6 @@ def train_rating(recipe: Recipe, directory: Path, fit_texts: FitTexts) -> Run:
     """Fits a model of ratings on all rows and leaves a run, in a directory that may be used.
 
     The metrics are those of predictions of rows that the model had not learned from.
-
-    Raises:
-        DataError: If the data cannot be used.
     """
     started = time.perf_counter()
     rows = read_rows(recipe.data)

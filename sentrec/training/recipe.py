@@ -39,13 +39,10 @@ def load_recipe(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Reci
 
 
 def with_source(tree: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The sections of a recipe with those of the model that `init` names, where there is one.
+    """The sections of a recipe with those of the model that `init` names, where there is one (see `open_source`).
 
     That model is not looked at where all sections are there already: the recipe of a run that went on from a model is
     fully expanded, and can be read when that model is gone.
-
-    Raises:
-        RecipeError: If there is no such run, it cannot be used, or it consists of several models.
     """
     init, encoder = tree.get("init"), tree.get("encoder", {})
     name = init.get("run") if isinstance(init, Mapping) else init
@@ -71,15 +68,9 @@ def _inherited_sections(source: Recipe) -> dict[str, Any]:
 
 
 def require_inherited(recipe: Recipe, source: Recipe, name: str) -> None:
-    """Makes sure that a recipe asks for nothing that its source decides, or that has no effect without steps.
+    """Raises a `RecipeError` that lists what a recipe asks for that its source decides, or needs steps for.
 
-    Args:
-        recipe: It has an `init`.
-        source: The recipe of the run that `init` names.
-        name: What `init` calls it.
-
-    Raises:
-        RecipeError: If it does; the message lists all differences.
+    `source` is the recipe of the run that `init` names, `name` what `init` calls it.
     """
     theirs, ours = flattened(_inherited_sections(source), _DECIDED), flattened(recipe.model_dump(mode="json"), _DECIDED)
     keys = [*_DECIDED, *(key for key in theirs | ours if key.startswith(("encoder.", "model.")))]

@@ -50,11 +50,7 @@ class Trackers:
 
 
 def require_trackers(names: Sequence[str]) -> None:
-    """Makes sure that there are trackers of these names.
-
-    Raises:
-        RecipeError: If one is not known, or its library is not installed.
-    """
+    """Raises a `RecipeError` if a tracker is not known, or its library is not installed."""
     for name in names:
         if name not in tracking.LOGGER_TYPE_TO_CLASS:
             hint = did_you_mean(name, tracking.LOGGER_TYPE_TO_CLASS)

@@ -36,9 +36,6 @@ def table(targets: Sequence[Target], results: Iterable[CellResult]) -> list[Row]
 
     An unfinished study gives the rows that it has. They come by target, then budget (``all`` last), the baseline first,
     the others in order of first appearance, with p-values corrected for all comparisons of the study that are judged.
-
-    Raises:
-        ValueError: If a cell's predictions do not fit the test rows of its target.
     """
     results = list(results)
     return corrected([row for target in targets for row in _TargetTable(target, results).rows()])
@@ -201,11 +198,7 @@ class Differences:
 def only_one_right(
     rows: Sequence[Row], results: Sequence[CellResult], target: Target, count: int = 5
 ) -> Differences | None:
-    """At most `count` reviews each that only the baseline or only the best transfer arm gets right.
-
-    Returns:
-        The differences; None where the target has no transfer arm beside a baseline.
-    """
+    """At most `count` reviews each that only the baseline or only the best transfer arm, if any, gets right."""
     compared = [row for row in rows if row.target == target.name and row.arm in TRANSFER_ARMS and row.baseline]
     if not compared:
         return None

@@ -53,8 +53,7 @@ def target_only_model(arm: str, recipe: Recipe, tokenizer: str, classes: int) ->
 def learning_plan(arm: str, recipe: Recipe, model: TextModel, study: TransferRecipe) -> LearningPlan:
     """Which weights of an arm learn, how fast, and from which epoch on.
 
-    Raises:
-        RecipeError: If gradual unfreezing would not reach the lowest layer within the training, or might not.
+    Raises a `RecipeError` if gradual unfreezing would not reach the lowest layer within the training, or might not.
     """
     plan, layers = recipe_plan(recipe, model), model.layers()
     match arm:

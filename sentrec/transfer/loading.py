@@ -30,10 +30,8 @@ def load_transfer(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Tr
     """Reads a transfer recipe, follows its ``extends``, applies overrides (``"budgets=[100,all]"``) and checks it.
 
     The recipes and runs that it names are found beside the file that names them first, then from the current folder,
-    then among the built-in ones; what was found as a file is an absolute path from then on.
-
-    Raises:
-        RecipeError: If the file is missing, is not YAML, or anything in it is wrong; the message lists all mistakes.
+    then among the built-in ones; what was found as a file is an absolute path from then on. A `RecipeError` lists all
+    mistakes.
     """
     changes = _located(read_overrides(overrides), Path())
     tree = read_tree(name_or_path, _located)
@@ -59,10 +57,8 @@ def transfer_from_dict(tree: Mapping[str, Any], source: str = "the recipe") -> T
 def load_sides(study: TransferRecipe) -> tuple[list[Source], list[TargetData]]:
     """The sources and targets of a study, which fit each other and its arms; no data is read.
 
-    Raises:
-        RecipeError: If a recipe is wrong, two have one name, sources and targets do not fit each other, or an arm would
-            be another one.
-        RunError: If a source's run is missing, unfinished or was altered.
+    Raises a `RecipeError` if a recipe is wrong, two have one name, sources and targets do not fit each other, or an arm
+    would be another one; a `RunError` if a source's run is missing, unfinished or was altered.
     """
     sources, targets = load_sources(study), load_targets(study)
     for target in targets:

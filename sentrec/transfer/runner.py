@@ -141,13 +141,9 @@ class StudyRunner:
                     require_layers(self.study.moves, model)
 
     def run(self, on_progress: OnProgress | None) -> list[CellResult]:
-        """Measures every cell that is not finished yet.
+        """Measures every cell that is not finished yet; all results, in the order of `cells`.
 
-        Returns:
-            All results, in the order of `cells`.
-
-        Raises:
-            Interrupted: If the study was asked to stop; finished cells are saved.
+        Raises `Interrupted` if the study was asked to stop; finished cells are saved.
         """
         results = {cell: self._finished(cell) for cell in self.cells}
         keys, unfinished = {self._key(cell) for cell in results}, unfinished_runs(self.directory)

@@ -105,11 +105,7 @@ class Source:
         return self._directory(seed).name
 
     def require_fit(self, target: TargetData) -> None:
-        """Makes sure that its weights fit a model of the target.
-
-        Raises:
-            RecipeError: If the encoders, the vectors or the token rules differ; the message says which.
-        """
+        """Raises a `RecipeError` that says why its weights do not fit a model of the target."""
         ours, theirs = _architecture(self.recipe), _architecture(target.recipe)
         differences = [
             f"{key} is {ours.get(key)} in {self.name} and {theirs.get(key)} in {target.name}"

@@ -97,13 +97,10 @@ class TargetData:
         return len(self.pool) if held_out else len(self.splits.train)
 
     def divide(self, budget: Budget, seed: int) -> tuple[Rows, Rows]:
-        """The training and the validation rows of a budget, as places in the pool.
+        """The training and the validation rows of a budget, as places in the pool; a `DataError` if there are too few.
 
         A budget of N labels holds N rows in all; a smaller one of the same seed is part of a larger one. ``all`` are
         the rows that `sentrec train` uses, the validation rows included wherever they come from.
-
-        Raises:
-            DataError: If there are not so many rows, or a class would have none.
         """
         if budget == "all":
             return np.arange(len(self.splits.train)), np.arange(len(self.splits.train), len(self.pool))

@@ -52,11 +52,7 @@ class RatedItems:
 
 @contextmanager
 def rating_files(path: Path) -> Iterator[dict[str, Path]]:
-    """The file ``ratings``, and where they are ``movies`` and ``links``, of an archive, a folder, or beside a file.
-
-    Raises:
-        DataError: If there are no ratings.
-    """
+    """``ratings``, else a `DataError`, and ``movies`` and ``links`` of an archive, a folder, or beside a file."""
     hint = "It needs a file of ratings with the columns userId, movieId and rating, e.g. ratings.csv."
     with tempfile.TemporaryDirectory(prefix="sentrec-") as work:
         folder = path.expanduser()
@@ -106,10 +102,7 @@ def read_ratings(file: Path, names: FieldNames | None = None, encoding: str | No
     """Reads ratings; what cannot be used is left out with one line for each kind of mistake.
 
     Of several ratings of one item by one user the latest counts. Ratings beyond the scale that nearly all are on (1,
-    5, 10 or 100 at most) are left out.
-
-    Raises:
-        DataError: If a column is missing, or no rating is left.
+    5, 10 or 100 at most) are left out. Raises a `DataError` if a column is missing, or no rating is left.
     """
     table = _Table()
     names = names or FieldNames()

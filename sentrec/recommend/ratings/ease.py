@@ -33,12 +33,7 @@ class FeatureRegression:
 
     @classmethod
     def fit(cls, liked: sparse.csr_matrix, features: ItemFeatures) -> "FeatureRegression":
-        """Learns from items that somebody liked.
-
-        Args:
-            liked: Which user liked which item, shape ``(users, items)``.
-            features: Features of the items.
-        """
+        """Learns from which user liked which item, shape ``(users, items)``, and from features of the items."""
         counts = np.asarray(liked.sum(axis=0), np.float64).ravel()
         known = np.flatnonzero(counts)
         base = np.column_stack([features.facts, features.named, _SCALE * features.latent])
@@ -101,10 +96,7 @@ class Ease(Recommender):
 
         With likes and weighted features as the rows of X, both give S = X'(XX' + l2)^-1 X = 1 - l2 (X'X + l2)^-1
         (Woodbury); on the users' side only V with V'V = S is kept. The weights of EASE are S_ij / (1 - S_jj) off the
-        diagonal.
-
-        Raises:
-            SentrecError: If it needs more memory than there is.
+        diagonal. Raises a `SentrecError` if it needs more memory than there is.
         """
         liked = ratings.liked()
         self._liked_from = ratings.liked_from

@@ -35,7 +35,7 @@ class Fold:
 
 
 def folds_of(ratings: Ratings, split: Split, folds: int = 5) -> Iterator[Fold]:
-    """The folds of a split.
+    """The folds of a split; a `DataError` if there are no times to split by.
 
     - ``user``: each user is once among those measured; nothing of them is learned from, their latest fifth of ratings
       is held out and the others are their history.
@@ -44,9 +44,6 @@ def folds_of(ratings: Ratings, split: Split, folds: int = 5) -> Iterator[Fold]:
       later the latest fifth is held out, and what they rated before that, also after the point, is their history.
     - ``films``: each film is once among those held out, with all its ratings; only these are ranked.
     - ``ratings``: each rating is once held out, drawn at random.
-
-    Raises:
-        DataError: If there are no times to split by.
     """
     draw = np.random.default_rng(_SEED)
     rated = np.unique(ratings.items)

@@ -21,21 +21,13 @@ _log = logging.getLogger(__name__)
 
 
 def review_features(scores: Path, keys: Sequence[str], films: Sequence[Film]) -> tuple[Floats, Floats]:
-    """Features of films from the scores file of their reviews.
+    """Features of films from the scores file of their reviews; a `DataError` if it names no film.
 
     Reviews name films by the ratings' keys, by titles, or by numbers of IMDb.
-
-    Args:
-        scores: What ``sentrec recommend REVIEWS --scores FILE`` wrote.
-        keys: Keys of the films.
-        films: The films.
 
     Returns:
         Unit vectors of what is written about each film, shape ``(films, d)``, and their scores, standardised, with the
         number of reviews that they come from, shape ``(films, 2)``; zero where nobody wrote any.
-
-    Raises:
-        DataError: If the file is no scores file, or names no film.
     """
     items = scored_sums(scores).items
     places = link(items.keys, {}, dict(zip(keys, films, strict=True)))
@@ -65,12 +57,7 @@ _SEED = 0
 
 
 def item_features(films: Sequence[Film], reviews: tuple[Floats, Floats] | None = None) -> ItemFeatures:
-    """The features of films; nothing of it is learned from ratings.
-
-    Args:
-        films: The films.
-        reviews: What is written about them, as `sentrec.recommend.ratings.features` gives it.
-    """
+    """The features of films, and of `review_features`; nothing of it is learned from ratings."""
     counts = Counter(genre for film in films for genre in film.genres)
     genres = [genre for genre, count in sorted(counts.items()) if count >= _FEWEST_OF_GENRE]
     has_genre = np.array([[genre in film.genres for genre in genres] for film in films], np.float64)

@@ -48,10 +48,8 @@ class Film(Movie):
 def read_films(path: Path) -> dict[str, Film]:
     """Reads films by their keys; of a folder, all tables in it that have a key, joined.
 
-    Lists are JSON (as TMDB has them), Python literals, or names separated by ``|``, ``,`` or ``;``.
-
-    Raises:
-        DataError: If no table has a key and a title.
+    Lists are JSON (as TMDB has them), Python literals, or names separated by ``|``, ``,`` or ``;``. Raises a
+    `DataError` if no table has a key and a title.
     """
     files = joined_tables(path)
     films: dict[str, Film] = {}
@@ -75,19 +73,10 @@ def read_links(path: Path) -> dict[str, tuple[str, str]]:
 def link_films(
     keys: Sequence[str], own: Mapping[str, Film], other: Mapping[str, Film], links: Mapping[str, tuple[str, str]]
 ) -> tuple[tuple[str, ...], tuple[Film, ...]]:
-    """One film for every rated item, and one for each further film of the metadata.
+    """Keys and films: one for every rated item, and one for each further film of the metadata.
 
-    A film of `other` is found by its key (where the ratings come without metadata), by its TMDB number, or by its title
-    and year; what both say is joined.
-
-    Args:
-        keys: Keys of the rated items.
-        own: Films by the same keys, e.g. MovieLens's ``movies.csv``.
-        other: Films with keys that may be others, e.g. TMDB's.
-        links: TMDB and IMDb number by key.
-
-    Returns:
-        The keys, those of the rated items first, and their films.
+    A film of `other` is found by its key (where the ratings come without metadata, `own`), by its TMDB number in
+    `links`, or by its title and year; what both say is joined.
     """
     rated = set(map(identity, keys))
     every = [*keys, *(key for key in own if key not in rated)]

@@ -65,15 +65,8 @@ class RecommendedFilm:
 def history_of(model: RatingsModel, user: str | None, liked: str | Sequence[str] | None = None) -> History:
     """What is known of somebody: the ratings of a user, and what they say of themselves.
 
-    An unknown user has an empty history, which is told.
-
-    Args:
-        model: A model.
-        user: The name of a user in its ratings.
-        liked: Titles or keys that they like, as a list or with commas, or a file with a title and a rating a row.
-
-    Raises:
-        DataError: If a liked film is not known; the hint names the nearest title.
+    An unknown user has an empty history, which is told. `liked` are titles or keys, as a list or with commas, or a file
+    with a title and a rating a row; a `DataError` names the nearest title of one that is not known.
     """
     history = model.history(user) if user is not None else History(np.zeros(0, np.int64), np.zeros(0))
     if user is not None and not len(history.items):
@@ -138,11 +131,7 @@ def _own_ratings(path: Path, model: RatingsModel) -> dict[int, float]:
 
 
 def find_film(name: str, model: RatingsModel) -> int:
-    """The number of the film with this title, ``TITLE (YEAR)`` or key; of several the one that most users rated, told.
-
-    Raises:
-        DataError: If there is none.
-    """
+    """The number of the film with this title, ``TITLE (YEAR)`` or key; of several the most rated one, which is told."""
     called = _called(name, model)
     if not called:
         known = {film.title for film in model.films if film.title} or set(model.keys)
@@ -159,15 +148,9 @@ def _called(name: str, model: RatingsModel) -> list[int]:
 
 
 def recommend_films(model: RatingsModel, history: History, options: RankOptions) -> list[RecommendedFilm]:
-    """The best films that the history does not hold, the best first.
+    """The best films that the history does not hold, the best first; a `DataError` if none fulfils the options.
 
-    Args:
-        model: A fitted model.
-        history: What the user rated.
-        options: Length, filters and variety of the list; `min_reviews` is the fewest ratings of a film on it.
-
-    Raises:
-        DataError: If no film fulfils the options.
+    Their `min_reviews` is the fewest ratings of a film on the list.
     """
     scores = model.recommender.scores(history)
     kept = _eligible(model, history, options)

@@ -59,15 +59,8 @@ def read_data(
 ) -> RatingsData:
     """Reads ratings and what films are.
 
-    Args:
-        path: A MovieLens archive or folder, or a file of ratings.
-        movies: Further metadata: a file, or a folder such as that of TMDB.
-        names: Columns of the ratings.
-        encoding: The encoding of the ratings.
-        scores: Scores of reviews of the films, as ``sentrec recommend REVIEWS --scores FILE`` keeps them.
-
-    Raises:
-        DataError: If one of them cannot be read.
+    `path` is a MovieLens archive or folder, or a file of ratings in which `names` says what is what; `movies` further
+    metadata: a file, or a folder such as that of TMDB; `scores` what ``sentrec recommend REVIEWS --scores FILE`` keeps.
     """
     with rating_files(path) as files:
         rated = read_ratings(files["ratings"], names, encoding)
@@ -81,11 +74,7 @@ def read_data(
 
 
 def read_target(path: Path, names: FieldNames | None = None) -> ItemRatings:
-    """Reads ratings, as `read_data` does, as the target of a ranking from reviews.
-
-    Raises:
-        DataError: If they cannot be read, or no item has two ratings.
-    """
+    """Reads ratings as `read_data` does, as the target of a ranking; a `DataError` if no item has two of them."""
     data = read_data(path, names=names)
     items, stars = data.ratings.items, data.ratings.stars / data.scale
     counts = np.bincount(items)
@@ -187,16 +176,7 @@ _FEATURES = ("named", "facts", "latent")
 
 
 def fit(data: RatingsData, name: str = DEFAULT) -> RatingsModel:
-    """Learns from ratings.
-
-    Args:
-        data: Ratings and films.
-        name: The registered recommender that is to order lists.
-
-    Raises:
-        PluginError: If there is no such recommender.
-        SentrecError: If it needs more memory than there is.
-    """
+    """Learns from ratings, with the registered recommender that is to order lists; a `PluginError` if there is none."""
     features = item_features(data.films, data.reviews)
     registry = recommender_registry()
     recommender = registry.recommender(name)().fit(data.ratings, features)

@@ -12,7 +12,6 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from tokenizers import Tokenizer
 
 from sentrec.files.storage import atomic_path, cache_home, read_cached
@@ -244,6 +243,8 @@ def cached_encoding(texts: Sequence[str], key: str, encode: Callable[[Sequence[s
         key: Changes with whatever their encoding depends on.
         encode: Encodes them where they are not there.
     """
+    import pyarrow as pa  # which a model in an ONNX file does without
+
     path = cache_home() / "encoded" / f"{fingerprint(texts, key)}.arrow"
     cached = read_cached(path, _read)
     if cached is None or len(cached) != len(texts):
@@ -257,6 +258,8 @@ def cached_encoding(texts: Sequence[str], key: str, encode: Callable[[Sequence[s
 
 
 def _read(path: Path) -> EncodedTexts:
+    import pyarrow as pa
+
     with pa.memory_map(str(path)) as file:
         table = pa.ipc.open_file(file).read_all()
     table.validate(full=True)

@@ -1,6 +1,5 @@
 """`sentrec evaluate`: how good a run is, how sure that is, and how it compares."""
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sentrec.cli import options
-from sentrec.cli.display.console import err, out, print_json, show_log
+from sentrec.cli.display.console import err, out, print_json
 from sentrec.errors import counted
 
 if TYPE_CHECKING:
@@ -80,8 +79,6 @@ def evaluate(
     quiet: options.Quiet = False,
 ) -> None:
     """Measure a run (or starter) on labelled data or stars, and compare it with another run or a baseline."""
-    if quiet:
-        show_log(logging.WARNING)
     overrides = options.with_columns(overrides, labels, text_field, label_field)
     if folds or split_by:
         if any((data, split != "test", baseline, out_directory, explanations, classes)):

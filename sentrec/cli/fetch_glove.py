@@ -1,6 +1,5 @@
 """`sentrec fetch-glove`: brings GloVe vectors into the cache, and lists what exists."""
 
-import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from sentrec.cli.display import console
 from sentrec.cli.display.progress import download_progress
+from sentrec.cli.options import AsJson, hush
 
 if TYPE_CHECKING:
     from sentrec.glove.store import GloveVectors
@@ -35,8 +35,10 @@ def fetch_glove(
         bool, typer.Option("--keep-archive", help="Keep the downloaded archive, for other dimensions later.")
     ] = False,
     show_list: Annotated[bool, typer.Option("--list", help="List what exists and what is cached, then stop.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")] = False,
+    as_json: AsJson = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", callback=hush, help="Print nothing but warnings and errors.")
+    ] = False,
 ) -> None:
     """Fetch GloVe word vectors into the cache (once; every recipe shares them).
 
@@ -50,8 +52,6 @@ def fetch_glove(
         raise typer.BadParameter(message, param_hint="--name")
     if mirror is not None and from_file is not None:
         raise typer.BadParameter("cannot be used together with --from-file.", param_hint="--mirror")
-    if quiet:
-        console.show_log(logging.WARNING)
     from sentrec.glove import fetch
 
     began = time.perf_counter()

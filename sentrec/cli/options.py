@@ -1,13 +1,14 @@
 """Options and arguments that several commands share, each with its help, its check and what Tab completes it with."""
 
 import json
+import logging
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sentrec.cli.display.console import err
+from sentrec.cli.display.console import err, show_log
 from sentrec.files.storage import require_writable
 
 if TYPE_CHECKING:
@@ -69,6 +70,13 @@ def _output(folder: bool | None, *names: str, help: str, **more: Any) -> Any:
     return typer.Option(*names, help=help, callback=checked, show_default=False, **more)
 
 
+def hush(wanted: bool) -> bool:
+    """Has the log tell warnings only, where that is wanted; the callback of ``--quiet``."""
+    if wanted:
+        show_log(logging.WARNING)
+    return wanted
+
+
 output_file, output_folder, output_either = partial(_output, False), partial(_output, True), partial(_output, None)
 
 RecipeArgument = Annotated[
@@ -93,7 +101,9 @@ LabelField = Annotated[
 NamedRun = Annotated[str, typer.Argument(help=NAMED_RUN_HELP, autocompletion=model_names, show_default=False)]
 Device = Annotated[str | None, typer.Option(help="Where to compute, e.g. cpu or cuda.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but results, warnings and errors.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", callback=hush, help="Print nothing but results, warnings and errors.")
+]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue from the last checkpoint.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 

@@ -1,6 +1,5 @@
 """`sentrec predict`: label, probability and stars of texts, or of every row of a file."""
 
-import logging
 import re
 import sys
 from collections import Counter
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 import sentrec
-from sentrec.cli.display.console import err, out, printable, show_log
+from sentrec.cli.display.console import err, out, printable
 from sentrec.cli.options import (
     MODEL_HELP,
     Device,
@@ -79,8 +78,6 @@ def predict(
     quiet: Quiet = False,
 ) -> None:
     """Say how a model classifies texts: one result a line, in their order; or add that to every row of a file."""
-    if quiet:
-        show_log(logging.WARNING)
     described = (text_field, id_field, encoding)
     file = input_file(texts or ["-"], described)
     where = chosen_engine(engine, workers, address)

@@ -31,15 +31,10 @@ def rate(
     quiet: Quiet = False,
 ) -> None:
     """Rate the items of a table, e.g. films by their facts, as a run of a recipe with `task: rate` has learned to."""
-    import logging
-
-    from sentrec.cli.display.console import show_log
     from sentrec.data.items import read_items
     from sentrec.data.writers import check_table_name, table_writer
     from sentrec.rating.rater import load_rater
 
-    if quiet:
-        show_log(logging.WARNING)
     if out_file is not None:
         check_table_name(out_file)
     rater = load_rater(run)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from sentrec.cli.options import BaselineName, EngineName, engine_option, model_option, output_file, output_folder
+from sentrec.cli.options import BaselineName, EngineName, engine_option, hush, model_option, output_file, output_folder
 
 _FIELDS = "Fields of a review"
 _LIST = "The list"
@@ -102,4 +102,4 @@ CsvSafe = Annotated[
 ]
 Evaluate = Annotated[bool, _option(_OUTPUT, _EVALUATE, "--evaluate")]
 Baseline = Annotated[BaselineName | None, _option(_OUTPUT, "With --evaluate: a linear model to compare with.")]
-Quiet = Annotated[bool, _option(_OUTPUT, "Show no progress and no summary.", "--quiet", "-q")]
+Quiet = Annotated[bool, _option(_OUTPUT, "Show no progress and no summary.", "--quiet", "-q", callback=hush)]

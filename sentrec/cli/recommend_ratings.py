@@ -2,14 +2,13 @@
 
 import csv
 import io
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sentrec.cli.display.console import err, print_json, show_log
+from sentrec.cli.display.console import err, print_json
 from sentrec.cli.display.tables import show_evaluation, show_films
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ _COLUMNS = ("rank", "key", "title", "year", "genres", "ratings", "score", "becau
 def recommend_from_ratings(context: typer.Context) -> None:
     """Makes, saves or measures what the command line asks for."""
     given = context.params
-    if given["quiet"]:
-        show_log(logging.WARNING)
     allowed = (*_OF_BOTH, *_OF_DATA, "evaluate", *(("split",) if given["evaluate"] else (*_OF_LISTS, "csv_safe")))
     refuse_options(context, [name for name in given if name not in allowed], _why(given))
     if given["evaluate"]:

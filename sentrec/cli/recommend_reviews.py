@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sentrec.cli.display.console import print_json, show_log
+from sentrec.cli.display.console import print_json
 from sentrec.cli.display.progress import scoring_progress
 from sentrec.cli.display.tables import show_few_reviews, show_items, show_measures, show_summary, show_target
 from sentrec.cli.options import chosen_engine, chosen_model
@@ -38,8 +38,6 @@ def recommend_from_reviews(context: typer.Context) -> None:
     _check_applicable(context)
     pages = _pages(given["out_file"], given["html"])
     _check_outputs(given)
-    if given["quiet"]:
-        show_log(logging.WARNING)
     wanted = _rank_options(given)
     _carry_out(_job(given), wanted, pages, given)
 

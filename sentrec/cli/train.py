@@ -45,8 +45,8 @@ def train(
         raise typer.BadParameter("--ensemble joins several seeds: add --seeds 3, say.")
     # Of the processes that `accelerate launch` or `torchrun` started together only the first one speaks.
     speaks = os.environ.get("RANK", "0") == "0"
-    if quiet or not speaks:
-        show_log(logging.WARNING if speaks else logging.ERROR)
+    if not speaks:
+        show_log(logging.ERROR)
     from sentrec.training.recipe import load_recipe
     from sentrec.training.seeds import train_seeds
     from sentrec.training.train import train as train_run

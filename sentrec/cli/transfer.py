@@ -1,6 +1,5 @@
 """`sentrec transfer`: what really moves from a source to a target, at several label budgets."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ from rich.markup import escape
 
 from sentrec.cli import options
 from sentrec.cli.display.console import out as stdout
-from sentrec.cli.display.console import printable, show_log
+from sentrec.cli.display.console import printable
 from sentrec.cli.display.progress import study_progress
 from sentrec.cli.display.tables import show_study
 
@@ -30,8 +29,6 @@ def transfer(
 ) -> None:
     """Measure what a source gives to a target, against training on the target alone."""
     recipe = options.one_recipe(recipe, recipe_option, resume, force)
-    if quiet:
-        show_log(logging.WARNING)
     from sentrec.transfer.loading import load_transfer
     from sentrec.transfer.study import transfer as run_study
 

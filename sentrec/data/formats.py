@@ -24,18 +24,23 @@ _TEXT_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "j
 _SUFFIXES = (*_TEXT_SUFFIXES, ".parquet", ".xlsx", ".txt")
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 _COMPRESSED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz", ".zip")
-_XZ, _ZIP, _OLD_EXCEL, PARQUET = b"\xfd7zXZ\0", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
-_OTHERS = {
-    b"%PDF": "a PDF",
-    b"SQLite f": "an SQLite database",
-    b"\x89PNG": "a picture",
-    b"\xff\xd8\xff": "a picture",
-    b"{\\rtf": "a document in RTF",
-    b"ARROW1": "a Feather file",
-    b"\x93NUMPY": "an array of NumPy",
-    b"\x80\x03": "a pickle",
-    b"\x80\x04": "a pickle",
-    b"\x80\x05": "a pickle",
+_XZ, _ZIP, PARQUET = b"\xfd7zXZ\0", b"PK\x03\x04", b"PAR1"
+_AS_TEXTS, _AS_SHEET = "Save its texts as CSV (UTF-8), or one text a line.", "Save it as .xlsx or as CSV (UTF-8)."
+_NO_TABLES = {
+    b"%PDF": ("a PDF", _AS_TEXTS),
+    b"SQLite f": ("an SQLite database", _AS_TEXTS),
+    b"\x89PNG": ("a picture", _AS_TEXTS),
+    b"\xff\xd8\xff": ("a picture", _AS_TEXTS),
+    b"{\\rtf": ("a document in RTF", _AS_TEXTS),
+    b"ARROW1": ("a Feather file", _AS_TEXTS),
+    b"\x93NUMPY": ("an array of NumPy", _AS_TEXTS),
+    **dict.fromkeys((b"\x80\x03", b"\x80\x04", b"\x80\x05"), ("a pickle", _AS_TEXTS)),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an old Excel workbook", _AS_SHEET),
+}
+"""What a file that begins so is, and what to do with it."""
+_NO_TABLES_IN_ZIP = {
+    "word/document.xml": ("a document of Word", _AS_TEXTS),
+    "content.xml": ("a spreadsheet of another program", _AS_SHEET),
 }
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"} | {
     mark: "utf-16" for mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -107,12 +112,9 @@ def unpacked(raw: io.BufferedReader, name: str) -> tuple[io.BufferedReader, str]
             return io.BufferedReader(pa.input_stream(raw, compression=compression), SAMPLE), data_suffix(name)
     if start.startswith(_XZ):
         return io.BufferedReader(lzma.open(raw), SAMPLE), data_suffix(name)
-    if kind := next((kind for mark, kind in _OTHERS.items() if start.startswith(mark)), None):
-        raise DataError(
-            f"{name} is {kind}, not a table of texts.", "Save its texts as CSV (UTF-8), or one text a line."
-        )
-    if start == _OLD_EXCEL:
-        raise DataError(f"{name} is an old Excel workbook.", "Save it as .xlsx or as CSV (UTF-8).")
+    for mark, (kind, hint) in _NO_TABLES.items():
+        if start.startswith(mark):
+            raise DataError(f"{name} is {kind}, not a table of texts.", hint)
     if not start.startswith(_ZIP):
         return raw, data_suffix(name).replace(".xlsx", "")  # what only is called so
     return _zip_member(seekable(raw), name)
@@ -124,10 +126,9 @@ def _zip_member(raw: Any, name: str) -> tuple[Any, str]:
     if "xl/workbook.xml" in names:
         raw.seek(0)
         return raw, ".xlsx"
-    if "word/document.xml" in names:
-        raise DataError(f"{name} is a document of Word.", "Save its texts as .txt (UTF-8), a text a line, or as CSV.")
-    if "content.xml" in names:
-        raise DataError(f"{name} is a spreadsheet of another program.", "Save it as .xlsx or as CSV (UTF-8).")
+    for part, (kind, hint) in _NO_TABLES_IN_ZIP.items():
+        if part in names:
+            raise DataError(f"{name} is {kind}, not a table of texts.", hint)
     files = [one for one in names if not one.endswith("/") and not one.startswith("__MACOSX/")]
     files = [one for one in files if data_suffix(one)] or files
     if len(files) > 1 and len(named := [one for one in files if "review" in Path(one).name.lower()]) == 1:
@@ -221,12 +222,17 @@ def text_format(sample: str, suffix: str, is_header: Callable[[str], bool]) -> s
         return known or "lines"
     first = lines[0].strip()
     has_objects = any(re.match(r'\s*\{\s*("|\}|$)', line) for line in lines)
-    if first.startswith("[") and not (len(lines) > 1 and first.endswith("]") and lines[1].startswith("{")):
-        is_lists = not has_objects and known is None and not re.match(r'\[\s*("|\{|$)', first)
-        return "lines" if is_lists else "json"
-    if has_objects and not is_header(first):
-        return "json" if _is_document(first, lines) else "jsonl"
-    return known or ("csv" if is_header(first) or _is_even(lines[:10]) else "lines")
+    is_array = first.startswith("[") and not (len(lines) > 1 and first.endswith("]") and lines[1].startswith("{"))
+    is_table = is_header(first)
+    rules = (
+        ("lines", is_array and not has_objects and known is None and not re.match(r'\[\s*("|\{|$)', first)),
+        ("json", is_array),
+        ("json", has_objects and not is_table and _is_document(first, lines)),
+        ("jsonl", has_objects and not is_table),
+        (known, known),
+        ("csv", is_table or _is_even(lines[:10])),
+    )
+    return next((kind for kind, holds in rules if kind and holds), "lines")
 
 
 def _is_even(lines: Sequence[str]) -> bool:

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentrec.data.columns import KEY_NAMES, folded
-from sentrec.data.sources import Source, joined_tables
-from sentrec.data.text_rows import BadRow, Unreadable
+from sentrec.data.sources import Source, columns_of, joined_tables
 from sentrec.data.values import UnusableError, name_of, rating_of
 from sentrec.errors import DataError, counted, did_you_mean
 from sentrec.files.parse import user_path
@@ -118,25 +117,13 @@ def targets_of(items: Items, data: DataConfig) -> tuple[Floats, Floats | None]:
 
 
 def _read(file: Path, encoding: str | None) -> Items:
-    columns: dict[str, list[Any]] = {}
-    lines: list[int] = []
-    bad: list[BadRow] = []
-    for row in Source(str(file), encoding).rows():
-        if isinstance(row, BadRow):
-            bad.append(row)
-            continue
-        for name, value in row.fields.items():
-            column = columns.setdefault(name, [])
-            column += [None] * (len(lines) - len(column))
-            column.append(None if isinstance(value, Unreadable) else value)
-        lines.append(row.line)
+    columns, lines, bad = columns_of(Source(str(file), encoding).rows())
     if bad:
         first = f"line {bad[0].line}, {bad[0].reason}"
         _log.warning("%s of %s left out; the first: %s", counted(len(bad), "row"), file, first)
     if not lines:
         raise DataError(f"{file} has no rows.", "It needs rows with the facts of items.")
-    whole = {name: values + [None] * (len(lines) - len(values)) for name, values in columns.items()}
-    return Items(str(file), whole, tuple(lines))
+    return Items(str(file), columns, tuple(lines))
 
 
 def _matched(main: Items, other: Items) -> dict[str, list[Any]]:

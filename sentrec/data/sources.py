@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from sentrec.data import csv_rows, formats, text_rows
 from sentrec.data.excel_rows import excel_rows
 from sentrec.data.formats import data_suffix, exists, is_folder
-from sentrec.data.text_rows import AnyRow, Row, Unreadable
+from sentrec.data.text_rows import AnyRow, BadRow, Row, Unreadable
 from sentrec.errors import DataError
 from sentrec.files.parse import parsing, user_path
 
@@ -164,6 +164,25 @@ def _value(scalar: Any) -> Any:
         return scalar.as_py()
     except (ValueError, OverflowError) as error:
         return Unreadable(str(error))
+
+
+def columns_of(
+    rows: Iterable[AnyRow], select: Callable[[tuple[str, ...]], Iterable[str]] = tuple
+) -> tuple[dict[str, list[Any]], list[int], list[BadRow]]:
+    """The values of rows by column, None where a row has none; the rows' lines; and those that cannot be read."""
+    columns: dict[str, list[Any]] = {}
+    lines: list[int] = []
+    bad: list[BadRow] = []
+    for row in rows:
+        if isinstance(row, BadRow):
+            bad.append(row)
+            continue
+        for name in select(tuple(row.fields)):
+            column = columns.setdefault(name, [])
+            column += [None] * (len(lines) - len(column))
+            column.append(None if isinstance(row.fields[name], Unreadable) else row.fields[name])
+        lines.append(row.line)
+    return {name: values + [None] * (len(lines) - len(values)) for name, values in columns.items()}, lines, bad
 
 
 def open_sources(names: Iterable[str], encoding: str | None = None) -> list[Source]:

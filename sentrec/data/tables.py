@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from sentrec.data.formats import PARQUET
-from sentrec.data.sources import Select, Source
-from sentrec.data.text_rows import BadRow, Unreadable
+from sentrec.data.sources import Select, Source, columns_of
+from sentrec.data.text_rows import BadRow
 from sentrec.errors import DataError, messages_from
 from sentrec.files.parse import one_line, parsing
 from sentrec.files.storage import DATA_VARIABLE, data_folder
@@ -95,43 +95,30 @@ def _from_parquet(path: Path, select: Select) -> Table:
 
 
 def _from_rows(source: Source, select: Select) -> Table:
-    values: dict[str, list[Any]] = {}
-    bad: list[BadRow] = []
     header: dict[str, None] = {}
-    count = 0
 
     @lru_cache(maxsize=1024)  # most rows of most files have the same columns
     def wanted(there: tuple[str, ...]) -> list[str]:
         header.update(dict.fromkeys(there))
         return list(select(there))
 
-    for row in source.rows(select):
-        if isinstance(row, BadRow):
-            bad.append(row)
-            continue
-        for name in wanted(tuple(row.fields)):
-            column = values.setdefault(name, [])
-            column += [None] * (count - len(column))  # of rows that lack it
-            column.append(row.fields[name])
-        count += 1
+    values, lines, bad = columns_of(source.rows(select), wanted)
     names = source.header or tuple(header)
     chosen = set(select(names))
-    columns = {name: values.get(name, []) for name in names if name in chosen}
-    arrays = {name: _column(column + [None] * (count - len(column))) for name, column in columns.items()}
+    arrays = {name: _column(values.get(name, [None] * len(lines))) for name in names if name in chosen}
     with parsing(source.name, DataError):  # names of columns that are no text
         return Table(pa.table(arrays), names, tuple(bad))
 
 
 def _column(values: Sequence[Any]) -> pa.Array:
     """An array of Python values; text where their types differ."""
-    found = [None if isinstance(value, Unreadable) else value for value in values]
-    kinds = {type(value) for value in found} - {type(None)}
+    kinds = {type(value) for value in values} - {type(None)}
     if len(kinds) <= 1 or kinds == {int, float}:
         try:
-            return pa.array(found, pa.large_string() if kinds == {str} else None)
+            return pa.array(values, pa.large_string() if kinds == {str} else None)
         except (pa.ArrowException, OverflowError, UnicodeError):
             pass  # whole numbers beyond 64 bits, half a surrogate pair
-    return pa.array([None if value is None else _as_text(value) for value in found], pa.large_string())
+    return pa.array([None if value is None else _as_text(value) for value in values], pa.large_string())
 
 
 def _as_text(value: Any) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from small_files import put
 
 from sentrec import plugins
+from sentrec.data.contamination import SeenTexts, normalized
 from sentrec.data.examples import Examples
 from sentrec.data.splits import Splits, load_splits, stratified_holdout, stratified_sample
 from sentrec.errors import DataError
@@ -262,3 +263,28 @@ def test_a_loop_of_links_is_told(tmp_path: Path) -> None:
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
     with pytest.raises(DataError, match="cannot be read"):
         load_splits(DataConfig(dataset=str(tmp_path / "loop.csv")))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("A lovely film!", "a lovely film"),
+        ("It's 9/10.", "its 910"),
+        ("Café — naïve", "café naïve"),
+        ("ﬁne", "fine"),
+        ("one  two\n\nthree", "One, two: three"),
+    ],
+)
+def test_case_spaces_and_punctuation_do_not_matter(first: str, second: str) -> None:
+    assert normalized(first) == normalized(second)
+    assert first in SeenTexts([second])
+
+
+@pytest.mark.parametrize(("first", "second"), [("not good", "good"), ("😀", "😡"), ("!!!", "..."), ("8/10", "9/10")])
+def test_letters_digits_and_texts_of_neither_do(first: str, second: str) -> None:
+    assert normalized(first) != normalized(second)
+
+
+def test_every_text_that_was_seen_is_counted() -> None:
+    assert SeenTexts(["AB", "c!"]).count(["A b.", "a B", "c", "d"]) == 3
+    assert SeenTexts([]).count(["a"]) == 0

@@ -11,6 +11,8 @@ import pytest
 
 from sentrec.errors import SentrecError, did_you_mean
 from sentrec.files.storage import atomic_directory, atomic_path, cache_home, disk_errors, write_json, write_text
+from sentrec.files.versions import code_of, code_version, hash_of_code, processor_name
+from sentrec.models.words import TokenEmbedding
 
 
 def write_file(path: Path, content: str, fail: bool = False) -> None:
@@ -182,3 +184,26 @@ def test_threads_that_write_into_a_new_folder_at_once_do_not_disturb_each_other(
             folder = tmp_path / str(attempt) / "new"
             list(pool.map(lambda name, folder=folder: write_text(folder / str(name), "text"), range(8)))
             assert len(list(folder.iterdir())) == 8
+
+
+def test_every_change_of_the_code_changes_its_hash(tmp_path: Path) -> None:
+    hashes = []
+    for name, content in (("a.py", "x = 1"), ("a.py", "x = 2"), ("b/c.py", ""), ("b/d.txt", "not code")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+        hashes.append(hash_of_code(tmp_path))
+    assert len(set(hashes[:3])) == 3
+    assert hashes[3] == hashes[2]
+
+
+def test_the_version_names_release_and_code() -> None:
+    release, _, code = code_version().partition("+")
+    assert release
+    assert len(code) == 12
+    assert code_version() is code_version()
+    assert processor_name()
+
+
+def test_a_class_is_known_by_the_module_that_defines_it() -> None:
+    assert len(code_of(TokenEmbedding)) == 12
+    assert code_of(TokenEmbedding) == hash_of_code(Path(__import__("sys").modules[TokenEmbedding.__module__].__file__))

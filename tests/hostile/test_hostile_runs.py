@@ -7,12 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hostile_cases import BAD_JSON, BAD_PATHS, BAD_YAML, each, require_one_clean_line
+from hostile_cases import BAD_JSON, BAD_PATHS, BAD_TABLES, BAD_YAML, each, require_one_clean_line
 from torch import Tensor
 
 import sentrec
-from sentrec.errors import SentrecError
+from sentrec.data.columns import FieldNames
+from sentrec.data.sources import Source
+from sentrec.data.tables import read_table
+from sentrec.errors import DataError, SentrecError
 from sentrec.models.weights import read_tensors, write_tensors
+from sentrec.recommend.reviews import read_chunks
 from sentrec.runs.directory import ENVIRONMENT, HISTORY, LABELS, METRICS, MODEL, RECIPE, Run, find_model, open_run
 
 
@@ -92,3 +96,19 @@ def test_a_run_is_found_by_its_name_in_the_folder_runs(copy: Path, monkeypatch: 
     Path("mine").mkdir()
     with pytest.raises(SentrecError, match="mine is not a run directory"):
         open_run("mine")
+
+
+@pytest.mark.parametrize("content", each(BAD_TABLES))
+@pytest.mark.parametrize("suffix", ["", ".csv", ".json", ".xlsx"])
+def test_a_hostile_table_is_rows_or_one_error(content: bytes, suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"hostile{suffix}"
+    path.write_bytes(content)
+    for read in (
+        lambda: sum(1 for _ in Source(str(path)).rows()),
+        lambda: read_table(path, lambda there: list(there)[:9]),
+        lambda: list(read_chunks([Source(str(path))], FieldNames(), 100)),
+    ):
+        try:
+            read()
+        except DataError as error:
+            require_one_clean_line(error.message, error.hint)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import ndcg_score
+from sklearn.metrics import average_precision_score, ndcg_score
 
 from sentrec.errors import DataError
-from sentrec.metrics.ranking import ndcg, precision_at, star_scale
+from sentrec.metrics.ranking import list_metrics, mean_interval, ndcg, precision_at, root_mean_interval, star_scale
 from sentrec.recommend.agreement import measure_ranking
 from sentrec.recommend.items import Items
 
@@ -133,3 +133,35 @@ def test_differences_are_paired_and_no_interval_is_degenerate() -> None:
 def test_precision_counts_the_first_k() -> None:
     scores, liked = np.array([0.1, 0.9, 0.5, 0.7]), np.array([True, True, False, False])
     assert [precision_at(scores, liked, k) for k in (1, 2, 3, 4, 9)] == [1.0, 0.5, pytest.approx(1 / 3), 0.5, 0.5]
+
+
+@given(st.integers(0, 10_000), st.integers(12, 60))
+def test_metrics_of_a_list_are_those_of_scikit_learn(seed: int, items: int) -> None:
+    draw = np.random.default_rng(seed)
+    scores, liked = draw.permutation(items).astype(float), draw.random(items) < 0.3
+    liked[draw.integers(items)] = True
+    found = list_metrics(scores, liked)
+    assert found["ndcg10"] == pytest.approx(ndcg_score([liked], [scores], k=10))
+    assert found["map"] == pytest.approx(average_precision_score(liked, scores))
+    assert found["recall20"] == pytest.approx(liked[np.argsort(-scores)[:20]].sum() / liked.sum())
+
+
+def test_items_of_equal_scores_have_no_order() -> None:
+    liked = np.arange(40) < 4
+    first, second = (list_metrics(np.zeros(40), one) for one in (liked, liked[::-1]))
+    assert first == pytest.approx(second)
+    assert first["recall20"] == pytest.approx(0.5)
+
+
+def test_the_interval_of_a_mean_leaves_users_without_a_metric_out() -> None:
+    values = np.array([0.0, 1.0] * 50 + [np.nan] * 20)
+    measure = mean_interval(values)
+    assert measure.value == 0.5
+    assert measure.low == pytest.approx(0.4, abs=0.03)
+    assert measure.high == pytest.approx(0.6, abs=0.03)
+
+
+def test_the_root_mean_squared_error_counts_ratings_and_not_users() -> None:
+    measure = root_mean_interval(np.array([4.0, 0.0]), np.array([1.0, 3.0]))
+    assert measure.value == 1.0
+    assert measure.low <= 1.0 <= measure.high

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from corpus_study import small_glove, small_study, study_tree
 from small_runs import small_recipe, write_corpus
+from toy_kind import installed
 
 import sentrec
 from sentrec.errors import RunError
@@ -142,3 +143,16 @@ def test_other_labels_still_give_an_encoder(tmp_path: Path) -> None:
     write_corpus(tmp_path / "source", classes=("odd", "sad", "bad"))
     study = transfer(small_study(tmp_path, seeds=1, budgets=["all"]), tmp_path / "out")
     assert len(study.results) == 2
+
+
+pytestmark = pytest.mark.usefixtures("warm_cache")
+
+
+def test_it_transfers(tmp_path: Path) -> None:
+    arms = ["scratch", "full", "probe", "gradual", "zero-shot"]
+    tree = study_tree(tmp_path, arms=arms, budgets=[24], seeds=1, minimum_steps=8)
+    for side in ("source", "target"):
+        tree[side]["set"]["encoder"] = {"name": "characters", "buckets": 256}  # type: ignore[index]
+    with installed():
+        sentrec.transfer(transfer_from_dict(tree), tmp_path / "study")
+    assert (tmp_path / "study" / "report.md").is_file()

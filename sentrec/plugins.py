@@ -40,17 +40,11 @@ class PluginReport:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a recipe may name in ``encoder:``: an encoder, which reads embeddings, or a kind of text model.
+    """What a recipe may name in ``encoder:``: an encoder, which reads embeddings, or a kind of text model."""
 
-    Attributes:
-        name: What recipes call it.
-        origin: The distribution that brought it.
-        implementation: The registered class, a subclass of `sentrec.Encoder` or `sentrec.TextModel`.
-    """
-
-    name: str
-    origin: str
-    implementation: type[Any]
+    name: str  # what recipes call it
+    origin: str  # the distribution that brought it
+    implementation: type[Any]  # the registered class, a subclass of `sentrec.Encoder` or `sentrec.TextModel`
 
     @property
     def config(self) -> "type[EncoderConfig]":

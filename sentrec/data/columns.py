@@ -122,25 +122,15 @@ Given = str | tuple[str, ...] | None
 
 @dataclass(frozen=True)
 class FieldNames:
-    """Which column is what; None: the first of the usual names that a row has (see `sentrec.data.columns`).
+    """Which column is what; None: the first of the usual names that a row has (see `sentrec.data.columns`)."""
 
-    Attributes:
-        movie: What a review is about.
-        text: The review; several columns, separated by commas, are joined.
-        id: The review's own name.
-        rating: Stars.
-        date: When it was written.
-        user: Who wrote it.
-        label: Its class.
-    """
-
-    movie: Given = None
-    text: Given = None
-    id: Given = None
-    rating: Given = None
-    date: Given = None
-    user: Given = None
-    label: Given = None
+    movie: Given = None  # what a review is about
+    text: Given = None  # the review; several columns, separated by commas, are joined
+    id: Given = None  # the review's own name
+    rating: Given = None  # stars
+    date: Given = None  # when it was written
+    user: Given = None  # who wrote it
+    label: Given = None  # its class
 
     def find(self, role: str, there: Collection[str]) -> tuple[str, ...]:
         """The columns that are `role` in a row or table that has the columns `there`; empty where it has none."""

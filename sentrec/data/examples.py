@@ -28,24 +28,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled texts.
+    """Labelled texts."""
 
-    Attributes:
-        texts: The texts, none of them empty.
-        labels: Class numbers, int64, shape ``(texts,)``.
-        label_names: Names of the classes in the order of their numbers.
-        ratings: The stars that came with the texts, float32, shape ``(texts,)``; None where they were not asked for. Of
-            a task that rates, the targets.
-        groups: Number of the group of each text, such as its film, int64, shape ``(texts,)``; None as of `ratings`.
-        votes: Of how many votes each target is the mean, float64, shape ``(texts,)``; None where that is unknown.
-    """
-
-    texts: list[str]
-    labels: ClassNumbers
-    label_names: ClassNames
+    texts: list[str]  # the texts, none of them empty
+    labels: ClassNumbers  # class numbers, int64, shape ``(texts,)``
+    label_names: ClassNames  # names of the classes in the order of their numbers
     ratings: Ratings | None = None
+    """The stars that came with the texts, float32, shape ``(texts,)``; None where they were not asked for. Of a task
+    that rates, the targets."""
     groups: npt.NDArray[np.int64] | None = None
+    """Number of the group of each text, such as its film, int64, shape ``(texts,)``; None as of `ratings`."""
     votes: npt.NDArray[np.float64] | None = None
+    """Of how many votes each target is the mean, float64, shape ``(texts,)``; None where that is unknown."""
 
     def __len__(self) -> int:
         return len(self.texts)

@@ -29,17 +29,11 @@ _MOST_LEVELS = 11
 
 @dataclass(frozen=True)
 class Items:
-    """Rows with their columns.
+    """Rows with their columns."""
 
-    Attributes:
-        source: What to call them in messages.
-        columns: The values of each column, None where a row has none.
-        lines: The line or row of each in its file, from 1.
-    """
-
-    source: str
-    columns: Mapping[str, Sequence[Any]]
-    lines: Sequence[int]
+    source: str  # what to call them in messages
+    columns: Mapping[str, Sequence[Any]]  # the values of each column, None where a row has none
+    lines: Sequence[int]  # the line or row of each in its file, from 1
 
     def __len__(self) -> int:
         return len(self.lines)

@@ -21,23 +21,14 @@ _UNKNOWN = "LABEL"
 
 @dataclass(frozen=True)
 class Splits:
-    """The rows of an experiment, and what was noticed about them.
+    """The rows of an experiment, and what was noticed about them."""
 
-    Attributes:
-        train: Rows to learn from; only they have ratings, where the data section names a column of them.
-        validation: Rows to select the epoch and the temperature on.
-        test: Rows for the final metrics only.
-        duplicates: Training rows whose exact text occurs in train more than once.
-        overlap: Test rows whose text also occurs in train, by its letters and digits (`sentrec.data.contamination`).
-        validation_overlap: Validation rows of which the same is true.
-    """
-
-    train: Examples
-    validation: Examples
-    test: Examples
-    duplicates: int
-    overlap: int
-    validation_overlap: int
+    train: Examples  # rows to learn from; only they have ratings, where the data section names a column of them
+    validation: Examples  # rows to select the epoch and the temperature on
+    test: Examples  # rows for the final metrics only
+    duplicates: int  # training rows whose exact text occurs in train more than once
+    overlap: int  # test rows whose text also occurs in train, by its letters and digits (`sentrec.data.contamination`)
+    validation_overlap: int  # validation rows of which the same is true
 
 
 def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:

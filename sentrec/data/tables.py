@@ -23,17 +23,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Table:
-    """What was read of a file.
+    """What was read of a file."""
 
-    Attributes:
-        columns: The columns that were asked for.
-        header: The names of all columns; a name that occurs twice is there twice.
-        bad: Rows that could not be read.
-    """
-
-    columns: pa.Table
-    header: tuple[str, ...]
-    bad: tuple[BadRow, ...] = ()
+    columns: pa.Table  # the columns that were asked for
+    header: tuple[str, ...]  # the names of all columns; a name that occurs twice is there twice
+    bad: tuple[BadRow, ...] = ()  # rows that could not be read
 
 
 def mirror_folder(name: str) -> Path | None:

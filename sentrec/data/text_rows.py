@@ -17,30 +17,19 @@ LONGEST_LINE = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as it stands in the file.
+    """One row as it stands in the file."""
 
-    Attributes:
-        line: The line it begins on, from 1; in a file that has no lines (Parquet, Excel, one JSON document), the row.
-        fields: Its values by column name.
-    """
-
-    line: int
-    fields: Mapping[str, Any]
+    line: int  # the line it begins on, from 1; in a file that has no lines (Parquet, Excel, one JSON document), the row
+    fields: Mapping[str, Any]  # its values by column name
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be used.
+    """A row that cannot be used."""
 
-    Attributes:
-        line: As of `Row`.
-        reason: What is wrong with it.
-        content: The row, as far as it could be read.
-    """
-
-    line: int
-    reason: str
-    content: str
+    line: int  # as of `Row`
+    reason: str  # what is wrong with it
+    content: str  # the row, as far as it could be read
 
 
 @dataclass(frozen=True, slots=True)

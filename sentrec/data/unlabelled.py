@@ -13,19 +13,12 @@ from sentrec.recipe.sections import DataConfig
 
 @dataclass(frozen=True)
 class UnlabelledSplit:
-    """The texts without labels, but for those that the model is judged or selected by.
+    """The texts without labels, but for those that the model is judged or selected by."""
 
-    Attributes:
-        texts: What may be learned from, in the order of the source.
-        left_out: Texts that may not.
-        overlap: Test rows whose text also occurs among those of the source, by its letters and digits.
-        validation_overlap: Validation rows of which the same is true.
-    """
-
-    texts: list[str]
-    left_out: int
-    overlap: int
-    validation_overlap: int
+    texts: list[str]  # what may be learned from, in the order of the source
+    left_out: int  # texts that may not
+    overlap: int  # test rows whose text also occurs among those of the source, by its letters and digits
+    validation_overlap: int  # validation rows of which the same is true
 
 
 def load_unlabelled(data: DataConfig, splits: Splits, besides_train: bool = False) -> UnlabelledSplit | None:

@@ -23,21 +23,13 @@ SHARES = (0.1, 0.2, 0.3, 0.5)
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """How much probability labels lose, on average over texts; for each of `SHARES`, and the mean of all.
+    """How much probability labels lose, on average over texts; for each of `SHARES`, and the mean of all."""
 
-    Attributes:
-        texts: How many texts were explained.
-        comprehensiveness: Lost without the most important tokens: the deletion curve. More is better.
-        sufficiency: Lost when only these are left. Less is better.
-        random: Lost without as many tokens drawn at random.
-        random_sufficiency: Lost when only such are left.
-    """
-
-    texts: int
-    comprehensiveness: Mapping[str, float]
-    sufficiency: Mapping[str, float]
-    random: Mapping[str, float]
-    random_sufficiency: Mapping[str, float]
+    texts: int  # how many texts were explained
+    comprehensiveness: Mapping[str, float]  # lost without the most important tokens: the deletion curve. More is better
+    sufficiency: Mapping[str, float]  # lost when only these are left. Less is better
+    random: Mapping[str, float]  # lost without as many tokens drawn at random
+    random_sufficiency: Mapping[str, float]  # lost when only such are left
 
     def to_dict(self) -> dict[str, Any]:
         """The same in plain JSON types."""

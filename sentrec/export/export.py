@@ -31,19 +31,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Export:
-    """A quantized model, written.
+    """A quantized model, written."""
 
-    Attributes:
-        run: The run that was written.
-        agreement: With the original, on the original's validation texts, and test texts where these are few.
-        bytes: Size of each of its files.
-        card: The model card; None where none was asked for.
-    """
-
-    run: Run
-    agreement: Agreement
-    bytes: dict[str, int]
-    card: dict[str, Any] | None
+    run: Run  # the run that was written
+    agreement: Agreement  # with the original, on the original's validation texts, and test texts where these are few
+    bytes: dict[str, int]  # size of each of its files
+    card: dict[str, Any] | None  # the model card; None where none was asked for
 
     @property
     def megabytes(self) -> float:

@@ -27,23 +27,14 @@ _TEST = ("n", "accuracy", "accuracy_interval", "ece")
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model that a command can use.
+    """A model that a command can use."""
 
-    Attributes:
-        name: What to call it on the command line.
-        recipe: The name of the recipe that made it.
-        accuracy: On its own test rows; None: it rates.
-        r2: R² of its ratings of rows that it has not learned from; None: it classifies.
-        megabytes: What it takes on disk, in millions of bytes.
-        has_card: Whether there is a card of it.
-    """
-
-    name: str
-    recipe: str
-    accuracy: float | None
-    r2: float | None
-    megabytes: float
-    has_card: bool
+    name: str  # what to call it on the command line
+    recipe: str  # the name of the recipe that made it
+    accuracy: float | None  # on its own test rows; None: it rates
+    r2: float | None  # R² of its ratings of rows that it has not learned from; None: it classifies
+    megabytes: float  # what it takes on disk, in millions of bytes
+    has_card: bool  # whether there is a card of it
 
     def to_dict(self) -> dict[str, Any]:
         """The model in plain JSON types."""
@@ -71,19 +62,14 @@ def known_models(folder: Path = Path("runs")) -> list[KnownModel]:
 
 @dataclass(frozen=True)
 class ComparedModels:
-    """Models side by side.
+    """Models side by side."""
 
-    Attributes:
-        names: What to call them on the command line.
-        figures: Metrics of the finished runs, by name; a value for each model, None where it has none.
-        recipes: The values of their recipes that differ, by key; None where a recipe has no such key.
-        same_test: Whether all were measured on the same test rows.
-    """
-
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # what to call them on the command line
     figures: dict[str, list[Any]]
+    """Metrics of the finished runs, by name; a value for each model, None where it has none."""
     recipes: dict[str, list[Any]]
-    same_test: bool
+    """The values of their recipes that differ, by key; None where a recipe has no such key."""
+    same_test: bool  # whether all were measured on the same test rows
 
 
 def compare_models(names: Sequence[str]) -> ComparedModels:

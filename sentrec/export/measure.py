@@ -85,17 +85,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Bound:
-    """The least agreement that an export needs, on texts of its original.
+    """The least agreement that an export needs, on texts of its original."""
 
-    Attributes:
-        equal_labels: Least proportion of texts with the same label.
-        mean_difference: Largest mean difference of a probability.
-        largest_difference: Largest difference of a probability for any text.
-    """
-
-    equal_labels: float = 0.995
-    mean_difference: float = 0.005
-    largest_difference: float = 0.1
+    equal_labels: float = 0.995  # least proportion of texts with the same label
+    mean_difference: float = 0.005  # largest mean difference of a probability
+    largest_difference: float = 0.1  # largest difference of a probability for any text
 
 
 @dataclass(frozen=True)

@@ -38,17 +38,11 @@ _MOST = 2**20
 
 @dataclass(frozen=True)
 class OnnxExport:
-    """A model in an ONNX file, written.
+    """A model in an ONNX file, written."""
 
-    Attributes:
-        path: The file.
-        bytes: Its size.
-        largest_difference: Of a probability from the model's, on random texts of `SHAPES`.
-    """
-
-    path: Path
-    bytes: int
-    largest_difference: float
+    path: Path  # the file
+    bytes: int  # its size
+    largest_difference: float  # of a probability from the model's, on random texts of `SHAPES`
 
 
 class _Graph(nn.Module):

@@ -40,31 +40,20 @@ _LETTERS = 200
 
 @dataclass(frozen=True)
 class RowResult:
-    """The result of one row.
+    """The result of one row."""
 
-    Attributes:
-        line: Its line or row in the input, from 1.
-        fields: All of its values by column; empty where it could not be read.
-        id: The text's id, where the row has one.
-        text: The text; None where there is none.
-        prediction: None where the row cannot be used.
-        error: Why not.
-        content: A row that could not be read, as it stands in the file.
-        reasons: Words that decided, with what each adds to the log-odds of the label; None where nobody asked.
-        tells_stars: Whether the model has a star head, so that every row has that column.
-        source: The file that it comes from, as it is named.
-    """
-
-    line: int
+    line: int  # its line or row in the input, from 1
     fields: Mapping[str, Any] = field(default_factory=dict)
-    id: Any = None
-    text: str | None = None
-    prediction: Prediction | None = None
-    error: str | None = None
-    content: str = ""
+    """All of its values by column; empty where it could not be read."""
+    id: Any = None  # the text's id, where the row has one
+    text: str | None = None  # the text; None where there is none
+    prediction: Prediction | None = None  # None where the row cannot be used
+    error: str | None = None  # why not
+    content: str = ""  # a row that could not be read, as it stands in the file
     reasons: Mapping[str, float] | None = None
-    tells_stars: bool = False
-    source: str = ""
+    """Words that decided, with what each adds to the log-odds of the label; None where nobody asked."""
+    tells_stars: bool = False  # whether the model has a star head, so that every row has that column
+    source: str = ""  # the file that it comes from, as it is named
 
     def to_dict(self) -> dict[str, Any]:
         """The result in plain JSON types, without the text."""
@@ -87,19 +76,14 @@ class RowResult:
 
 @dataclass(frozen=True)
 class Classification:
-    """What is done with files of texts, each a shard: see `sentrec.inference.shards.Work`.
+    """What is done with files of texts, each a shard: see `sentrec.inference.shards.Work`."""
 
-    Attributes:
-        predictor: The model.
-        names: Which columns are the text and the id; None: those with the usual names.
-        chunk_rows: How many rows are classified together; with 1 each result comes before the next row is read.
-        kept: A folder, as of `kept_answers`, from which answers are taken and to which new ones go; None: none.
-    """
-
-    predictor: Classifier
-    names: FieldNames | None = None
+    predictor: Classifier  # the model
+    names: FieldNames | None = None  # which columns are the text and the id; None: those with the usual names
     chunk_rows: int = CHUNK
+    """How many rows are classified together; with 1 each result comes before the next row is read."""
     kept: Path | None = None
+    """A folder, as of `kept_answers`, from which answers are taken and to which new ones go; None: none."""
 
     def parts(self, shards: Iterable[Source], start: int = 0) -> Iterator[tuple[int, list[RowResult]]]:
         """Classifies texts of files, read as streams; a `DataError` if one has no rows, or no column of texts."""
@@ -216,23 +200,14 @@ def unknown_warning(share: float) -> str | None:
 
 @dataclass(frozen=True)
 class LanguageGroup:
-    """Texts of one script of which the model knows most words, or does not.
+    """Texts of one script of which the model knows most words, or does not."""
 
-    Attributes:
-        script: Of most letters, e.g. ``Latin``.
-        is_known: Whether the model knows the words: all but `UNKNOWN_SHARE` of them.
-        rows: How many texts.
-        known: Share of words that the model knows, the mean of the texts.
-        line: Where the first of them stands.
-        example: The first of them.
-    """
-
-    script: str
-    is_known: bool
-    rows: int
-    known: float
-    line: int
-    example: str
+    script: str  # of most letters, e.g. ``Latin``
+    is_known: bool  # whether the model knows the words: all but `UNKNOWN_SHARE` of them
+    rows: int  # how many texts
+    known: float  # share of words that the model knows, the mean of the texts
+    line: int  # where the first of them stands
+    example: str  # the first of them
 
 
 def language_groups(predictor: Classifier, results: Iterable[RowResult]) -> list[LanguageGroup]:

@@ -26,19 +26,12 @@ from sentrec.text.vocabulary import fingerprint
 
 @dataclass(frozen=True)
 class Member:
-    """One model of a predictor.
+    """One model of a predictor."""
 
-    Attributes:
-        run: The run that its weights are from; no ensemble.
-        model: The run's model, on the device that is to compute.
-        reader: What encodes texts for it; members that read alike share one.
-        weight: What its logits are multiplied by before they are added to those of the others.
-    """
-
-    run: Run
-    model: TextModel
-    reader: TextReader
-    weight: float
+    run: Run  # the run that its weights are from; no ensemble
+    model: TextModel  # the run's model, on the device that is to compute
+    reader: TextReader  # what encodes texts for it; members that read alike share one
+    weight: float  # what its logits are multiplied by before they are added to those of the others
 
 
 class Predictor(Classifier):

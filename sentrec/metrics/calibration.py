@@ -92,19 +92,12 @@ def balancing_strength(probabilities: npt.NDArray[np.float64], shares: npt.NDArr
 
 @dataclass(frozen=True)
 class ReliabilityBins:
-    """Predictions grouped by their confidence, the probability of the predicted class.
+    """Predictions grouped by their confidence, the probability of the predicted class."""
 
-    Attributes:
-        edges: Borders of the bins, ``(bins + 1,)``; a bin holds its right border.
-        counts: Predictions in each bin, ``(bins,)``.
-        confidence: Mean confidence in each bin, 0 where it is empty.
-        accuracy: Fraction that is right in each bin, 0 where it is empty.
-    """
-
-    edges: npt.NDArray[np.float64]
-    counts: npt.NDArray[np.int64]
-    confidence: npt.NDArray[np.float64]
-    accuracy: npt.NDArray[np.float64]
+    edges: npt.NDArray[np.float64]  # borders of the bins, ``(bins + 1,)``; a bin holds its right border
+    counts: npt.NDArray[np.int64]  # predictions in each bin, ``(bins,)``
+    confidence: npt.NDArray[np.float64]  # mean confidence in each bin, 0 where it is empty
+    accuracy: npt.NDArray[np.float64]  # fraction that is right in each bin, 0 where it is empty
 
     @property
     def calibration_error(self) -> float:

@@ -10,14 +10,7 @@ from sentrec.metrics.intervals import mcnemar, paired_difference
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired comparison of the accuracy of two classifiers on the same n rows.
-
-    Attributes:
-        difference: ``first_accuracy - second_accuracy``.
-        interval: 95 % interval of the difference, see `paired_difference`.
-        mcnemar_exact: P-value of the exact McNemar test.
-        mcnemar_midp: P-value of its mid-p variant, less conservative (Fagerland et al. 2013).
-    """
+    """A paired comparison of the accuracy of two classifiers on the same n rows."""
 
     first: str
     second: str
@@ -26,10 +19,10 @@ class Comparison:
     only_second_right: int
     first_accuracy: float
     second_accuracy: float
-    difference: float
-    interval: tuple[float, float]
-    mcnemar_exact: float
-    mcnemar_midp: float
+    difference: float  # ``first_accuracy - second_accuracy``
+    interval: tuple[float, float]  # 95 % interval of the difference, see `paired_difference`
+    mcnemar_exact: float  # p-value of the exact McNemar test
+    mcnemar_midp: float  # p-value of its mid-p variant, less conservative (Fagerland et al. 2013)
 
     @property
     def verdict(self) -> str:

@@ -15,19 +15,13 @@ _LEVELS, _WEIGHTS = _GRID**2 * (3.0 - 2.0 * _GRID), 6.0 * _GRID * (1.0 - _GRID) 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """The accuracy of one arm less that of another, over the same test rows and seeds.
-
-    Attributes:
-        difference: As measured: a fraction of rows from -1 to 1, positive where the first arm is the more accurate one.
-        interval: Its 95 % confidence interval.
-        p_value: Two-sided p-value of no difference; below 0.05 exactly where the interval excludes 0.
-        seeds: Over how many seeds.
-    """
+    """The accuracy of one arm less that of another, over the same test rows and seeds."""
 
     difference: float
-    interval: tuple[float, float]
-    p_value: float
-    seeds: int
+    """As measured: a fraction of rows from -1 to 1, positive where the first arm is the more accurate one."""
+    interval: tuple[float, float]  # its 95 % confidence interval
+    p_value: float  # two-sided p-value of no difference; below 0.05 exactly where the interval excludes 0
+    seeds: int  # over how many seeds
 
 
 def paired_difference(

@@ -15,15 +15,10 @@ METRICS = ("mae", "rmse", "r2", "spearman")
 
 @dataclass(frozen=True)
 class Noise:
-    """Why a mean of votes differs from a prediction: the item itself, and how few voted.
+    """Why a mean of votes differs from a prediction: the item itself, and how few voted."""
 
-    Attributes:
-        between: Variance of the items around their prediction, tau².
-        within: Variance of single votes around their item, s²; 0 where numbers of votes are unknown.
-    """
-
-    between: float
-    within: float = 0.0
+    between: float  # variance of the items around their prediction, tau²
+    within: float = 0.0  # variance of single votes around their item, s²; 0 where numbers of votes are unknown
 
     def variance(self, votes: Floats | None, rows: int) -> Floats:
         """The variance of each row's target around its prediction: tau² + s² / votes."""

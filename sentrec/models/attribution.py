@@ -14,17 +14,13 @@ STEPS = 16
 
 @dataclass(frozen=True)
 class TokenContributions:
-    """What the tokens of one text add to the margin of a class; see `margin`.
-
-    Attributes:
-        spans: Where each token begins and ends in the text, in characters, int64, shape ``(tokens, 2)``.
-        values: What it adds, float64, shape ``(tokens,)``; 0 where it was not read.
-        read: Whether the encoder (or, without one, the model) reads it: of a long text it reads a part, bool.
-    """
+    """What the tokens of one text add to the margin of a class; see `margin`."""
 
     spans: npt.NDArray[np.int64]
-    values: npt.NDArray[np.float64]
+    """Where each token begins and ends in the text, in characters, int64, shape ``(tokens, 2)``."""
+    values: npt.NDArray[np.float64]  # what it adds, float64, shape ``(tokens,)``; 0 where it was not read
     read: npt.NDArray[np.bool_]
+    """Whether the encoder (or, without one, the model) reads it: of a long text it reads a part, bool."""
 
 
 def margin(logits: Tensor, target: int) -> Tensor:

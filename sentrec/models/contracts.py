@@ -85,12 +85,7 @@ class ClosedFormData:
 
 @dataclass(frozen=True)
 class LinearChange:
-    """What is added to the weights of one block of `TextModel.linear_features`.
+    """What is added to the weights of one block of `TextModel.linear_features`."""
 
-    Attributes:
-        weights: Shape ``(columns, classes)``.
-        columns: Which columns of the block; None: all.
-    """
-
-    weights: npt.NDArray[np.float64]
-    columns: npt.NDArray[np.int64] | None = None
+    weights: npt.NDArray[np.float64]  # shape ``(columns, classes)``
+    columns: npt.NDArray[np.int64] | None = None  # which columns of the block; None: all

@@ -42,19 +42,12 @@ _VALUES, _SCALES, _ROWS = ".int8", ".scale", ".rows"
 
 @dataclass(frozen=True)
 class Int8Tensor:
-    """A quantized tensor as its file holds it.
+    """A quantized tensor as its file holds it."""
 
-    Attributes:
-        values: Steps, int8, shape ``(numbers,)``, in the order of the rows that are kept.
-        scales: What the steps of each block of 64 are multiplied by, float16, shape ``(blocks,)``.
-        rows: A bitmap of the rows that are kept, the others being zero; None: all.
-        shape: Of the tensor.
-    """
-
-    values: Tensor
-    scales: Tensor
-    rows: Tensor | None
-    shape: tuple[int, ...]
+    values: Tensor  # steps, int8, shape ``(numbers,)``, in the order of the rows that are kept
+    scales: Tensor  # what the steps of each block of 64 are multiplied by, float16, shape ``(blocks,)``
+    rows: Tensor | None  # a bitmap of the rows that are kept, the others being zero; None: all
+    shape: tuple[int, ...]  # of the tensor
 
     def filled(self) -> Tensor:
         """Which rows are kept, bool, shape ``(rows,)``."""

@@ -38,20 +38,14 @@ _SMALLEST = 1e-12
 
 @dataclass(frozen=True)
 class LsaWeights:
-    """A linear model over n-grams; one margin for two classes, else one for each.
+    """A linear model over n-grams; one margin for two classes, else one for each."""
 
-    Attributes:
-        columns: Those of the n-grams with a weight, ``(n-grams,)``.
-        weights: Float32, ``(n-grams, margins)``.
-        bias: What is added to their sum, float32, ``(margins,)``.
-        margins: Held-out margins of the labelled texts, as if each had not been in the space: float32,
-            ``(labelled texts, margins)``.
-    """
-
-    columns: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32]
+    columns: npt.NDArray[np.int64]  # those of the n-grams with a weight, ``(n-grams,)``
+    weights: npt.NDArray[np.float32]  # float32, ``(n-grams, margins)``
+    bias: npt.NDArray[np.float32]  # what is added to their sum, float32, ``(margins,)``
     margins: npt.NDArray[np.float32]
+    """Held-out margins of the labelled texts, as if each had not been in the space: float32, ``(labelled texts,
+    margins)``."""
 
 
 def fit_lsa(

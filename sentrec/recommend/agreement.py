@@ -84,22 +84,15 @@ def _scores(
 
 @dataclass(frozen=True)
 class TargetMeasures:
-    """How well the mean ratings of items are predicted by calibrations that have not seen these items.
+    """How well the mean ratings of items are predicted by calibrations that have not seen these items."""
 
-    Attributes:
-        items: Items measured; with a prior only those that something is expected of.
-        without_reviews: R² of the expectation alone; of the mean where there is no prior. Items count by how precise
-            their mean ratings are.
-        score: R² of the score.
-        gain: The latter less the former, paired over items.
-        covered: Share of the mean ratings that lie within their 95 % prediction intervals.
-    """
-
-    items: int
+    items: int  # items measured; with a prior only those that something is expected of
     without_reviews: Measure
-    score: Measure
-    gain: Measure
-    covered: float
+    """R² of the expectation alone; of the mean where there is no prior. Items count by how precise their mean ratings
+    are."""
+    score: Measure  # R² of the score
+    gain: Measure  # the latter less the former, paired over items
+    covered: float  # share of the mean ratings that lie within their 95 % prediction intervals
 
 
 def measure_target(items: Items, background: Background, catalogue: Catalogue, folds: int = 5) -> TargetMeasures:
@@ -134,21 +127,13 @@ def _r_squared(squares: Floats, truth: Floats, weight: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class FewReviews:
-    """How well items that have few reviews as yet are ranked, against the mean stars of their other reviews.
+    """How well items that have few reviews as yet are ranked, against the mean stars of their other reviews."""
 
-    Attributes:
-        reviews: How many they have.
-        items: Items measured, on average over draws.
-        without_prior: Spearman correlation of the scores without a prior.
-        with_prior: That of the scores with one.
-        gain: The latter less the former, paired over items.
-    """
-
-    reviews: int
-    items: float
-    without_prior: float
-    with_prior: float
-    gain: Measure
+    reviews: int  # how many they have
+    items: float  # items measured, on average over draws
+    without_prior: float  # Spearman correlation of the scores without a prior
+    with_prior: float  # that of the scores with one
+    gain: Measure  # the latter less the former, paired over items
 
 
 def measure_few_reviews(path: Path, background: Background, catalogue: Catalogue, soften: float) -> list[FewReviews]:

@@ -37,30 +37,21 @@ _Z = 1.96
 
 @dataclass(frozen=True)
 class ItemRatings:
-    """Ratings of items, expected or given by users; arrays have one entry an item.
+    """Ratings of items, expected or given by users; arrays have one entry an item."""
 
-    Attributes:
-        items: Their keys and names, in order.
-        mean: The rating.
-        variance: How uncertain it is.
-    """
-
-    items: Mapping[str, Movie]
-    mean: Floats
-    variance: Floats
+    items: Mapping[str, Movie]  # their keys and names, in order
+    mean: Floats  # the rating
+    variance: Floats  # how uncertain it is
 
 
 @dataclass(frozen=True)
 class Background:
-    """What is known of items beside their reviews.
-
-    Attributes:
-        expectations: What is expected of them, e.g. predicted from metadata, on any scale; None: nothing.
-        target: Mean ratings of many users to predict, as shares of their scale; None: scores predict further reviews.
-    """
+    """What is known of items beside their reviews."""
 
     expectations: ItemRatings | None = None
+    """What is expected of them, e.g. predicted from metadata, on any scale; None: nothing."""
     target: ItemRatings | None = None
+    """Mean ratings of many users to predict, as shares of their scale; None: scores predict further reviews."""
 
     def prior(self, items: Items, catalogue: Catalogue) -> Prior | None:
         """What is expected of each item, in standard deviations; None without a prior, `DataError` if it knows none."""
@@ -130,15 +121,10 @@ def _linked(items: Items, catalogue: Catalogue, others: Mapping[str, Movie], whi
 
 @dataclass(frozen=True)
 class Design:
-    """What ratings are regressed on, a row an item: a one, what is expected of the item, and what its reviews say.
+    """What ratings are regressed on, a row an item: a one, what is expected of the item, and what its reviews say."""
 
-    Attributes:
-        columns: Shape ``(items, columns)``; the last three are from reviews.
-        expected: The part of them that is due to what is expected, of the same shape.
-    """
-
-    columns: Floats
-    expected: Floats
+    columns: Floats  # shape ``(items, columns)``; the last three are from reviews
+    expected: Floats  # the part of them that is due to what is expected, of the same shape
 
     @classmethod
     def of(cls, items: Items, found: Estimates, prior: Prior | None) -> "Design":
@@ -178,17 +164,11 @@ def _is_unknown(columns: Floats) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Rated:
-    """Items with mean ratings.
+    """Items with mean ratings."""
 
-    Attributes:
-        rows: Their numbers.
-        mean: Their mean ratings.
-        variance: That of these means.
-    """
-
-    rows: npt.NDArray[np.int64]
-    mean: Floats
-    variance: Floats
+    rows: npt.NDArray[np.int64]  # their numbers
+    mean: Floats  # their mean ratings
+    variance: Floats  # that of these means
 
     def fit(self, columns: Floats, train: npt.NDArray[np.bool_] | slice = slice(None)) -> Fit:
         """Weighted ridge regression on some rated items, and Fay and Herriot's variance between items, in turn."""

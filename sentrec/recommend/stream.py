@@ -53,28 +53,21 @@ OnProgress = Callable[[ScoringProgress], None]
 
 @dataclass(frozen=True)
 class ScoringOptions:
-    """How reviews are read and scored.
+    """How reviews are read and scored."""
 
-    Attributes:
-        names: Which field is what.
-        resume: Whether to go on with an interrupted scoring of the same files by the same model.
-        scores: Where to keep the score of every review: .parquet can be ranked again, .csv, .jsonl and .xlsx are for
-            other programs; None: nowhere.
-        rejects: Where to write the rows left out (JSON lines); None: ``NAME.rejects.jsonl`` in the current folder.
-        work: Folder for what an interrupted scoring leaves; None: in sentrec's cache.
-        soften: What the log odds of each review are divided by in the sums of items; scores are kept as they are.
-        encoding: The encoding of text files; None: as their bytes tell.
-        engine: Where reviews are scored, see `sentrec.inference.engines.make_engine`; the ranking is the same.
-    """
-
-    names: FieldNames = field(default_factory=FieldNames)
-    resume: bool = False
+    names: FieldNames = field(default_factory=FieldNames)  # which field is what
+    resume: bool = False  # whether to go on with an interrupted scoring of the same files by the same model
     scores: Path | None = None
+    """Where to keep the score of every review: .parquet can be ranked again, .csv, .jsonl and .xlsx are for other
+    programs; None: nowhere."""
     rejects: Path | None = None
-    work: Path | None = None
+    """Where to write the rows left out (JSON lines); None: ``NAME.rejects.jsonl`` in the current folder."""
+    work: Path | None = None  # folder for what an interrupted scoring leaves; None: in sentrec's cache
     soften: float = SOFTEN
-    encoding: str | None = None
+    """What the log odds of each review are divided by in the sums of items; scores are kept as they are."""
+    encoding: str | None = None  # the encoding of text files; None: as their bytes tell
     engine: Engine = field(default_factory=LocalEngine)
+    """Where reviews are scored, see `sentrec.inference.engines.make_engine`; the ranking is the same."""
 
 
 @dataclass(frozen=True)

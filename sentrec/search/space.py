@@ -37,23 +37,14 @@ class _Range(Section):
 
 @dataclass(frozen=True)
 class Parameter:
-    """The values of one key of a recipe that a search may try.
+    """The values of one key of a recipe that a search may try."""
 
-    Attributes:
-        key: E.g. ``training.learning_rate``.
-        choices: Some values, or None for a range.
-        low: The smallest value of a range; whole numbers where both ends are.
-        high: The largest.
-        step: Distance of the values.
-        log: Whether equal ratios are equally likely.
-    """
-
-    key: str
-    choices: tuple[Any, ...] | None = None
-    low: int | float = 0
-    high: int | float = 0
-    step: int | float | None = None
-    log: bool = False
+    key: str  # e.g. ``training.learning_rate``
+    choices: tuple[Any, ...] | None = None  # some values, or None for a range
+    low: int | float = 0  # the smallest value of a range; whole numbers where both ends are
+    high: int | float = 0  # the largest
+    step: int | float | None = None  # distance of the values
+    log: bool = False  # whether equal ratios are equally likely
 
     def suggest(self, trial: Any) -> Any:
         """The value that an Optuna trial draws."""

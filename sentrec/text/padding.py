@@ -17,17 +17,11 @@ _LENGTH_JITTER = 0.05
 
 @dataclass(frozen=True)
 class ModelInput:
-    """An array of token ids that a model takes: its name, and which part of a text it holds.
+    """An array of token ids that a model takes: its name, and which part of a text it holds."""
 
-    Attributes:
-        name: The name.
-        max_tokens: Most tokens of a text.
-        keep: Which part of a longer text.
-    """
-
-    name: str
-    max_tokens: int
-    keep: Keep
+    name: str  # the name
+    max_tokens: int  # most tokens of a text
+    keep: Keep  # which part of a longer text
 
 
 def plan_batches(

@@ -49,28 +49,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class CellResult:
-    """What came out of a cell.
-
-    Attributes:
-        labels: Labels of the target that it used, those of its validation rows included.
-        accuracy: On the whole test split.
-        train_accuracy: On (at most 2,000 of) the rows it learned from; None for zero-shot.
-        validation_rows: Rows that it selected its weights on; as `epoch_steps`, 0 for arms without steps.
-        seconds: Of training and scoring; without the preparation of the data, which all arms share.
-        history: Rows with ``step``, ``epoch``, ``seconds`` and either ``loss``, or ``validation_accuracy`` and
-            ``validation_loss``; empty for arms without steps.
-        predicted: Predicted class of every test row, int16, shape ``(n,)``.
-    """
+    """What came out of a cell."""
 
     cell: Cell
-    labels: int
-    accuracy: float
-    train_accuracy: float | None
-    validation_rows: int
-    seconds: float
+    labels: int  # labels of the target that it used, those of its validation rows included
+    accuracy: float  # on the whole test split
+    train_accuracy: float | None  # on (at most 2,000 of) the rows it learned from; None for zero-shot
+    validation_rows: int  # rows that it selected its weights on; as `epoch_steps`, 0 for arms without steps
+    seconds: float  # of training and scoring; without the preparation of the data, which all arms share
     epoch_steps: int
     history: Sequence[dict[str, Any]]
-    predicted: npt.NDArray[np.int16]
+    """Rows with ``step``, ``epoch``, ``seconds`` and either ``loss``, or ``validation_accuracy`` and
+    ``validation_loss``; empty for arms without steps."""
+    predicted: npt.NDArray[np.int16]  # predicted class of every test row, int16, shape ``(n,)``
 
 
 @dataclass(frozen=True)
@@ -89,27 +80,20 @@ class Target:
 
 @dataclass(frozen=True)
 class Contrast:
-    """How much more accurate a row is than another arm (or `CHANCE`), over the seeds that both have.
+    """How much more accurate a row is than another arm (or `CHANCE`), over the seeds that both have."""
 
-    Attributes:
-        arm: The other arm; `source`, `budget` and `labels` are the other arm's, too.
-        seeds: Seeds that both have.
-        difference: Mean accuracy of the row less that of the other.
-        interval: Its 95 % confidence interval by itself, see `sentrec.metrics.intervals.paired_difference`.
-        p_value: Its two-sided p-value by itself.
-        adjusted_p: The p-value after Holm's correction over all comparisons that the study judges; None where it is
-            not judged: with fewer than three seeds, and for a linear arm against the baseline.
-    """
-
-    arm: str
+    arm: str  # the other arm; `source`, `budget` and `labels` are the other arm's, too
     source: str | None
     budget: Budget
     labels: int
-    seeds: int
-    difference: float
+    seeds: int  # seeds that both have
+    difference: float  # mean accuracy of the row less that of the other
     interval: tuple[float, float]
-    p_value: float
+    """Its 95 % confidence interval by itself, see `sentrec.metrics.intervals.paired_difference`."""
+    p_value: float  # its two-sided p-value by itself
     adjusted_p: float | None = None
+    """The p-value after Holm's correction over all comparisons that the study judges; None where it is not judged: with
+    fewer than three seeds, and for a linear arm against the baseline."""
 
     @property
     def significant(self) -> bool:
@@ -119,42 +103,30 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Row:
-    """One arm with one label budget, over all its seeds.
+    """One arm with one label budget, over all its seeds."""
 
-    Attributes:
-        target: Name of the target; `source`, `arm` and `budget` as in `Cell`.
-        labels: Labels that it used: the median over the seeds.
-        seeds: How many seeds it was repeated with.
-        accuracy: Mean over the seeds.
-        sd: Standard deviation over the seeds; None with one seed.
-        seconds: Mean over the seeds.
-        gap: Mean of the accuracy on training rows less that on the test rows; None for zero-shot.
-        epochs_to_baseline: Median epochs until the validation accuracy first reaches the best one of the baseline with
-            the same budget and seed; a seed that never does counts as infinite, and None stands for an infinite
-            median. For the baseline itself: until its own best.
-        seconds_to_baseline: The same in seconds of training.
-        reached: How many seeds get there; None for arms without epochs.
-        baseline: The comparison with the baseline that has the same budget; None for the baseline itself, for
-            zero-shot, and where there is no such baseline.
-        contrasts: For zero-shot: with chance, and with the baseline at every budget. For a linear arm: with the most
-            accurate network that has the same budget.
-    """
-
-    target: str
+    target: str  # name of the target; `source`, `arm` and `budget` as in `Cell`
     source: str | None
     arm: str
     budget: Budget
-    labels: int
-    seeds: int
-    accuracy: float
-    sd: float | None
-    seconds: float
-    gap: float | None
+    labels: int  # labels that it used: the median over the seeds
+    seeds: int  # how many seeds it was repeated with
+    accuracy: float  # mean over the seeds
+    sd: float | None  # standard deviation over the seeds; None with one seed
+    seconds: float  # mean over the seeds
+    gap: float | None  # mean of the accuracy on training rows less that on the test rows; None for zero-shot
     epochs_to_baseline: float | None
-    seconds_to_baseline: float | None
-    reached: int | None
+    """Median epochs until the validation accuracy first reaches the best one of the baseline with the same budget and
+    seed; a seed that never does counts as infinite, and None stands for an infinite median. For the baseline itself:
+    until its own best."""
+    seconds_to_baseline: float | None  # the same in seconds of training
+    reached: int | None  # how many seeds get there; None for arms without epochs
     baseline: Contrast | None = None
+    """The comparison with the baseline that has the same budget; None for the baseline itself, for zero-shot, and where
+    there is no such baseline."""
     contrasts: tuple[Contrast, ...] = ()
+    """For zero-shot: with chance, and with the baseline at every budget. For a linear arm: with the most accurate
+    network that has the same budget."""
 
     @property
     def difference(self) -> float | None:

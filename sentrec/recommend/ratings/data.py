@@ -35,19 +35,12 @@ _ON_SCALE = 0.99
 
 @dataclass(frozen=True)
 class RatedItems:
-    """Ratings with the names of their users and items.
+    """Ratings with the names of their users and items."""
 
-    Attributes:
-        ratings: The ratings.
-        users: Names of the users.
-        items: Keys of the items.
-        scale: The highest rating.
-    """
-
-    ratings: Ratings
-    users: tuple[str, ...]
-    items: tuple[str, ...]
-    scale: float
+    ratings: Ratings  # the ratings
+    users: tuple[str, ...]  # names of the users
+    items: tuple[str, ...]  # keys of the items
+    scale: float  # the highest rating
 
 
 @contextmanager

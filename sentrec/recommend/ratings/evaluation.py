@@ -19,19 +19,12 @@ _HELD = 0.2
 
 @dataclass(frozen=True)
 class Fold:
-    """What to learn from and what to measure on.
+    """What to learn from and what to measure on."""
 
-    Attributes:
-        train: Ratings to learn from.
-        known: Ratings of the users measured that a recommender is shown as their histories.
-        held: The ratings held out.
-        candidates: Items that are ranked; those of a user's history are left out besides.
-    """
-
-    train: Ratings
-    known: Ratings
-    held: Ratings
-    candidates: Numbers
+    train: Ratings  # ratings to learn from
+    known: Ratings  # ratings of the users measured that a recommender is shown as their histories
+    held: Ratings  # the ratings held out
+    candidates: Numbers  # items that are ranked; those of a user's history are left out besides
 
 
 def folds_of(ratings: Ratings, split: Split, folds: int = 5) -> Iterator[Fold]:

@@ -34,15 +34,12 @@ _JOBS = ("Director", "Screenplay", "Writer", "Original Music Composer", "Directo
 
 @dataclass(frozen=True)
 class Film(Movie):
-    """A film with its facts.
-
-    Attributes:
-        facts: Names by what they are: ``keywords``, ``companies``, ``countries``, ``language``, ``cast``, ``crew``.
-        numbers: Amounts, counts and minutes, where they are known (zero is not).
-    """
+    """A film with its facts."""
 
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names by what they are: ``keywords``, ``companies``, ``countries``, ``language``, ``cast``, ``crew``."""
     numbers: Mapping[str, float] = field(default_factory=dict)
+    """Amounts, counts and minutes, where they are known (zero is not)."""
 
 
 def read_films(path: Path) -> dict[str, Film]:

@@ -30,24 +30,16 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class RatingsData:
-    """Ratings with names and films.
+    """Ratings with names and films."""
 
-    Attributes:
-        ratings: The ratings; items beyond the rated ones are films of the metadata that nobody rated.
-        users: Names of the users.
-        keys: Keys of the items.
-        films: What each item is.
-        scale: The highest rating.
-        reviews: What is written about the films, see `review_features`; None: nothing is known, or a model was loaded,
-            which keeps features only.
-    """
-
-    ratings: Ratings
-    users: tuple[str, ...]
-    keys: tuple[str, ...]
-    films: tuple[Film, ...]
-    scale: float
+    ratings: Ratings  # the ratings; items beyond the rated ones are films of the metadata that nobody rated
+    users: tuple[str, ...]  # names of the users
+    keys: tuple[str, ...]  # keys of the items
+    films: tuple[Film, ...]  # what each item is
+    scale: float  # the highest rating
     reviews: tuple[Floats, Floats] | None = None
+    """What is written about the films, see `review_features`; None: nothing is known, or a model was loaded, which
+    keeps features only."""
 
 
 def read_data(
@@ -90,21 +82,13 @@ def read_target(path: Path, names: FieldNames | None = None) -> ItemRatings:
 
 @dataclass(frozen=True)
 class RatingsModel:
-    """What makes lists.
+    """What makes lists."""
 
-    Attributes:
-        name: The recommender's registered name.
-        recommender: What orders a list.
-        stars: What expects ratings; None: nothing does.
-        data: Ratings, users and films.
-        features: Features of the films.
-    """
-
-    name: str
-    recommender: Recommender
-    stars: Recommender | None
-    data: RatingsData
-    features: ItemFeatures
+    name: str  # the recommender's registered name
+    recommender: Recommender  # what orders a list
+    stars: Recommender | None  # what expects ratings; None: nothing does
+    data: RatingsData  # ratings, users and films
+    features: ItemFeatures  # features of the films
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -112,13 +112,10 @@ def shown_errors(path: str | None = None) -> Iterator[None]:
 
 
 class FileTab:
-    """Answers the buttons, and deletes what a page has sent when it is closed.
+    """Answers the buttons, and deletes what a page has sent when it is closed; `predictors` are models by name.
 
     An upload lies in a folder named after its content, so that pages which sent the same file share it; what is made
     of it lies in a folder of the page's own.
-
-    Args:
-        predictors: The models by name.
     """
 
     def __init__(self, predictors: Mapping[str, Predictor]) -> None:

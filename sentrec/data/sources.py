@@ -30,18 +30,11 @@ Select = Callable[[Sequence[str]], Collection[str]]
 
 
 class Source:
-    """One input: a file, or standard input.
+    """One input: a file, an address that fsspec reads, or ``-``, standard input.
 
-    Attributes:
-        header: The names of its columns, where the file gives them once for all rows and has been opened.
-        format: ``csv``, ``jsonl``, ``json``, ``lines``, ``parquet`` or ``xlsx``, once it has been opened.
-
-    Args:
-        path: The file, or an address that fsspec reads, or ``-``.
-        encoding: The encoding of a text file; None: as its bytes tell.
-
-    Raises:
-        DataError: If the file is missing, a folder, or empty.
+    Once opened, it has a `format`: ``csv``, ``jsonl``, ``json``, ``lines``, ``parquet`` or ``xlsx``; and where the file
+    gives them once for all rows, the names of its columns as `header`. `encoding` is that of a text file, None: as its
+    bytes tell. Raises a `DataError` if the file is missing, a folder, or empty.
     """
 
     def __init__(self, path: str, encoding: str | None = None) -> None:

@@ -42,11 +42,7 @@ _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
 class ProcessEngine:
-    """Works on some shards side by side, each in a process of its own with one thread.
-
-    Args:
-        workers: Processes; None: as many as there are processors to run on.
-    """
+    """Works on some shards side by side, each in a process with one thread; None: as many as there are processors."""
 
     def __init__(self, workers: int | None = None) -> None:
         self._workers = workers or processors()
@@ -134,12 +130,8 @@ def _serve(pipe: Any, work: bytes) -> None:
 class RayEngine:
     """Works on some shards side by side, each in an actor with one processor, which Ray places on any machine.
 
-    Args:
-        workers: Actors; None: as many as the cluster has processors.
-        address: Of the cluster; None: the one that RAY_ADDRESS names, else one on this machine that ends with the work.
-
-    Raises:
-        SentrecError: If Ray is not installed.
+    None: as many actors as the cluster has processors, and the cluster that RAY_ADDRESS names, or else one on this
+    machine that ends with the work. Raises a `SentrecError` if Ray is not installed.
     """
 
     def __init__(self, workers: int | None = None, address: str | None = None) -> None:

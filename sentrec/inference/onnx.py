@@ -27,12 +27,8 @@ LOGITS, PROBABILITIES = "logits", "probabilities"
 class OnnxClassifier(Classifier):
     """Classifies texts with a model in an ONNX file.
 
-    Args:
-        path: The file.
-
-    Raises:
-        SentrecError: If ONNX Runtime is not installed.
-        RunError: If the file is missing, broken, or was not written by sentrec.
+    Raises a `SentrecError` if ONNX Runtime is not installed, a `RunError` if the file is missing, broken, or not of
+    sentrec.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -80,11 +80,7 @@ class Answer:
 
 
 class ShardWorker(logging.Handler):
-    """Answers questions for the parts of shards, and remembers up to where it has read.
-
-    Args:
-        work: A `Work`, pickled.
-    """
+    """Answers questions for the parts of shards, and remembers up to where it has read; `work` is a `Work`, pickled."""
 
     def __init__(self, work: bytes) -> None:
         super().__init__(logging.INFO)

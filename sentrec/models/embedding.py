@@ -41,15 +41,8 @@ _ENCODER = "encoder."
 class EmbeddingModel(WordModel):
     """Shared embeddings, an encoder and a linear head.
 
-    Args:
-        embedding: The shared embeddings.
-        encoder: Any registered encoder.
-        classes: Number of classes.
-        output_dropout: Proportion of features dropped before the head.
-        text_reader: What encodes its texts.
-        max_tokens: Most tokens of a text that the encoder reads; None: all.
-        keep: Which part of a longer text it reads.
-        tells_stars: Whether it has a star head.
+    `output_dropout` is the proportion of features dropped before the head; the encoder reads at most `max_tokens` of a
+    text (None: all), of a longer one the part that `keep` says.
     """
 
     text_reader: TokenReader

@@ -39,11 +39,6 @@ class NgramModel(ClosedFormModel, WordModel):
 
     A text's sum of weights is divided by a power of its number of n-grams: those of a long text are redundant, and
     would make its logits overconfident. With two classes there is one margin, of the second class; else one for each.
-
-    Args:
-        config: Longest n-gram, size of the table, and that power.
-        classes: Number of classes.
-        text_reader: What encodes its texts.
     """
 
     learns_by_gradients = False

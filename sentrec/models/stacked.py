@@ -28,10 +28,7 @@ _BASE, _NGRAMS = "base", "ngrams"
 class StackedModel(TextModel):
     """A base model and n-grams; in training mode, and until it is fitted, it answers as the base model does.
 
-    Args:
-        base: The model that learns by gradients.
-        ngrams: The model that is fitted in closed form.
-        text_reader: What encodes the texts of both.
+    The base learns by gradients, the n-grams are fitted in closed form; `text_reader` encodes the texts of both.
     """
 
     base_kind: ClassVar[type[TextModel]]

@@ -18,9 +18,6 @@ class StarHead(nn.Linear):
     """A linear layer over features, learned by gradients; then a logistic regression that calibrates each decision.
 
     The latter also reads the logits of the classes and the length of the text.
-
-    Args:
-        feature_size: Width of the features.
     """
 
     calibration: Tensor

@@ -25,13 +25,7 @@ TOKENS = "tokens"
 
 
 class TokenReader:
-    """The `sentrec.models.contracts.TextReader` of words, truncated to a number of tokens.
-
-    Args:
-        tokenizer: A serialised tokenizer with its vocabulary.
-        max_tokens: Longest text in tokens; longer ones are truncated.
-        keep: Which part of a longer text is kept.
-    """
+    """The `sentrec.models.contracts.TextReader` of words, truncated to `max_tokens`, of which `keep` says which."""
 
     def __init__(self, tokenizer: str, max_tokens: int, keep: Keep) -> None:
         self.tokenizer: Tokenizer = load_tokenizer(tokenizer.encode())
@@ -98,12 +92,6 @@ class TokenEmbedding(nn.Module):
     Word dropout replaces whole words by the unknown word, which trains that word's vector and keeps the model from
     leaning on single words. Embedding dropout drops the same dimensions at every token of a text (Gal and Ghahramani
     2016).
-
-    Args:
-        vocabulary_size: Rows of the table.
-        dim: Width of a row.
-        word_dropout: Proportion of words replaced.
-        embedding_dropout: Proportion of dimensions dropped.
     """
 
     def __init__(self, vocabulary_size: int, dim: int, word_dropout: float, embedding_dropout: float) -> None:

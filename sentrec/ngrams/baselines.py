@@ -28,11 +28,8 @@ class Baseline(ABC):
     """A classifier of texts by logistic regression over the n-grams of words that occur in two training texts.
 
     Hashing instead of a vocabulary is four times faster and takes a fraction of the memory; with 2^24 places, few of
-    the millions of trigrams share one.
-
-    Args:
-        longest: Words of the longest n-gram.
-        binary: Whether an n-gram counts once in a text.
+    the millions of trigrams share one. `longest` are the words of the longest n-gram; a `binary` one counts once in a
+    text.
     """
 
     def __init__(self, longest: int, binary: bool) -> None:
@@ -94,12 +91,9 @@ class NaiveBayesLogisticRegression(Baseline):
     """Logistic regression over 1- to 3-grams, each weighted by its naive Bayes log-count ratio.
 
     Wang and Manning 2012, "Baselines and Bigrams"; with logistic regression and trigrams as in Mesnil et al. 2014. Two
-    classes are modelled directly, more of them one against the rest.
-
-    Args:
-        fit_intercept: Whether the intercept is fitted; it then compensates the sum of n-grams of a text of usual
-            length, which misjudges short texts. False: it is the log odds of the class, and the weights are fitted as
-            if classes were of equal size (prior correction: King and Zeng 2001).
+    classes are modelled directly, more of them one against the rest. An intercept that is fitted compensates the sum of
+    n-grams of a text of usual length, which misjudges short texts; else it is the log odds of the class, and the
+    weights are fitted as if classes were of equal size (prior correction: King and Zeng 2001).
     """
 
     def __init__(self, fit_intercept: bool = True) -> None:

@@ -192,11 +192,7 @@ def baseline_items(
 
 
 class RowsSource(Source):
-    """Rows from memory, numbered from 1, in the place of a file.
-
-    Args:
-        rows: Dictionaries, or a table of pandas or pyarrow.
-    """
+    """Rows from memory, numbered from 1, in the place of a file: dictionaries, or a table of pandas or pyarrow."""
 
     def __init__(self, rows: Any) -> None:
         self.path = self.name = "reviews"

@@ -84,14 +84,9 @@ class ScoredChunk:
 
 
 class ChunkCache:
-    """A folder with one Parquet file for each scored chunk, used again only for the very same reviews.
+    """A `folder` with a Parquet file for each scored chunk, used again only for the very same reviews.
 
-    Attributes:
-        folder: Where they lie.
-
-    Args:
-        folder: The same.
-        keep: Whether to use what an earlier, interrupted scoring left there.
+    `keep` says whether to use what an earlier, interrupted scoring left there.
     """
 
     def __init__(self, folder: Path, keep: bool) -> None:

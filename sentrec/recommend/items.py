@@ -76,9 +76,7 @@ def softened(probability: Floats, by: float) -> Floats:
 class ItemSums:
     """Adds scored reviews up per item; memory grows with the items only.
 
-    Args:
-        database: Where the digests of all reviews are kept, 40 bytes each.
-        soften: See `softened`.
+    The `database` keeps the digests of all reviews, 40 bytes each; `soften` is that of `softened`.
     """
 
     def __init__(self, database: sqlite3.Connection, soften: float = SOFTEN) -> None:

@@ -55,15 +55,8 @@ def default_rejects(sources: Sequence[Source]) -> Path:
 class RejectsFile:
     """Rows and fields left out, as JSON lines; no file where there are none, nor one of an earlier run.
 
-    Attributes:
-        path: The file.
-        rows: Rows left out so far.
-        fields: Optional fields left out so far, of rows that count.
-        first: Line and reason of the first; None while there is none.
-
-    Args:
-        path: The same.
-        folder: Where it is made until it is whole; None: rows are counted only.
+    It counts `rows` so far, and optional `fields` of rows that count; `first` is line and reason of the first, if any.
+    The file is made in `folder` until it is whole; None: rows are counted only.
     """
 
     def __init__(self, path: Path, folder: Path | None) -> None:

@@ -86,11 +86,7 @@ class ExtremeTexts:
 
 
 class ExtremeReviews:
-    """Keeps the most positive and the most negative reviews of each item; memory holds six numbers an item.
-
-    Args:
-        database: Where their texts are kept.
-    """
+    """Keeps the most positive and most negative reviews of each item: texts in `database`, six numbers in memory."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         columns = "movie TEXT, side TEXT, place INTEGER, name TEXT, text TEXT, positive REAL, rating REAL, scale REAL"

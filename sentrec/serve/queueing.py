@@ -36,17 +36,12 @@ class _Waiting:
 
 
 class Batcher:
-    """Classifies the texts of concurrent requests together, in one thread.
+    """Classifies the texts of concurrent requests together, in one thread, the only one that calls `predict`.
 
     There is no waiting for a batch to fill: while one is computed, the next one gathers. So a lone text is answered at
-    once, and the batches grow with the load.
-
-    Args:
-        predict: What classifies; called in the batcher's thread alone.
-        most_waiting: How many texts may wait; who comes with more is refused.
-        batch_texts: Texts of a batch, unless one request alone has more.
-        timeout: Seconds that a request waits at most.
-        on_batch: Is told the size of each batch, and how many texts wait after it.
+    once, and the batches grow with the load, up to `batch_texts` unless one request alone has more. Who comes with more
+    than `most_waiting` is refused, who waits for more than `timeout` seconds gives up. `on_batch` is told the size of
+    each batch, and how many texts wait after it.
     """
 
     def __init__(
@@ -139,9 +134,7 @@ class Batcher:
 class Jobs:
     """Longer work, one job at a time in a thread of its own, of which few wait.
 
-    Args:
-        most_waiting: How many jobs may wait or run.
-        timeout: Seconds that a request waits at most; a job that has begun is finished all the same.
+    A request waits `timeout` seconds at most; a job that has begun is finished all the same.
     """
 
     def __init__(self, most_waiting: int, timeout: float) -> None:

@@ -106,12 +106,7 @@ class TextEncoder:
     """Turns texts into token ids, and remembers what it made of the chunks between white space.
 
     Almost every chunk of a text has been met before, and looking it up is many times faster than splitting it anew.
-    Threads may share an encoder.
-
-    Args:
-        tokenizer: A tokenizer with its vocabulary; see `sentrec.text.tokenizer`.
-        max_tokens: Longest text in tokens; longer ones are cut.
-        keep: Which part of a longer text is kept: its head, its tail, or half of each.
+    Threads may share an encoder. Of a text longer than `max_tokens`, `keep` is what stays.
     """
 
     def __init__(self, tokenizer: Tokenizer, max_tokens: int, keep: Keep) -> None:

@@ -32,11 +32,7 @@ class TextStream:
     """Endless batches of texts beside the labelled ones, shuffled anew in every pass.
 
     Which texts a batch holds depends on the recipe and on its number alone, so that a resumed training meets the same.
-
-    Args:
-        recipe: Seed and size of the batches.
-        encoded: The texts.
-        targets: A teacher's probabilities, ``(texts, classes)``, or what is known of stars, ``(texts, 3)``; float32.
+    `targets` are a teacher's probabilities, ``(texts, classes)``, or what is known of stars, ``(texts, 3)``; float32.
     """
 
     def __init__(self, recipe: Recipe, encoded: EncodedTexts, targets: npt.NDArray[np.float32]) -> None:

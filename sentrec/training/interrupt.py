@@ -13,11 +13,7 @@ from sentrec.errors import Interrupted
 
 
 class StopRequest:
-    """Whether somebody asked the training to stop.
-
-    Attributes:
-        requested: True once a signal came.
-    """
+    """Whether somebody asked the training to stop: `requested` once a signal came."""
 
     def __init__(self) -> None:
         self.requested = False

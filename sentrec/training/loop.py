@@ -95,17 +95,13 @@ class Progress:
 
 
 class TrainingLoop:
-    """Fits one model.
+    """Fits one model, which it moves to the accelerator's device.
 
     Every step draws from a seed of its own, made of the recipe's seed and the step's number: a resumed training is the
     uninterrupted one, whatever happened in between. On a CPU that holds to the last bit; CUDA adds some gradients up in
-    no fixed order, so that there even two uninterrupted trainings differ by rounding.
-
-    Args:
-        model: The model to fit; moved to the accelerator's device.
-        train_targets: Class numbers, or probabilities, float32, shape ``(rows, classes)``.
-        validation_labels: Class numbers.
-        plan: Which weights learn, how fast and from when on; None: as the recipe says.
+    no fixed order, so that there even two uninterrupted trainings differ by rounding. Targets are class numbers, or
+    probabilities, float32, ``(rows, classes)``. `plan` says which weights learn, how fast and from when on; None: the
+    recipe does.
     """
 
     def __init__(

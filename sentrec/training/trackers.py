@@ -19,11 +19,8 @@ from sentrec.runs.directory import TRACKED
 class Trackers:
     """The trackers that ``training.trackers`` names; without any, nothing happens.
 
-    Args:
-        recipe: The recipe of the run.
-        directory: Its directory; what trackers keep on this machine lies in a folder of it.
-        known: Rows of the history that an earlier process reported.
-
+    What they keep on this machine lies in a folder of the run's `directory`; `known` rows of the history were reported
+    by an earlier process.
     """
 
     def __init__(self, recipe: Recipe, directory: Path, known: int) -> None:

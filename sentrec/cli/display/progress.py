@@ -34,14 +34,9 @@ Show = Callable[..., None]
 
 
 class Pace:
-    """Says when the next line of progress is due, where no terminal can show a moving one.
+    """Says when the next line of progress is due, where no terminal can show a moving one: `every` so many seconds.
 
-    Args:
-        every: Seconds between two lines.
-        at_once: Whether the first line is due immediately.
-
-    Attributes:
-        seconds: Time from the beginning to the last question.
+    The first one is due immediately (`at_once`) or then, too. `seconds` is the time up to the last question.
     """
 
     def __init__(self, every: float = 10.0, *, at_once: bool = False) -> None:

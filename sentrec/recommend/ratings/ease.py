@@ -21,11 +21,8 @@ class FeatureRegression:
 
     What somebody likes among items is popularity times taste; the second part lets a user's slopes grow with how many
     are expected to like an item. A user's scores are linear in what they liked: each liked item's part is known.
-
-    Attributes:
-        expected: The share of users that features predict to like an item, shape ``(items,)``.
-        design: What the regression is on, shape ``(items, d)``.
-        solution: From likes to weights, shape ``(d, items)``.
+    `expected` is the share of users that features predict to like an item, ``(items,)``; `solution` leads from likes to
+    weights, ``(d, items)``, of the regression on `design`, ``(items, d)``.
     """
 
     def __init__(self, expected: Floats, design: Floats, solution: Floats) -> None:

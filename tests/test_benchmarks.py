@@ -13,11 +13,10 @@ import pyarrow.parquet as parquet
 import pytest
 import torch
 from benchmarks import __main__ as command_line
-from benchmarks import comparison, contenders, measure, scaling, table, text, worker, workplace
+from benchmarks import comparison, contenders, measure, scaling, table, vectors, worker, workplace
 from benchmarks.contender import Contender
 from benchmarks.fasttext_bigrams import FastText, plain_line
-from benchmarks.lexicons import Lexicon, TextBlobPolarity, Vader
-from benchmarks.linear import MeanVectors, NaiveBayesNgrams, TfidfPipeline
+from benchmarks.linear import Lexicon, MeanVectors, NaiveBayesNgrams, TextBlobPolarity, TfidfPipeline, Vader
 from benchmarks.sentrec_recipe import SentrecRecipe
 from benchmarks.settings import FULL, QUICK, Settings
 from benchmarks.starter import measure_starter
@@ -228,7 +227,7 @@ def test_settings_survive_the_way_to_another_process() -> None:
 
 def test_padding_is_the_share_of_places_without_a_token() -> None:
     lengths = np.array([1, 3, 4])
-    assert text.padding_share(lengths, [np.array([0, 1]), np.array([2])]) == pytest.approx(0.2)
+    assert vectors.padding_share(lengths, [np.array([0, 1]), np.array([2])]) == pytest.approx(0.2)
 
 
 def test_reviews_of_a_wanted_number_have_films_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

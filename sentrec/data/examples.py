@@ -66,13 +66,9 @@ def load_examples(data: DataConfig, split: str, for_training: bool = False, like
     """Reads one split of the recipe's dataset, or a file named in its place.
 
     `for_training` reads the stars and the groups, too, where the section names their columns; `like` is a section whose
-    columns are used where `data` names none and the file has them.
-
-    Columns that the section does not name are found by their usual names, see `sentrec.data.columns`.
-
-    Raises:
-        DataError: If the data cannot be found or read, a column is missing, rows lack a text, a label or the stars that
-            are asked for (unless ``bad_rows: skip``), or no row is left.
+    columns are used where `data` names none and the file has them. Other columns are found by their usual names, see
+    `sentrec.data.columns`. Raises a `DataError` if the data cannot be found or read, a column is missing, rows lack a
+    text, a label or the stars that are asked for (unless ``bad_rows: skip``), or no row is left.
     """
     read = _read(data, split, like)
     is_stars = not read.names.find("label", read.header)

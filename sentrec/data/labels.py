@@ -37,7 +37,7 @@ def number_labels(
     label_map: LabelMap | str | None = None,
     is_stars: bool = False,
 ) -> tuple[ClassNumbers, ClassNames]:
-    """Numbers the labels of a column.
+    """Numbers the labels of a column: `UNLABELLED` where a row has none that is known, `LEFT_OUT` where none is wanted.
 
     `label_map` is the class of each label, None to leave its rows out, or ``stars``: by thirds of the scale; `is_stars`
     says that the column is known to hold ratings.
@@ -45,13 +45,8 @@ def number_labels(
     Text is looked up in `names`, and so are numbers where `names` are numbers themselves; other numbers, and truth
     values as 0 and 1, stand for positions in `names`, counted from 1 where the last of them is the number of names.
     Without `names`, the distinct labels become the classes, sorted, unless they are ratings that are no whole numbers
-    or words of sentiment in several spellings: these become negative, neutral and positive.
-
-    Returns:
-        The class of each row, `UNLABELLED` where it has none that is known, `LEFT_OUT` where none is wanted; the names.
-
-    Raises:
-        DataError: If the column holds no classes, or none of `names`.
+    or words of sentiment in several spellings: these become negative, neutral and positive. Gives the names, too, and
+    raises a `DataError` if the column holds no classes, or none of `names`.
     """
     words = _words(column, source).combine_chunks().dictionary_encode()
     found: list[str] = words.dictionary.to_pylist()
@@ -161,18 +156,13 @@ def _by_number_then_word(word: str) -> tuple[int, str]:
 def match_labels(
     labels: npt.NDArray[np.int64], data_names: Sequence[str], run_names: Sequence[str], source: str
 ) -> tuple[npt.NDArray[np.int64], str | None]:
-    """Renumbers the labels of the data as the run numbers its classes.
+    """Renumbers the labels of the data as the run does (`LEFT_OUT` where one has none); and says how, if not by name.
 
     Labels are matched by name, whatever the case where that tells them apart; only those that occur need a match.
     Where that fails and one side has nothing but numbers for names, they are matched in their order if there are
     equally many; where data with numbers lacks some classes, its numbers count the classes from 0. Else they are
-    matched by what they mean: words of sentiment, truth values, and ratings, whose middle is left out.
-
-    Returns:
-        Class numbers of the run, `LEFT_OUT` where a label has none; a sentence on the match where it was not by name.
-
-    Raises:
-        DataError: If the data has a label that the run does not know; the message lists both.
+    matched by what they mean: words of sentiment, truth values, and ratings, whose middle is left out. A `DataError`
+    lists the labels of both where the data has one that the run does not know.
     """
     used = [data_names[number] for number in np.unique(labels)]
     note = None

@@ -34,14 +34,10 @@ class Splits:
 def load_splits(data: DataConfig, say_overlap: bool = True) -> Splits:
     """Reads a dataset and divides it as the recipe says.
 
-    `say_overlap` logs how many texts of another part also occur in train.
-
-    A validation or test part that the dataset lacks is held out from train: stratified by label, with exact
-    duplicates on one side, and with all rows of a group where `data` names a column of groups.
-
-    Raises:
-        DataError: If the data cannot be read, two parts would be the same rows, classes differ between splits, train
-            has one class only, or groups are named and no part is held out.
+    `say_overlap` logs how many texts of another part also occur in train. A validation or test part that the dataset
+    lacks is held out from train: stratified by label, with exact duplicates on one side, and with all rows of a group
+    where `data` names a column of groups. Raises a `DataError` if the data cannot be read, two parts would be the same
+    rows, classes differ between splits, train has one class only, or groups are named and no part is held out.
     """
     require_different_rows(data)
     sources = {name: source_of(data, name) for name in ("test", "validation")}

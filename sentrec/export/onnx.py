@@ -65,10 +65,8 @@ def export_onnx(run: str | Path | Run, out: str | Path) -> OnnxExport:
 
     The file takes word ids, int64, ``(texts, tokens)``, both of any size, padded with 0; its metadata says how texts
     become these. Weights that a run holds in int8 or float16, as one of `sentrec export` does, are so in the file, too.
-
-    Raises:
-        RunError: If the run is missing, unfinished, altered or an ensemble, or its model cannot be exported.
-        SentrecError: If the libraries are not installed, or the file's answers are not the model's.
+    Raises a `RunError` if the run cannot be opened or its model cannot be exported, a `SentrecError` if a library is
+    not installed, or the file's answers are not the model's.
     """
     run, out = run if isinstance(run, Run) else open_run(run), Path(out)
     if run.members:

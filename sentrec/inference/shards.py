@@ -48,11 +48,8 @@ class Engine(Protocol):
     def map_shards(self, work: Work, shards: Sequence[Any], arrived: Arrived | None = None) -> Parts:
         """What `Work.parts` gives of all shards, in their order.
 
-        Args:
-            work: What to do.
-            shards: With what.
-            arrived: Called with the place of a shard and a part as soon as it is made, maybe long before its turn; what
-                it returns takes the part's place.
+        `arrived` is called with the place of a shard and a part as soon as it is made, maybe long before its turn; what
+        it returns takes the part's place.
         """
 
 

@@ -115,19 +115,13 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
 
 
 def row_error(differences: npt.NDArray[Any]) -> tuple[float, float, int]:
-    """Mean and standard error of paired differences of accuracy, adjusted for few discordant rows.
+    """Mean, standard error and degrees of freedom of paired differences of accuracy, adjusted for few discordant rows.
 
     Two made-up rows are added, one that only the first classifier has right and one that only the second has (Bonett
     and Price 2012): without them, classifiers that agree on four rows would seem to agree on all there are. The
-    standard error is estimated from the discordant rows alone, so that these give its degrees of freedom: one fewer
-    than there are, the two included.
-
-    Args:
-        differences: For each row, how often the first classifier is right less how often the second one is, from -1 to
-            1: a mean over seeds, or of one run -1, 0 or 1. Shape ``(rows,)``.
-
-    Returns:
-        The adjusted mean, its standard error and the degrees of freedom of Student's t.
+    standard error is estimated from the discordant rows alone, so that these give the degrees of freedom of Student's
+    t: one fewer than there are, the two included. `differences` are, for each row, how often the first classifier is
+    right less how often the second one is, from -1 to 1: a mean over seeds, or of one run -1, 0 or 1.
     """
     adjusted = np.concatenate([differences, [1.0, -1.0]])
     mean = float(adjusted.mean())

@@ -28,9 +28,7 @@ class Noise:
 def fit_noise(residuals: Floats, votes: Floats | None) -> Noise:
     """Fits both variances to residuals by maximum likelihood, as of normal ones (DerSimonian and Laird 1986).
 
-    Args:
-        residuals: Target less prediction of rows that the prediction has not learned from.
-        votes: Of how many votes each target is the mean; None: unknown.
+    The prediction has not learned from these rows; each target is the mean of so many `votes`, None: unknown.
     """
     total = float(np.mean(residuals**2))
     if votes is None or not total:

@@ -174,14 +174,8 @@ class NgramModel(ClosedFormModel, WordModel):
     ) -> None:
         """Fits the weights on features of `feature_matrix`, whose values are scaled in place to a mean of 1.
 
-        Args:
-            features: Of the labelled texts.
-            labels: Their class numbers.
-            wholes: Of which text each of them is a crop, see `with_crops`; None: all are whole.
-            unlabelled: Of texts without labels, for latent semantic analysis.
-
-        Raises:
-            DataError: If a class has no text.
+        `wholes` says of which text each of them is a crop, see `with_crops`, None: all are whole; `unlabelled` are
+        features of texts without labels, for latent semantic analysis. Raises a `DataError` if a class has no text.
         """
         # Predicting need not wait for scikit-learn.
         from sentrec.ngrams.baselines import NaiveBayesLogisticRegression

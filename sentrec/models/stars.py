@@ -27,12 +27,9 @@ class StarHead(nn.Linear):
         self.register_buffer("calibration", torch.eye(DECISIONS, REGRESSORS))
 
     def calibrated(self, decisions: Tensor, logits: Tensor, tokens: Tensor) -> Tensor:
-        """Logits of the three decisions, float32, shape ``(batch, 3)``.
+        """Logits of the three decisions, float32, shape ``(batch, 3)``, as is what the layer gives.
 
-        Args:
-            decisions: What the layer gives, of the same shape.
-            logits: Those of the two classes, shape ``(batch, 2)``.
-            tokens: How many tokens each text has, shape ``(batch,)``.
+        `logits` are those of the two classes, ``(batch, 2)``; `tokens` says how many each text has.
         """
         return self.regressors(decisions, logits, tokens) @ self.calibration.T
 

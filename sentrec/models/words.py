@@ -101,12 +101,7 @@ class TokenEmbedding(nn.Module):
         self.embedding_dropout = embedding_dropout
 
     def forward(self, token_ids: Tensor, mask: Tensor) -> Tensor:
-        """Embeds tokens; float, shape ``(batch, tokens, dim)``, zero at padding.
-
-        Args:
-            token_ids: int64, shape ``(batch, tokens)``.
-            mask: True where there is a token, shape ``(batch, tokens)``.
-        """
+        """Embeds int64 ids, ``(batch, tokens)``: float, shape ``(batch, tokens, dim)``, zero where `mask` is False."""
         if self.training and self.word_dropout > 0:
             dropped = (torch.rand(token_ids.shape, device=token_ids.device) < self.word_dropout) & mask
             token_ids = token_ids.masked_fill(dropped, UNKNOWN_ID)

@@ -118,10 +118,8 @@ def find_model(name: str | Path) -> Path:
     """The directory, which need not exist, of a run, of one in the folder ``runs``, or of ``starter``.
 
     A string that names a model that comes with sentrec always means that model, whatever lies in the working folder, so
-    that the same command gives the same metrics everywhere; a folder of that name is ``./starter``, or a `Path`.
-
-    Raises:
-        RunError: If this installation of sentrec came without the model.
+    that the same command gives the same metrics everywhere; a folder of that name is ``./starter``, or a `Path`. Raises
+    a `RunError` if this installation came without the model.
     """
     if isinstance(name, Path) or name not in BUILTIN_MODELS:
         place, in_runs = user_path(name, RunError), Path(RUNS, name)
@@ -139,8 +137,7 @@ def find_model(name: str | Path) -> Path:
 def open_run(path: str | Path) -> Run:
     """Opens what `find_model` finds: a run or an ensemble; of a group of seeds that is none, the best by validation.
 
-    Raises:
-        RunError: If there is no run, it is not finished, or a file of it is missing, cut off or altered.
+    Raises a `RunError` if there is no run, it is not finished, or a file of it is missing, cut off or altered.
     """
     directory = find_model(path)
     if directory.suffix == ".onnx":

@@ -29,11 +29,8 @@ def plan_batches(
 ) -> list[npt.NDArray[np.int64]]:
     """Groups texts of like length into batches: the rows of each, every row exactly once.
 
-    Args:
-        lengths: Tokens of each text, shape ``(texts,)``.
-        batch_size: Most texts in a batch.
-        batch_tokens: Most tokens in a batch, padding included (a single longer text still gets a batch).
-        generator: Draws which texts meet and the order of the batches; None: fixed, the shortest first.
+    A batch holds at most `batch_size` texts and `batch_tokens` tokens, padding included (a single longer text still
+    gets one). The `generator` draws which texts meet and the order of the batches; None: fixed, the shortest first.
     """
     key = lengths.astype(np.float64)
     if generator is not None:

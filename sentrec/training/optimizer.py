@@ -33,16 +33,10 @@ class Objective:
     def backward(
         self, model: TextModel, labelled: Texts, unlabelled: Texts | None = None, starred: Texts | None = None
     ) -> Tensor:
-        """Adds the gradient of the loss to that of the model's weights.
+        """Adds the gradient of the loss to that of the weights; gives the labelled texts' cross-entropy without one.
 
-        Args:
-            model: The model, in training mode.
-            labelled: Texts with labels.
-            unlabelled: Texts with a teacher's probabilities, or None.
-            starred: Texts with what is known of their stars, 1, 0 or NaN, shape ``(batch, 3)``, or None.
-
-        Returns:
-            The cross-entropy of the labelled texts, float32, without a gradient.
+        `unlabelled` texts come with a teacher's probabilities, `starred` ones with what is known of their stars, 1, 0
+        or NaN, shape ``(batch, 3)``.
         """
         loss = self._cross_entropy(model, *labelled)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -108,13 +102,10 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> None:
 def schedule_factor(
     step: int, total_steps: int, warmup: float, schedule: Literal["cosine", "linear", "constant"]
 ) -> float:
-    """The learning rate at a step as a share of its peak, in (0, 1]: a linear rise, then the decay.
+    """The learning rate at a step, from 0, as a share of its peak, in (0, 1]: a linear rise, then the decay.
 
-    Args:
-        step: The step that is about to be taken, from 0.
-        total_steps: Steps of the whole training.
-        warmup: Share of the steps in which it rises.
-        schedule: The decay: half a cosine to 0 (Loshchilov and Hutter 2017), a line to 0, or none.
+    `warmup` is the share of the steps in which it rises; the decay is half a cosine to 0 (Loshchilov and Hutter 2017),
+    a line to 0, or none.
     """
     rising = int(warmup * total_steps)
     if step < rising:

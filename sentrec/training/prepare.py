@@ -42,17 +42,8 @@ def targets_with_ratings(train: Examples, share: float) -> Targets:
     """Mixes labels with stars, so that a rave is further from a pan than mild praise is from mild blame.
 
     The class with the more stars on average has the probability (1 - share) · [it is the label] + share · stars, with
-    stars from 0, the fewest of all training rows, to 1, the most.
-
-    Args:
-        train: Rows of two classes, each with its stars.
-        share: How much of the target stars decide, from 0 to 1.
-
-    Returns:
-        Float32, shape ``(rows, 2)``.
-
-    Raises:
-        DataError: If there are more than two classes, or stars do not tell the two apart.
+    stars from 0, the fewest of all training rows, to 1, the most: float32, shape ``(rows, 2)``. Raises a `DataError` if
+    there are more than two classes, or stars do not tell the two apart.
     """
     assert train.ratings is not None  # the recipe's own check: a share has a column
     if len(train.label_names) != 2:

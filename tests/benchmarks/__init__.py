@@ -7,7 +7,7 @@ look:
 - ``contender``, ``contenders``: what is compared, and the list of it; one file for each kind (``linear``,
   ``fasttext_bigrams``, ``tutorial_bilstm``, ``sentrec_recipe``).
 - ``comparison`` starts a process for each measurement of a contender; ``worker`` is that process.
-- ``vectors``, ``text``, ``scaling``: the parts of sentrec by themselves.
+- ``vectors``, ``scaling``: the parts of sentrec by themselves.
 - ``settings``, ``workplace``, ``measure``, ``table``: how much to do, where, how it is timed, and how it
   is shown.
 """

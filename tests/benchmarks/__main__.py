@@ -64,8 +64,7 @@ def _parts(tell: Callable[[str], None]) -> dict[str, Part]:
     from .ranking import measure_ranking
     from .scaling import measure_scaling
     from .starter import measure_starter
-    from .text import measure_text
-    from .vectors import measure_vectors
+    from .vectors import measure_text, measure_vectors
 
     return {
         "peers": partial(compare, tell=tell),

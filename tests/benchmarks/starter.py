@@ -14,8 +14,7 @@ from sentrec.metrics.intervals import wilson_interval
 from sentrec.runs.directory import Run, open_run
 
 from .contender import Contender, Labels
-from .lexicons import TextBlobPolarity, Vader
-from .linear import NaiveBayesNgrams, TfidfPipeline
+from .linear import NaiveBayesNgrams, TextBlobPolarity, TfidfPipeline, Vader
 from .measure import all_cores, seconds_of
 from .sentrec_recipe import SentrecRecipe
 from .settings import Settings

@@ -174,11 +174,7 @@ def is_model(path: Path) -> bool:
 
 
 def load_model(folder: Path) -> RatingsModel:
-    """Reads a saved model; nothing in it is executed.
-
-    Raises:
-        DataError: If it is broken, or of another version.
-    """
+    """Reads a saved model; nothing in it is executed; a `DataError` if it is broken, or of another version."""
     from safetensors.numpy import load_file
 
     hint = "Fit it again: sentrec recommend --ratings FILE --save FOLDER"

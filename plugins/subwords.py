@@ -12,6 +12,8 @@ from tokenizers import Tokenizer
 
 from sentrec import EncodedTexts
 
+from .windows import window_starts
+
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _CHUNK = 4096
 
@@ -23,12 +25,15 @@ class SubwordReader:
         tokenizer: Without truncation and padding.
         max_tokens: Longest text, special tokens included.
         keep: Which part of a longer text is kept.
+        windows: How many such pieces a longer text is read in, at most; `keep` is about what is longer still.
 
     Raises:
         ValueError: If it is no tokenizer.
     """
 
-    def __init__(self, tokenizer: str, max_tokens: int, keep: Literal["head", "tail", "head-tail"]) -> None:
+    def __init__(
+        self, tokenizer: str, max_tokens: int, keep: Literal["head", "tail", "head-tail"], windows: int = 1
+    ) -> None:
         try:
             self._tokenizer = Tokenizer.from_str(tokenizer)
         # The library raises nothing more special.
@@ -39,8 +44,10 @@ class SubwordReader:
         self._before, self._after = marked[:before], marked[before + len(plain) :]
         self._most = max(1, max_tokens - len(self._before) - len(self._after))
         self._keep: Literal["head", "tail", "head-tail"] = keep
+        self._windows = windows
+        self.max_tokens = max_tokens
         self.vocabulary_size = int(self._tokenizer.get_vocab_size())
-        self.key = hashlib.blake2b(f"{max_tokens} {keep} {tokenizer}".encode(), digest_size=16).hexdigest()
+        self.key = hashlib.blake2b(f"{max_tokens} {keep} {windows} {tokenizer}".encode(), digest_size=16).hexdigest()
 
     def encode(self, texts: Sequence[str]) -> EncodedTexts:
         """Encodes texts; HTML entities are decoded, and line breaks are spaces."""
@@ -50,9 +57,15 @@ class SubwordReader:
             encodings = self._tokenizer.encode_batch_fast(plain, add_special_tokens=False)
             rows += [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
         whole = EncodedTexts(*_joined(rows))
-        cut = whole.cut(self._most, self._keep)
+        cut = whole.cut(self._most * self._windows, self._keep)
         marked = [
-            np.concatenate([self._before, cut.token_ids[start:end], self._after]).astype(np.int32)
+            np.concatenate(
+                [
+                    part
+                    for first in start + window_starts(end - start, self._most)
+                    for part in (self._before, cut.token_ids[first : min(end, first + self._most)], self._after)
+                ]
+            ).astype(np.int32)
             for start, end in zip(cut.offsets[:-1], cut.offsets[1:], strict=True)
         ]
         return EncodedTexts(*_joined([row if len(row) else np.zeros(1, np.int32) for row in marked]))

@@ -38,9 +38,9 @@ from .pooling import masked_max, masked_mean
 from .pretrained import Pretrained, transformers
 from .subwords import SubwordReader
 from .transformer_options import TransformerConfig
+from .windows import in_windows
 
-_EMBEDDINGS, _HEAD = "embeddings", "head"
-_BYTES = 2
+_EMBEDDINGS, _HEAD, _BYTES = "embeddings", "head", 2
 _log = logging.getLogger("sentrec.transformer")
 
 
@@ -74,6 +74,7 @@ class TransformerModel(TextModel):
         self._layers = {layer: tuple(f"transformer.{name}" for name in names) for layer, names in groups.items()}
         self._layers[_HEAD] = (f"{_HEAD}.weight", f"{_HEAD}.bias")
         self._upper: dict[int, nn.Module] = {}
+        self._window = reader.max_tokens
 
     @classmethod
     def requirements(cls, recipe: Recipe) -> list[Requirement]:
@@ -118,7 +119,8 @@ class TransformerModel(TextModel):
         padding = saved["config"].get("pad_token_id") or 0
         # RoBERTa and its kin count positions from behind the padding token's id.
         positions = most - padding - 1 if 0 < padding < 10 else most
-        return SubwordReader(json.dumps(saved["tokenizer"]), min(recipe.text.max_tokens, positions), recipe.text.keep)
+        size, windows = min(recipe.text.max_tokens, positions), cls._options(recipe).windows
+        return SubwordReader(json.dumps(saved["tokenizer"]), size, recipe.text.keep, windows)
 
     @classmethod
     def build(cls, recipe: Recipe, tokenizer: str, classes: int, weights: Mapping[str, Tensor] | None = None) -> Self:
@@ -147,8 +149,7 @@ class TransformerModel(TextModel):
     @property
     def word_vectors(self) -> Tensor:
         """The table of its tokens, shape ``(vocabulary, width)``."""
-        table: Tensor = self.transformer.get_input_embeddings().weight
-        return table
+        return self.transformer.get_input_embeddings().weight  # type: ignore[no-any-return]
 
     def train(self, mode: bool = True) -> Self:
         """Switches to training mode, without dropout in the layers that are frozen."""
@@ -183,16 +184,13 @@ class TransformerModel(TextModel):
     def features(self, batch: Batch) -> Tensor:
         """Pooled outputs of the top layer, shape ``(batch, hidden_size)``."""
         if not isinstance(batch, FrozenBatch):
-            return self._pooled(self._run(self.transformer, **self._inputs(batch)), batch.mask)
+            return in_windows(self._features, batch.token_ids, batch.mask, self._window)
         states = batch.states.float()
-        if states.ndim == 2:
-            return states
-        return self._pooled(self._from_states(states, batch.mask, self._frozen_layers()), batch.mask)
+        return states if states.ndim == 2 else in_windows(self._features, states, batch.mask, self._window)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, float32, shape ``(batch, classes)``."""
-        logits: Tensor = self.head(self.dropout(self.features(batch)))
-        return logits.float()
+        return self.head(self.dropout(self.features(batch))).float()  # type: ignore[no-any-return]
 
     def layers(self) -> dict[str, tuple[str, ...]]:
         """``embeddings``, ``encoder.0``, …, ``head``; what belongs to no layer of its own is among the embeddings."""
@@ -200,13 +198,7 @@ class TransformerModel(TextModel):
 
     def rates(self) -> dict[str, Rate]:
         """As the options say: the top layers, slower from layer to layer, one after another."""
-        options, top_down = self.options, list(reversed(self.layers().items()))
-        most = {None: len(top_down), 0: 0}.get(options.trained_layers, (options.trained_layers or 0) + 1)
-        found: dict[str, Rate] = {}
-        for stage, (_, names) in enumerate(top_down[:most]):
-            factor = options.layer_decay ** (stage - 1) if stage else options.head_rate
-            found |= dict.fromkeys(names, Rate(factor, stage * options.unfreeze_epochs))
-        return found
+        return self.options.rates(self.layers())
 
     @property
     def undecayed(self) -> frozenset[str]:
@@ -230,9 +222,9 @@ class TransformerModel(TextModel):
             self.head.bias.copy_(torch.from_numpy(bias))
         return {"regularization": strength}
 
-    def _inputs(self, batch: Batch) -> dict[str, Tensor]:
+    def _inputs(self, ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
         padding = self.config.pad_token_id or 0
-        return {"input_ids": batch.token_ids.masked_fill(~batch.mask, padding), "attention_mask": batch.mask.long()}
+        return {"input_ids": ids.masked_fill(~mask, padding), "attention_mask": mask.long()}
 
     def _run(self, transformer: Any, **inputs: Tensor) -> Tensor:
         states: Tensor = transformer(**inputs).last_hidden_state
@@ -251,11 +243,12 @@ class TransformerModel(TextModel):
         was_training = self.training
         batch = super().collate(encoded, np.arange(min(4, len(encoded)))).to(self.device)
         with torch.inference_mode():
-            inputs = self.eval()._inputs(batch)
+            mask = batch.mask[:, : self._window]
+            inputs = self.eval()._inputs(batch.token_ids[:, : self._window], mask)
             below = lower_layers(self.transformer, self._stack, depth)(**inputs)
-            apart, whole = self._from_states(below, batch.mask, depth), self._run(self.transformer, **inputs)
+            apart, whole = self._from_states(below, mask, depth), self._run(self.transformer, **inputs)
         self.train(was_training)
-        return same_outputs(apart, whole, batch.mask)
+        return same_outputs(apart, whole, mask)
 
     def _with_frozen(self, encoded: EncodedTexts, depth: int) -> FrozenTexts:
         """Texts with the inputs of layer `depth`; with their features, where no layer is above."""
@@ -266,18 +259,26 @@ class TransformerModel(TextModel):
         key = f"{known} {torch.__version__} {transformers().__version__} {self.device.type}"
         collate, was_training = super().collate, self.training
         self.eval()
-        below = None if of_texts else lower_layers(self.transformer, self._stack, depth)
+
+        def below(ids: Tensor, mask: Tensor) -> Tensor:
+            return lower_layers(self.transformer, self._stack, depth)(**self._inputs(ids, mask))
+
         found = frozen_texts(
             encoded,
             lambda rows: collate(encoded, rows, 8).to(self.device),
-            lambda batch: self.features(batch) if below is None else below(**self._inputs(batch)),
+            lambda one: self.features(one) if of_texts else in_windows(below, one.token_ids, one.mask, self._window),
             key,
             of_texts,
         )
         self.train(was_training)
         return found
 
-    def _pooled(self, states: Tensor, mask: Tensor) -> Tensor:
+    def _features(self, values: Tensor, mask: Tensor) -> Tensor:
+        """Pooled outputs of the top layer, from token ids or from the inputs of the lowest layer that learns."""
+        if values.is_floating_point():
+            states = self._from_states(values, mask, self._frozen_layers())
+        else:
+            states = self._run(self.transformer, **self._inputs(values, mask))
         if self.options.pooling == "cls":
             return states[:, 0]
         return masked_max(states, mask.unsqueeze(-1)) if self.options.pooling == "max" else masked_mean(states, mask)

@@ -1,11 +1,12 @@
 """The options of a pretrained transformer."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from sentrec import EncoderConfig, SentrecError
+from sentrec import EncoderConfig, Rate, SentrecError
 
 
 class TransformerConfig(EncoderConfig):
@@ -16,6 +17,12 @@ class TransformerConfig(EncoderConfig):
     )
     pooling: Literal["cls", "mean", "max"] = Field(
         "mean", description="Features of a text: its first token, or the mean or maximum over its tokens."
+    )
+    windows: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Pieces of text.max_tokens that a longer text is read in, at most; their mean counts.",
     )
     trained_layers: int | None = Field(
         None,
@@ -41,6 +48,16 @@ class TransformerConfig(EncoderConfig):
     def _folders_are_absolute(cls, name: str) -> str:
         is_path = "/" in name and Path(name).expanduser().is_dir()
         return str(Path(name).expanduser().resolve()) if is_path else name
+
+    def rates(self, layers: Mapping[str, tuple[str, ...]]) -> dict[str, Rate]:
+        """How fast the parameters of layers learn: the top ones, slower from layer to layer, one after another."""
+        top_down = list(reversed(layers.items()))
+        most = {None: len(top_down), 0: 0}.get(self.trained_layers, (self.trained_layers or 0) + 1)
+        found: dict[str, Rate] = {}
+        for stage, (_, names) in enumerate(top_down[:most]):
+            factor = self.layer_decay ** (stage - 1) if stage else self.head_rate
+            found |= dict.fromkeys(names, Rate(factor, stage * self.unfreeze_epochs))
+        return found
 
     def require_epochs(self, layers: int, epochs: int) -> None:
         """Makes sure that gradual unfreezing reaches every layer that is to learn.

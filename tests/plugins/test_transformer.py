@@ -47,6 +47,11 @@ class TestMaximum(_OnTinyModel):
     options = {"pooling": "max", "gradient_checkpointing": True}  # noqa: RUF012 - read only
 
 
+class TestWindows(_OnTinyModel):
+    options = {"windows": 3}  # noqa: RUF012 - read only
+    sections = {"text": {"max_tokens": 8, "keep": "head-tail"}}  # noqa: RUF012 - read only
+
+
 class TestWithNgrams(_OnTinyModel):
     model = stacked_on(TransformerModel)
     sections = {**TEXT, "model": {"ngrams": {"table_bits": 12, "max_tokens": 900}}}  # noqa: RUF012 - read only
@@ -150,6 +155,24 @@ def test_long_texts_keep_head_and_tail_between_the_special_tokens(bert: Path) ->
     assert model.encode([""]).lengths().tolist() == [2]
     broken, plain = model.encode(["dull<br /><br />awful &amp; moving", "dull awful & moving"]).token_ids.reshape(2, -1)
     assert broken.tolist() == plain.tolist()
+
+
+@pytest.mark.parametrize("layers", [None, 2, 0])
+def test_windows_of_a_long_text_count_alike(bert: Path, layers: int | None) -> None:
+    plain, model = build(bert).eval(), build(bert, windows=3, trained_layers=layers).eval()
+    words = ["superb", *["dull"] * 40, "moving", *["tedious"] * 33, "awful"]
+    pieces = [" ".join(words[start : start + 30]) for start in (0, 30, len(words) - 30)]
+    freeze(model)
+    with torch.inference_mode():
+        encoded = plain.encode(pieces)
+        expected = plain.features(plain.collate(encoded, np.arange(3)))
+        long = model.encode([" ".join(words), "dull"])
+        assert long.lengths().tolist() == [96, 3]
+        for texts in (long, model.training_view(long)):
+            found = model.features(model.collate(texts, np.arange(2), 8))
+            torch.testing.assert_close(found[0], expected.mean(dim=0), atol=2e-3, rtol=2e-3)
+        alone = model.features(model.collate(long, np.array([1])))[0]
+        torch.testing.assert_close(found[1], alone, atol=2e-3, rtol=2e-3)
 
 
 def test_roberta_reads_no_more_tokens_than_it_has_positions_for(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class TransformerConfig(EncoderConfig):
 
     def rates(self, layers: Mapping[str, tuple[str, ...]]) -> dict[str, Rate]:
         """How fast the parameters of layers learn: the top ones, slower from layer to layer, one after another."""
-        top_down = list(reversed(layers.items()))
+        top_down = list(layers.items())[::-1]
         most = {None: len(top_down), 0: 0}.get(self.trained_layers, (self.trained_layers or 0) + 1)
         found: dict[str, Rate] = {}
         for stage, (_, names) in enumerate(top_down[:most]):

@@ -108,20 +108,19 @@ def load_training_rows(data: DataConfig) -> Examples:
         keys = {normalized(text): row for row, text in reversed(list(enumerate(part.texts)))}
         new = np.array([row for key, row in keys.items() if key not in seen], dtype=np.int64)
         seen.update(keys)
-        part = capped(part.take(np.sort(new)), other.most_per_class, data.split_seed)
+        part = part.take(np.sort(new))
+        part = part.take(capped(part, other.most_per_class, data.split_seed))
         _log.info("%s rows of %s", f"{len(part):,}", other.dataset)
         parts.append(part)
     texts = [text for part in parts for text in part.texts]
     return Examples(texts, np.concatenate([part.labels for part in parts]), train.label_names)
 
 
-def capped(part: Examples, most: int | None, seed: int) -> Examples:
-    """At most so many rows of each class, drawn at random."""
-    if most is None:
-        return part
+def capped(part: Examples, most: int | None, seed: int) -> npt.NDArray[np.int64]:
+    """The numbers of at most so many rows of each class, drawn at random, ascending."""
     order = np.random.default_rng(seed).permutation(len(part))
     kept = [order[part.labels[order] == label][:most] for label in range(len(part.label_names))]
-    return part.take(np.sort(np.concatenate(kept)))
+    return np.sort(np.concatenate(kept))
 
 
 def stratified_holdout(

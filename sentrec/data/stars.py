@@ -48,13 +48,16 @@ def load_star_texts(data: DataConfig, splits: Splits) -> tuple[StarTexts, StarTe
     ]
     mixed = zip(data.mixed_with, mixed_sources(data), strict=True)
     sources += [(section, split, other.neutral, other.most_per_class) for other, (section, split) in mixed]
+    test, validation = SeenTexts(splits.test.texts), SeenTexts(splits.validation.texts)
     found: dict[bytes, tuple[str, npt.NDArray[np.float32]]] = {}
     for section, split, neutral, most in sources:
-        part = capped(_load(section, split, neutral, names), most, data.split_seed)
-        for text, decision in zip(part.texts, _decisions(part, names, neutral is not None), strict=True):
-            if not np.isnan(decision).all():
-                found.setdefault(normalized(text), (text, decision))
-    test, validation = SeenTexts(splits.test.texts), SeenTexts(splits.validation.texts)
+        part = _load(section, split, neutral, names)
+        decisions = _decisions(part, names, neutral is not None)
+        # Beside neutral texts, a cap draws others of the classes: no validation text may be lost by that.
+        wanted = np.flatnonzero([text in validation for text in part.texts])
+        for row in np.union1d(wanted, capped(part, most, data.split_seed)):
+            if not np.isnan(decisions[row]).all():
+                found.setdefault(normalized(part.texts[row]), (part.texts[row], decisions[row]))
     kept = [one for one in found.values() if one[0] not in test]
     every = StarTexts([text for text, _ in kept], np.array([one for _, one in kept], dtype=np.float32).reshape(-1, 3))
     if not (every.decisions[:, 0] == 1).any():
@@ -88,7 +91,7 @@ def _load(section: DataConfig, split: str, neutral: str | None, names: tuple[str
 def _decisions(part: Examples, names: tuple[str, ...], has_neutral: bool) -> Decisions:
     labels = np.array(part.label_names)[part.labels]
     decisions = np.full((len(part), 3), np.nan, dtype=np.float32)
-    if has_neutral:
+    if has_neutral and (labels == NEUTRAL).any():
         decisions[:, 0] = labels == NEUTRAL
     if part.ratings is None:
         return decisions

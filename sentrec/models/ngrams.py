@@ -254,6 +254,8 @@ class NgramModel(ClosedFormModel, WordModel):
         assert isinstance(theirs, NgramModel)  # it is of the same kind
         self.scaling.copy_(theirs.scaling)
         if classes is None:
+            self.weights.zero_()
+            self.bias.zero_()
             return
         for mine, given in ((self.weights, theirs.weights), (self.bias, theirs.bias)):
             # Two classes have one margin, which speaks for the second of them.

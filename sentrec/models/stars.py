@@ -12,6 +12,7 @@ from torch import Tensor, nn
 DECISIONS = 3
 REGRESSORS = 7
 _LARGEST_MARGIN = 8.0
+_NEUTRAL_SHARE = 0.3
 
 
 class StarHead(nn.Linear):
@@ -42,7 +43,11 @@ class StarHead(nn.Linear):
         return torch.cat([decisions.float(), beside], dim=1)
 
     def fit(self, regressors: npt.NDArray[np.float32], decisions: npt.NDArray[np.float32]) -> None:
-        """Fits the calibration on texts that were not learned from; `decisions` are 1, 0 or NaN, ``(texts, 3)``."""
+        """Fits the calibration on texts that were not learned from; `decisions` are 1, 0 or NaN, ``(texts, 3)``.
+
+        Neutral texts count as three tenths of all, so that the likeliest of three classes finds each of them. This was
+        chosen on validation texts, each of the starter's 14 datasets by a calibration on the others.
+        """
         from sklearn.linear_model import LogisticRegression  # predicting need not wait for it
 
         for number, target in enumerate(decisions.T):
@@ -50,9 +55,14 @@ class StarHead(nn.Linear):
             if len(np.unique(target[known])) < 2:
                 continue
             fitted = LogisticRegression(C=10.0, fit_intercept=False, max_iter=1000).fit(
-                regressors[known], target[known]
+                regressors[known], target[known], None if number else _balancing_weights(target[known])
             )
             self.calibration[number] = torch.from_numpy(fitted.coef_[0]).to(self.calibration)
+
+
+def _balancing_weights(neutral: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    share = float(neutral.mean())
+    return np.where(neutral == 1, _NEUTRAL_SHARE / share, (1 - _NEUTRAL_SHARE) / (1 - share))
 
 
 def star_probabilities(

@@ -19,13 +19,13 @@ from sentrec.errors import Interrupted, RecipeError, counted
 from sentrec.files.lock import sole_training
 from sentrec.files.storage import disk_errors
 from sentrec.files.versions import describe_versions
-from sentrec.inference.predictor import model_of
 from sentrec.models.base import TextModel
 from sentrec.models.device import device_name
 from sentrec.models.kinds import build_model
 from sentrec.recipe import Recipe
 from sentrec.runs.directory import CHECKPOINTS, Run, is_finished, open_run, resume_command
 from sentrec.runs.writing import write_history, write_start
+from sentrec.training.adaptation import start_from_source
 from sentrec.training.checkpoint import (
     LAST,
     load_checkpoint,
@@ -179,7 +179,7 @@ def _start_loop(
     checkpoint = directory / CHECKPOINTS / LAST
     continues = resume and checkpoint.is_file()
     if data.source and not continues:
-        model.start_from(model_of(data.source), data.source_classes.numbers if data.source_classes else None)
+        start_from_source(model, data)
     # What goes on from a model learns without steps, see `sentrec.training.adaptation`.
     plan: LearningPlan | None = {} if data.source else start.plan if start else None
     targets = data.splits.train.labels if data.soft_targets is None else data.soft_targets

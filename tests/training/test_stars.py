@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from going_on import going_on
 from small_runs import cache_in, start_sentrec
 
 import sentrec
@@ -14,7 +15,8 @@ from sentrec.data.splits import load_splits
 from sentrec.data.stars import load_star_texts
 from sentrec.errors import DataError, Interrupted, RecipeError, RunError
 from sentrec.inference.predictor import load
-from sentrec.models.stars import star_probabilities
+from sentrec.models.star_scores import stars_meant
+from sentrec.models.stars import REGRESSORS, StarHead, star_probabilities
 from sentrec.recipe import DataConfig, recipe_from_dict
 from sentrec.recommend.scoring import ModelScorer
 from sentrec.runs.directory import MODEL, Run
@@ -210,3 +212,67 @@ def test_the_probabilities_of_stars_are_those_of_the_decisions() -> None:
     (row,) = star_probabilities(np.array([0.75]), decisions)
     negative, positive = 0.8 * 0.25, 0.8 * 0.75
     assert row.tolist() == pytest.approx([negative / 3, negative * 2 / 3, 0.2, positive * 0.2, positive * 0.8])
+
+
+def test_a_cap_takes_no_validation_text_from_the_calibration(recipe_tree: dict[str, Any]) -> None:
+    (other,) = recipe_tree["data"]["mixed_with"]
+    data = DataConfig.model_validate(recipe_tree["data"] | {"mixed_with": [other | {"most_per_class": 60}]})
+    splits = load_splits(data)
+    train, held_out = load_star_texts(data, splits)
+    starred_ones = {text for text in splits.validation.texts if text.startswith("number")}
+    assert len(starred_ones) > 30
+    assert starred_ones <= set(held_out.texts)
+    assert not starred_ones & set(train.texts)
+
+
+def test_neutral_is_calibrated_as_three_tenths_of_the_texts_that_know_it() -> None:
+    head = StarHead(4)
+    regressors = np.zeros((1000, REGRESSORS), dtype=np.float32)
+    regressors[:, -1] = 1
+    decisions = np.full((1000, 3), np.nan, dtype=np.float32)
+    decisions[:500, 0] = np.arange(500) < 25
+    head.fit(regressors, decisions)
+    assert 1 / (1 + np.exp(-float(head.calibration[0, -1]))) == pytest.approx(0.3, abs=0.01)
+    assert head.calibration[1:].equal(StarHead(4).calibration[1:])
+
+
+@pytest.mark.parametrize(
+    ("names", "stars"),
+    [
+        (("1", "2", "3", "4", "5"), [1, 2, 3, 4, 5]),
+        (("1", "3", "4"), [1, 3, 4]),
+        (("10", "2", "1", "7"), [5, 1, 1, 4]),
+        (("good", "neutral", "bad"), [5, 3, 1]),
+        (("1", "5"), None),
+        (("0", "1", "2"), None),
+        (("sports", "world", "trade"), None),
+    ],
+)
+def test_classes_that_stars_tell(names: tuple[str, ...], stars: list[int] | None) -> None:
+    meant = stars_meant(names, ("bad", "good"))
+    if stars is None:
+        assert meant is None
+        return
+    assert meant is not None
+    assert all(meant[star - 1, column] > 0 for column, star in enumerate(stars))
+    assert set(meant.sum(axis=1).tolist()) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("means_stars", [True, False])
+def test_own_stars_go_on_from_the_star_head_and_other_numbers_do_not(
+    star_run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture, means_stars: bool
+) -> None:
+    order = np.random.default_rng(0).integers(1, 6, 80)
+    rows = [
+        {"text": one["text"], "label": str(one["stars"] if means_stars else order[row])}
+        for row, one in enumerate(starred(80, first=9000))
+    ]
+    caplog.set_level("INFO")
+    run = sentrec.train(going_on(star_run, Path(write(tmp_path / "own.jsonl", rows))), tmp_path / "own")
+    assert run.label_names == ("1", "2", "3", "4", "5")
+    assert ("Starting from the star head" in caplog.text) == means_stars
+    facts = run.metrics["init"]
+    assert ("cross_fitted_accuracy_before" in facts) == means_stars
+    if means_stars:
+        assert facts["test_accuracy_before"] > 0.9
+        assert run.metrics["test"]["accuracy"] >= facts["test_accuracy_before"] - 0.07

@@ -1,4 +1,4 @@
-"""A model of ratings from facts: boosted trees over numbers and what names say, with conformal intervals."""
+"""A model of ratings from facts: trees and a Gaussian process over numbers and names, with conformal intervals."""
 
 import json
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from sentrec.files.parse import parse_json
 from sentrec.metrics.regression import Noise, conformal_quantile, fit_noise, regression_metrics
 from sentrec.models.weights import TRAIN_AGAIN, read_tensors, write_tensors
 from sentrec.rating.facts import Facts, Floats, Schema
+from sentrec.rating.head import Head, fit_head
 from sentrec.rating.names import ALL_FACTS, NameEffects, facts_of_features, features_of, fit_names, several
-from sentrec.rating.trees import Head, fit_head
 from sentrec.recipe.sections import BoostingConfig
 
 MANY_VOTES = 50
@@ -69,7 +69,7 @@ class RatingModel:
 
     def predict(self, facts: Facts) -> Floats:
         """The ratings to expect."""
-        return np.clip(self.head.predict(features_of(self.effects, facts)), *self.scale)
+        return np.clip(self.head.predict(self.effects, facts), *self.scale)
 
     def rate(self, facts: Facts, confidence: float = 0.9, votes: Floats | None = None) -> Rated:
         """Ratings with intervals.
@@ -90,12 +90,8 @@ class RatingModel:
 
     def contributions(self, facts: Facts) -> tuple[float, dict[str, Floats]]:
         """What all predictions begin with, and what each fact adds to it, ``(items,)`` each; the sum is `predict`."""
-        features = features_of(self.effects, facts)
-        base, added = self.head.contributions(features)
-        parts: dict[str, Floats] = {}
-        for fact, column in zip(facts_of_features(self.effects), added.T, strict=True):
-            parts[fact] = parts.get(fact, 0.0) + column
-        unlimited = self.head.predict(features)
+        base, parts = self.head.contributions(self.effects, facts)
+        unlimited = self.head.predict(self.effects, facts)
         if ((limited := np.clip(unlimited, *self.scale)) != unlimited).any():
             parts[OUT_OF_SCALE] = limited - unlimited
         return base, parts
@@ -169,17 +165,20 @@ def fit_model(
     """
     facts, expected = several(facts), np.full(len(target), target.mean())
     for _ in range(1 if votes is None else 2):  # what facts leave open, a first fit tells
-        weights = _weights(target - expected, votes)
+        weights = 1.0 / _variances(target - expected, votes)
         effects, features = _cross_fitted(facts, target, weights, votes, config.folds, seed)
         expected = features[:, facts_of_features(effects).index(ALL_FACTS)]
+    variances = _variances(target - expected, votes)
     held_out = np.empty(len(target))
     single = config.model_copy(update={"bags": 1})
     for train, test in folds_of(np.arange(len(target)), min(config.folds, _MOST_FOLDS), seed):
-        head = fit_head(features[train], target[train], weights[train], single, seed)
-        held_out[test] = np.clip(head.predict(features[test]), *scale)
+        few = facts.take(train)
+        head = fit_head(effects, few, features[train], target[train], variances[train], single, seed)
+        held_out[test] = np.clip(head.predict(effects, facts.take(test), features[test]), *scale)
     noise = fit_noise(target - held_out, votes)
-    scores = np.sort(np.abs(target - held_out) / np.sqrt(np.maximum(noise.variance(votes, len(target)), 1e-12)))
-    head = fit_head(features, target, _weights(target - held_out, votes), config, seed)
+    variances = _variances(target - held_out, votes)
+    scores = np.sort(np.abs(target - held_out) / np.sqrt(variances))
+    head = fit_head(effects, facts, features, target, variances, config, seed)
     return RatingModel(schema, effects, head, noise, scores, scale), held_out
 
 
@@ -203,11 +202,9 @@ def _fit_effects(
     return (first,) if votes is None else (first, fit_names(facts, np.log1p(votes), np.ones(len(votes)), first))
 
 
-def _weights(residuals: Floats, votes: Floats | None) -> Floats:
-    """The inverse variances of targets, with a mean of 1."""
-    weights: Floats = 1.0 / np.maximum(fit_noise(residuals, votes).variance(votes, len(residuals)), 1e-12)
-    weights /= weights.mean()
-    return weights
+def _variances(residuals: Floats, votes: Floats | None) -> Floats:
+    """Those of targets around their predictions."""
+    return np.maximum(fit_noise(residuals, votes).variance(votes, len(residuals)), 1e-12)
 
 
 def folds_of(

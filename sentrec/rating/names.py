@@ -55,7 +55,7 @@ class NameEffects:
         """What numbers and the intercept add up to in the linear model, shape ``(items,)``."""
         total = np.full(len(facts), self.intercept)
         for name, (weight, of_square, of_unknown, mean, deviation) in self.numbers.items():
-            logs, unknown = _logs(number_of(facts, name))
+            logs, unknown = logs_of(number_of(facts, name))
             standard = np.nan_to_num((logs - mean) / deviation)
             total += weight * standard + of_square * standard**2 + of_unknown * unknown
         return total
@@ -68,7 +68,7 @@ def features_of(effects: Sequence[NameEffects], facts: Facts) -> Floats:
     say, weighed by their counts and in the linear model, and the prediction of that model.
     """
     first = effects[0]
-    matrix, kinds = _matrix(facts, first.names), first.kinds
+    matrix, kinds = matrix_of(facts, first.names), first.kinds
     place = {kind: column for column, kind in enumerate(kinds)}
     columns = np.array([place[kind] for kind, _ in first.names], np.int64)
 
@@ -122,7 +122,7 @@ def fit_names(facts: Facts, target: Floats, weights: Floats, like: NameEffects |
     scale = 1.0 / size[kind_of]
     columns, spread = [], {}
     for name, values in facts.numbers.items():
-        logs, unknown = _logs(values)
+        logs, unknown = logs_of(values)
         known = logs[~unknown]
         mean, deviation = (float(known.mean()), float(known.std())) if len(known) else (0.0, 1.0)
         deviation = deviation if deviation > _SMALLEST_DEVIATION else 1.0
@@ -149,7 +149,7 @@ def number_of(facts: Facts, name: str) -> Floats:
     return facts.numbers.get(name, np.full(len(facts), np.nan))
 
 
-def _matrix(facts: Facts, names: tuple[tuple[str, str], ...]) -> sparse.csr_matrix:
+def matrix_of(facts: Facts, names: tuple[tuple[str, str], ...]) -> sparse.csr_matrix:
     """Which item has which of some names."""
     if facts.names is names:
         return facts.matrix
@@ -160,7 +160,7 @@ def _matrix(facts: Facts, names: tuple[tuple[str, str], ...]) -> sparse.csr_matr
     return facts.matrix @ chosen
 
 
-def _logs(values: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def logs_of(values: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Signed logarithms, NaN where a number is zero or unknown, and whether it is."""
     unknown = np.isnan(values) | (values == 0)
     return np.where(unknown, np.nan, np.sign(values) * np.log1p(np.abs(values))), unknown

@@ -1,4 +1,4 @@
-"""Boosted regression trees and a linear model: fitted by scikit-learn, kept as arrays, and what each feature adds."""
+"""Boosted regression trees: fitted by scikit-learn, kept as arrays, and what each feature adds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,6 @@ from sentrec.recipe.sections import BoostingConfig
 Floats = npt.NDArray[np.float64]
 _BINS = 64
 _SEEDS_APART = 1000
-_PENALTY = 300.0
-"""Of squared weights of the linear model."""
-_SMALLEST = 1e-6
-_FARTHEST = 3.0
-"""So many standard deviations from the mean a feature counts at most in the linear model."""
 _ROWS = 2048
 """Rows that walk down all trees together."""
 
@@ -91,90 +86,6 @@ class Trees:
         if not is_tree or not ((trees.roots >= 0) & (trees.roots < nodes)).all():
             raise ValueError("its trees do not fit together")
         return trees
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A linear model of the signed logarithms of features; arrays have one entry a feature.
-
-    Attributes:
-        base: What is expected where all features are at their means, or unknown.
-        mean: Of the logarithms.
-        deviation: Their standard deviation.
-        weights: What one deviation more adds.
-    """
-
-    base: float
-    mean: Floats
-    deviation: Floats
-    weights: Floats
-
-    def contributions(self, features: Floats) -> Floats:
-        """What each feature adds to `base`, shape ``(rows, features)``."""
-        return _standard(features, self.mean, self.deviation) * self.weights
-
-
-@dataclass(frozen=True)
-class Head:
-    """Trees, and beside them a linear model, which tells more where rows are few.
-
-    Attributes:
-        trees: The trees.
-        linear: The linear model.
-        share: How much of a prediction is the latter's, 0 to 1.
-    """
-
-    trees: Trees
-    linear: Linear
-    share: float
-
-    def predict(self, features: Floats) -> Floats:
-        """The predictions for rows of features."""
-        linear = self.linear.base + self.linear.contributions(features).sum(axis=1)
-        return np.asarray((1.0 - self.share) * self.trees.predict(features) + self.share * linear)
-
-    def contributions(self, features: Floats) -> tuple[float, Floats]:
-        """What all rows begin with, and what each feature adds, shape ``(rows, features)``; the sum is `predict`."""
-        base, added = self.trees.contributions(features)
-        shares = 1.0 - self.share, self.share
-        together = shares[0] * added + shares[1] * self.linear.contributions(features)
-        return shares[0] * base + shares[1] * self.linear.base, together
-
-    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
-        """What a file has to hold."""
-        linear = {f"linear.{name}": np.asarray(value) for name, value in vars(self.linear).items()}
-        trees = {f"trees.{name}": value for name, value in self.trees.arrays().items()}
-        return {**trees, **linear, "share": np.asarray(self.share)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "Head":
-        """The head of such a file; raises as `Trees.from_arrays`, and KeyError where something is missing."""
-        trees = Trees.from_arrays({name: arrays[f"trees.{name}"] for name in Trees.__annotations__})
-        base, *rest = (arrays[f"linear.{name}"] for name in Linear.__annotations__)
-        linear = Linear(float(base), *(np.asarray(one, np.float64) for one in rest))
-        return cls(trees, linear, float(arrays["share"]))
-
-
-def fit_head(features: Floats, target: Floats, weights: Floats, config: BoostingConfig, seed: int) -> Head:
-    """Fits both parts; see `fit_trees`."""
-    from sklearn.linear_model import Ridge  # which rating need not wait for
-
-    logs = _signed_logs(features)
-    known = np.maximum((~np.isnan(logs)).sum(axis=0), 1)
-    mean = np.nansum(logs, axis=0) / known
-    deviation = np.sqrt(np.nansum((logs - mean) ** 2, axis=0) / known)
-    deviation = np.where(deviation > _SMALLEST, deviation, 1.0)
-    ridge = Ridge(alpha=_PENALTY).fit(_standard(features, mean, deviation), target, weights / weights.mean())
-    linear = Linear(float(ridge.intercept_), mean, deviation, np.asarray(ridge.coef_))
-    return Head(fit_trees(features, target, weights, config, seed), linear, config.linear)
-
-
-def _standard(features: Floats, mean: Floats, deviation: Floats) -> Floats:
-    return np.nan_to_num(np.clip((_signed_logs(features) - mean) / deviation, -_FARTHEST, _FARTHEST))
-
-
-def _signed_logs(values: Floats) -> Floats:
-    return np.sign(values) * np.log1p(np.abs(values))
 
 
 def fit_trees(features: Floats, target: Floats, weights: Floats, config: BoostingConfig, seed: int) -> Trees:

@@ -165,11 +165,11 @@ class NgramsConfig(Section):
 
 
 class BoostingConfig(Section):
-    """Boosted trees over facts, and a linear model beside them."""
+    """Boosted trees over facts, and a Gaussian process beside them."""
 
     trees: int = Field(800, ge=1, le=10_000, description="How many trees.")
     bags: int = Field(2, ge=1, le=100, description="So many sets of trees, of other draws of features, are averaged.")
-    linear: float = Field(0.2, ge=0.0, le=1.0, description="Share of the prediction that is a linear model's.")
+    kernel: float = Field(0.35, ge=0.0, le=1.0, description="Share of the prediction that is the Gaussian process's.")
     learning_rate: float = Field(0.02, gt=0.0, le=1.0, description="How much of each tree is added.")
     leaves: int = Field(16, ge=2, description="Most leaves of a tree.")
     rows_per_leaf: int = Field(20, ge=1, description="Fewest training rows of a leaf.")

@@ -10,7 +10,9 @@ from small_films import film_recipe, write_films
 
 from sentrec.errors import DataError, RunError
 from sentrec.metrics.regression import fit_noise
+from sentrec.rating.kernel import fit_kernel
 from sentrec.rating.model import RatingModel, fit_model
+from sentrec.rating.names import ALL_FACTS, fit_names, several
 from sentrec.rating.rater import FactRater, load_rater
 from sentrec.rating.rows import RatedRows, read_rows
 from sentrec.rating.trees import Trees, fit_trees
@@ -64,6 +66,22 @@ def test_trees_predict_to_the_last_bit_what_the_library_does() -> None:
     broken = replace(trees, left=np.zeros_like(trees.left))
     with pytest.raises(ValueError, match="do not fit"):
         Trees.from_arrays(broken.arrays())
+
+
+def test_the_process_solves_its_equations_and_its_parts_add_up(rows: RatedRows) -> None:
+    assert rows.facts is not None
+    facts, new = several(rows.facts.take(np.arange(300))), rows.facts.take(np.arange(300, len(rows)))
+    target, variance = rows.target[:300], np.linspace(0.2, 2.0, 300)
+    effect = fit_names(facts, target, 1.0 / variance)
+    kernel = fit_kernel(effect, facts, target, variance, seed=0)
+    parts = kernel.contributions(effect, new)
+    assert set(parts) == {*effect.numbers, *effect.kinds, ALL_FACTS}
+    np.testing.assert_allclose(kernel.base + sum(parts.values()), kernel.predict(effect, new))
+    assert r2(rows.target[300:], kernel.predict(effect, new)) > 0.3
+    # Prediction less target is the dual times the noise, of a process that has learned from the item.
+    spread = np.average((target - kernel.base) ** 2, weights=1.0 / variance)
+    left_open = target - kernel.predict(effect, facts)
+    np.testing.assert_allclose(left_open, kernel.dual * variance / (0.4 * spread), atol=1e-6)
 
 
 def test_ratings_are_predicted_from_facts_and_shuffled_ones_are_not(rows: RatedRows) -> None:

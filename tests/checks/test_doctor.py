@@ -80,7 +80,8 @@ def test_what_a_training_caches_lies_in_those_folders() -> None:
     folders = diagnose().cache["folders"]
     assert folders["encoded"] > 0
     assert folders["tokenizers"] > 0
-    assert {path.name for path in cache_home().iterdir()} <= {*folders, "glove", "locks"}
+    kept = {"glove", "locks", "rows"}  # the last: texts from memory, which runs of other tests refer to
+    assert {path.name for path in cache_home().iterdir()} <= {*folders, *kept}
 
 
 def test_a_broken_plugin_is_noted_and_the_rest_stays_usable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def test_recipes_are_completed_with_built_in_names_and_files() -> None:
     Path("folder").mkdir()
     Path("folder/inner.yaml").touch()
     assert "imdb-fast" in recipe_names("imdb")
-    assert recipe_names("mi") == ["mine.yaml"]
+    assert recipe_names("mine") == ["mine.yaml"]
     assert recipe_names("folder/") == ["folder/inner.yaml"]
     assert recipe_names("nothing-like-it") == []
 

@@ -80,7 +80,9 @@ def test_two_steps_of_it_leave_a_finished_run_that_predicts(builtin: BuiltinReci
     if recipe.encoder["name"] == "transformer":
         small = (*small, f"encoder.pretrained={write_transformer(Path('pretrained').absolute())}")
     if recipe.objective.stars:  # of which these texts have none
-        small = (*small, "objective.stars=0", "data.stars_column=null", "objective.sentences.most=50")
+        small = (*small, "objective.stars=0", "data.stars_column=null")
+    if recipe.objective.sentences:
+        small = (*small, "objective.sentences.most=50")
     recipe = sentrec.load_recipe(builtin.name, (*HERE_AND_NOW, *unlabelled, *small))
     sentences = recipe.objective.sentences
     for teacher in {recipe.objective.teacher, sentences.teacher if sentences else None} - {None, NGRAMS_TEACHER}:
